@@ -1,0 +1,29 @@
+/** Time and waiting, injected so that tests never sleep to be right. All in milliseconds. */
+export interface Clock {
+  now(): number
+  /** Calls `fn` once, `ms` from now; the returned function takes that back. */
+  after(ms: number, fn: () => void): () => void
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  after(ms, fn) {
+    // Longer than 2^31 ms fires at once in Node; waking early is harmless, since every waiter looks again.
+    const timer = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Resolves after `ms`, or as soon as `signal` aborts: it never rejects, the caller looks at why it woke. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const wake = () => {
+      cancel()
+      signal?.removeEventListener('abort', wake)
+      resolve()
+    }
+    const cancel = clock.after(ms, wake)
+    signal?.addEventListener('abort', wake)
+  })
+}

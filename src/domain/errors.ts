@@ -1,0 +1,91 @@
+/** Every error that a user of this package can meet, and its title. HTTP statuses are `http/problem.ts`'s to add. */
+export const catalogue = {
+  'invalid-json': 'The body is not valid JSON',
+  'invalid-query': 'The query string is not valid',
+  'invalid-idempotency-key': 'The Idempotency-Key is not valid',
+  unauthorized: 'Who is calling is not known',
+  forbidden: 'The credential lacks a scope',
+  'job-not-found': 'There is no such job',
+  'not-found': 'There is no such resource',
+  'method-not-allowed': 'The method is not allowed here',
+  'not-acceptable': 'No acceptable representation',
+  'payload-too-large': 'The body is too large',
+  'unsupported-media-type': 'The media type is not supported',
+  'idempotency-in-progress': 'A request with this key is still under way',
+  'job-not-finished': 'The job has not ended yet',
+  'validation-error': 'The request is not valid',
+  'unknown-job-type': 'There is no such job type',
+  'webhook-url-forbidden': 'The webhook URL is not allowed',
+  'idempotency-key-reused': 'The key was used with another payload',
+  'quota-exceeded': 'Too many requests',
+  'temporarily-unavailable': 'The service cannot accept this now',
+  'internal-error': 'Something failed inside',
+  // How an attempt can fail
+  'handler-error': 'The handler threw',
+  unrecoverable: 'The handler gave up for good',
+  timeout: 'The attempt took too long',
+  cancelled: 'The job was cancelled',
+  'lease-lost': 'The worker stopped answering',
+  'invalid-input': 'The stored input no longer fits its schema',
+  'invalid-output': 'The handler returned what JSON cannot hold',
+  'invalid-progress': 'The progress is not a number from 0 to 100',
+  'webhook-refused': 'The receiver did not answer 2xx',
+  'webhook-unreachable': 'The receiver could not be reached',
+  // What stops a program from starting
+  'invalid-configuration': 'The configuration is not valid',
+  'store-unusable': 'The store cannot be used',
+} as const
+
+export type ErrorCode = keyof typeof catalogue
+
+/** Why an attempt or a job failed, as clients see it: never a stack trace. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly retryable: boolean
+}
+
+/** One place in a request that is wrong. `pointer` is a JSON Pointer (RFC 6901) into the body. */
+export interface Violation {
+  readonly pointer: string
+  readonly detail: string
+}
+
+interface More {
+  cause?: unknown
+  errors?: readonly Violation[]
+  /** Seconds after which it is worth trying again. */
+  retryAfter?: number
+}
+
+/** Every error that this package throws has a `code` from the catalogue. */
+export class UketsukeError extends Error {
+  override readonly name: string = 'UketsukeError'
+  readonly code: ErrorCode
+  readonly errors: readonly Violation[] | undefined
+  readonly retryAfter: number | undefined
+
+  constructor(code: ErrorCode, detail: string = `${catalogue[code]}.`, more: More = {}) {
+    super(detail, { cause: more.cause })
+    this.code = code
+    this.errors = more.errors
+    this.retryAfter = more.retryAfter
+  }
+}
+
+/** Thrown by a handler: this job cannot succeed, do not try it again. `code` is shown to the client. */
+export class UnrecoverableError extends Error {
+  override readonly name = 'UnrecoverableError'
+  readonly code: string
+
+  constructor(message: string, options: { code?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.code = options.code ?? 'unrecoverable'
+  }
+}
+
+export const leaseLost: Failure = {
+  code: 'lease-lost',
+  message: 'The worker stopped answering before the job had ended.',
+  retryable: true,
+}

@@ -1,0 +1,94 @@
+import type { Failure } from './errors.ts'
+
+export type JobStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled'
+export type Priority = 'normal' | 'high'
+
+/** Users' jobs and the webhook deliveries they cause wait in two queues, so that a slow receiver never holds up a job. */
+export type Queue = 'jobs' | 'deliveries'
+
+/** One job, as every store keeps it. Times are milliseconds since the epoch; `input`, `output` and `metadata` are JSON text. */
+export interface Job {
+  readonly id: string
+  readonly queue: Queue
+  readonly type: string
+  readonly owner: string
+  readonly priority: Priority
+  readonly status: JobStatus
+  /** One more with every committed change: swap guard, fencing token, ETag and SSE id. */
+  readonly version: number
+  /** Which run this is: 0 before the first. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** 0…100; 100 exactly when completed. */
+  readonly progress: number
+  readonly progressMessage: string | null
+  readonly input: string
+  readonly output: string | null
+  readonly error: Failure | null
+  /** Why the previous attempt ended, while another one is to come or under way. */
+  readonly lastError: Failure | null
+  readonly metadata: string | null
+  readonly webhookUrl: string | null
+  readonly retryOf: string | null
+  /** Of a delivery: the job that it tells about. */
+  readonly parent: string | null
+  readonly createdAt: number
+  /** Not before this time. */
+  readonly runAt: number
+  /** When the present or last attempt began. */
+  readonly startedAt: number | null
+  readonly completedAt: number | null
+  readonly cancelRequestedAt: number | null
+  /** How long the job is kept once it is terminal, in milliseconds. */
+  readonly retainFor: number
+  readonly expiresAt: number | null
+  readonly worker: string | null
+  readonly leaseUntil: number | null
+}
+
+/** What a caller decides about a job; the rest follows from `create`. */
+export interface NewJob {
+  id: string
+  queue?: Queue
+  type: string
+  owner: string
+  input: string
+  priority?: Priority
+  maxAttempts: number
+  metadata?: string | null
+  webhookUrl?: string | null
+  retryOf?: string | null
+  parent?: string | null
+  runAt?: number
+  retainFor: number
+}
+
+/** Proof that a worker holds one attempt of a job. */
+export interface Lease {
+  readonly id: string
+  readonly attempt: number
+  readonly worker: string
+}
+
+/** One ended attempt, kept for whoever asks what happened. */
+export interface Attempt {
+  readonly jobId: string
+  readonly attempt: number
+  readonly worker: string
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly outcome: 'completed' | 'failed' | 'cancelled' | 'retrying' | 'lease-lost' | 'released'
+  readonly error: Failure | null
+}
+
+/** A write that says what it expects: applied only if the stored version is still `before.version`. */
+export interface Change {
+  readonly before: Job
+  readonly after: Job
+  /** The webhook delivery that this change causes, stored in the same commit. */
+  readonly spawn: Job | null
+  /** The attempt that this change ends, stored in the same commit. */
+  readonly attempt: Attempt | null
+}
+
+export const isTerminal = (job: Pick<Job, 'completedAt'>): boolean => job.completedAt !== null

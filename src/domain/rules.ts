@@ -1,0 +1,125 @@
+/**
+ * Every state change of a job, once. Each rule is pure, `(job, …) → job | null`, where null means "not legal from here".
+ *
+ *     pending ──claim──▶ running ──succeed──▶ completed
+ *        ▲  │               │ ├─────fail─────▶ failed
+ *        │  └───cancel──────┼─┴──(cancelled)─▶ cancelled
+ *        └─ fail · expire · release ┘
+ */
+import { type Failure, leaseLost } from './errors.ts'
+import { isTerminal, type Job, type Lease, type NewJob } from './job.ts'
+
+export function create(asked: NewJob, now: number): Job {
+  return {
+    id: asked.id,
+    queue: asked.queue ?? 'jobs',
+    type: asked.type,
+    owner: asked.owner,
+    priority: asked.priority ?? 'normal',
+    status: 'pending',
+    version: 1,
+    attempt: 0,
+    maxAttempts: asked.maxAttempts,
+    progress: 0,
+    progressMessage: null,
+    input: asked.input,
+    output: null,
+    error: null,
+    lastError: null,
+    metadata: asked.metadata ?? null,
+    webhookUrl: asked.webhookUrl ?? null,
+    retryOf: asked.retryOf ?? null,
+    parent: asked.parent ?? null,
+    createdAt: now,
+    runAt: asked.runAt ?? now,
+    startedAt: null,
+    completedAt: null,
+    cancelRequestedAt: null,
+    retainFor: asked.retainFor,
+    expiresAt: null,
+    worker: null,
+    leaseUntil: null,
+  }
+}
+
+/** A worker takes a job that is due. Stores fuse this rule into their claim; the conformance suite holds them to it. */
+export function claim(job: Job, now: number, by: { worker: string; leaseMs: number }): Job | null {
+  if (job.status !== 'pending' || job.runAt > now) return null
+  return next(job, {
+    status: 'running',
+    attempt: job.attempt + 1,
+    progress: 0,
+    progressMessage: null,
+    startedAt: now,
+    worker: by.worker,
+    leaseUntil: now + by.leaseMs,
+  })
+}
+
+/** Whether this lease still stands. A worker that has lost it may write nothing. */
+export function holds(lease: Lease, job: Job): boolean {
+  return job.status === 'running' && job.attempt === lease.attempt && job.worker === lease.worker
+}
+
+/** 100 is kept for completion, and a bar never goes back within an attempt. */
+export function progress(job: Job, percent: number, message: string | null): Job | null {
+  if (job.status !== 'running') return null
+  const reached = Math.max(job.progress, Math.min(99, Math.floor(percent)))
+  if (reached === job.progress && message === job.progressMessage) return null
+  return next(job, { progress: reached, progressMessage: message })
+}
+
+/** What the handler returned is kept even where a cancel was asked for meanwhile: the work is done. */
+export function succeed(job: Job, now: number, output: string): Job | null {
+  if (job.status !== 'running') return null
+  return settle(job, now, { status: 'completed', progress: 100, output, lastError: null })
+}
+
+/** An attempt failed: another one at `retryAt` if one is left, else the end. */
+export function fail(job: Job, now: number, error: Failure, retryAt: number): Job | null {
+  if (job.status !== 'running') return null
+  if (job.cancelRequestedAt !== null) return settle(job, now, { status: 'cancelled', error: cancelled })
+  if (!error.retryable || job.attempt >= job.maxAttempts) {
+    return settle(job, now, { status: 'failed', error: { ...error, retryable: false } })
+  }
+  return next(job, { status: 'pending', runAt: retryAt, lastError: error, ...unheld })
+}
+
+/** The worker has not renewed its lease: it is taken for dead, and its attempt is spent. */
+export function expire(job: Job, now: number): Job | null {
+  if (job.status !== 'running' || job.leaseUntil === null || job.leaseUntil > now) return null
+  return fail(job, now, leaseLost, now)
+}
+
+/** A worker that shuts down gives a job back at once; that costs no attempt. */
+export function release(job: Job, now: number): Job | null {
+  if (job.status !== 'running') return null
+  if (job.cancelRequestedAt !== null) return settle(job, now, { status: 'cancelled', error: cancelled })
+  return next(job, { status: 'pending', attempt: job.attempt - 1, runAt: now, ...unheld })
+}
+
+/** A waiting job ends at once; a running one is asked to stop. */
+export function cancel(job: Job, now: number): Job | null {
+  if (job.status === 'pending') return settle(job, now, { status: 'cancelled', error: cancelled })
+  if (job.status !== 'running' || job.cancelRequestedAt !== null) return null
+  return next(job, { cancelRequestedAt: now })
+}
+
+/** A new job from one that has ended, with the same input. */
+export function retry(job: Job, id: string): NewJob | null {
+  if (!isTerminal(job)) return null
+  const { queue, type, owner, input, priority, maxAttempts, metadata, webhookUrl, parent, retainFor } = job
+  const again = { queue, type, owner, input, priority, maxAttempts, metadata, webhookUrl, parent, retainFor }
+  return { ...again, id, retryOf: job.id }
+}
+
+const unheld = { worker: null, leaseUntil: null }
+const cancelled: Failure = { code: 'cancelled', message: 'The job was cancelled.', retryable: false }
+
+function next(job: Job, change: Partial<Job>): Job {
+  return { ...job, ...change, version: job.version + 1 }
+}
+
+function settle(job: Job, now: number, end: Partial<Job>): Job {
+  return next(job, { ...end, completedAt: now, expiresAt: now + job.retainFor, ...unheld })
+}

@@ -1,0 +1,87 @@
+import type { Failure } from './errors.ts'
+import { isTerminal, type Job, type JobStatus, type Priority } from './job.ts'
+
+/** A job as clients see it: the same over HTTP, over SSE, in a webhook and from the library. Times are ISO 8601. */
+export interface JobView<Type extends string = string, Output = unknown> {
+  jobId: string
+  type: Type
+  status: JobStatus
+  progress: number
+  progressMessage: string | null
+  version: number
+  attempt: number
+  maxAttempts: number
+  priority: Priority
+  createdAt: string
+  startedAt: string | null
+  /** Not null exactly when the job is terminal. */
+  completedAt: string | null
+  runAt: string
+  cancelRequestedAt: string | null
+  expiresAt: string | null
+  /** 1 is the next to run. Only while pending, and only where it is cheap to know. */
+  queuePosition?: number
+  metadata?: unknown
+  webhookUrl?: string
+  retryOf?: string
+  input?: unknown
+  output?: Output
+  error?: Failure
+  lastError?: Failure
+  statusUrl: string
+  streamUrl: string
+  cancelUrl: string
+}
+
+/** `base` is the path at which the jobs API is mounted. */
+export function view(job: Job, base: string): JobView {
+  const url = `${base}/${job.id}`
+  return {
+    jobId: job.id,
+    type: job.type,
+    status: job.status,
+    progress: job.progress,
+    progressMessage: job.progressMessage,
+    version: job.version,
+    attempt: job.attempt,
+    maxAttempts: job.maxAttempts,
+    priority: job.priority,
+    createdAt: iso(job.createdAt),
+    startedAt: isoOrNull(job.startedAt),
+    completedAt: isoOrNull(job.completedAt),
+    runAt: iso(job.runAt),
+    cancelRequestedAt: isoOrNull(job.cancelRequestedAt),
+    expiresAt: isoOrNull(job.expiresAt),
+    ...(job.metadata !== null && { metadata: JSON.parse(job.metadata) }),
+    ...(job.webhookUrl !== null && { webhookUrl: job.webhookUrl }),
+    ...(job.retryOf !== null && { retryOf: job.retryOf }),
+    ...(job.output !== null && { output: JSON.parse(job.output) }),
+    ...(job.error !== null && { error: job.error }),
+    ...(job.lastError !== null && { lastError: job.lastError }),
+    statusUrl: url,
+    streamUrl: `${url}/stream`,
+    cancelUrl: `${url}/cancel`,
+  }
+}
+
+export type EventType = 'job.snapshot' | 'job.progress' | 'job.completed' | 'job.failed' | 'job.cancelled'
+
+/** The one envelope of SSE and webhooks: the whole job at one version. */
+export interface JobEvent {
+  type: EventType
+  timestamp: string
+  data: JobView
+}
+
+/** A terminal job's event carries the time at which it ended, so that it reads the same whenever it is told. */
+export function event(job: Job, base: string, now: number, first = false): JobEvent {
+  return { type: eventType(job, first), timestamp: iso(job.completedAt ?? now), data: view(job, base) }
+}
+
+function eventType(job: Job, first: boolean): EventType {
+  if (isTerminal(job)) return `job.${job.status as 'completed' | 'failed' | 'cancelled'}`
+  return first ? 'job.snapshot' : 'job.progress'
+}
+
+const iso = (time: number) => new Date(time).toISOString()
+const isoOrNull = (time: number | null) => (time === null ? null : iso(time))

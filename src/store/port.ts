@@ -1,0 +1,101 @@
+import type { Clock } from '../clock.ts'
+import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
+
+/** Whose jobs a read or write may touch. Mandatory wherever a client is behind it; `everyone` is for the system itself. */
+export type Owner = string | typeof everyone
+export const everyone: unique symbol = Symbol('everyone')
+
+/** Makes the same request, sent twice, one job. The scope is (owner, route, key). */
+export interface IdempotencyKey {
+  readonly route: string
+  readonly key: string
+  /** A hash of the canonical payload: another payload under the same key is an error. */
+  readonly fingerprint: string
+  /** When the key may be forgotten. */
+  readonly expiresAt: number
+}
+
+export interface Insert {
+  readonly job: Job
+  readonly key?: IdempotencyKey | undefined
+}
+
+export interface Inserted {
+  /** The job that is stored now; null where the key's job has been deleted meanwhile. */
+  readonly job: Job | null
+  readonly created: boolean
+  /** The fingerprint that was stored with the key. */
+  readonly fingerprint: string | null
+}
+
+export interface ClaimQuery {
+  readonly queue: Queue
+  readonly types: readonly string[]
+  readonly limit: number
+  readonly worker: string
+  readonly leaseMs: number
+}
+
+export interface ListQuery {
+  readonly owner: Owner
+  readonly status?: readonly JobStatus[] | undefined
+  readonly type?: string | undefined
+  readonly limit: number
+  /** Jobs created before this job id. */
+  readonly before?: string | undefined
+}
+
+/** What is still kept of a job: an id and the version somebody knows. */
+export interface Known {
+  readonly id: string
+  readonly version: number
+}
+
+/**
+ * Where jobs are kept: rows, not rules. Every write is one commit that is on disk when its promise resolves; a store that cannot
+ * promise that throws `temporarily-unavailable` and has written nothing. All verbs take and give batches, in the same order.
+ */
+export interface Store {
+  /** For the operator: which engine, and what survives what. */
+  readonly description: { readonly engine: string; readonly durability: string }
+  /** Opens the store and brings its schema up to date. Throws `store-unusable` with a sentence for the operator. Idempotent. */
+  migrate(): Promise<void>
+  /** One commit. A key that is already taken gives the job that took it. Two equal keys in one batch: the first creates. */
+  insert(inserts: readonly Insert[]): Promise<Inserted[]>
+  /** The due jobs of this queue and these types, `high` first, then by `runAt` and id; each claimed as the rule `claim` says. */
+  claim(query: ClaimQuery): Promise<Job[]>
+  /** Swap by version: true where the stored version was `before.version`; spawn and attempt go with it. Ids must be distinct. */
+  replace(changes: readonly Change[]): Promise<boolean[]>
+  /** Moves the leases that still stand to `leaseMs` from now, without a new version. Gives each job's version, null where lost. */
+  renew(leases: readonly Lease[], leaseMs: number): Promise<(number | null)[]>
+  /** Running jobs whose lease has lapsed by the store's clock. */
+  lapsed(limit: number): Promise<Job[]>
+  /** When the next pending job of this queue and these types is due: ms since the epoch, null where none waits. */
+  nextDue(queue: Queue, types: readonly string[]): Promise<number | null>
+  /** In the order of `ids`; null where absent or another owner's. */
+  get(owner: Owner, ids: readonly string[]): Promise<(Job | null)[]>
+  /** Those of `known` that now stand at a later version. */
+  newer(known: readonly Known[]): Promise<Job[]>
+  /** Users' jobs (never deliveries), newest first. */
+  list(query: ListQuery): Promise<Job[]>
+  /** The deliveries about one job, oldest first. */
+  deliveries(owner: Owner, parent: string): Promise<Job[]>
+  /** The ended attempts of one job, oldest first. */
+  attempts(owner: Owner, id: string): Promise<Attempt[]>
+  /** How many pending jobs run before this one, plus 1; null where that is not cheap to know or the job does not wait. */
+  position(job: Job): Promise<number | null>
+  /** Removes a terminal job with its attempts and deliveries: true where it was there and terminal. */
+  remove(owner: Owner, id: string): Promise<boolean>
+  /** Removes at most `limit` jobs that have expired, and keys that may be forgotten. Gives the number of jobs. */
+  prune(limit: number): Promise<number>
+  /** How many jobs stand in each status, by queue. */
+  stats(): Promise<Record<Queue, Record<JobStatus, number>>>
+  /** A small value that all processes on this store share: the one kept under `name`, or `initial`, which is then kept. */
+  shared(name: string, initial: string): Promise<string>
+  /** Calls `fn` when another process has committed something. The returned function ends that. Losing a call costs latency only. */
+  onForeignCommit(fn: () => void): () => void
+  close(): Promise<void>
+}
+
+/** What a store factory such as `sqlite(path)` gives to `createJobs`. The clock is the store's: leases are told by it. */
+export type OpenStore = (clock: Clock) => Store
