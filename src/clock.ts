@@ -1,15 +1,16 @@
 /** Time and waiting, injected so that tests never sleep to be right. All in milliseconds. */
 export interface Clock {
   now(): number
-  /** Calls `fn` once, `ms` from now; the returned function takes that back. */
-  after(ms: number, fn: () => void): () => void
+  /** Calls `fn` once, `ms` from now; the returned function takes that back. A background timer does not keep the process alive. */
+  after(ms: number, fn: () => void, options?: { background?: boolean }): () => void
 }
 
 export const systemClock: Clock = {
   now: Date.now,
-  after(ms, fn) {
+  after(ms, fn, { background = false } = {}) {
     // Longer than 2^31 ms fires at once in Node; waking early is harmless, since every waiter looks again.
     const timer = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
+    if (background) timer.unref()
     return () => clearTimeout(timer)
   },
 }

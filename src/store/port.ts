@@ -60,11 +60,18 @@ export interface Store {
   readonly description: { readonly engine: string; readonly durability: string }
   /** Opens the store and brings its schema up to date. Throws `store-unusable` with a sentence for the operator. Idempotent. */
   migrate(): Promise<void>
-  /** One commit. A key that is already taken gives the job that took it. Two equal keys in one batch: the first creates. */
+  /**
+   * One commit. A key that is already taken, until it is pruned, gives the job that took it. Two equal keys in one batch: the first
+   * creates. An id that is stored already fails the whole batch.
+   */
   insert(inserts: readonly Insert[]): Promise<Inserted[]>
   /** The due jobs of this queue and these types, `high` first, then by `runAt` and id; each claimed as the rule `claim` says. */
   claim(query: ClaimQuery): Promise<Job[]>
-  /** Swap by version: true where the stored version was `before.version`; spawn and attempt go with it. Ids must be distinct. */
+  /**
+   * Swap by version: true where the stored version was `before.version`; spawn and attempt go with it (a spawn whose id is stored
+   * already is left as it stands). Ids must be distinct. A renewal gives no new version, so a swap may come from before it: while
+   * the job runs on, the later of both leases stands.
+   */
   replace(changes: readonly Change[]): Promise<boolean[]>
   /** Moves the leases that still stand to `leaseMs` from now, without a new version. Gives each job's version, null where lost. */
   renew(leases: readonly Lease[], leaseMs: number): Promise<(number | null)[]>
@@ -82,11 +89,14 @@ export interface Store {
   deliveries(owner: Owner, parent: string): Promise<Job[]>
   /** The ended attempts of one job, oldest first. */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
-  /** How many pending jobs run before this one, plus 1; null where that is not cheap to know or the job does not wait. */
+  /** How many due jobs of its queue are before this one, plus 1; null where that is not cheap to know or it is not due and pending. */
   position(job: Job): Promise<number | null>
   /** Removes a terminal job with its attempts and deliveries: true where it was there and terminal. */
   remove(owner: Owner, id: string): Promise<boolean>
-  /** Removes at most `limit` jobs that have expired, and keys that may be forgotten. Gives the number of jobs. */
+  /**
+   * Removes at most `limit` jobs that have expired, with their attempts, and as many keys that may be forgotten. Gives the number of
+   * jobs. A job whose delivery has not ended stays until it has: the receiver was promised it.
+   */
   prune(limit: number): Promise<number>
   /** How many jobs stand in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>

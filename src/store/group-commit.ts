@@ -1,0 +1,143 @@
+import { UketsukeError } from '../domain/errors.ts'
+import type { Change, Lease } from '../domain/job.ts'
+import type { Insert, Store } from './port.ts'
+
+/** One caller's rows: they share its fate, and never part. */
+interface Call<Row, Result> {
+  readonly rows: readonly Row[]
+  resolve(results: Result[]): void
+  reject(error: unknown): void
+}
+
+interface Lane<Row, Result> {
+  commit(rows: readonly Row[]): Promise<Result[]>
+  /** Resolves when nothing is waiting or in flight. */
+  idle(): Promise<void>
+}
+
+/**
+ * Many callers, one commit: while a commit of a verb is in flight, the next one fills; an idle verb flushes at the end of the present
+ * turn of the event loop. No timer, no added delay, and every promise resolves after its own commit. `cap` is how many rows one commit
+ * takes at most (one call with more of them goes alone).
+ */
+export function groupCommit(store: Store, { cap = 500 }: { cap?: number } = {}): Store {
+  const inserts = lane((rows: Insert[]) => store.insert(rows), cap)
+  // A swap by version is one per job and commit: the second would be told that it lost to the first.
+  const changes = lane(
+    (rows: Change[]) => store.replace(rows),
+    cap,
+    (row) => row.before.id,
+  )
+  const renewals = new Map<number, Lane<Lease, number | null>>()
+  const renewalsOf = (leaseMs: number) => {
+    const known = renewals.get(leaseMs)
+    if (known !== undefined) return known
+    const fresh = lane((rows: Lease[]) => store.renew(rows, leaseMs), cap)
+    renewals.set(leaseMs, fresh)
+    return fresh
+  }
+
+  return {
+    get description() {
+      return store.description
+    },
+    migrate: () => store.migrate(),
+    insert: (rows) => inserts.commit(rows),
+    replace: (rows) => changes.commit(rows),
+    renew: (rows, leaseMs) => renewalsOf(leaseMs).commit(rows),
+    claim: (query) => store.claim(query),
+    lapsed: (limit) => store.lapsed(limit),
+    nextDue: (queue, types) => store.nextDue(queue, types),
+    get: (owner, ids) => store.get(owner, ids),
+    newer: (known) => store.newer(known),
+    list: (query) => store.list(query),
+    deliveries: (owner, parent) => store.deliveries(owner, parent),
+    attempts: (owner, id) => store.attempts(owner, id),
+    position: (job) => store.position(job),
+    remove: (owner, id) => store.remove(owner, id),
+    prune: (limit) => store.prune(limit),
+    stats: () => store.stats(),
+    shared: (name, initial) => store.shared(name, initial),
+    onForeignCommit: (fn) => store.onForeignCommit(fn),
+    async close() {
+      await Promise.all([inserts, changes, ...renewals.values()].map((one) => one.idle()))
+      await store.close()
+    },
+  }
+}
+
+/** `idOf`: rows of the same id go into different commits, in the order in which they came. */
+function lane<Row, Result>(
+  run: (rows: Row[]) => Promise<Result[]>,
+  cap: number,
+  idOf?: (row: Row) => string,
+): Lane<Row, Result> {
+  let waiting: Call<Row, Result>[] = []
+  let flushing: Promise<void> | null = null
+
+  function take(): Call<Row, Result>[] {
+    const batch: Call<Row, Result>[] = []
+    const rest: Call<Row, Result>[] = []
+    const seen = new Set<string>()
+    let size = 0
+    for (const [index, call] of waiting.entries()) {
+      if (size > 0 && size + call.rows.length > cap) {
+        rest.push(...waiting.slice(index))
+        break
+      }
+      const ids = idOf === undefined ? [] : call.rows.map(idOf)
+      const free = ids.every((id) => !seen.has(id))
+      // Of a call that must wait too: a later call may not overtake it.
+      for (const id of ids) seen.add(id)
+      if (!free) {
+        rest.push(call)
+        continue
+      }
+      batch.push(call)
+      size += call.rows.length
+    }
+    waiting = rest
+    return batch
+  }
+
+  async function flush(): Promise<void> {
+    while (waiting.length > 0) {
+      // A synchronous store leaves no time in flight: this turn is what lets the next requests come in.
+      await new Promise((resolve) => setImmediate(resolve))
+      await settle(take(), run)
+    }
+    flushing = null
+  }
+
+  return {
+    commit: (rows) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ rows, resolve, reject })
+        flushing ??= flush()
+      }),
+    async idle() {
+      while (flushing !== null) await flushing
+    },
+  }
+}
+
+/** One bad row must not fail its neighbours: the batch is halved until it stands alone. A store that is down is not asked again. */
+async function settle<Row, Result>(batch: Call<Row, Result>[], run: (rows: Row[]) => Promise<Result[]>): Promise<void> {
+  try {
+    const results = await run(batch.flatMap((call) => call.rows))
+    let next = 0
+    for (const call of batch) {
+      call.resolve(results.slice(next, next + call.rows.length))
+      next += call.rows.length
+    }
+  } catch (error) {
+    const down = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
+    if (down || batch.length === 1) {
+      for (const call of batch) call.reject(error)
+      return
+    }
+    const half = Math.ceil(batch.length / 2)
+    await settle(batch.slice(0, half), run)
+    await settle(batch.slice(half), run)
+  }
+}

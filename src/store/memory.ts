@@ -1,0 +1,165 @@
+import { UketsukeError } from '../domain/errors.ts'
+import { type Attempt, type Change, isTerminal, type Job, type JobStatus, type Queue } from '../domain/job.ts'
+import { claim, holds } from '../domain/rules.ts'
+import { everyone, type IdempotencyKey, type Insert, type Inserted, type OpenStore, type Owner } from './port.ts'
+
+/**
+ * The reference store: the port said in the plainest way, for tests and for trying things out. Nothing outlives the process. Each
+ * verb runs to its end without an `await`, which is what makes it one commit.
+ */
+export function memory(): OpenStore {
+  return (clock) => {
+    const jobs = new Map<string, Job>()
+    const ended: Attempt[] = []
+    const keys = new Map<string, { jobId: string; key: IdempotencyKey }>()
+    const values = new Map<string, string>()
+
+    const all = () => [...jobs.values()]
+    const seenBy = (owner: Owner, id: string) => {
+      const job = jobs.get(id)
+      return job !== undefined && (owner === everyone || job.owner === owner) ? job : null
+    }
+    const waiting = (queue: Queue, types: readonly string[]) =>
+      all().filter((job) => job.status === 'pending' && job.queue === queue && types.includes(job.type))
+
+    const insert = ({ job, key }: Insert): Inserted => {
+      const taken = key && keys.get(scope(job, key))
+      if (taken) return { job: jobs.get(taken.jobId) ?? null, created: false, fingerprint: taken.key.fingerprint }
+      if (jobs.has(job.id)) throw new UketsukeError('internal-error', `There is a job ${job.id} already.`)
+      jobs.set(job.id, job)
+      if (key) keys.set(scope(job, key), { jobId: job.id, key })
+      return { job, created: true, fingerprint: key?.fingerprint ?? null }
+    }
+    const withdraw = ({ job, key }: Insert) => {
+      jobs.delete(job.id)
+      if (key) keys.delete(scope(job, key))
+    }
+
+    const replace = ({ before, after, spawn, attempt }: Change): boolean => {
+      const stored = jobs.get(after.id)
+      if (stored === undefined || stored.version !== before.version) return false
+      jobs.set(after.id, { ...after, leaseUntil: later(stored.leaseUntil, after.leaseUntil) })
+      if (spawn !== null && !jobs.has(spawn.id)) jobs.set(spawn.id, spawn)
+      if (attempt !== null) ended.push(attempt)
+      return true
+    }
+
+    const forget = (gone: (job: Job) => boolean) => {
+      for (const job of all()) if (gone(job)) jobs.delete(job.id)
+      for (let i = ended.length - 1; i >= 0; i--) if (!jobs.has(ended[i]!.jobId)) ended.splice(i, 1)
+    }
+    const owesDelivery = (id: string) => all().some((job) => job.parent === id && !isTerminal(job))
+
+    return {
+      description: { engine: 'memory', durability: 'in memory only: an accepted job is lost with the process' },
+      migrate: async () => {},
+      insert: async (inserts) => {
+        const created: Insert[] = []
+        try {
+          return inserts.map((one) => {
+            const result = insert(one)
+            if (result.created) created.push(one)
+            return result
+          })
+        } catch (error) {
+          for (const one of created) withdraw(one)
+          throw error
+        }
+      },
+      claim: async ({ queue, types, limit, worker, leaseMs }) => {
+        const now = clock.now()
+        return waiting(queue, types)
+          .sort(byTurn)
+          .map((before) => ({ before, after: claim(before, now, { worker, leaseMs }) }))
+          .filter((step): step is { before: Job; after: Job } => step.after !== null)
+          .slice(0, limit)
+          .filter(({ before, after }) => replace({ before, after, spawn: null, attempt: null }))
+          .map(({ after }) => after)
+      },
+      replace: async (changes) => changes.map(replace),
+      renew: async (leases, leaseMs) =>
+        leases.map((lease) => {
+          const job = jobs.get(lease.id)
+          if (job === undefined || !holds(lease, job)) return null
+          jobs.set(job.id, { ...job, leaseUntil: clock.now() + leaseMs })
+          return job.version
+        }),
+      lapsed: async (limit) =>
+        all()
+          .filter((job) => job.leaseUntil !== null && job.leaseUntil <= clock.now())
+          .sort((a, b) => a.leaseUntil! - b.leaseUntil!)
+          .slice(0, limit),
+      nextDue: async (queue, types) =>
+        waiting(queue, types).reduce<number | null>((at, job) => Math.min(at ?? job.runAt, job.runAt), null),
+      get: async (owner, ids) => ids.map((id) => seenBy(owner, id)),
+      newer: async (known) =>
+        known.flatMap(({ id, version }) => {
+          const job = jobs.get(id)
+          return job !== undefined && job.version > version ? [job] : []
+        }),
+      list: async ({ owner, status, type, limit, before }) =>
+        all()
+          .filter((job) => job.queue === 'jobs' && seenBy(owner, job.id) !== null)
+          .filter((job) => (status?.includes(job.status) ?? true) && (type ?? job.type) === job.type)
+          .filter((job) => before === undefined || job.id < before)
+          .sort((a, b) => (a.id < b.id ? 1 : -1))
+          .slice(0, limit),
+      deliveries: async (owner, parent) =>
+        all()
+          .filter((job) => job.parent === parent && seenBy(owner, job.id) !== null)
+          .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)),
+      attempts: async (owner, id) =>
+        seenBy(owner, id) === null ? [] : ended.filter((attempt) => attempt.jobId === id),
+      position: async ({ id }) => {
+        const job = jobs.get(id)
+        if (job?.status !== 'pending' || job.runAt > clock.now()) return null
+        const due = all().filter(
+          (one) => one.status === 'pending' && one.queue === job.queue && one.runAt <= clock.now(),
+        )
+        return due.sort(byTurn).indexOf(job) + 1
+      },
+      remove: async (owner, id) => {
+        const job = seenBy(owner, id)
+        if (job === null || !isTerminal(job)) return false
+        forget((one) => one.id === id || one.parent === id)
+        return true
+      },
+      prune: async (limit) => {
+        const now = clock.now()
+        const gone = all()
+          .filter((job) => job.expiresAt !== null && job.expiresAt <= now && !owesDelivery(job.id))
+          .sort((a, b) => a.expiresAt! - b.expiresAt!)
+          .slice(0, limit)
+        forget((job) => gone.includes(job))
+        for (const [scope, { key }] of keys) if (key.expiresAt <= now) keys.delete(scope)
+        return gone.length
+      },
+      stats: async () => {
+        const none = (): Record<JobStatus, number> => ({
+          pending: 0,
+          running: 0,
+          completed: 0,
+          failed: 0,
+          cancelled: 0,
+        })
+        const counts = { jobs: none(), deliveries: none() }
+        for (const job of jobs.values()) counts[job.queue][job.status]++
+        return counts
+      },
+      shared: async (name, initial) => {
+        if (!values.has(name)) values.set(name, initial)
+        return values.get(name)!
+      },
+      onForeignCommit: () => () => {},
+      close: async () => {},
+    }
+  }
+}
+
+const scope = (job: Job, { route, key }: IdempotencyKey) => JSON.stringify([job.owner, route, key])
+
+const byTurn = (a: Job, b: Job) =>
+  (a.priority === b.priority ? 0 : a.priority === 'high' ? -1 : 1) || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
+
+/** A renewal leaves no version behind, so a swap may come from before it: the later lease stands until the job is let go. */
+const later = (stored: number | null, asked: number | null) => (asked === null ? null : Math.max(stored ?? 0, asked))

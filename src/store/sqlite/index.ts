@@ -1,0 +1,122 @@
+import type { Clock } from '../../clock.ts'
+import { UketsukeError } from '../../domain/errors.ts'
+import { claim } from '../../domain/rules.ts'
+import type { OpenStore, Store } from '../port.ts'
+import { Connection, type Sql } from './connection.ts'
+import { unusable } from './failures.ts'
+import { foreignCommits } from './foreign-commits.ts'
+import { migrate } from './migrations/index.ts'
+import { open } from './open.ts'
+import * as queries from './queries.ts'
+
+/**
+ * Jobs in one SQLite file on a local disk, opened by `migrate`. Several processes of one machine may share the file. `:memory:` is a
+ * database of this store's own that ends with it.
+ */
+export function sqlite(path: string): OpenStore {
+  return (clock) => store(path, clock)
+}
+
+function store(path: string, clock: Clock): Store {
+  const volatile = path === ':memory:'
+  let version = ''
+  let opening: Promise<Connection> | null = null
+
+  const connection = (): Promise<Connection> => {
+    if (opening === null) throw new UketsukeError('store-unusable', 'The store is not open: call migrate() first.')
+    return opening
+  }
+  const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
+  const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
+  const foreign = foreignCommits(clock, () => read((sql) => sql.get('PRAGMA data_version')?.data_version as number))
+
+  async function start(): Promise<Connection> {
+    let db: Connection | null = null
+    try {
+      db = new Connection(await open(path))
+      version = await db.read((sql) => {
+        sql.script(settings)
+        return sql.get('SELECT sqlite_version() AS version')?.version as string
+      })
+      const mode = await db.read((sql) => sql.get('PRAGMA journal_mode = WAL')?.journal_mode)
+      if (mode !== 'wal' && !volatile) {
+        throw new UketsukeError(
+          'store-unusable',
+          `"${path}" cannot have a write-ahead log there: put it on a local disk.`,
+        )
+      }
+      await migrate(db, path)
+      return db
+    } catch (error) {
+      db?.close()
+      throw unusable(path, error)
+    }
+  }
+
+  return {
+    description: {
+      get engine() {
+        return `SQLite ${version}`.trim()
+      },
+      get durability() {
+        if (volatile) return `${this.engine}, in memory: an accepted job is lost with the process`
+        return `${this.engine}, WAL, synchronous=FULL: an accepted job survives a crash of the process and of the machine`
+      },
+    },
+    async migrate() {
+      opening ??= start()
+      try {
+        await opening
+      } catch (error) {
+        opening = null
+        throw error
+      }
+    },
+    insert: (inserts) => write((sql) => inserts.map((one) => queries.insert(sql, one))),
+    async claim({ queue, types, limit, worker, leaseMs }) {
+      // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
+      const next = await read((sql) => queries.nextDue(sql, queue, types))
+      if (next === null || next > clock.now()) return []
+      return write((sql) => {
+        const now = clock.now()
+        return queries.due(sql, queue, types, now, limit).flatMap((before) => {
+          const after = claim(before, now, { worker, leaseMs })
+          return after !== null && queries.swap(sql, { before, after, spawn: null, attempt: null }) ? [after] : []
+        })
+      })
+    },
+    replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
+    renew: (leases, leaseMs) => write((sql) => leases.map((lease) => queries.renew(sql, lease, clock.now() + leaseMs))),
+    lapsed: (limit) => read((sql) => queries.lapsed(sql, clock.now(), limit)),
+    nextDue: (queue, types) => read((sql) => queries.nextDue(sql, queue, types)),
+    get: (owner, ids) => read((sql) => ids.map((id) => queries.get(sql, owner, id))),
+    newer: (known) => read((sql) => known.flatMap((one) => queries.newer(sql, one))),
+    list: (query) => read((sql) => queries.listJobs(sql, query)),
+    deliveries: (owner, parent) => read((sql) => queries.deliveries(sql, owner, parent)),
+    attempts: (owner, id) => read((sql) => queries.attempts(sql, owner, id)),
+    position: (job) => read((sql) => queries.position(sql, job, clock.now())),
+    remove: (owner, id) => write((sql) => queries.remove(sql, owner, id)),
+    prune: (limit) => write((sql) => queries.prune(sql, clock.now(), limit)),
+    stats: () => read(queries.stats),
+    shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
+    onForeignCommit: foreign.listen,
+    async close() {
+      foreign.stop()
+      const db = await opening?.catch(() => null)
+      db?.close()
+    },
+  }
+}
+
+/**
+ * FULL: a commit is on the disk before it is told. busy_timeout=0: see `Connection`. The log is copied back every 1000 pages, and a
+ * log that had to grow (a long reader, a big batch) shrinks again to 16 MiB.
+ */
+const settings = `
+PRAGMA busy_timeout = 0;
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = 1000;
+PRAGMA journal_size_limit = 16777216;
+PRAGMA cache_size = -32768;
+PRAGMA trusted_schema = OFF;
+`

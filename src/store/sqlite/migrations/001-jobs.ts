@@ -1,0 +1,69 @@
+/** Times are milliseconds since the epoch. `input`, `output`, `metadata` and the errors are JSON text that no query looks into. */
+export const jobs = `
+CREATE TABLE jobs (
+  id TEXT NOT NULL PRIMARY KEY,
+  queue TEXT NOT NULL,
+  type TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  priority TEXT NOT NULL CHECK (priority IN ('normal', 'high')),
+  status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+  version INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  progress INTEGER NOT NULL,
+  progress_message TEXT,
+  error TEXT,
+  last_error TEXT,
+  webhook_url TEXT,
+  retry_of TEXT,
+  parent TEXT,
+  created_at INTEGER NOT NULL,
+  run_at INTEGER NOT NULL,
+  started_at INTEGER,
+  completed_at INTEGER,
+  cancel_requested_at INTEGER,
+  retain_for INTEGER NOT NULL,
+  expires_at INTEGER,
+  worker TEXT,
+  lease_until INTEGER,
+  -- Last, since they may be long: what stands before them is read without following their overflow pages.
+  metadata TEXT,
+  input TEXT NOT NULL,
+  output TEXT
+) STRICT;
+
+-- What waits, in the order in which it is claimed: a claim reads its first rows and never walks what is due later.
+CREATE INDEX jobs_due ON jobs (queue, priority, run_at, id, type) WHERE status = 'pending';
+CREATE INDEX jobs_leased ON jobs (lease_until, queue) WHERE status = 'running';
+-- For pruning, and for counting what has ended without reading the rows.
+CREATE INDEX jobs_ended ON jobs (queue, status, expires_at) WHERE completed_at IS NOT NULL;
+CREATE INDEX jobs_owned ON jobs (owner, id) WHERE queue = 'jobs';
+-- "What failed?" is the operator's first question, and failures are few among many.
+CREATE INDEX jobs_failed ON jobs (id) WHERE status = 'failed';
+CREATE INDEX jobs_parent ON jobs (parent) WHERE parent IS NOT NULL;
+
+-- No unique key over (job, attempt): an attempt that was given back is made again under the same number.
+CREATE TABLE attempts (
+  job_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  error TEXT
+) STRICT;
+CREATE INDEX attempts_job ON attempts (job_id);
+
+CREATE TABLE idempotency_keys (
+  owner TEXT NOT NULL,
+  route TEXT NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  job_id TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  UNIQUE (owner, route, key)
+) STRICT;
+CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);
+
+CREATE TABLE shared (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`

@@ -1,0 +1,33 @@
+import { UketsukeError } from '../../../domain/errors.ts'
+import type { Connection } from '../connection.ts'
+import { jobs } from './001-jobs.ts'
+
+/** Forward only: what has been released is never changed, only added to. `PRAGMA user_version` counts how many a file has had. */
+const migrations: readonly string[] = [jobs]
+
+/** "uket" in ASCII: tells our files from other programs' databases. */
+const applicationId = 0x756b6574
+
+/**
+ * Several processes may start at once: whoever takes the write lock first migrates, and the others find it done, since the version is
+ * read under the lock. The lock is taken even where nothing is to be done: that is how a read-only file is found at the start.
+ */
+export function migrate(connection: Connection, path: string): Promise<void> {
+  return connection.write((sql) => {
+    const pragma = (name: string) => Number(Object.values(sql.get(`PRAGMA ${name}`) ?? {})[0])
+    const version = pragma('user_version')
+    if (pragma('application_id') !== applicationId && sql.get('SELECT 1 FROM sqlite_schema LIMIT 1') !== undefined) {
+      throw new UketsukeError(
+        'store-unusable',
+        `"${path}" is another program's database: give the jobs a file of their own.`,
+      )
+    }
+    if (version > migrations.length) {
+      const sentence = `"${path}" has schema ${version}, and this version of uketsuke knows ${migrations.length} at most`
+      throw new UketsukeError('store-unusable', `${sentence}: run the version that wrote it, or a later one.`)
+    }
+    if (version === migrations.length) return
+    for (const migration of migrations.slice(version)) sql.script(migration)
+    sql.script(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${migrations.length}`)
+  })
+}

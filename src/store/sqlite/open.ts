@@ -1,0 +1,38 @@
+export type Parameter = string | number | null
+
+/** What is used of `DatabaseSync`, which `node:sqlite` and `@photostructure/sqlite` have in common. */
+export interface Database {
+  exec(sql: string): void
+  prepare(sql: string): Statement
+  close(): void
+}
+
+export interface Statement {
+  all(...parameters: Parameter[]): Record<string, unknown>[]
+  get(...parameters: Parameter[]): Record<string, unknown> | undefined
+  run(...parameters: Parameter[]): { changes: number | bigint }
+}
+
+interface Engine {
+  readonly DatabaseSync: new (path: string) => Database
+}
+
+/** Node's own SQLite where it has one, else its twin: the same API, prebuilt inside the package. Neither touches the file yet. */
+export async function open(path: string): Promise<Database> {
+  const { DatabaseSync } = builtIn() ?? ((await import('@photostructure/sqlite')) as Engine)
+  return new DatabaseSync(path)
+}
+
+/**
+ * Node warns on stderr that `node:sqlite` is experimental. The choice of engine is ours and not the operator's, so the warning is held
+ * back; loading is synchronous, so that nobody else's warning can be lost meanwhile.
+ */
+function builtIn(): Engine | undefined {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return process.getBuiltinModule?.('node:sqlite') as Engine | undefined
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}

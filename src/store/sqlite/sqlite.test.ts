@@ -1,0 +1,27 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, test } from 'vitest'
+import { storeSuite } from '../../testing/store-suite.ts'
+import { sqlite } from './index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'uketsuke-sqlite-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let files = 0
+const file = () => join(folder, `${++files}.db`)
+
+describe('sqlite, in a file', () => {
+  storeSuite({
+    test,
+    open: async (clock) => sqlite(file())(clock),
+    openTwice: async (clock) => {
+      const path = file()
+      return [sqlite(path)(clock), sqlite(path)(clock)]
+    },
+  })
+})
+
+describe('sqlite, in memory', () => {
+  storeSuite({ test, open: async (clock) => sqlite(':memory:')(clock) })
+})

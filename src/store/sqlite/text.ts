@@ -1,0 +1,26 @@
+import type { Row } from './connection.ts'
+import type { Parameter } from './open.ts'
+
+/**
+ * `node:sqlite` and its twin hand SQLite C strings: text ends at its first NUL, without an error, in both directions. So NUL is
+ * stored as U+0001 "0", and U+0001 itself twice. Equal stays equal and different stays different, which is all that queries ask.
+ */
+const mark = '\u0001'
+
+export function encode(value: Parameter): Parameter {
+  if (typeof value !== 'string' || !(value.includes('\0') || value.includes(mark))) return value
+  return value.replaceAll(mark, mark + mark).replaceAll('\0', `${mark}0`)
+}
+
+/** Decodes a row in place. */
+export function decode(row: Row): Row {
+  for (const column in row) {
+    const value = row[column]
+    if (typeof value === 'string' && value.includes(mark)) {
+      row[column] = value.replace(marked, (_, which: string) => (which === '0' ? '\0' : mark))
+    }
+  }
+  return row
+}
+
+const marked = new RegExp(`${mark}([0${mark}])`, 'g')
