@@ -1,5 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Backoff } from './domain/backoff.ts'
+import { type Backoff, defaultBackoff, exponential } from './domain/backoff.ts'
+import { UketsukeError } from './domain/errors.ts'
+import type { Job } from './domain/job.ts'
 import type { Log } from './log.ts'
 
 /** What a handler gets. */
@@ -48,7 +50,57 @@ export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Out
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds types of any input and output; `InputOf` and `OutputOf` give them back.
 export type JobTypes = Record<string, JobType<StandardSchemaV1<any, any>, any>>
 
+const hour = 60 * 60_000
+
+/** Defines a job type. @throws {UketsukeError} `invalid-configuration` */
+export function job<Schema extends StandardSchemaV1, Output>(
+  options: JobOptions<Schema, Output>,
+): JobType<Schema, Output> {
+  const { maxAttempts = 3, timeout = hour, retention = 30 * 24 * hour } = options
+  check(
+    typeof options.input?.['~standard']?.validate === 'function',
+    'input must be a Standard Schema, such as a zod schema',
+  )
+  check(typeof options.run === 'function', 'run must be a function')
+  check(Number.isInteger(maxAttempts) && maxAttempts >= 1, 'maxAttempts must be a whole number from 1')
+  check(timeout > 0, 'timeout must be a number of milliseconds above 0')
+  check(retention >= 24 * hour, 'retention must be at least 24 hours, as long as idempotency keys are kept')
+  return { ...options, maxAttempts, timeout, retention, backoff: { ...defaultBackoff, ...options.backoff } }
+}
+
+function check(fine: boolean, sentence: string): asserts fine {
+  if (!fine) throw new UketsukeError('invalid-configuration', `job(): ${sentence}.`)
+}
+
+/** How a worker runs a user's type. */
+export function runnable(type: JobTypes[string], random: () => number): Runnable {
+  return {
+    async parse(text) {
+      const checked = await type.input['~standard'].validate(JSON.parse(text))
+      if (!checked.issues) return checked.value
+      const [issue] = checked.issues
+      throw new UketsukeError(
+        'invalid-input',
+        `The stored input no longer fits its schema: ${issue?.message ?? 'no reason given'}`,
+      )
+    },
+    run: (context) => type.run(context),
+    timeout: type.timeout,
+    retryIn: (attempt) => exponential(type.backoff, attempt, random()),
+  }
+}
+
 /** What `enqueue` takes for a type. */
 export type InputOf<T> = T extends JobType<infer Schema, infer _> ? StandardSchemaV1.InferInput<Schema> : never
 /** What a completed job of a type has as `output`. */
 export type OutputOf<T> = T extends JobType<infer _, infer Output> ? Awaited<Output> : never
+
+/** What a worker needs to know about a type to run it: a user's job type, or the system's own webhook delivery. */
+export interface Runnable {
+  /** Turns the stored text into what `run` gets. @throws `invalid-input` */
+  parse(input: string): Promise<unknown>
+  run(context: JobContext<unknown>, job: Job): unknown
+  readonly timeout: number
+  /** Milliseconds from a failed attempt to the next. */
+  retryIn(attempt: number, thrown: unknown): number
+}

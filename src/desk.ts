@@ -1,9 +1,21 @@
-import type { Asked } from './accept/accept.ts'
+import { randomBytes } from 'node:crypto'
+import type { Accepted, Asked } from './accept/accept.ts'
 import type { Clock } from './clock.ts'
-import type { Attempt, Job, JobStatus } from './domain/job.ts'
+import type { JobType } from './define.ts'
+import type { Dispatch } from './dispatch/port.ts'
+import { UketsukeError } from './domain/errors.ts'
+import { type Attempt, isTerminal, type Job, type JobStatus } from './domain/job.ts'
+import { cancel, create, retry } from './domain/rules.ts'
 import type { Log } from './log.ts'
-import type { Follower } from './notify/watch.ts'
-import type { Owner } from './store/port.ts'
+import type { Follower, Watch } from './notify/watch.ts'
+import type { Owner, Store } from './store/port.ts'
+import type { Transition } from './store/transition.ts'
+
+/** One webhook about one job. */
+export interface Delivery {
+  job: Job
+  attempts: Attempt[]
+}
 
 /**
  * The reception desk: everything that can be asked about jobs, by whatever way the question came. It decides; `http/` only
@@ -19,7 +31,7 @@ export interface Desk {
   /** Resolves when the store is open; rejects with `store-unusable` or `temporarily-unavailable`. Every verb below waits for it. */
   ready(): Promise<void>
   /** Validates and stores. `created` is false where an idempotency key gave an earlier job. */
-  accept(asked: Asked): Promise<{ job: Job; created: boolean }>
+  accept(asked: Asked): Promise<Accepted>
   /** @throws `job-not-found` */
   find(owner: Owner, id: string): Promise<Job>
   /** Newest first; `next` is the id to go on from, null at the end. */
@@ -37,13 +49,16 @@ export interface Desk {
    * then each newer one, and null once there can be none or it was closed. @throws `job-not-found`
    */
   follow(owner: Owner, id: string, after?: number): Promise<Follower>
+  /** The ended attempts, oldest first. @throws `job-not-found` */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
-  deliveries(owner: Owner, id: string): Promise<Job[]>
+  /** The webhooks about one job, oldest first, each with its attempts. @throws `job-not-found` */
+  deliveries(owner: Owner, id: string): Promise<Delivery[]>
+  /** Sends the webhook again, under the same webhook-id. @throws `job-not-found`, `job-not-finished` */
   redeliver(owner: Owner, id: string): Promise<Job>
   /** A key that all processes on this store share, for signing tickets. */
   ticketKey(): Promise<string>
-  /** Names and input schemas of the job types, for the OpenAPI document. */
-  readonly types: ReadonlyMap<string, { readonly input: unknown }>
+  /** The job types, for the OpenAPI document. */
+  readonly types: ReadonlyMap<string, JobType>
 }
 
 export interface DeskListQuery {
@@ -52,4 +67,112 @@ export interface DeskListQuery {
   type?: string | undefined
   limit: number
   before?: string | undefined
+}
+
+export interface DeskParts extends Pick<Desk, 'base' | 'clock' | 'log' | 'draining' | 'ready' | 'types'> {
+  store: Store
+  dispatch: Dispatch
+  transition: Transition
+  watch: Watch
+  accept(asked: Asked): Promise<Accepted>
+  newId(): string
+}
+
+const ulid = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
+
+export function openDesk(parts: DeskParts): Desk {
+  const { store, dispatch, transition, watch, clock, ready } = parts
+  let ticketKey: string | null = null
+
+  async function find(owner: Owner, id: string): Promise<Job> {
+    await ready()
+    // Deliveries have ids of another shape, so no client's question ever reaches one.
+    const [job] = ulid.test(id) ? await store.get(owner, [id]) : []
+    if (!job) throw new UketsukeError('job-not-found')
+    return job
+  }
+
+  async function again(job: Job, id: string): Promise<Job> {
+    const asked = retry(job, id)
+    if (!asked)
+      throw new UketsukeError('job-not-finished', `The job is ${job.status}; only one that has ended can be run again.`)
+    const fresh = create(asked, clock.now())
+    await store.insert([{ job: fresh }])
+    dispatch.announce([fresh])
+    return fresh
+  }
+
+  function open(): void {
+    if (parts.draining.aborted) {
+      throw new UketsukeError('temporarily-unavailable', 'This server is shutting down.', { retryAfter: 2 })
+    }
+  }
+
+  const { base, log, draining, types } = parts
+  return {
+    base,
+    clock,
+    log,
+    draining,
+    types,
+    ready,
+    find,
+    async accept(asked) {
+      open()
+      await ready()
+      return parts.accept(asked)
+    },
+    async list({ limit, ...query }) {
+      await ready()
+      const found = await store.list({ ...query, limit: limit + 1 })
+      const items = found.slice(0, limit)
+      return { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null }
+    },
+    async cancel(owner, id) {
+      const job = await find(owner, id)
+      return (await transition(job, (now) => cancel(now, clock.now()), clock.now)) ?? find(owner, id)
+    },
+    async retry(owner, id) {
+      open()
+      return again(await find(owner, id), parts.newId())
+    },
+    async remove(owner, id) {
+      const job = await find(owner, id)
+      if (!isTerminal(job)) throw new UketsukeError('job-not-finished', `The job is ${job.status}; cancel it first.`)
+      await store.remove(owner, id)
+    },
+    position: async (job) => (job.status === 'pending' ? store.position(job) : null),
+    async follow(owner, id, after) {
+      await ready()
+      const follower = ulid.test(id) ? await watch.follow(owner, id, after) : null
+      if (!follower) throw new UketsukeError('job-not-found')
+      return follower
+    },
+    async attempts(owner, id) {
+      await find(owner, id)
+      return store.attempts(owner, id)
+    },
+    async deliveries(owner, id) {
+      await find(owner, id)
+      return deliveriesOf(store, owner, id)
+    },
+    async redeliver(owner, id) {
+      open()
+      await find(owner, id)
+      const last = (await store.deliveries(owner, id)).at(-1)
+      if (!last) throw new UketsukeError('job-not-finished', 'The job has no webhook that could be sent again.')
+      return again(last, `${parts.newId()}-webhook`)
+    },
+    async ticketKey() {
+      await ready()
+      ticketKey ??= await store.shared('ticket-key', randomBytes(32).toString('base64url'))
+      return ticketKey
+    },
+  }
+}
+
+/** Each delivery about one job with its attempts, oldest first. */
+async function deliveriesOf(store: Store, owner: Owner, id: string): Promise<Delivery[]> {
+  const deliveries = await store.deliveries(owner, id)
+  return Promise.all(deliveries.map(async (job) => ({ job, attempts: await store.attempts(owner, job.id) })))
 }

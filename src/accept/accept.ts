@@ -1,3 +1,14 @@
+import type { Clock } from '../clock.ts'
+import type { JobType } from '../define.ts'
+import type { Dispatch } from '../dispatch/port.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import type { Job } from '../domain/job.ts'
+import { create } from '../domain/rules.ts'
+import type { Destinations } from '../notify/egress.ts'
+import type { Store } from '../store/port.ts'
+import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
+import { type Limits, validate } from './validate.ts'
+
 /** What a caller asks for, not yet checked: the body of `POST /`, or the arguments of `enqueue`. */
 export interface Asked {
   owner: string
@@ -12,4 +23,46 @@ export interface Asked {
   metadata?: unknown
   /** The scope of a key is (owner, route, key). The key is 1…255 printable ASCII characters, already unquoted. */
   idempotency?: { route: string; key: string } | undefined
+}
+
+/** `created` is false where an idempotency key gave an earlier job. */
+export interface Accepted {
+  job: Job
+  created: boolean
+}
+
+interface AcceptParts {
+  store: Store
+  dispatch: Dispatch
+  clock: Clock
+  types: ReadonlyMap<string, JobType>
+  destinations: Destinations
+  limits: Limits
+  newId: () => string
+}
+
+/** Accepting a job: validate → look at the key → insert → announce. Resolves after the commit, never before. */
+export function acceptor(parts: AcceptParts): (asked: Asked) => Promise<Accepted> {
+  const { clock } = parts
+  const inFlight = new InFlight(clock)
+  return async (asked) => {
+    const now = clock.now()
+    const job = create(await validate(asked, parts.newId(), { ...parts, now }), now)
+    const { owner, idempotency, ...payload } = asked
+    if (!idempotency) return insert(parts, job, undefined)
+    const { route, key } = idempotency
+    const keyed = { route, key, fingerprint: fingerprint(payload), expiresAt: now + keyLifetime }
+    return inFlight.run(JSON.stringify([owner, route, key]), () => insert(parts, job, keyed))
+  }
+}
+
+async function insert({ store, dispatch }: AcceptParts, job: Job, key: Parameters<Store['insert']>[0][number]['key']) {
+  const [stored] = await store.insert([{ job, key }])
+  if (key && stored?.fingerprint !== key.fingerprint) {
+    throw new UketsukeError('idempotency-key-reused', 'This Idempotency-Key came with another payload before.')
+  }
+  // The key's job has been deleted since: the same answer as for any job that is gone.
+  if (!stored?.job) throw new UketsukeError('job-not-found')
+  if (stored.created) dispatch.announce([stored.job])
+  return { job: stored.job, created: stored.created }
 }

@@ -43,6 +43,8 @@ export interface Failure {
   readonly code: string
   readonly message: string
   readonly retryable: boolean
+  /** Of a webhook delivery: what the receiver answered. Never set on a user's job. */
+  readonly detail?: { readonly status?: number; readonly body?: string; readonly ms: number }
 }
 
 /** One place in a request that is wrong. `pointer` is a JSON Pointer (RFC 6901) into the body. */
@@ -88,4 +90,25 @@ export const leaseLost: Failure = {
   code: 'lease-lost',
   message: 'The worker stopped answering before the job had ended.',
   retryable: true,
+}
+
+/** A webhook delivery that did not succeed. `waitAtLeast` is what the receiver asked for, in milliseconds. */
+export class DeliveryError extends Error {
+  override readonly name = 'DeliveryError'
+  readonly code: 'webhook-refused' | 'webhook-unreachable'
+  readonly retryable: boolean
+  readonly waitAtLeast: number
+  readonly answer: NonNullable<Failure['detail']>
+
+  constructor(
+    code: DeliveryError['code'],
+    message: string,
+    about: { answer: DeliveryError['answer']; retryable?: boolean; waitAtLeast?: number },
+  ) {
+    super(message)
+    this.code = code
+    this.answer = about.answer
+    this.retryable = about.retryable ?? true
+    this.waitAtLeast = about.waitAtLeast ?? 0
+  }
 }

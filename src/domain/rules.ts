@@ -61,12 +61,13 @@ export function holds(lease: Lease, job: Job): boolean {
   return job.status === 'running' && job.attempt === lease.attempt && job.worker === lease.worker
 }
 
-/** 100 is kept for completion, and a bar never goes back within an attempt. */
+/** 100 is kept for completion, and a bar never goes back within an attempt. Without a message the last one stays. */
 export function progress(job: Job, percent: number, message: string | null): Job | null {
   if (job.status !== 'running') return null
   const reached = Math.max(job.progress, Math.min(99, Math.floor(percent)))
-  if (reached === job.progress && message === job.progressMessage) return null
-  return next(job, { progress: reached, progressMessage: message })
+  const said = message ?? job.progressMessage
+  if (reached === job.progress && said === job.progressMessage) return null
+  return next(job, { progress: reached, progressMessage: said })
 }
 
 /** What the handler returned is kept even where a cancel was asked for meanwhile: the work is done. */

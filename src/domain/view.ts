@@ -2,7 +2,7 @@ import type { Failure } from './errors.ts'
 import { isTerminal, type Job, type JobStatus, type Priority } from './job.ts'
 
 /** A job as clients see it: the same over HTTP, over SSE, in a webhook and from the library. Times are ISO 8601. */
-export interface JobView<Type extends string = string, Output = unknown> {
+export interface JobView<Type extends string = string, Output = unknown, Input = unknown> {
   jobId: string
   type: Type
   status: JobStatus
@@ -24,7 +24,8 @@ export interface JobView<Type extends string = string, Output = unknown> {
   metadata?: unknown
   webhookUrl?: string
   retryOf?: string
-  input?: unknown
+  /** Only where it was asked for. */
+  input?: Input
   output?: Output
   error?: Failure
   lastError?: Failure

@@ -1,0 +1,50 @@
+import { type Clock, sleep } from '../clock.ts'
+import { expire } from '../domain/rules.ts'
+import type { Log } from '../log.ts'
+import type { Store } from '../store/port.ts'
+import type { Transition } from '../store/transition.ts'
+
+interface SweepParts {
+  store: Store
+  transition: Transition
+  clock: Clock
+  log: Log
+}
+
+const every = 1_000
+const batch = 500
+const pruneEvery = 60_000
+
+/** Finds what a dead worker left behind and what has expired, about once a second, until `signal` aborts. */
+export async function sweep(parts: SweepParts, signal: AbortSignal): Promise<void> {
+  const { store, clock, log } = parts
+  let pruneAt = clock.now()
+  let failing = false
+  while (!signal.aborted) {
+    try {
+      await expireLapsed(parts)
+      if (clock.now() >= pruneAt) {
+        // A full batch means there is more: go on at the next turn.
+        if ((await store.prune(batch)) < batch) pruneAt = clock.now() + pruneEvery
+      }
+      failing = false
+    } catch (error) {
+      if (!failing) log.warn({ err: error }, 'the sweep failed; it goes on trying')
+      failing = true
+    }
+    // Jittered, so that many processes do not all look at once.
+    await sleep(clock, every * (0.5 + Math.random()), signal)
+  }
+}
+
+/** Each job on its own version, so a worker that renews or finishes meanwhile wins. */
+async function expireLapsed({ store, transition, clock, log }: SweepParts): Promise<void> {
+  const lapsed = await store.lapsed(batch)
+  await Promise.all(
+    lapsed.map(async (job) => {
+      const after = await transition(job, (now) => expire(now, clock.now()), clock.now)
+      if (after)
+        log.warn({ jobId: job.id, attempt: job.attempt, worker: job.worker, status: after.status }, 'lease lost')
+    }),
+  )
+}

@@ -1,0 +1,269 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { change, deliveryAttempts, deliveryType } from './change.ts'
+import { isTerminal, type Job, type NewJob } from './job.ts'
+import { cancel, claim, create, expire, fail, holds, progress, release, retry, succeed } from './rules.ts'
+
+const asked: NewJob = { id: 'A', type: 't', owner: 'o', input: '{}', maxAttempts: 2, retainFor: 1_000 }
+const by = { worker: 'w', leaseMs: 30 }
+const broke = { code: 'handler-error', message: 'It broke.', retryable: true }
+
+const pending = create(asked, 100)
+const running = claim(pending, 100, by) as Job
+const completed = succeed(running, 200, '{"a":1}') as Job
+const waiting = fail(running, 150, broke, 900) as Job
+const asked2stop = cancel(running, 120) as Job
+
+describe('create', () => {
+  it('makes a pending job at version 1, due now', () => {
+    expect(pending).toMatchObject({
+      status: 'pending',
+      version: 1,
+      attempt: 0,
+      createdAt: 100,
+      runAt: 100,
+      priority: 'normal',
+    })
+    expect(pending).toMatchObject({ queue: 'jobs', metadata: null, webhookUrl: null, retryOf: null, parent: null })
+  })
+  it('keeps what was asked for', () => {
+    const all = {
+      queue: 'deliveries',
+      priority: 'high',
+      metadata: '{}',
+      webhookUrl: 'u',
+      retryOf: 'r',
+      parent: 'p',
+      runAt: 7,
+    } as const
+    expect(create({ ...asked, ...all }, 1)).toMatchObject(all)
+  })
+})
+
+describe('claim', () => {
+  it('starts an attempt under a lease', () => {
+    expect(running).toMatchObject({
+      status: 'running',
+      attempt: 1,
+      version: 2,
+      startedAt: 100,
+      worker: 'w',
+      leaseUntil: 130,
+    })
+  })
+  it('takes the progress of the attempt before back', () => {
+    const half = progress(running, 50, 'half') as Job
+    const again = claim(fail(half, 150, broke, 150) as Job, 150, by)
+    expect(again).toMatchObject({ progress: 0, progressMessage: null, attempt: 2, lastError: broke })
+  })
+  it('leaves alone what is not due and what does not wait', () => {
+    expect(claim(create({ ...asked, runAt: 101 }, 1), 100, by)).toBeNull()
+    expect(claim(running, 100, by)).toBeNull()
+    expect(claim(completed, 300, by)).toBeNull()
+  })
+})
+
+describe('progress', () => {
+  it('never goes back, keeps 100 for completion, and counts whole percents', () => {
+    const half = progress(running, 50.9, null) as Job
+    expect(half).toMatchObject({ progress: 50, progressMessage: null, version: 3 })
+    expect(progress(half, 40, 'later')).toMatchObject({ progress: 50, progressMessage: 'later' })
+    expect(progress(half, 100, null)?.progress).toBe(99)
+  })
+  it('keeps the last message where none is given, and writes nothing where nothing changed', () => {
+    const said = progress(running, 1, 'one') as Job
+    expect(progress(said, 2, null)?.progressMessage).toBe('one')
+    expect(progress(said, 1, null)).toBeNull()
+    expect(progress(said, 1, 'one')).toBeNull()
+  })
+  it('is for running jobs only', () => expect(progress(pending, 1, null)).toBeNull())
+})
+
+describe('succeed', () => {
+  it('ends the job', () => {
+    expect(completed).toMatchObject({
+      status: 'completed',
+      progress: 100,
+      completedAt: 200,
+      expiresAt: 1_200,
+      output: '{"a":1}',
+    })
+    expect(completed).toMatchObject({ worker: null, leaseUntil: null, lastError: null })
+  })
+  it('keeps work that was done in spite of a cancel', () =>
+    expect(succeed(asked2stop, 1, '1')?.status).toBe('completed'))
+  it('is for running jobs only', () => expect(succeed(pending, 1, '1')).toBeNull())
+})
+
+describe('fail', () => {
+  it('waits for the next attempt', () => {
+    expect(waiting).toMatchObject({
+      status: 'pending',
+      attempt: 1,
+      runAt: 900,
+      lastError: broke,
+      worker: null,
+      error: null,
+    })
+  })
+  it('ends the job after its last attempt, or where trying again is no use', () => {
+    const last = claim(waiting, 900, by) as Job
+    expect(fail(last, 901, broke, 0)).toMatchObject({
+      status: 'failed',
+      error: { ...broke, retryable: false },
+      completedAt: 901,
+    })
+    expect(fail(running, 1, { ...broke, retryable: false }, 0)?.status).toBe('failed')
+  })
+  it('is a cancellation where one was asked for', () => {
+    expect(fail(asked2stop, 1, broke, 0)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } })
+  })
+  it('is for running jobs only', () => expect(fail(pending, 1, broke, 0)).toBeNull())
+})
+
+describe('expire', () => {
+  it('spends the attempt of a worker that is silent', () => {
+    expect(expire(running, 130)).toMatchObject({
+      status: 'pending',
+      attempt: 1,
+      runAt: 130,
+      lastError: { code: 'lease-lost' },
+    })
+  })
+  it('waits for the lease to lapse', () => expect(expire(running, 129)).toBeNull())
+  it('is for running jobs only', () => {
+    expect(expire(pending, 1_000)).toBeNull()
+    expect(expire({ ...running, leaseUntil: null }, 1_000)).toBeNull()
+  })
+})
+
+describe('release', () => {
+  it('gives the job back without costing an attempt', () => {
+    expect(release(running, 140)).toMatchObject({ status: 'pending', attempt: 0, runAt: 140, worker: null })
+  })
+  it('is a cancellation where one was asked for', () => expect(release(asked2stop, 1)?.status).toBe('cancelled'))
+  it('is for running jobs only', () => expect(release(pending, 1)).toBeNull())
+})
+
+describe('cancel', () => {
+  it('ends a waiting job at once', () =>
+    expect(cancel(pending, 1)).toMatchObject({ status: 'cancelled', completedAt: 1 }))
+  it('asks a running one to stop, once', () => {
+    expect(asked2stop).toMatchObject({ status: 'running', cancelRequestedAt: 120 })
+    expect(cancel(asked2stop, 130)).toBeNull()
+  })
+  it('leaves an ended one alone', () => expect(cancel(completed, 1)).toBeNull())
+})
+
+describe('retry', () => {
+  it('asks for the same again', () => {
+    expect(retry(completed, 'B')).toMatchObject({
+      id: 'B',
+      retryOf: 'A',
+      input: '{}',
+      owner: 'o',
+      type: 't',
+      maxAttempts: 2,
+    })
+  })
+  it('is for ended jobs only', () => expect(retry(running, 'B')).toBeNull())
+})
+
+describe('holds', () => {
+  const lease = { id: 'A', attempt: 1, worker: 'w' }
+  it('needs the same attempt of the same worker, still running', () => {
+    expect(holds(lease, running)).toBe(true)
+    expect(holds({ ...lease, attempt: 2 }, running)).toBe(false)
+    expect(holds({ ...lease, worker: 'x' }, running)).toBe(false)
+    expect(holds(lease, waiting)).toBe(false)
+  })
+})
+
+describe('change', () => {
+  const told = { ...running, webhookUrl: 'https://example.com/' }
+  it('spawns one delivery with the terminal state', () => {
+    const { spawn } = change(told, succeed(told, 200, '1') as Job, 200)
+    expect(spawn).toMatchObject({
+      id: 'A-webhook',
+      queue: 'deliveries',
+      type: deliveryType,
+      parent: 'A',
+      owner: 'o',
+      runAt: 200,
+    })
+    expect(spawn?.maxAttempts).toBe(deliveryAttempts)
+  })
+  it('spawns none before the end, without a URL, or for a delivery itself', () => {
+    expect(change(told, progress(told, 1, null) as Job, 1).spawn).toBeNull()
+    expect(change(running, completed, 200).spawn).toBeNull()
+    const delivery = { ...told, queue: 'deliveries' } as const
+    expect(change(delivery, succeed(delivery, 1, '1') as Job, 1).spawn).toBeNull()
+  })
+  it.each([
+    ['completed', running, completed, null],
+    ['retrying', running, waiting, broke],
+    ['released', running, release(running, 1) as Job, null],
+    ['lease-lost', running, expire(running, 130) as Job, { code: 'lease-lost' }],
+    ['lease-lost', { ...running, attempt: 2 }, expire({ ...running, attempt: 2 }, 130) as Job, { code: 'lease-lost' }],
+    ['cancelled', asked2stop, fail(asked2stop, 1, broke, 0) as Job, { code: 'cancelled' }],
+    ['failed', running, fail(running, 1, { ...broke, retryable: false }, 0) as Job, { code: 'handler-error' }],
+  ])('logs an attempt that ended as %s', (outcome, before, after, error) => {
+    const { attempt } = change(before, after, 500)
+    expect(attempt).toMatchObject({
+      jobId: 'A',
+      attempt: before.attempt,
+      worker: 'w',
+      startedAt: 100,
+      endedAt: 500,
+      outcome,
+    })
+    if (error) expect(attempt?.error).toMatchObject(error)
+    else expect(attempt?.error).toBeNull()
+  })
+  it('logs none while the attempt goes on or before one began', () => {
+    expect(change(running, progress(running, 1, null) as Job, 1).attempt).toBeNull()
+    expect(change(pending, cancel(pending, 1) as Job, 1).attempt).toBeNull()
+  })
+  it('can log an attempt of a row that names neither worker nor start', () => {
+    const bare = { ...running, worker: null, startedAt: null }
+    expect(change(bare, succeed(bare, 9, '1') as Job, 9).attempt).toMatchObject({ worker: '', startedAt: 9 })
+  })
+})
+
+describe('whatever happens in whatever order', () => {
+  type Step = (job: Job, now: number) => Job | null
+  const steps: Step[] = [
+    (job, now) => claim(job, now, by),
+    (job) => progress(job, 42, 'm'),
+    (job, now) => succeed(job, now, '1'),
+    (job, now) => fail(job, now, broke, now + 5),
+    (job, now) => fail(job, now, { ...broke, retryable: false }, now),
+    expire,
+    release,
+    cancel,
+  ]
+  it('the promises of the contract hold', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(steps.length - 1), fc.nat(40)), { maxLength: 60 }), (story) => {
+        let job = pending
+        let now = 100
+        for (const [step, passed] of story) {
+          now += passed
+          const after = steps[step]?.(job, now)
+          if (!after) continue
+          expect(isTerminal(job)).toBe(false)
+          expect(after.version).toBe(job.version + 1)
+          if (after.attempt === job.attempt && after.status === 'running')
+            expect(after.progress).toBeGreaterThanOrEqual(job.progress)
+          job = after
+          expect(isTerminal(job)).toBe(['completed', 'failed', 'cancelled'].includes(job.status))
+          expect(job.progress === 100).toBe(job.status === 'completed')
+          expect(job.leaseUntil !== null).toBe(job.status === 'running')
+          expect(job.output !== null).toBe(job.status === 'completed')
+          expect(job.error !== null).toBe(job.status === 'failed' || job.status === 'cancelled')
+          expect(job.attempt).toBeLessThanOrEqual(job.maxAttempts)
+        }
+      }),
+    )
+  })
+})

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import type { Job } from './job.ts'
+import { cancel, claim, create, fail, progress, succeed } from './rules.ts'
+import { event, view } from './view.ts'
+
+const pending = create(
+  { id: 'A', type: 't', owner: 'alice', input: '{"secret":1}', maxAttempts: 3, retainFor: 1_000 },
+  0,
+)
+const running = claim(pending, 10, { worker: 'host-1', leaseMs: 30 }) as Job
+
+describe('view', () => {
+  it('has every member of the contract, and nothing of the inside', () => {
+    const shown = view(pending, '/api/jobs')
+    expect(shown).toEqual({
+      jobId: 'A',
+      type: 't',
+      status: 'pending',
+      progress: 0,
+      progressMessage: null,
+      version: 1,
+      attempt: 0,
+      maxAttempts: 3,
+      priority: 'normal',
+      createdAt: '1970-01-01T00:00:00.000Z',
+      startedAt: null,
+      completedAt: null,
+      runAt: '1970-01-01T00:00:00.000Z',
+      cancelRequestedAt: null,
+      expiresAt: null,
+      statusUrl: '/api/jobs/A',
+      streamUrl: '/api/jobs/A/stream',
+      cancelUrl: '/api/jobs/A/cancel',
+    })
+  })
+  it('has output, error, lastError, metadata, webhookUrl and retryOf where there are any', () => {
+    const full = create(
+      { ...pending, id: 'B', metadata: '{"m":1}', webhookUrl: 'https://example.com/', retryOf: 'A' },
+      0,
+    )
+    expect(view(full, '')).toMatchObject({ metadata: { m: 1 }, webhookUrl: 'https://example.com/', retryOf: 'A' })
+    expect(view(succeed(running, 20, '[1]') as Job, '').output).toEqual([1])
+    expect(view(cancel(pending, 20) as Job, '').error?.code).toBe('cancelled')
+    const failure = { code: 'c', message: 'm', retryable: true }
+    expect(view(fail(running, 20, failure, 99) as Job, '').lastError).toEqual(failure)
+  })
+})
+
+describe('event', () => {
+  it('is a snapshot first, then progress, then the end at the time of the end', () => {
+    expect(event(pending, '', 5, true)).toMatchObject({ type: 'job.snapshot', timestamp: '1970-01-01T00:00:00.005Z' })
+    expect(event(progress(running, 1, null) as Job, '', 5)).toMatchObject({
+      type: 'job.progress',
+      data: { progress: 1 },
+    })
+    const ended = succeed(running, 20, '1') as Job
+    expect(event(ended, '', 99, true)).toMatchObject({ type: 'job.completed', timestamp: '1970-01-01T00:00:00.020Z' })
+  })
+})

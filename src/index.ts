@@ -1,0 +1,20 @@
+export type { Clock } from './clock.ts'
+export { type JobContext, type JobOptions, type JobType, type JobTypes, job } from './define.ts'
+export {
+  catalogue,
+  type ErrorCode,
+  type Failure,
+  UketsukeError,
+  UnrecoverableError,
+  type Violation,
+} from './domain/errors.ts'
+export type { Attempt, JobStatus, Priority } from './domain/job.ts'
+export type { EventType, JobEvent, JobView } from './domain/view.ts'
+export type { Identity, Scope } from './http/identity.ts'
+export { type AskedFor, createJobs, type Jobs } from './jobs.ts'
+export type { JobOf } from './library.ts'
+export { type Log, silentLog } from './log.ts'
+export { verifyWebhook } from './notify/sign.ts'
+export type { EnqueueOptions, JobsOptions, WorkOptions } from './options.ts'
+export type { OpenStore, Store } from './store/port.ts'
+export { sqlite } from './store/sqlite/index.ts'

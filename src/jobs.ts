@@ -1,0 +1,143 @@
+import { monotonicFactory } from 'ulid'
+import { acceptor } from './accept/accept.ts'
+import { defaultLimits } from './accept/validate.ts'
+import { systemClock } from './clock.ts'
+import { type JobTypes, runnable } from './define.ts'
+import { type Desk, openDesk } from './desk.ts'
+import { polling } from './dispatch/polling.ts'
+import { deliveryType } from './domain/change.ts'
+import { UketsukeError } from './domain/errors.ts'
+import { acceptResponse } from './http/accept.ts'
+import { createFetch } from './http/fetch.ts'
+import { library } from './library.ts'
+import { defaultLog } from './log.ts'
+import { destinations } from './notify/egress.ts'
+import { poster } from './notify/post.ts'
+import { storeSignal } from './notify/signal.ts'
+import { Watch } from './notify/watch.ts'
+import { webhookDelivery } from './notify/webhook.ts'
+import { checkOptions, type JobsOptions } from './options.ts'
+import { groupCommit } from './store/group-commit.ts'
+import type { Store } from './store/port.ts'
+import { transitions } from './store/transition.ts'
+import { staff } from './work/staff.ts'
+
+/**
+ * Wires the five parts together: accept → store → dispatch → work → notify. Nothing is opened before `ready()`, which every verb
+ * waits for.
+ * @throws {UketsukeError} `invalid-configuration`
+ */
+export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) {
+  checkOptions(options)
+  const { basePath: base = '/api/jobs', lease = 30_000, webhooks, clock = systemClock, log = defaultLog() } = options
+  const types = new Map(Object.entries(options.jobs))
+  const secrets = [webhooks?.secret ?? []].flat()
+  const allowed = webhooks
+    ? destinations(webhooks.allowHosts ?? [])
+    : { refuse: () => 'This server sends no webhooks.' }
+
+  const opened = options.store(clock)
+  const store = groupCommit(opened)
+  const dispatch = polling(store)
+  const signal = storeSignal(store, log)
+  const watch = new Watch(signal, async (owner, id) => (await store.get(owner, [id]))[0] ?? null)
+  const transition = transitions(store, ({ after, spawn }) => {
+    signal.announce([after])
+    const waiting = [after, spawn].filter((job) => job?.status === 'pending').filter((job) => job !== null)
+    if (waiting.length > 0) dispatch.announce(waiting)
+  })
+
+  const newId = monotonicFactory()
+  const ids = () => newId(clock.now())
+  const limits = { ...defaultLimits, ...options.limits }
+  const accept = acceptor({ store, dispatch, clock, types, destinations: allowed, limits, newId: ids })
+  const draining = new AbortController()
+  const ready = opening(store)
+  const desk = openDesk({
+    base,
+    clock,
+    log,
+    types,
+    store,
+    dispatch,
+    transition,
+    watch,
+    accept,
+    newId: ids,
+    ready,
+    draining: draining.signal,
+  })
+
+  const { post, close: hangUp } = poster()
+  const random = Math.random
+  const delivery = webhookDelivery({ store, clock, base, secrets, destinations: allowed, post, random })
+  const workers = staff({ store, dispatch, signal, transition, clock, log, leaseMs: lease }, ready, {
+    jobs: new Map([...types].map(([name, type]) => [name, runnable(type, random)])),
+    deliveries: new Map(webhooks ? [[deliveryType, delivery]] : []),
+  })
+
+  const http = () => {
+    if (options.authenticate) return { authenticate: options.authenticate, maxBodyBytes: options.maxBodyBytes }
+    throw new UketsukeError(
+      'invalid-configuration',
+      'createJobs() needs authenticate: who calls must be known before anything is served.',
+    )
+  }
+  let fetch: ReturnType<typeof createFetch> | null = null
+  let closing: Promise<void> | null = null
+
+  return {
+    ...library<Types>(desk),
+    /** Runs jobs in this process until `stop()`. Rejects as `ready()` does. */
+    work: workers.work,
+    /** Answers the jobs API: a `Request` whose path begins with `basePath`. Never rejects but for a missing `authenticate`. */
+    async fetch(request: Request): Promise<Response> {
+      fetch ??= createFetch(desk, http())
+      return fetch(request)
+    },
+    /** Answers the whole 202, or the problem, on a route of your own; the request says who, which key and how long to wait. */
+    async accept(request: Request, asked: AskedFor<Types>): Promise<Response> {
+      return acceptResponse(desk, http(), request, asked)
+    },
+    /** Opens the store. Rejects with `store-unusable`, or `temporarily-unavailable`, after which calling again tries again. */
+    ready,
+    basePath: base,
+    store: opened,
+    /** Drains: nothing new is accepted, streams end and clients come back elsewhere, workers stop, the store closes. Idempotent. */
+    close(): Promise<void> {
+      closing ??= (async () => {
+        draining.abort()
+        await workers.stop()
+        await hangUp()
+        await store.close()
+      })()
+      return closing
+    },
+  }
+}
+
+export type Jobs<Types extends JobTypes = JobTypes> = ReturnType<typeof createJobs<Types>>
+
+/** What a route of your own asks for. */
+export interface AskedFor<Types extends JobTypes> {
+  type: keyof Types & string
+  /** As it came: it is validated here. */
+  input: unknown
+  priority?: unknown
+  webhookUrl?: unknown
+  delay?: unknown
+  runAt?: unknown
+  metadata?: unknown
+}
+
+/** Opens the store once; an attempt that failed is not remembered. */
+function opening(store: Store): Desk['ready'] {
+  let open: Promise<void> | null = null
+  return () => {
+    open ??= store.migrate().catch((error: unknown) => {
+      open = null
+      throw error
+    })
+    return open
+  }
+}

@@ -1,0 +1,118 @@
+import type { InputOf, JobTypes, OutputOf } from './define.ts'
+import type { Delivery, Desk, DeskListQuery } from './desk.ts'
+import { UketsukeError } from './domain/errors.ts'
+import type { Attempt, Job, JobStatus } from './domain/job.ts'
+import { type JobView, view } from './domain/view.ts'
+import type { EnqueueOptions } from './options.ts'
+import { everyone } from './store/port.ts'
+
+/** A job of one of these types; `type` tells which. */
+export type JobOf<Types extends JobTypes, Name extends keyof Types & string = keyof Types & string> = {
+  [N in Name]: JobView<N, OutputOf<Types[N]>, InputOf<Types[N]>>
+}[Name]
+
+/** Your program sees every job; give `owner` to see what that owner sees. */
+interface As {
+  owner?: string
+}
+
+interface ListOptions extends As {
+  status?: JobStatus | readonly JobStatus[]
+  type?: string
+  /** 1…100; 20 by default. */
+  limit?: number
+  /** `nextCursor` of the page before. */
+  cursor?: string
+}
+
+/** The desk as a library: the same verbs, typed by the job types, in terms of what clients see. */
+export function library<Types extends JobTypes>(desk: Desk) {
+  type Name = keyof Types & string
+  const show = <N extends Name>(job: Job) => view(job, desk.base) as unknown as JobOf<Types, N>
+  const as = ({ owner }: As) => owner ?? everyone
+
+  return {
+    /**
+     * Stores a job and gives it back once it is on disk.
+     * @throws {UketsukeError} `validation-error`, `unknown-job-type`, `webhook-url-forbidden`, `idempotency-key-reused`,
+     * `idempotency-in-progress`, `temporarily-unavailable`
+     */
+    async enqueue<N extends Name>(type: N, input: InputOf<Types[N]>, options: EnqueueOptions = {}) {
+      const { owner = 'system', idempotencyKey: key, ...rest } = options
+      const idempotency = key === undefined ? undefined : { route: 'enqueue', key }
+      const { job } = await desk.accept({ ...rest, owner, type, input, idempotency })
+      return show<N>(job)
+    },
+    /** The job as it stands; null where there is none. */
+    async get<N extends Name = Name>(id: string, options: As & { include?: readonly 'input'[] } = {}) {
+      try {
+        const job = await desk.find(as(options), id)
+        return { ...show<N>(job), ...(options.include?.includes('input') && { input: JSON.parse(job.input) }) }
+      } catch (error) {
+        if (error instanceof UketsukeError && error.code === 'job-not-found') return null
+        throw error
+      }
+    },
+    /** Newest first. */
+    async list(options: ListOptions = {}) {
+      const { status, type, limit = 20, cursor } = options
+      const query: DeskListQuery = {
+        owner: as(options),
+        limit: Math.min(100, Math.max(1, limit)),
+        type,
+        before: cursor,
+      }
+      if (status !== undefined) query.status = [status].flat()
+      const { items, next } = await desk.list(query)
+      return { items: items.map((job) => show<Name>(job)), nextCursor: next }
+    },
+    /** A waiting job ends at once, a running one is asked to stop, an ended one is left alone. @throws `job-not-found` */
+    async cancel<N extends Name = Name>(id: string, options: As = {}) {
+      return show<N>(await desk.cancel(as(options), id))
+    },
+    /** A new job from one that has ended. @throws `job-not-found`, `job-not-finished` */
+    async retry<N extends Name = Name>(id: string, options: As = {}) {
+      return show<N>(await desk.retry(as(options), id))
+    },
+    /** Deletes a job that has ended. @throws `job-not-found`, `job-not-finished` */
+    remove: (id: string, options: As = {}): Promise<void> => desk.remove(as(options), id),
+    /** The job as it stands and each newer state, to the terminal one; slow readers miss states, never the last. @throws `job-not-found` */
+    async *watch<N extends Name = Name>(id: string, options: As & { signal?: AbortSignal } = {}) {
+      const follower = await desk.follow(as(options), id)
+      const close = () => follower.close()
+      options.signal?.addEventListener('abort', close)
+      try {
+        if (options.signal?.aborted) return
+        for (let job = await follower.next(); job; job = await follower.next()) yield show<N>(job)
+      } finally {
+        close()
+        options.signal?.removeEventListener('abort', close)
+      }
+    },
+    /** The ended attempts, oldest first. @throws `job-not-found` */
+    attempts: (id: string, options: As = {}): Promise<Attempt[]> => desk.attempts(as(options), id),
+    /** The webhooks about one job with their attempts, oldest first. @throws `job-not-found` */
+    async deliveries(id: string, options: As = {}) {
+      return (await desk.deliveries(as(options), id)).map(deliveryView)
+    },
+    /** Sends a job's webhook again, under the same webhook-id. @throws `job-not-found`, `job-not-finished` */
+    async redeliver(id: string, options: As = {}): Promise<void> {
+      await desk.redeliver(as(options), id)
+    },
+  }
+}
+
+function deliveryView({ job, attempts }: Delivery) {
+  const { status, attempt, maxAttempts, error, lastError } = job
+  const at = (time: number | null) => (time === null ? null : new Date(time).toISOString())
+  return {
+    /** `exhausted` after the last attempt; a webhook can be sent again for as long as its job is kept. */
+    status: status === 'failed' && attempt >= maxAttempts ? ('exhausted' as const) : status,
+    attempt,
+    maxAttempts,
+    nextAttemptAt: status === 'pending' ? at(job.runAt) : null,
+    completedAt: at(job.completedAt),
+    error: error ?? lastError,
+    attempts: attempts.map((one) => ({ ...one, startedAt: at(one.startedAt), endedAt: at(one.endedAt) })),
+  }
+}

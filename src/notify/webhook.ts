@@ -1,0 +1,74 @@
+import type { Clock } from '../clock.ts'
+import type { Runnable } from '../define.ts'
+import { deliveryWait } from '../domain/backoff.ts'
+import { DeliveryError, UnrecoverableError } from '../domain/errors.ts'
+import type { Job } from '../domain/job.ts'
+import { event } from '../domain/view.ts'
+import { everyone, type Store } from '../store/port.ts'
+import type { Destinations } from './egress.ts'
+import type { Answer, Post } from './post.ts'
+import { sign } from './sign.ts'
+
+interface WebhookParts {
+  store: Store
+  clock: Clock
+  base: string
+  secrets: readonly string[]
+  destinations: Destinations
+  post: Post
+  random: () => number
+}
+
+/** Above this many bytes of JSON a job's output is left out; the receiver fetches it. */
+const outputLimit = 16 << 10
+const attemptMs = 30_000
+const minute = 60_000
+
+/** Delivering a webhook, as workers run it: a job like any other, with the schedule and the manners of Standard Webhooks. */
+export function webhookDelivery(parts: WebhookParts): Runnable {
+  return {
+    parse: async (input) => JSON.parse(input),
+    timeout: attemptMs,
+    retryIn(attempt, thrown) {
+      return deliveryWait(attempt, thrown instanceof DeliveryError ? thrown.waitAtLeast : 0, parts.random())
+    },
+    async run({ signal }, delivery) {
+      const [job] = await parts.store.get(everyone, [delivery.parent ?? ''])
+      if (!job?.webhookUrl) throw new UnrecoverableError('The job has been deleted.', { code: 'job-not-found' })
+      // Looked at again: what was allowed at the time of the request may not be now.
+      const refused = parts.destinations.refuse(new URL(job.webhookUrl))
+      if (refused) throw new UnrecoverableError(refused, { code: 'webhook-url-forbidden' })
+      const now = parts.clock.now()
+      const body = bodyOf(job, parts.base, now)
+      // One terminal event a job, so the job's id tells the same webhook over retries and redeliveries.
+      const headers = { 'content-type': 'application/json', ...sign(parts.secrets, `msg_${job.id}`, now, body) }
+      return judge(await parts.post(job.webhookUrl, headers, body, signal), now)
+    },
+  }
+}
+
+/** The job is terminal, so this is the same text however often it is sent. */
+function bodyOf(job: Job, base: string, now: number): string {
+  const large = Buffer.byteLength(job.output ?? '') > outputLimit
+  const told = event(large ? { ...job, output: null } : job, base, now)
+  return JSON.stringify(large ? { ...told, data: { ...told.data, outputOmitted: true } } : told)
+}
+
+/** 2xx is success; 410 means never again; the rest is tried again, busy servers after a minute at least. */
+function judge({ status, retryAfter, body, ms }: Answer, now: number) {
+  const answer = { status, body, ms }
+  if (status >= 200 && status < 300) return answer
+  const busy = status === 429 || (status >= 502 && status <= 504)
+  throw new DeliveryError('webhook-refused', `The receiver answered ${status}.`, {
+    answer,
+    retryable: status !== 410,
+    waitAtLeast: Math.max(busy ? minute : 0, waitOf(retryAfter, now)),
+  })
+}
+
+/** Retry-After, in seconds or as a date, as milliseconds from now; 0 where it is absent or means nothing. */
+function waitOf(retryAfter: string | null, now: number): number {
+  if (retryAfter === null) return 0
+  const wait = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - now
+  return Number.isFinite(wait) ? Math.max(0, wait) : 0
+}

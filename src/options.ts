@@ -1,0 +1,80 @@
+import type { Limits } from './accept/validate.ts'
+import type { Clock } from './clock.ts'
+import type { JobTypes } from './define.ts'
+import { deliveryType } from './domain/change.ts'
+import { UketsukeError } from './domain/errors.ts'
+import type { Priority } from './domain/job.ts'
+import type { HttpOptions } from './http/call.ts'
+import type { Log } from './log.ts'
+import type { OpenStore } from './store/port.ts'
+
+export interface JobsOptions<Types extends JobTypes> {
+  /** The job types by name, each made with `job()`. */
+  jobs: Types
+  /** Where jobs are kept, such as `sqlite('jobs.db')`. */
+  store: OpenStore
+  /** Who calls over HTTP: an owner, or null for 401. Required before `fetch` or `accept` is used; a worker needs none. */
+  authenticate?: HttpOptions['authenticate']
+  /** Where the jobs API is mounted; `/api/jobs` by default. */
+  basePath?: string
+  /** How long a worker holds a job without a sign of life, in milliseconds; 30,000 by default, renewed every third of it. */
+  lease?: number
+  webhooks?: {
+    /** Signs webhooks: `whsec_` and base64, or any text of 16 characters or more. Give the new and the old one while it rotates. */
+    secret: string | readonly string[]
+    /** `host:port` of receivers that may be called though they are not on the public internet. */
+    allowHosts?: readonly string[]
+  }
+  /** The largest request body in bytes; 1 MiB by default. */
+  maxBodyBytes?: number
+  limits?: Partial<Limits>
+  /** pino at level `info` by default. */
+  log?: Log
+  clock?: Clock
+}
+
+export interface EnqueueOptions {
+  /** Whose job it is; `system` by default. Over HTTP only this owner will see it. */
+  owner?: string
+  priority?: Priority
+  /** Called with the job when it ends. */
+  webhookUrl?: string
+  /** Enqueueing again with the same key and the same arguments within 24 hours gives the same job. The scope is the owner. */
+  idempotencyKey?: string
+  /** Milliseconds from now. */
+  delay?: number
+  runAt?: Date | string
+  /** Anything of your own, at most 16 KiB of JSON; clients see it. */
+  metadata?: Record<string, unknown>
+}
+
+export interface WorkOptions {
+  /** Jobs at a time; 10 by default. Webhooks have 50 places of their own. */
+  concurrency?: number
+  /** Signals on which this worker stops gracefully, such as `SIGTERM`; none by default. */
+  stopOn?: readonly NodeJS.Signals[]
+  /** How long `stop` lets jobs run on, in milliseconds; 25,000 by default. */
+  drain?: number
+}
+
+/** @throws {UketsukeError} `invalid-configuration` */
+export function checkOptions(options: JobsOptions<JobTypes>): void {
+  const { basePath = '', lease = 30_000, webhooks, jobs, store } = options
+  must(typeof store === 'function', 'store must be a store such as sqlite("jobs.db")')
+  must(/^$|^\/[^?#]*[^/?#]$/.test(basePath), 'basePath must begin with a slash and not end with one')
+  must(lease >= 1_000, 'lease must be at least 1,000 milliseconds')
+  for (const name of Object.keys(jobs)) {
+    must(
+      /^[\w.:-]{1,128}$/.test(name),
+      `the job type ${JSON.stringify(name)} must be 1 to 128 of the characters A-Z a-z 0-9 _ . : -`,
+    )
+    must(name !== deliveryType, `the name ${deliveryType} is the system's own`)
+  }
+  for (const secret of [webhooks?.secret ?? []].flat())
+    must(secret.length >= 16, 'a webhook secret must have 16 characters or more')
+  must(webhooks === undefined || [webhooks.secret].flat().length > 0, 'webhooks need a secret')
+}
+
+function must(fine: boolean, sentence: string): asserts fine {
+  if (!fine) throw new UketsukeError('invalid-configuration', `createJobs(): ${sentence}.`)
+}

@@ -1,0 +1,92 @@
+import type { Clock } from '../clock.ts'
+import type { Job, Lease } from '../domain/job.ts'
+import { holds } from '../domain/rules.ts'
+import type { Rule, Transition } from '../store/transition.ts'
+
+/** Why a handler's signal aborted. */
+export type AbortReason = 'cancelled' | 'timeout' | 'lease-lost' | 'shutdown'
+
+/**
+ * One attempt that this worker holds. All that the worker writes about the job goes through `write`, in order, and only while the
+ * lease stands: a worker that was taken for dead writes nothing.
+ */
+export class HeldJob {
+  readonly lease: Lease
+  readonly #abort = new AbortController()
+  readonly #transition: Transition
+  readonly #clock: Clock
+  #job: Job
+  #last: Promise<unknown> = Promise.resolve()
+  #reason: AbortReason | null = null
+  #writing = false
+
+  constructor(job: Job, transition: Transition, clock: Clock) {
+    this.#job = job
+    this.#transition = transition
+    this.#clock = clock
+    this.lease = { id: job.id, attempt: job.attempt, worker: job.worker ?? '' }
+  }
+
+  get job(): Job {
+    return this.#job
+  }
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+  get reason(): AbortReason | null {
+    return this.#reason
+  }
+
+  /** Gives the job as stored, or null where the rule says no or the lease is lost. */
+  write(rule: Rule): Promise<Job | null> {
+    const write = this.#last.then(() => this.#write(rule))
+    // A failed write must not fail those behind it; its own caller hears of it.
+    this.#last = write.catch(() => null)
+    return write
+  }
+
+  async #write(rule: Rule): Promise<Job | null> {
+    if (this.#reason === 'lease-lost') return null
+    let held = true
+    const still: Rule = (job) => {
+      held = holds(this.lease, job)
+      return held ? rule(job) : null
+    }
+    this.#writing = true
+    try {
+      const after = await this.#transition(this.#job, still, this.#clock.now)
+      if (after) this.#job = after
+      else if (!held) this.abort('lease-lost')
+      return after
+    } finally {
+      this.#writing = false
+    }
+  }
+
+  /** News of this job from whoever wrote it: a cancel that was asked for, or a lease that is lost. */
+  heard(job: Job): void {
+    if (job.version <= this.#job.version) return
+    if (holds(this.lease, job)) {
+      this.#job = job
+      if (job.cancelRequestedAt !== null) this.abort('cancelled')
+    } else if (!this.#writing) {
+      // During a write the news may be that very write; if it is not, the swap will miss and find out.
+      this.abort('lease-lost')
+    }
+  }
+
+  /** The first reason counts. */
+  abort(reason: AbortReason): void {
+    if (reason === 'lease-lost') this.#reason = reason
+    this.#reason ??= reason
+    const message = messages[reason]
+    this.#abort.abort(new DOMException(message, reason === 'timeout' ? 'TimeoutError' : 'AbortError'))
+  }
+}
+
+const messages: Record<AbortReason, string> = {
+  cancelled: 'The job was cancelled.',
+  timeout: 'The attempt took too long.',
+  'lease-lost': 'The job is no longer this worker’s: its lease had run out.',
+  shutdown: 'The worker is shutting down; the job will run again elsewhere.',
+}

@@ -1,0 +1,44 @@
+import type { Runnable } from '../define.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import type { WorkOptions } from '../options.ts'
+import { type Lanes, Worker, type WorkerParts } from './worker.ts'
+
+type Types = ReadonlyMap<string, Runnable>
+
+/** Deliveries wait on other people's servers, not on this machine. */
+const deliveriesAtOnce = 50
+
+/** All workers of one process. */
+export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { jobs: Types; deliveries: Types }) {
+  const workers = new Set<{ stop(): Promise<void> }>()
+  return {
+    async work({ concurrency = 10, stopOn = [], drain }: WorkOptions = {}) {
+      if (!(Number.isInteger(concurrency) && concurrency >= 1)) {
+        throw new UketsukeError('invalid-configuration', 'work(): concurrency must be a whole number from 1.')
+      }
+      await ready()
+      const lanes: Lanes[] = [
+        { queue: 'jobs', types: types.jobs, concurrency },
+        { queue: 'deliveries', types: types.deliveries, concurrency: deliveriesAtOnce },
+      ]
+      const worker = new Worker(
+        parts,
+        lanes.filter((lane) => lane.types.size > 0),
+      )
+      parts.log.info({ worker: worker.id, concurrency }, 'worker started')
+      const onSignal = () => void stop()
+      const stop = async () => {
+        await worker.stop(drain === undefined ? {} : { drain })
+        for (const signal of stopOn) process.off(signal, onSignal)
+        workers.delete(handle)
+      }
+      const handle = { id: worker.id, stop }
+      workers.add(handle)
+      for (const signal of stopOn) process.once(signal, onSignal)
+      return handle
+    },
+    async stop(): Promise<void> {
+      await Promise.all([...workers].map((worker) => worker.stop()))
+    },
+  }
+}

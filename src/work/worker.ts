@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { type Clock, sleep } from '../clock.ts'
+import type { Runnable } from '../define.ts'
+import type { Dispatch } from '../dispatch/port.ts'
+import { sweep } from '../dispatch/sweep.ts'
+import type { Job, Queue } from '../domain/job.ts'
+import type { Log } from '../log.ts'
+import type { Signal } from '../notify/signal.ts'
+import type { Store } from '../store/port.ts'
+import type { Transition } from '../store/transition.ts'
+import { execute } from './execute.ts'
+import { heartbeat } from './heartbeat.ts'
+import { Lane } from './lane.ts'
+import { HeldJob } from './lease.ts'
+
+export interface WorkerParts {
+  store: Store
+  transition: Transition
+  dispatch: Dispatch
+  signal: Signal
+  clock: Clock
+  log: Log
+  /** How long a lease lasts, in milliseconds. */
+  leaseMs: number
+}
+
+/** What one worker runs from one queue, and how many at a time. */
+export interface Lanes {
+  queue: Queue
+  types: ReadonlyMap<string, Runnable>
+  concurrency: number
+}
+
+/** Claims due jobs and runs them, until it is stopped. */
+export class Worker {
+  readonly id = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
+  readonly #parts: WorkerParts
+  readonly #held = new Map<string, HeldJob>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #stopping = new AbortController()
+  readonly #stopped = new AbortController()
+  readonly #loops: Promise<void>[]
+  readonly #upkeep: Promise<void>[]
+  #stop: Promise<void> | null = null
+
+  constructor(parts: WorkerParts, lanes: readonly Lanes[]) {
+    this.#parts = parts
+    this.#loops = lanes.map((lane) => this.#loop(new Lane(lane, parts, this.#stopping.signal)))
+    const unlisten = parts.signal.listen({
+      known: () => [...this.#held.values()].map(({ job }) => job),
+      changed: (job) => this.#held.get(job.id)?.heard(job),
+    })
+    this.#stopped.signal.addEventListener('abort', unlisten)
+    this.#upkeep = [heartbeat(parts, this.#held, this.#stopped.signal), sweep(parts, this.#stopped.signal)]
+  }
+
+  /** The main loop: claim what there is room for, start it, wait until there may be more. */
+  async #loop(lane: Lane): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const jobs = await lane.claim(this.id)
+      this.#parts.signal.announce(jobs)
+      for (const job of jobs) this.#run(lane, job)
+      await lane.wait()
+    }
+    lane.close()
+  }
+
+  #run(lane: Lane, job: Job): void {
+    const held = new HeldJob(job, this.#parts.transition, this.#parts.clock)
+    this.#held.set(job.id, held)
+    // Claimed while the stop came in: given back without a run.
+    if (this.#stopping.signal.aborted) held.abort('shutdown')
+    const running = execute(held, lane.runnable(job.type), this.#parts.clock, this.#parts.log).finally(() => {
+      this.#running.delete(running)
+      // The same job may be here again already, under a lease of its own.
+      if (this.#held.get(job.id) === held) this.#held.delete(job.id)
+      lane.left()
+    })
+    this.#running.add(running)
+  }
+
+  /**
+   * Claims nothing more, lets what runs finish for up to `drain` milliseconds (25 s by default), gives the rest back at once
+   * without costing an attempt. Idempotent.
+   */
+  stop({ drain = 25_000 }: { drain?: number } = {}): Promise<void> {
+    this.#stop ??= this.#end(drain)
+    return this.#stop
+  }
+
+  async #end(drain: number): Promise<void> {
+    this.#stopping.abort()
+    await Promise.all(this.#loops)
+    const overtime = new AbortController()
+    const { clock } = this.#parts
+    await Promise.race([Promise.all(this.#running), sleep(clock, drain, overtime.signal)])
+    overtime.abort()
+    for (const held of this.#held.values()) held.abort('shutdown')
+    await Promise.all(this.#running)
+    this.#stopped.abort()
+    await Promise.all(this.#upkeep)
+  }
+}
