@@ -1,0 +1,74 @@
+import type { Asked } from '../accept/accept.ts'
+import type { Desk } from '../desk.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import { isTerminal, type Job } from '../domain/job.ts'
+import { accepted } from './answer.ts'
+import type { HttpOptions } from './call.ts'
+import { idempotencyKey, preferredWait } from './headers.ts'
+import { hold } from './hold.ts'
+import { identify } from './identity.ts'
+import { known, problem } from './problem.ts'
+
+/** What a route of the user's own asks for: the request itself says who, which key, and how long to wait. */
+export type AskedByRoute = Omit<Asked, 'owner' | 'idempotency'>
+
+/**
+ * The whole answer to a request that asks for a job, on a route of the user's own: the 202 with `Location`, `Retry-After`, `statusUrl`
+ * and `message`, or the problem. It never rejects.
+ */
+export async function acceptResponse(
+  desk: Desk,
+  options: HttpOptions,
+  request: Request,
+  asked: AskedByRoute,
+): Promise<Response> {
+  try {
+    const owner = await identify(options, request, 'jobs:write')
+    return await accept(desk, request, { ...asked, owner })
+  } catch (thrown) {
+    const error = known(thrown, desk.log, where(request))
+    return problem(fromInput(error))
+  }
+}
+
+/** The client posted the input itself, so that is what the pointers are to point into. */
+function fromInput<E extends UketsukeError>(error: E): E {
+  if (error.errors === undefined) return error
+  const errors = error.errors.map(({ pointer, detail }) => ({
+    pointer: pointer.replace(/^\/input(?=\/|$)/, ''),
+    detail,
+  }))
+  return new UketsukeError(error.code, error.message, { errors, cause: error }) as E
+}
+
+/** Stores the job and answers 202, always after the commit and never with an error after one. */
+export async function accept(desk: Desk, request: Request, asked: Asked): Promise<Response> {
+  const key = idempotencyKey(request.headers.get('idempotency-key'))
+  const seconds = preferredWait(request.headers.get('prefer'))
+  const idempotency = key === null ? undefined : { route: where(request), key }
+  const { job, created } = await desk.accept({ ...asked, idempotency })
+  const held = seconds === null ? job : await waited(desk, request, job, seconds)
+  return accepted(desk, held, {
+    ...(!created && { 'Idempotent-Replayed': 'true' }),
+    ...(seconds !== null && { 'Preference-Applied': `wait=${seconds}` }),
+  })
+}
+
+async function waited(desk: Desk, request: Request, job: Job, seconds: number): Promise<Job> {
+  if (seconds === 0 || isTerminal(job)) return job
+  try {
+    const follower = await desk.follow(job.owner, job.id, job.version)
+    return await hold({ desk, request }, follower, job, seconds, isTerminal)
+  } catch (thrown) {
+    desk.log.warn({ err: thrown, jobId: job.id }, 'waiting for a job could not begin')
+    return job
+  }
+}
+
+/** Method and path: what a log may know of a request, and the route in the scope of an idempotency key. */
+export const where = (request: Request) => `${request.method} ${pathname(request.url)}`
+
+function pathname(url: string): string {
+  const { pathname } = new URL(url)
+  return pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname
+}

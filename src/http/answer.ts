@@ -1,0 +1,56 @@
+import type { Desk } from '../desk.ts'
+import { isTerminal, type Job } from '../domain/job.ts'
+import { type JobView, view } from '../domain/view.ts'
+import { etag } from './headers.ts'
+
+export function json(body: unknown, status: number, headers: Record<string, string>): Response {
+  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json', ...headers } })
+}
+
+/** The job as one response tells it, and the header fields that go with it. */
+export async function represent(desk: Desk, job: Job): Promise<{ body: JobView; headers: Record<string, string> }> {
+  const body = view(job, desk.base)
+  const position = job.status === 'pending' ? await cheapPosition(desk, job) : null
+  if (position !== null) body.queuePosition = position
+  const wait = retryAfter(job, desk.clock.now(), position ?? 1)
+  return { body, headers: { ETag: etag(job.version), ...(wait !== null && { 'Retry-After': String(wait) }) } }
+}
+
+/** It may be absent, so no answer ever fails for want of it: least of all one that follows a commit. */
+async function cheapPosition(desk: Desk, job: Job): Promise<number | null> {
+  try {
+    return await desk.position(job)
+  } catch {
+    return null
+  }
+}
+
+/** Seconds after which a poll is worth while; null where there is nothing to come. A long queue or a long run is asked for less often. */
+export function retryAfter(job: Job, now: number, position: number): number | null {
+  if (isTerminal(job)) return null
+  if (job.status === 'pending') {
+    const due = Math.ceil((job.runAt - now) / 1_000)
+    return due > 0 ? due : Math.min(30, 1 + Math.floor(position / 10))
+  }
+  const age = (now - (job.startedAt ?? now)) / 1_000
+  return Math.min(30, Math.max(1, Math.ceil(age / 10)))
+}
+
+/** 202 for a job that was accepted: `POST /`, a route of the user's own, and retry. */
+export async function accepted(desk: Desk, job: Job, more: Record<string, string>): Promise<Response> {
+  const { body, headers } = await represent(desk, job)
+  return json({ ...body, message: message(job) }, 202, {
+    ...headers,
+    Location: body.statusUrl,
+    'Cache-Control': 'no-store',
+    ...more,
+  })
+}
+
+function message(job: Job): string {
+  if (job.status === 'completed') return 'The job was accepted and has completed; its output is here.'
+  if (job.status === 'failed') return 'The job was accepted and has failed; its error says why.'
+  if (job.status === 'cancelled') return 'The job was accepted and has been cancelled.'
+  const state = job.status === 'running' ? 'is running' : 'waits to run'
+  return `The job was accepted and ${state}. Poll statusUrl, or open streamUrl, to see how it goes.`
+}

@@ -1,0 +1,31 @@
+import { accept } from './accept.ts'
+import { readObject } from './body.ts'
+import type { Route } from './call.ts'
+import { acceptedAnswer, parameter, problems } from './describe.ts'
+
+const members = ['type', 'input', 'priority', 'webhookUrl', 'delay', 'runAt', 'metadata'] as const
+
+export const create: Route = {
+  method: 'POST',
+  path: '/',
+  scope: 'jobs:write',
+  query: [],
+  produces: 'application/json',
+  operation: {
+    operationId: 'createJob',
+    summary: 'Ask for a job. It is on disk when this answers.',
+    parameters: [parameter.idempotencyKey, parameter.prefer],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/NewJob' } } },
+    },
+    responses: {
+      202: acceptedAnswer,
+      ...problems(400, 406, 409, 413, 415, 422),
+    },
+  },
+  async handle({ desk, options, request, owner }) {
+    const { type, input, ...more } = await readObject(request, members, options.maxBodyBytes)
+    return accept(desk, request, { ...more, owner, type, input })
+  },
+}

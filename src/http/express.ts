@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AskedByRoute } from './accept.ts'
+import { type JobsOverHttp, listen } from './node.ts'
+
+/** The part of Express's request that is used. Express itself is not imported. */
+export interface ExpressRequest extends IncomingMessage {
+  originalUrl: string
+  body?: unknown
+  rawBody?: unknown
+}
+
+type Next = (error?: unknown) => void
+type Handler<Req extends ExpressRequest> = (req: Req, res: ServerResponse, next: Next) => void
+
+/** Middleware that answers what lies below the jobs' base path, wherever it is mounted, and leaves the rest to others. */
+export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
+  const listener = listen((request) => jobs.fetch(request))
+  return (req, res, next) => {
+    const path = req.originalUrl.split('?', 1)[0] ?? ''
+    if (path !== jobs.basePath && !path.startsWith(`${jobs.basePath}/`)) next()
+    else whole(req, next, () => listener(req, res))
+  }
+}
+
+/**
+ * A handler for a route of your own that answers with a whole 202: `asked` says which job the request asks for. What it throws goes
+ * to `next()`.
+ */
+export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
+  jobs: JobsOverHttp,
+  asked: (req: Req) => AskedByRoute | Promise<AskedByRoute>,
+): Handler<Req> {
+  return (req, res, next) => {
+    Promise.resolve()
+      .then(() => asked(req))
+      .then((wanted) => whole(req, next, () => listen((request) => jobs.accept(request, wanted))(req, res)))
+      .catch(next)
+  }
+}
+
+/** The request as it came in: a router has cut the URL, `express.json()` has eaten the body. */
+function whole(req: ExpressRequest, next: Next, then: () => void): void {
+  req.url = req.originalUrl
+  try {
+    if (req.body !== undefined && !(req.rawBody instanceof Buffer)) {
+      // node-server reads `rawBody`, where it is there, in place of the stream.
+      req.rawBody = bytes(req.body)
+      // The parser has unpacked it.
+      delete req.headers['content-encoding']
+    }
+  } catch (error) {
+    // Too deep for JSON.stringify.
+    next(error)
+    return
+  }
+  then()
+}
+
+function bytes(body: unknown): Buffer {
+  if (body instanceof Buffer) return body
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+}

@@ -1,0 +1,39 @@
+import type { Desk } from '../desk.ts'
+import type { Job } from '../domain/job.ts'
+import type { Follower } from '../notify/watch.ts'
+
+/**
+ * `Prefer: wait`: the job once `enough` says so, or as it stands when `seconds` have passed, the process drains, or the client goes
+ * away; that cancels nothing. Closing the follower ends its `next()`, so there is nothing else to race.
+ */
+export async function hold(
+  { desk, request }: { desk: Desk; request: Request },
+  follower: Follower,
+  job: Job,
+  seconds: number,
+  enough: (job: Job) => boolean,
+): Promise<Job> {
+  let latest = job
+  const close = () => follower.close()
+  const { signal } = request
+  const cancelTimer = desk.clock.after(seconds * 1_000, close)
+  desk.draining.addEventListener('abort', close)
+  signal.addEventListener('abort', close)
+  if (signal.aborted || desk.draining.aborted) close()
+  try {
+    while (!enough(latest)) {
+      const next = await follower.next()
+      if (next === null) break
+      latest = next
+    }
+  } catch (thrown) {
+    // The job is stored, whatever happens to waiting for it: the state we know is an answer, an error would be none.
+    desk.log.warn({ err: thrown, jobId: job.id }, 'waiting for a job ended early')
+  } finally {
+    cancelTimer()
+    desk.draining.removeEventListener('abort', close)
+    signal.removeEventListener('abort', close)
+    follower.close()
+  }
+  return latest
+}

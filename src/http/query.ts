@@ -1,0 +1,65 @@
+import { UketsukeError } from '../domain/errors.ts'
+import type { JobStatus } from '../domain/job.ts'
+
+const invalid = (detail: string) => new UketsukeError('invalid-query', detail)
+
+/** A client that misspells a member learns so, instead of getting what it did not ask for. @throws `invalid-query` */
+export function onlyKnown(query: URLSearchParams, allowed: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (allowed.includes(name)) continue
+    const known = allowed.length === 0 ? 'none' : allowed.join(', ')
+    throw invalid(`A query member is not known here. Known: ${known}.`)
+  }
+}
+
+/** @throws `invalid-query` where it is given more than once */
+export function single(query: URLSearchParams, name: string): string | null {
+  const values = query.getAll(name)
+  if (values.length > 1) throw invalid(`The query member ${name} may be given once.`)
+  return values[0] ?? null
+}
+
+/** @throws `invalid-query` */
+export function withInput(query: URLSearchParams): boolean {
+  const include = single(query, 'include')
+  if (include !== null && include !== 'input') throw invalid('include can only be input.')
+  return include === 'input'
+}
+
+export const jobStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const satisfies JobStatus[]
+
+/** Repeated or separated by commas. @throws `invalid-query` */
+export function statusFilter(query: URLSearchParams): JobStatus[] | undefined {
+  const values = query.getAll('status').flatMap((value) => value.split(','))
+  if (values.length === 0) return undefined
+  return [...new Set(values)].map((value) => {
+    const status = jobStatuses.find((one) => one === value)
+    if (status === undefined) throw invalid(`status is one of ${jobStatuses.join(', ')}.`)
+    return status
+  })
+}
+
+export const pageSize = { least: 1, most: 100, usual: 20 } as const
+
+/** @throws `invalid-query` */
+export function limit(query: URLSearchParams): number {
+  const text = single(query, 'limit')
+  if (text === null) return pageSize.usual
+  const value = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (value >= pageSize.least && value <= pageSize.most) return value
+  throw invalid(`limit is a whole number from ${pageSize.least} to ${pageSize.most}.`)
+}
+
+export const isJobId = (text: string) => /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text)
+
+/** Opaque, so that what it holds can change without breaking a client. */
+export const cursorAfter = (id: string) => Buffer.from(`1:${id}`).toString('base64url')
+
+/** The job id that a cursor goes on from. @throws `invalid-query` */
+export function cursor(query: URLSearchParams): string | undefined {
+  const text = single(query, 'cursor')
+  if (text === null) return undefined
+  const [form, id = ''] = text.length > 100 ? [] : Buffer.from(text, 'base64url').toString('latin1').split(':', 2)
+  if (form === '1' && isJobId(id) && cursorAfter(id) === text) return id
+  throw invalid('The cursor is not one that this service gave.')
+}

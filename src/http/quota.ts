@@ -1,0 +1,29 @@
+import { UketsukeError } from '../domain/errors.ts'
+
+/** One limit as the RateLimit header fields tell it (draft-ietf-httpapi-ratelimit-headers). Times in seconds. */
+export interface Quota {
+  readonly name: string
+  /** Requests allowed in each window. */
+  readonly limit: number
+  readonly window: number
+  readonly remaining: number
+  /** Until the quota is whole again. */
+  readonly reset: number
+}
+
+/** What `authenticate` may throw: a 429 with `Retry-After`, `RateLimit` and `RateLimit-Policy`. */
+export class QuotaExceeded extends UketsukeError {
+  readonly quota: Quota
+
+  constructor(quota: Quota, detail?: string) {
+    super('quota-exceeded', detail, { retryAfter: quota.reset })
+    this.quota = quota
+  }
+
+  describe(headers: Headers): void {
+    const { name, limit, window, remaining, reset } = this.quota
+    const item = `"${name.replace(/[^ !#-[\]-~]/g, '')}"`
+    headers.set('RateLimit-Policy', `${item};q=${Math.trunc(limit)};w=${Math.ceil(window)}`)
+    headers.set('RateLimit', `${item};r=${Math.trunc(remaining)};t=${Math.ceil(reset)}`)
+  }
+}
