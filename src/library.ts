@@ -12,11 +12,11 @@ export type JobOf<Types extends JobTypes, Name extends keyof Types & string = ke
 }[Name]
 
 /** Your program sees every job; give `owner` to see what that owner sees. */
-interface As {
+export interface As {
   owner?: string
 }
 
-interface ListOptions extends As {
+export interface ListOptions extends As {
   status?: JobStatus | readonly JobStatus[]
   type?: string
   /** 1…100; 20 by default. */

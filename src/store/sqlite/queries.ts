@@ -43,14 +43,15 @@ export function swap(sql: Sql, { before, after, spawn, attempt }: Change): boole
   if (sql.run(swapJob, ...changingValues(after), before.id, before.version) === 0) return false
   if (spawn !== null)
     sql.run(`${insertJob} ON CONFLICT (id) DO NOTHING`, ...fixedValues(spawn), ...changingValues(spawn))
-  if (attempt !== null) log(sql, attempt)
+  if (attempt !== null) log(sql, attempt, after.version)
   return true
 }
 
-function log(sql: Sql, { jobId, attempt, worker, startedAt, endedAt, outcome, error }: Attempt): void {
+function log(sql: Sql, { jobId, attempt, worker, startedAt, endedAt, outcome, error }: Attempt, version: number): void {
   sql.run(
-    'INSERT INTO attempts (job_id, attempt, worker, started_at, ended_at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO attempts (job_id, version, attempt, worker, started_at, ended_at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     jobId,
+    version,
     attempt,
     worker,
     startedAt,
@@ -147,7 +148,7 @@ export const deliveries = (sql: Sql, owner: Owner, parent: string): Job[] =>
 export const attempts = (sql: Sql, owner: Owner, id: string): Attempt[] =>
   get(sql, owner, id) === null
     ? []
-    : sql.all('SELECT * FROM attempts WHERE job_id = ? ORDER BY rowid', id).map(toAttempt)
+    : sql.all('SELECT * FROM attempts WHERE job_id = ? ORDER BY version', id).map(toAttempt)
 
 export function remove(sql: Sql, owner: Owner, id: string): boolean {
   const job = get(sql, owner, id)

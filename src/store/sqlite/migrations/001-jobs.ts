@@ -42,17 +42,18 @@ CREATE INDEX jobs_owned ON jobs (owner, id) WHERE queue = 'jobs';
 CREATE INDEX jobs_failed ON jobs (id) WHERE status = 'failed';
 CREATE INDEX jobs_parent ON jobs (parent) WHERE parent IS NOT NULL;
 
--- No unique key over (job, attempt): an attempt that was given back is made again under the same number.
+-- Keyed by the version of the change that ended it: a number of attempt may come twice, where one was given back.
 CREATE TABLE attempts (
   job_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
   worker TEXT NOT NULL,
   started_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
   outcome TEXT NOT NULL,
-  error TEXT
-) STRICT;
-CREATE INDEX attempts_job ON attempts (job_id);
+  error TEXT,
+  PRIMARY KEY (job_id, version)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency_keys (
   owner TEXT NOT NULL,
