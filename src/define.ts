@@ -48,7 +48,7 @@ export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Out
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds types of any input and output; `InputOf` and `OutputOf` give them back.
-export type JobTypes = Record<string, JobType<StandardSchemaV1<any, any>, any>>
+export type JobTypes = Record<string, JobType<any, any>>
 
 const hour = 60 * 60_000
 
