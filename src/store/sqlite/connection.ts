@@ -76,6 +76,12 @@ export class Connection implements Sql {
   close(): void {
     if (!this.#open) return
     this.#open = false
+    try {
+      // Closing the last connection would do this too, but `@photostructure/sqlite` keeps the file until its statements are collected.
+      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // Another process reads or the disk is full: the log stays, and whoever opens the file next goes on from it.
+    }
     this.#statements.clear()
     this.#db.close()
   }
