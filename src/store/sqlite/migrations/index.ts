@@ -10,7 +10,7 @@ const applicationId = 0x756b6574
 
 /**
  * Several processes may start at once: whoever takes the write lock first migrates, and the others find it done, since the version is
- * read under the lock. The lock is taken even where nothing is to be done: that is how a read-only file is found at the start.
+ * read under the lock.
  */
 export function migrate(connection: Connection, path: string): Promise<void> {
   return connection.write((sql) => {
@@ -26,7 +26,8 @@ export function migrate(connection: Connection, path: string): Promise<void> {
       const sentence = `"${path}" has schema ${version}, and this version of uketsuke knows ${migrations.length} at most`
       throw new UketsukeError('store-unusable', `${sentence}: run the version that wrote it, or a later one.`)
     }
-    if (version === migrations.length) return
+    // A write that writes nothing: SQLite opens a read-only file without a word, and would fail at the first job.
+    if (version === migrations.length) return void sql.run('DELETE FROM shared WHERE false')
     for (const migration of migrations.slice(version)) sql.script(migration)
     sql.script(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${migrations.length}`)
   })
