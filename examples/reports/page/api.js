@@ -1,0 +1,66 @@
+/** The demo's HTTP, as any client could use it. The cookie goes along by itself. */
+
+/** @import { Demo, Job, Problem, Receipt } from './types.d.ts' */
+
+/** What the server refused, in its own words (RFC 9457). */
+export class Refused extends Error {
+  /** @param {Problem} problem */
+  constructor(problem) {
+    super(problem.detail ?? problem.title)
+    this.errors = problem.errors ?? []
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ */
+async function call(path, init) {
+  const response = await fetch(path, init)
+  const body = await response.json()
+  if (!response.ok) throw new Refused(body)
+  return { body, response }
+}
+
+/**
+ * Orders a report. With the same `key` it is the same job, however often it is sent.
+ * @param {{ startDate: string | undefined, endDate: string | undefined, pace: number }} order
+ * @param {string} key
+ * @returns {Promise<{ job: Job, replayed: boolean }>}
+ */
+export async function order(order, key) {
+  const { receiver } = await demo()
+  const { body, response } = await call('/api/reports/generate', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': `"${key}"` },
+    body: JSON.stringify({ ...order, webhookUrl: receiver }),
+  })
+  return { job: body, replayed: response.headers.get('Idempotent-Replayed') === 'true' }
+}
+
+/** @returns {Promise<Job[]>} newest first */
+export async function recent() {
+  const { body } = await call('/api/jobs?limit=8')
+  return body.items
+}
+
+/** @param {Job} job */
+export async function cancel(job) {
+  await call(job.cancelUrl, { method: 'POST' })
+}
+
+/** @param {string} jobId @returns {Promise<Receipt | null>} */
+export async function receiptOf(jobId) {
+  const { body } = await call(`/api/demo/receipts/${jobId}`)
+  return body.receipt
+}
+
+/** @returns {Promise<Demo>} */
+export async function demo() {
+  return (await call('/api/demo')).body
+}
+
+/** @returns {Promise<{ killed: number | null, leaseMs: number }>} */
+export async function killWorker() {
+  return (await call('/api/demo/kill-worker', { method: 'POST' })).body
+}

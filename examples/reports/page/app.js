@@ -1,0 +1,148 @@
+import { cancel, order, Refused, receiptOf, recent } from './api.js'
+import { follow } from './follow.js'
+import { element, numberOf, rangeOf, showReceipt, showTicket, statusOf } from './ticket.js'
+import { afterKill, kill, showWorker } from './worker.js'
+
+/** @import { Job } from './types.d.ts' */
+
+const form = /** @type {HTMLFormElement} */ (element('order'))
+
+/** One key for one filled-in form: however often the button is pressed, it is one job. */
+let key = crypto.randomUUID()
+/** The job on the ticket. @type {Job | null} */
+let current = null
+let stopFollowing = () => {}
+/** The job whose receipt is waited for. */
+let awaited = ''
+
+form.addEventListener('input', newForm)
+form.addEventListener('submit', (event) => {
+  event.preventDefault()
+  void guard(submit)
+})
+element('cancel').addEventListener('click', () => void guard(async () => current && cancel(current)))
+element('kill').addEventListener('click', () => void guard(() => kill(current)))
+window.addEventListener('hashchange', () => open(location.hash.slice(1)))
+// Another tab may have ordered or ended something meanwhile.
+document.addEventListener('visibilitychange', () => void guard(showEarlier))
+
+function newForm() {
+  key = crypto.randomUUID()
+  note('Press it twice: it stays one job.')
+}
+
+async function submit() {
+  const filled = new FormData(form)
+  const [startDate, endDate, pace] = ['startDate', 'endDate', 'pace'].map((name) => String(filled.get(name)))
+  showErrors([])
+  const { job, replayed } = await order({ startDate, endDate, pace: Number(pace) }, key)
+  note(replayed ? `Ticket ${numberOf(job)} again: one form, one job.` : `Taken: ticket ${numberOf(job)}.`)
+  if (location.hash === `#${job.jobId}`) return
+  location.hash = job.jobId
+  await showEarlier()
+}
+
+/** Puts a job on the ticket and follows it. @param {string} jobId */
+function open(jobId) {
+  stopFollowing()
+  if (jobId === '') return
+  let status = ''
+  awaited = ''
+  stopFollowing = follow(jobId, {
+    onEvent(event) {
+      const job = event.data
+      current = job
+      showTicket(event)
+      afterKill(job)
+      element('left').classList.remove('error')
+      if (job.status !== status) void guard(showEarlier)
+      status = job.status
+      if (job.completedAt === null) return showReceipt(job, job.webhookUrl ? null : 'none')
+      // What comes next is another order, even for the same range.
+      newForm()
+      void guard(() => awaitReceipt(job))
+    },
+    onConnection(state) {
+      if (state === 'lost') element('left').textContent = 'connection lost, trying again'
+      if (state === 'gone')
+        setTimeout(() => location.hash === `#${jobId}` && current?.completedAt === null && open(jobId), 3000)
+    },
+  })
+}
+
+/** The webhook is on its way when the job ends; its receipt is there when the receiver has verified it. @param {Job} job */
+async function awaitReceipt(job) {
+  if (!job.webhookUrl) return showReceipt(job, 'none')
+  awaited = job.jobId
+  for (let wait = 150; awaited === job.jobId; wait = Math.min(5000, wait * 1.4)) {
+    const receipt = await receiptOf(job.jobId)
+    if (awaited !== job.jobId) return
+    showReceipt(job, receipt)
+    if (receipt !== null) return
+    await new Promise((resolve) => setTimeout(resolve, wait))
+  }
+}
+
+async function showEarlier() {
+  const jobs = await recent()
+  const lines = jobs.map((job) => {
+    const line = document.createElement('li')
+    const link = document.createElement('a')
+    link.href = `#${job.jobId}`
+    if (location.hash === link.hash) link.setAttribute('aria-current', 'true')
+    for (const [name, text] of [
+      ['number', numberOf(job)],
+      ['range-of', rangeOf(job)],
+      ['state-of', statusOf(job)],
+    ]) {
+      const part = document.createElement('span')
+      part.className = name ?? ''
+      part.textContent = text ?? ''
+      link.append(part)
+    }
+    line.append(link)
+    return line
+  })
+  if (lines.length === 0) {
+    const none = document.createElement('li')
+    none.className = 'none'
+    none.textContent = 'None yet.'
+    lines.push(none)
+  }
+  element('earlier').replaceChildren(...lines)
+  return jobs
+}
+
+/** What went wrong is said where it belongs: below its field, or below the button. @param {() => unknown} action */
+async function guard(action) {
+  try {
+    await action()
+  } catch (error) {
+    if (error instanceof Refused && error.errors.length > 0) showErrors(error.errors)
+    else note(error instanceof Refused ? error.message : 'The server does not answer. Is it still running?')
+  }
+}
+
+/** @param {{ pointer: string, detail: string }[]} errors */
+function showErrors(errors) {
+  for (const name of ['startDate', 'endDate']) {
+    const error = errors.find(({ pointer }) => pointer === `/${name}`)
+    element(`${name}-error`).textContent = error ? `${name === 'startDate' ? 'From' : 'To'}: ${error.detail}.` : ''
+    const field = form.elements.namedItem(name)
+    if (field instanceof HTMLInputElement) field.setAttribute('aria-invalid', String(error !== undefined))
+  }
+  if (errors.length > 0) note('This cannot be ordered as it stands.')
+}
+
+/** @param {string} text */
+function note(text) {
+  element('order-note').textContent = text
+}
+
+await guard(async () => {
+  const [jobs] = await Promise.all([showEarlier(), showWorker()])
+  // A second tab takes up the work in hand.
+  const working = jobs.find((job) => job.completedAt === null)
+  if (location.hash === '' && working) location.replace(`#${working.jobId}`)
+  else open(location.hash.slice(1))
+})

@@ -1,0 +1,132 @@
+import { secondsLeft, trail } from './follow.js'
+
+/** @import { Job, JobEvent, Receipt } from './types.d.ts' */
+
+/** @param {string} id @returns {HTMLElement} */
+export function element(id) {
+  const found = document.getElementById(id)
+  if (found === null) throw new Error(`The page has no #${id}.`)
+  return found
+}
+
+/** @type {Record<string, string>} */
+const words = { pending: 'Waiting', running: 'Running', completed: 'Done', failed: 'Failed', cancelled: 'Cancelled' }
+/** @param {Job} job */
+export const statusOf = (job) => {
+  if (job.cancelRequestedAt !== null && job.completedAt === null) return 'Stopping'
+  return words[job.status] ?? job.status
+}
+
+/** The end of a job's id: enough to tell tickets apart. @param {{ jobId: string }} job */
+export const numberOf = ({ jobId }) => jobId.slice(-6)
+
+/** @param {Job} job */
+export const rangeOf = ({ metadata }) => (metadata ? `${metadata.startDate} to ${metadata.endDate}` : '')
+
+/** @param {string} iso */
+export const clock = (iso) => new Date(iso).toLocaleTimeString('en-GB')
+
+let announced = ''
+
+/** Draws one state of a job. @param {JobEvent} event */
+export function showTicket(event) {
+  const job = event.data
+  element('empty').hidden = true
+  element('stub').hidden = false
+  element('ticket').dataset.status = job.status
+  element('number').textContent = numberOf(job)
+  element('number').title = job.jobId
+  element('range').textContent = rangeOf(job)
+  element('status').textContent = statusOf(job)
+  element('attempt').textContent = job.attempt > 0 ? `attempt ${job.attempt} of ${job.maxAttempts}` : ''
+  showBar(job)
+  element('message').textContent = job.completedAt === null ? (job.progressMessage ?? '') : ''
+  element('left').textContent = left(event)
+  element('failure').textContent = job.status === 'failed' ? (job.error?.message ?? '') : ''
+  element('cancel').hidden = job.completedAt !== null
+  showTrail(job)
+  showReport(job)
+  // The bar speaks for itself; what is read aloud is each turn that the job takes.
+  const turn = `Ticket ${numberOf(job)}: ${statusOf(job)}${job.attempt > 1 ? `, attempt ${job.attempt}` : ''}`
+  if (turn !== announced) element('announce').textContent = turn
+  announced = turn
+}
+
+/** @param {Job} job */
+function showBar(job) {
+  const bar = element('bar')
+  bar.style.setProperty('--value', String(job.progress))
+  bar.setAttribute('aria-valuenow', String(job.progress))
+  bar.setAttribute('aria-valuetext', `${job.progress} %, ${job.progressMessage ?? statusOf(job)}`)
+}
+
+/** @param {JobEvent} event */
+function left(event) {
+  const { status, progress, queuePosition, lastError } = event.data
+  if (status === 'pending')
+    return lastError ? 'waiting for a worker' : queuePosition ? `number ${queuePosition} in the queue` : ''
+  const seconds = secondsLeft(event)
+  if (seconds !== null) return `${progress} %, about ${seconds} s left`
+  return status === 'running' ? `${progress} %` : ''
+}
+
+/** @param {Job} job */
+function showTrail(job) {
+  const lines = trail(job).map(({ at, text, lost }) => {
+    const line = document.createElement('li')
+    const time = document.createElement('time')
+    time.textContent = at === null ? '' : clock(at)
+    const what = document.createElement('span')
+    what.textContent = text
+    if (lost) line.className = 'lost'
+    line.append(time, what)
+    return line
+  })
+  element('trail').replaceChildren(...lines)
+}
+
+/** @param {Job} job */
+function showReport({ status, output, completedAt }) {
+  const place = element('report')
+  if (output) {
+    const link = document.createElement('a')
+    Object.assign(link, { href: output.url, target: '_blank', rel: 'noopener', textContent: 'Open the PDF' })
+    place.replaceChildren(
+      link,
+      small(
+        `${output.pages} pages, ${Math.round(output.bytes / 1024)} KB, from ${output.rows.toLocaleString('en')} daily records`,
+      ),
+    )
+  } else
+    place.textContent =
+      completedAt === null
+        ? 'There when the job is done.'
+        : `None: the job was ${status === 'failed' ? 'not finished' : status}.`
+  place.toggleAttribute('data-empty', !output)
+}
+
+/** @param {Job} job @param {Receipt | null | 'none'} receipt */
+export function showReceipt(job, receipt) {
+  const place = element('receipt')
+  place.toggleAttribute('data-empty', receipt === null || receipt === 'none')
+  if (receipt === 'none') place.textContent = 'None was asked for.'
+  else if (receipt === null) place.textContent = job.completedAt === null ? 'Sent when the job ends.' : 'On its way…'
+  else {
+    const valid = document.createElement('span')
+    valid.className = 'valid'
+    valid.textContent = `signature ${receipt.signature}`
+    place.replaceChildren(
+      valid,
+      small(`${receipt.type} at version ${receipt.version}, received ${clock(receipt.receivedAt)}`),
+      small(receipt.webhookId),
+    )
+  }
+}
+
+/** @param {string} text */
+function small(text) {
+  const line = document.createElement('span')
+  line.className = 'small'
+  line.textContent = text
+  return line
+}

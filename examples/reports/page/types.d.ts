@@ -1,0 +1,29 @@
+import type { JobEvent as AnyEvent, JobView } from 'uketsuke'
+
+/** The jobs API's types, for the page's JSDoc. The browser never sees this file's imports. */
+export type Job = JobView<'generate-report', { url: string; pages: number; rows: number; bytes: number }> & {
+  metadata?: { startDate: string; endDate: string }
+}
+export type JobEvent = Omit<AnyEvent, 'data'> & { data: Job }
+
+export interface Problem {
+  title: string
+  detail: string
+  errors?: { pointer: string; detail: string }[]
+}
+
+export interface Receipt {
+  webhookId: string
+  signature: 'valid'
+  type: string
+  version: number
+  receivedAt: string
+  times: number
+}
+
+export interface Demo {
+  worker: { pid: number | null; startedAt: string | null; deaths: number }
+  leaseMs: number
+  /** Where the demo's own receiver listens. */
+  receiver: string
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import express, { type Express } from 'express'
+import { expressAccept, expressJobs } from 'uketsuke/express'
+import { bodyProblems, jsonBody } from './body.ts'
+import type { DemoJobs } from './jobs.ts'
+import { refuse } from './problems.ts'
+import { receiver } from './receiver.ts'
+import { reportFile } from './report/generate.ts'
+import { webhookSecret } from './secret.ts'
+import { leaseMs, reportsIn, type Settings } from './settings.ts'
+import type { Supervisor } from './supervisor.ts'
+import { requireOwner, sameOriginOnly, signIn } from './users.ts'
+
+const page = fileURLToPath(new URL('../page', import.meta.url))
+
+/** The demo: two lines of it are the library's. */
+export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Settings): Express {
+  const app = express().disable('x-powered-by')
+  const { router, read: readReceipt } = receiver(webhookSecret(settings.folder), join(settings.folder, 'receipts'))
+  app.use('/demo/receiver', router)
+  app.use(sameOriginOnly)
+
+  app.post(
+    '/api/reports/generate',
+    jsonBody,
+    expressAccept(jobs, (req) => {
+      const { webhookUrl, ...input } = (req.body ?? {}) as Record<string, unknown>
+      const { startDate, endDate } = input
+      // The metadata is for whoever lists jobs: a list does not show inputs.
+      return { type: 'generate-report', input, webhookUrl, metadata: { startDate, endDate } }
+    }),
+  )
+  app.use(expressJobs(jobs))
+
+  app.get('/api/reports/:jobId.pdf', async (req, res) => {
+    const owner = requireOwner(req, res)
+    if (owner === null) return
+    const job = await jobs.get(req.params.jobId, { owner, include: ['input'] })
+    if (job?.status !== 'completed') return refuse(res, 404, 'not-found', 'There is no such report.')
+    const { startDate, endDate } = job.input as { startDate: string; endDate: string }
+    res.set('Content-Disposition', `inline; filename="weather-${startDate}-to-${endDate}.pdf"`)
+    res.set('Cache-Control', 'private, no-cache').set('X-Content-Type-Options', 'nosniff')
+    // The id is the job's own here, so it cannot lead out of the folder.
+    res.sendFile(reportFile(reportsIn(settings), job.jobId), { cacheControl: false })
+  })
+
+  app.get('/api/demo', (req, res) => {
+    if (requireOwner(req, res) !== null)
+      res.json({ worker: supervisor.state, leaseMs, receiver: `http://127.0.0.1:${settings.port}/demo/receiver` })
+  })
+  app.post('/api/demo/kill-worker', (req, res) => {
+    if (requireOwner(req, res) !== null) res.json({ killed: supervisor.kill(), leaseMs })
+  })
+  app.get('/api/demo/receipts/:jobId', async (req, res) => {
+    const owner = requireOwner(req, res)
+    if (owner === null) return
+    const job = await jobs.get(req.params.jobId, { owner })
+    if (job === null) return refuse(res, 404, 'job-not-found', 'There is no such job.')
+    res.set('Cache-Control', 'no-store').json({ receipt: await readReceipt(job.jobId) })
+  })
+
+  app.use((_req, res, next) => {
+    res.set(
+      'Content-Security-Policy',
+      "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    )
+    res.set('X-Content-Type-Options', 'nosniff').set('Referrer-Policy', 'no-referrer')
+    next()
+  })
+  app.get('/', (_req, res, next) => {
+    signIn(res)
+    next()
+  })
+  app.use(express.static(page, { cacheControl: false }))
+  app.use((_req, res) => refuse(res, 404, 'not-found', 'There is nothing here.'))
+  app.use(bodyProblems)
+  return app
+}

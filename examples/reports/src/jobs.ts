@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import { createJobs, job, sqlite } from 'uketsuke'
+import { terminalLog } from './log.ts'
+import { generateReport } from './report/generate.ts'
+import { reportInput } from './report/range.ts'
+import { webhookSecret } from './secret.ts'
+import { leaseMs, reportsIn, type Settings } from './settings.ts'
+import { ownerOf } from './users.ts'
+
+/** One configuration for both processes: the server takes jobs and tells about them, the worker runs them. */
+export function openJobs(settings: Settings, name: 'server' | 'worker') {
+  return createJobs({
+    jobs: {
+      'generate-report': job({
+        input: reportInput,
+        async run({ input, jobId, signal, progress }) {
+          const { pace = settings.pace, ...range } = input
+          const report = await generateReport({
+            ticket: jobId,
+            range,
+            folder: reportsIn(settings),
+            pace,
+            signal,
+            progress,
+          })
+          return { url: `/api/reports/${jobId}.pdf`, ...report }
+        },
+      }),
+    },
+    store: sqlite(join(settings.folder, 'jobs.db')),
+    authenticate({ headers }) {
+      const owner = ownerOf(headers.get('authorization'), headers.get('cookie'))
+      return owner === null ? null : { owner }
+    },
+    lease: leaseMs,
+    webhooks: {
+      secret: webhookSecret(settings.folder),
+      // The demo's own receiver. Any other address inside stays refused.
+      allowHosts: [`127.0.0.1:${settings.port}`],
+    },
+    log: terminalLog(name),
+  })
+}
+
+export type DemoJobs = ReturnType<typeof openJobs>
