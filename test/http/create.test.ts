@@ -1,0 +1,224 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sqlite } from '../../src/store/sqlite/index.ts'
+import { open } from '../../src/store/sqlite/open.ts'
+import { until } from './raw.ts'
+import { body, type Serving, serve } from './server.ts'
+
+const held = { type: 'held', input: {} }
+const keyed = (key: string) => ({ headers: { 'idempotency-key': key } })
+
+let api: Serving
+beforeEach(async () => {
+  api = await serve()
+})
+afterEach(() => api.close())
+
+describe('POST /', () => {
+  it('answers 202 with all that a client needs to go on', async () => {
+    const response = await api.post('', {
+      ...held,
+      priority: 'high',
+      metadata: { page: 1 },
+      webhookUrl: 'https://example.com/hook',
+    })
+    expect(response.status).toBe(202)
+    const job = await body(response)
+    expect(job).toMatchObject({
+      jobId: expect.stringMatching(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/),
+      type: 'held',
+      status: 'pending',
+      version: 1,
+      priority: 'high',
+      metadata: { page: 1 },
+      webhookUrl: 'https://example.com/hook',
+      queuePosition: 1,
+      message: expect.stringMatching(/accepted/),
+    })
+    expect(job).not.toHaveProperty('input')
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      location: `/api/jobs/${job.jobId}`,
+      'retry-after': '1',
+      etag: 'W/"1"',
+      'cache-control': 'no-store',
+      'content-type': 'application/json',
+    })
+    expect([job.statusUrl, job.streamUrl, job.cancelUrl]).toEqual(
+      ['', '/stream', '/cancel'].map((tail) => `/api/jobs/${job.jobId}${tail}`),
+    )
+    expect(response.headers.has('idempotent-replayed')).toBe(false)
+  })
+
+  it('waits with Retry-After until the job is due', async () => {
+    expect((await api.post('', { ...held, delay: 90_000 })).headers.get('retry-after')).toBe('90')
+  })
+
+  it('asks to be polled less often behind a long queue', async () => {
+    for (let n = 0; n < 25; n++) await api.create()
+    expect((await api.post('', held)).headers.get('retry-after')).toBe('3')
+  })
+
+  it('is refused while the process drains, and nothing is stored', async () => {
+    const store = api.jobs.store
+    const before = (await store.stats()).jobs.pending
+    const closing = api.jobs.close()
+    const response = await api.post('', held)
+    expect([response.status, response.headers.has('retry-after')]).toEqual([503, true])
+    expect(await body(response)).toMatchObject({ type: 'https://uketsuke.dev/problems/temporarily-unavailable' })
+    await closing
+    expect((await store.stats()).jobs.pending).toBe(before)
+  })
+
+  it('keeps whatever JSON can hold, and gives it back', async () => {
+    const input = { nul: '\0', line: '\u2028\u2029', half: '\ud800', '': [null, -0.5, 'é😀'] }
+    const { jobId } = await api.create({ type: 'held', input, metadata: input })
+    const job = await body(await api.call(`/${jobId}?include=input`))
+    expect([job.input, job.metadata]).toEqual([input, input])
+  })
+})
+
+describe('Prefer: wait', () => {
+  const prefer = (value: string) => ({ headers: { prefer: value } })
+
+  it('holds the answer until the job has ended', async () => {
+    const worker = await api.jobs.work()
+    const response = await api.post('', { type: 'report', input: { pages: 3 } }, prefer('wait=10'))
+    expect([response.status, response.headers.get('preference-applied')]).toEqual([202, 'wait=10'])
+    expect(response.headers.has('retry-after')).toBe(false)
+    expect(await body(response)).toMatchObject({
+      status: 'completed',
+      output: { pages: 3 },
+      message: expect.stringMatching(/completed/),
+    })
+    await worker.stop()
+  })
+
+  it.each([
+    ['wait=2', '2', 2_000],
+    ['respond-async, WAIT="2"; x=1', '2', 2_000],
+    ['wait=100000', '60', 60_000],
+    ['wait=2, wait=9', '2', 2_000],
+  ])('%s: answers 202 with the present state after %s seconds', async (value, applied, ms) => {
+    const timers = api.clock.pending
+    const answer = api.post('', held, prefer(value))
+    await until(() => api.clock.pending > timers)
+    await api.clock.advance(ms - 1)
+    expect(await Promise.race([answer, Promise.resolve('held')])).toBe('held')
+    await api.clock.advance(1)
+    const response = await answer
+    expect([response.status, response.headers.get('preference-applied')]).toEqual([202, `wait=${applied}`])
+    expect(await body(response)).toMatchObject({ status: 'pending' })
+    expect(api.clock.pending).toBe(timers)
+  })
+
+  it.each(['wait', 'wait=', 'wait=x', 'wait=-1', 'wait=1.5', 'waiting=5', ''])('ignores "%s"', async (value) => {
+    const response = await api.post('', held, prefer(value))
+    expect([response.status, response.headers.has('preference-applied')]).toEqual([202, false])
+  })
+
+  it('answers at once with wait=0', async () => {
+    expect((await api.post('', held, prefer('wait=0'))).headers.get('preference-applied')).toBe('wait=0')
+  })
+
+  it('cancels nothing when the client goes away, and forgets the client', async () => {
+    const timers = api.clock.pending
+    const gone = new AbortController()
+    const answer = api.post('', held, { ...prefer('wait=60'), signal: gone.signal })
+    await until(() => api.clock.pending > timers)
+    gone.abort()
+    await expect(answer).rejects.toThrow()
+    await until(() => api.clock.pending === timers)
+    expect((await body(await api.call(''))).items).toMatchObject([{ status: 'pending' }])
+  })
+
+  it('answers at once when the process drains', async () => {
+    const timers = api.clock.pending
+    const answer = api.post('', held, prefer('wait=60'))
+    await until(() => api.clock.pending > timers)
+    const closing = api.jobs.close()
+    const response = await answer
+    expect([response.status, (await body(response)).status]).toEqual([202, 'pending'])
+    await closing
+  })
+})
+
+describe('Idempotency-Key', () => {
+  it('makes the same request, sent twice, one job, as it now stands', async () => {
+    const first = await body(await api.post('', { type: 'held', input: { a: 1, b: 2 } }, keyed('"k 1"')))
+    await api.post(`/${first.jobId}/cancel`, '')
+    const again = await api.post('', '{"input":{"b":2,"a":1},"type":"held"}', keyed('k 1'))
+    expect([again.status, again.headers.get('idempotent-replayed'), again.headers.get('etag')]).toEqual([
+      202,
+      'true',
+      'W/"2"',
+    ])
+    expect(await body(again)).toMatchObject({
+      jobId: first.jobId,
+      status: 'cancelled',
+      message: expect.stringMatching(/cancelled/),
+    })
+  })
+
+  it('refuses another payload under the same key', async () => {
+    await api.post('', held, keyed('k'))
+    const other = await api.post('', { ...held, priority: 'high' }, keyed('k'))
+    expect([other.status, (await body(other)).type]).toEqual([
+      422,
+      'https://uketsuke.dev/problems/idempotency-key-reused',
+    ])
+  })
+
+  it('is another key for another owner', async () => {
+    const [one, other] = [await api.post('', held, keyed('k')), await api.post('', held, { ...keyed('k'), as: 'bob' })]
+    expect((await body(one)).jobId).not.toBe((await body(other)).jobId)
+    expect(other.headers.has('idempotent-replayed')).toBe(false)
+  })
+
+  it('does not remember a request that was refused', async () => {
+    expect((await api.post('', { type: 'report', input: {} }, keyed('k'))).status).toBe(422)
+    expect((await api.post('', { type: 'report', input: { pages: 1 } }, keyed('k'))).status).toBe(202)
+  })
+
+  it('unescapes a quoted key and takes 255 characters', async () => {
+    const first = await body(await api.post('', held, keyed('"a\\"b\\\\"')))
+    expect((await body(await api.post('', held, keyed('a"b\\')))).jobId).toBe(first.jobId)
+    expect((await api.post('', held, keyed('x'.repeat(255)))).status).toBe(202)
+  })
+
+  it('gives many at the same time one job', async () => {
+    const jobs = await Promise.all(Array.from({ length: 20 }, async () => body(await api.post('', held, keyed('k')))))
+    expect(new Set(jobs.map(({ jobId }) => jobId)).size).toBe(1)
+  })
+})
+
+describe('a first request that is still under way', () => {
+  let folder: string
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'uketsuke-'))
+  })
+  afterEach(() => rm(folder, { recursive: true }))
+
+  it('makes the second wait a little, then answers 409 with Retry-After', async () => {
+    const path = join(folder, 'jobs.db')
+    const slow = await serve({ store: sqlite(path) })
+    try {
+      // Another process that holds the write lock: the first request cannot commit.
+      const other = await open(path)
+      other.exec('BEGIN IMMEDIATE')
+      const answers = [1, 2].map(() => slow.post('', held, keyed('k')))
+      // Whichever came second waits by the clock.
+      await until(() => slow.clock.pending > 0)
+      await slow.clock.advance(2_000)
+      const conflict = await Promise.race(answers)
+      expect([conflict.status, conflict.headers.get('retry-after')]).toEqual([409, '1'])
+      expect((await body(conflict)).type).toBe('https://uketsuke.dev/problems/idempotency-in-progress')
+      other.exec('ROLLBACK')
+      other.close()
+      expect((await Promise.all(answers)).map(({ status }) => status).sort()).toEqual([202, 409])
+    } finally {
+      await slow.close()
+    }
+  })
+})

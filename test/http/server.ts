@@ -1,0 +1,136 @@
+/** The real thing on a real socket: a jobs API on SQLite, with a clock that stands still and handlers that do as they are told. */
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { z } from 'zod'
+import type { JobContext } from '../../src/define.ts'
+import { job } from '../../src/define.ts'
+import type { HttpOptions } from '../../src/http/call.ts'
+import type { Identity } from '../../src/http/identity.ts'
+import { nodeListener } from '../../src/http/node.ts'
+import { QuotaExceeded } from '../../src/http/quota.ts'
+import { createJobs } from '../../src/jobs.ts'
+import type { Log } from '../../src/log.ts'
+import { memory } from '../../src/store/memory.ts'
+import type { OpenStore } from '../../src/store/port.ts'
+import { type ManualClock, manualClock } from '../../src/testing/clock.ts'
+
+const people: Record<string, Identity> = {
+  'Bearer alice': { owner: 'alice' },
+  'Bearer bob': { owner: 'bob' },
+  'Bearer reader': { owner: 'alice', scopes: ['jobs:read'] },
+  'Bearer writer': { owner: 'alice', scopes: ['jobs:write'] },
+  'Bearer nobody': { owner: '' },
+}
+
+export const authenticate: HttpOptions['authenticate'] = ({ headers }) => {
+  const credential = headers.get('authorization') ?? ''
+  if (credential === 'Bearer busy') {
+    throw new QuotaExceeded({ name: 'default', limit: 100, window: 60, remaining: 0, reset: 30 })
+  }
+  if (credential === 'Bearer broken') throw new Error('secret: the password of the database')
+  return people[credential] ?? null
+}
+
+export type Listen = (jobs: ReturnType<typeof jobsFor>['jobs']) => RequestListener | Promise<RequestListener>
+
+interface Options {
+  store?: OpenStore
+  clock?: ManualClock
+  listen?: Listen
+  serverOptions?: { maxHeaderSize?: number }
+}
+
+/** A handler that waits until a test finishes it. */
+export interface Running {
+  context: JobContext<unknown>
+  finish(output?: unknown): void
+  fail(error: unknown): void
+}
+
+function jobsFor(store: OpenStore, clock: ManualClock) {
+  const lines: { fields: object; message: string }[] = []
+  const note = (fields: object, message: string) => void lines.push({ fields, message })
+  const log: Log = { info() {}, warn: note, error: note, child: () => log }
+  const running = new Map<string, Running>()
+  const arrivals = new Map<string, (one: Running) => void>()
+  const jobs = createJobs({
+    jobs: {
+      held: job({
+        input: z.object({}).loose(),
+        run: (context): Promise<unknown> =>
+          new Promise((finish, fail) => {
+            const one = { context, finish, fail }
+            context.signal.addEventListener('abort', () => fail(context.signal.reason))
+            running.set(context.jobId, one)
+            arrivals.get(context.jobId)?.(one)
+          }),
+      }),
+      report: job({
+        input: z.object({ pages: z.number().int().min(1) }),
+        run: ({ input }) => ({ pages: input.pages }),
+      }),
+    },
+    store,
+    clock,
+    log,
+    authenticate,
+    webhooks: { secret: 'a secret for tests alone', allowHosts: ['127.0.0.1:9'] },
+    maxBodyBytes: 1024 * 1024,
+  })
+  const handler = (id: string): Promise<Running> => {
+    const one = running.get(id)
+    return one ? Promise.resolve(one) : new Promise((resolve) => arrivals.set(id, resolve))
+  }
+  return { jobs, lines, handler }
+}
+
+/** Serves on 127.0.0.1; `close` ends all of it. */
+export async function serve(options: Options = {}) {
+  const { store = memory(), clock = manualClock(), listen = nodeListener } = options
+  const { jobs, lines, handler } = jobsFor(store, clock)
+  await jobs.ready()
+  const server: Server = createServer(options.serverOptions ?? {}, await listen(jobs))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const origin = `http://127.0.0.1:${port}`
+
+  const call = (path: string, init: RequestInit & { as?: string } = {}): Promise<Response> => {
+    const { as = 'alice', ...rest } = init
+    const headers = new Headers(rest.headers)
+    if (as !== '' && !headers.has('authorization')) headers.set('authorization', `Bearer ${as}`)
+    const url = path.startsWith('/api') || path.startsWith('/own') ? path : `/api/jobs${path}`
+    return fetch(origin + url, { redirect: 'error', ...rest, headers })
+  }
+  const post = (path: string, body: unknown, init: RequestInit & { as?: string } = {}): Promise<Response> => {
+    const headers = new Headers(init.headers)
+    if (!headers.has('content-type')) headers.set('content-type', 'application/json')
+    return call(path, {
+      ...init,
+      method: 'POST',
+      headers,
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })
+  }
+  /** A job that waits; nothing runs before `jobs.work()`. */
+  const create = async (
+    body: object = { type: 'held', input: {} },
+    as = 'alice',
+  ): Promise<{ jobId: string; version: number }> => {
+    const response = await post('', body, { as })
+    if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`)
+    return response.json() as Promise<{ jobId: string; version: number }>
+  }
+  const close = async () => {
+    await jobs.close()
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+  return { jobs, clock, server, port, origin, lines, handler, call, post, create, close }
+}
+
+export type Serving = Awaited<ReturnType<typeof serve>>
+
+/** The body of a response as JSON. */
+export async function body(response: Response): Promise<Record<string, unknown>> {
+  return (await response.json()) as Record<string, unknown>
+}

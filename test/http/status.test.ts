@@ -1,0 +1,248 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { until } from './raw.ts'
+import { body, type Serving, serve } from './server.ts'
+
+let api: Serving
+beforeEach(async () => {
+  api = await serve()
+})
+afterEach(() => api.close())
+
+const tags = (value: string) => ({ headers: { 'if-none-match': value } })
+const wait = (seconds: number, tag?: string) => ({
+  headers: { prefer: `wait=${seconds}`, ...(tag !== undefined && { 'if-none-match': tag }) },
+})
+
+async function held(answer: Promise<unknown>, timers: number) {
+  await until(() => api.clock.pending > timers)
+  expect(await Promise.race([answer, Promise.resolve('held')])).toBe('held')
+}
+
+describe('GET /{jobId}', () => {
+  it('tells how the job stands, and when to ask again', async () => {
+    const { jobId } = await api.create()
+    const response = await api.call(`/${jobId}`)
+    expect(response.status).toBe(200)
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      etag: 'W/"1"',
+      'cache-control': 'private, no-cache',
+      'retry-after': '1',
+    })
+    expect(await body(response)).toMatchObject({ jobId, status: 'pending', queuePosition: 1, completedAt: null })
+  })
+
+  it('is 200 whatever the outcome, without Retry-After at the end', async () => {
+    const { jobId } = await api.create()
+    await api.post(`/${jobId}/cancel`, '')
+    const response = await api.call(`/${jobId}`)
+    expect([response.status, response.headers.has('retry-after'), response.headers.get('etag')]).toEqual([
+      200,
+      false,
+      'W/"2"',
+    ])
+    expect(await body(response)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled', retryable: false } })
+  })
+
+  it('asks to be polled less often the longer a job runs', async () => {
+    const worker = await api.jobs.work()
+    const { jobId } = await api.create()
+    await api.handler(jobId)
+    const asked = async () => (await api.call(`/${jobId}`)).headers.get('retry-after')
+    expect(await asked()).toBe('1')
+    await api.clock.advance(50_000)
+    expect(await asked()).toBe('5')
+    await api.clock.advance(3_000_000)
+    expect(await asked()).toBe('30')
+    ;(await api.handler(jobId)).finish()
+    await worker.stop()
+  })
+
+  it('adds the input only where it is asked for', async () => {
+    const { jobId } = await api.create({ type: 'held', input: { deep: [1] } })
+    expect(await body(await api.call(`/${jobId}`))).not.toHaveProperty('input')
+    expect(await body(await api.call(`/${jobId}?include=input`))).toMatchObject({ input: { deep: [1] } })
+  })
+
+  it.each(['W/"1"', '"1"', '*', 'W/"7", W/"1"', '"x,y",  W/"1"'])('If-None-Match: %s → 304', async (value) => {
+    const { jobId } = await api.create()
+    const response = await api.call(`/${jobId}`, tags(value))
+    expect([response.status, response.headers.get('etag'), await response.text()]).toEqual([304, 'W/"1"', ''])
+  })
+
+  it.each(['W/"2"', '1', '"11"', ''])('If-None-Match: %s → 200', async (value) => {
+    const { jobId } = await api.create()
+    expect((await api.call(`/${jobId}`, tags(value))).status).toBe(200)
+  })
+
+  it('answers HEAD with the same header fields and no body', async () => {
+    const { jobId } = await api.create()
+    const [get, head] = [await api.call(`/${jobId}`), await api.call(`/${jobId}`, { method: 'HEAD' })]
+    expect([head.status, await head.text(), head.headers.get('etag')]).toEqual([200, '', get.headers.get('etag')])
+    expect((await api.call('/01ARZ3NDEKTSV4RRFFQ69G5FAV', { method: 'HEAD' })).status).toBe(404)
+  })
+})
+
+describe('GET with Prefer: wait', () => {
+  it('answers at the end, where no tag is given', async () => {
+    const { jobId } = await api.create({ type: 'report', input: { pages: 2 } })
+    const timers = api.clock.pending
+    const answer = api.call(`/${jobId}`, wait(30))
+    await held(answer, timers)
+    const worker = await api.jobs.work()
+    const response = await answer
+    expect([response.status, response.headers.get('preference-applied')]).toEqual([200, 'wait=30'])
+    expect(await body(response)).toMatchObject({ status: 'completed', output: { pages: 2 } })
+    await worker.stop()
+  })
+
+  it('answers 200 with the present state at the timeout', async () => {
+    const { jobId } = await api.create()
+    const timers = api.clock.pending
+    const answer = api.call(`/${jobId}`, wait(3))
+    await held(answer, timers)
+    await api.clock.advance(3_000)
+    expect([(await answer).status, (await body(await answer)).status]).toEqual([200, 'pending'])
+    expect(api.clock.pending).toBe(timers)
+  })
+
+  it('answers at the next version, where the present one is known', async () => {
+    const { jobId } = await api.create()
+    const timers = api.clock.pending
+    const answer = api.call(`/${jobId}`, wait(30, 'W/"1"'))
+    await held(answer, timers)
+    const worker = await api.jobs.work()
+    expect((await answer).status).toBe(200)
+    expect(await body(await answer)).toMatchObject({ status: 'running', version: 2 })
+    ;(await api.handler(jobId)).finish()
+    await worker.stop()
+  })
+
+  it('answers 304 at the timeout, where the present version is known', async () => {
+    const { jobId } = await api.create()
+    const timers = api.clock.pending
+    const answer = api.call(`/${jobId}`, wait(3, '*'))
+    await held(answer, timers)
+    await api.clock.advance(3_000)
+    expect([(await answer).status, (await answer).headers.get('preference-applied')]).toEqual([304, 'wait=3'])
+  })
+
+  it('answers at once where another version is known, or the job has ended', async () => {
+    const { jobId } = await api.create()
+    expect((await api.call(`/${jobId}`, wait(60, 'W/"7"'))).status).toBe(200)
+    await api.post(`/${jobId}/cancel`, '')
+    expect((await api.call(`/${jobId}`, wait(60))).status).toBe(200)
+    expect((await api.call(`/${jobId}`, wait(60, 'W/"2"'))).status).toBe(304)
+  })
+
+  it('ignores what is malformed', async () => {
+    const { jobId } = await api.create()
+    const response = await api.call(`/${jobId}`, { headers: { prefer: 'wait=soon' } })
+    expect([response.status, response.headers.has('preference-applied')]).toEqual([200, false])
+  })
+
+  it('lets go of a client that goes away', async () => {
+    const { jobId } = await api.create()
+    const timers = api.clock.pending
+    const gone = new AbortController()
+    const answer = api.call(`/${jobId}`, { ...wait(60), signal: gone.signal })
+    await until(() => api.clock.pending > timers)
+    gone.abort()
+    await expect(answer).rejects.toThrow()
+    await until(() => api.clock.pending === timers)
+    expect((await body(await api.call(`/${jobId}`))).status).toBe('pending')
+  })
+
+  it('answers at once when the process drains', async () => {
+    const { jobId } = await api.create()
+    const timers = api.clock.pending
+    const answer = api.call(`/${jobId}`, wait(60))
+    await held(answer, timers)
+    const closing = api.jobs.close()
+    expect((await answer).status).toBe(200)
+    await closing
+  })
+})
+
+describe('cancel, retry and delete', () => {
+  it('cancels a waiting job at once', async () => {
+    const { jobId } = await api.create()
+    const response = await api.post(`/${jobId}/cancel`, '')
+    expect([response.status, response.headers.get('etag')]).toEqual([200, 'W/"2"'])
+    expect(await body(response)).toMatchObject({ status: 'cancelled' })
+    const again = await api.post(`/${jobId}/cancel`, '')
+    expect([again.status, again.headers.get('etag')]).toEqual([200, 'W/"2"'])
+  })
+
+  it('asks a running job to stop', async () => {
+    const worker = await api.jobs.work()
+    const { jobId } = await api.create()
+    const { context } = await api.handler(jobId)
+    const response = await api.post(`/${jobId}/cancel`, '')
+    expect(response.status).toBe(202)
+    expect(await body(response)).toMatchObject({ status: 'running', cancelRequestedAt: expect.any(String) })
+    await until(() => context.signal.aborted)
+    expect(await body(await api.call(`/${jobId}`, wait(60)))).toMatchObject({ status: 'cancelled' })
+    await worker.stop()
+  })
+
+  it('runs an ended job again, as a new one', async () => {
+    const { jobId } = await api.create()
+    const early = await api.post(`/${jobId}/retry`, '')
+    expect([early.status, (await body(early)).type]).toEqual([409, 'https://uketsuke.dev/problems/job-not-finished'])
+    await api.post(`/${jobId}/cancel`, '')
+    const response = await api.post(`/${jobId}/retry`, '')
+    const job = await body(response)
+    expect([response.status, response.headers.get('location')]).toEqual([202, `/api/jobs/${job.jobId}`])
+    expect(job).toMatchObject({ retryOf: jobId, status: 'pending', message: expect.any(String) })
+    expect(job.jobId).not.toBe(jobId)
+  })
+
+  it('deletes an ended job, and no other', async () => {
+    const { jobId } = await api.create()
+    expect((await api.call(`/${jobId}`, { method: 'DELETE' })).status).toBe(409)
+    await api.post(`/${jobId}/cancel`, '')
+    const response = await api.call(`/${jobId}`, { method: 'DELETE' })
+    expect([response.status, await response.text()]).toEqual([204, ''])
+    expect((await api.call(`/${jobId}`)).status).toBe(404)
+  })
+})
+
+describe('GET /', () => {
+  const ids = (page: Record<string, unknown>) => (page.items as { jobId: string }[]).map(({ jobId }) => jobId)
+
+  it('gives the own jobs page by page, newest first', async () => {
+    const made: string[] = []
+    for (let n = 0; n < 5; n++) made.unshift((await api.create()).jobId)
+    await api.create(undefined, 'bob')
+    const first = await api.call('?limit=2&status=pending')
+    const page = await body(first)
+    expect([first.status, first.headers.get('cache-control'), ids(page)]).toEqual([
+      200,
+      'private, no-cache',
+      made.slice(0, 2),
+    ])
+    expect(first.headers.get('link')).toBe(`</api/jobs?limit=2&status=pending&cursor=${page.nextCursor}>; rel="next"`)
+    const second = await body(await api.call(`?limit=2&cursor=${page.nextCursor}`))
+    expect(ids(second)).toEqual(made.slice(2, 4))
+    const third = await api.call(`?limit=2&cursor=${second.nextCursor}`)
+    expect(third.headers.has('link')).toBe(false)
+    expect(await body(third)).toMatchObject({ items: [{ jobId: made[4] }], nextCursor: null })
+  })
+
+  it('gives twenty where no limit is given', async () => {
+    for (let n = 0; n < 21; n++) await api.create()
+    expect(ids(await body(await api.call('')))).toHaveLength(20)
+  })
+
+  it('filters by status, repeated or with commas, and by type', async () => {
+    const waiting = (await api.create()).jobId
+    const report = (await api.create({ type: 'report', input: { pages: 1 } })).jobId
+    const gone = (await api.create()).jobId
+    await api.post(`/${gone}/cancel`, '')
+    const listed = async (query: string) => ids(await body(await api.call(query)))
+    expect(await listed('?status=cancelled')).toEqual([gone])
+    expect(await listed('?status=cancelled,pending')).toEqual([gone, report, waiting])
+    expect(await listed('?status=cancelled&status=pending&type=held')).toEqual([gone, waiting])
+    expect(await listed('?type=none')).toEqual([])
+  })
+})
