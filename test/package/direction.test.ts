@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, sep } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+/**
+ * The layers, lowest first: a part of `src/` imports from parts of lower layers only, types included. Two parts of one layer do not
+ * know each other. So there is no cycle between parts, and whoever reads a part has read all it stands on before.
+ */
+const layers = [
+  ['domain'],
+  ['clock', 'log'],
+  ['define'],
+  ['store'],
+  ['dispatch', 'notify'],
+  ['accept', 'work'],
+  ['desk'],
+  ['http'],
+  ['options'],
+  ['library'],
+  ['jobs'],
+  ['index', 'testing'],
+]
+
+/** Types that look upwards, each with its reason. */
+const typesAllowed = [
+  // `WorkOptions` stands beside the other options, and nothing of it is there at run time.
+  'work → options',
+]
+
+interface Import {
+  readonly target: string
+  readonly typeOnly: boolean
+}
+
+/** Every module that a source text names, and whether nothing but types comes from it. */
+function importsOf(source: string): Import[] {
+  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '')
+  const names = String.raw`(\{[^}]*\}|[\w*][\w\s*,]*(?:\{[^}]*\})?)`
+  const statement = new RegExp(String.raw`^(?:import|export)\s+(type\s+)?(?:${names}\s*from\s*)?'([^']+)'`, 'gm')
+  const statements = [...code.matchAll(statement)]
+  const calls = [...code.matchAll(/\b(?:import|getBuiltinModule\?\.|require)\(\s*'([^']+)'/g)]
+  return [
+    ...statements.map(([, type, names = '', target = '']) => ({
+      target,
+      typeOnly: type !== undefined || /^\{(\s*type\s+\w+(\s+as\s+\w+)?\s*,?)+\s*\}$/.test(names),
+    })),
+    ...calls.map(([, target = '']) => ({ target, typeOnly: false })),
+  ]
+}
+
+const partOf = (path: string) => path.split(sep)[0]!.replace(/\.ts$/, '')
+const layerOf = (part: string) => layers.findIndex((layer) => layer.includes(part))
+
+/** What is wrong with one file, a sentence each. `path` is relative to `src/`. */
+function violations(path: string, source: string): string[] {
+  const part = partOf(path)
+  if (layerOf(part) === -1) return [`${path}: ${part} has no layer`]
+  return importsOf(source).flatMap(({ target, typeOnly }) => {
+    if (!target.startsWith('.')) return part === 'domain' ? [`${path}: domain imports ${target} from outside`] : []
+    const other = partOf(normalize(join(dirname(path), target)))
+    if (other === part || layerOf(other) < layerOf(part)) return []
+    if (typeOnly && typesAllowed.includes(`${part} → ${other}`)) return []
+    return [`${path}: ${part} imports ${typeOnly ? 'types ' : ''}from ${other}`]
+  })
+}
+
+const src = new URL('../../src/', import.meta.url)
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+  (path) => path.endsWith('.ts') && !/\.test(-d)?\.ts$/.test(path),
+)
+
+describe('the direction of dependencies', () => {
+  test('every file imports from lower layers only', () => {
+    expect(files.length).toBeGreaterThan(50)
+    expect(files.flatMap((path) => violations(path, readFileSync(new URL(path, src), 'utf8')))).toEqual([])
+  })
+
+  test('every layer and every exception is still in use', () => {
+    const parts = new Set(files.map(partOf))
+    expect(layers.flat().filter((part) => !parts.has(part))).toEqual([])
+    const arrows = files.flatMap((path) =>
+      importsOf(readFileSync(new URL(path, src), 'utf8'))
+        .filter(({ target }) => target.startsWith('.'))
+        .map(({ target }) => `${partOf(path)} → ${partOf(normalize(join(dirname(path), target)))}`),
+    )
+    expect(typesAllowed.filter((one) => !arrows.includes(one))).toEqual([])
+  })
+
+  test.each([
+    [
+      'domain/rules.ts',
+      "import { randomUUID } from 'node:crypto'\n",
+      'domain/rules.ts: domain imports node:crypto from outside',
+    ],
+    ['domain/rules.ts', "import type { Clock } from '../clock.ts'", 'domain/rules.ts: domain imports types from clock'],
+    ['store/port.ts', "export { sweep } from '../dispatch/sweep.ts'", 'store/port.ts: store imports from dispatch'],
+    [
+      'store/sqlite/index.ts',
+      "import {\n  a,\n  type B,\n} from '../../desk.ts'",
+      'store/sqlite/index.ts: store imports from desk',
+    ],
+    ['notify/watch.ts', "import '../dispatch/sweep.ts'", 'notify/watch.ts: notify imports from dispatch'],
+    ['accept/accept.ts', "const a = await import('../work/worker.ts')", 'accept/accept.ts: accept imports from work'],
+    ['work/staff.ts', "import { checkOptions } from '../options.ts'", 'work/staff.ts: work imports from options'],
+    ['desk.ts', "import { type A, type B as C } from './http/call.ts'", 'desk.ts: desk imports types from http'],
+    ['utils/text.ts', '', 'utils/text.ts: utils has no layer'],
+  ])('a made-up %s that breaks the rule is found: %#', (path, source, sentence) => {
+    expect(violations(path, source)).toEqual([sentence])
+  })
+
+  test('what the rule allows is left alone, and so is what a comment says', () => {
+    const source = `
+/** import { x } from '../jobs.ts' */
+// import { y } from '../jobs.ts'
+import type { WorkOptions } from '../options.ts'
+import { undici } from 'undici'
+import { sleep } from '../clock.ts'
+import { Bell } from './bell.ts'
+`
+    expect(violations('work/lane.ts', source)).toEqual([])
+  })
+})

@@ -1,0 +1,121 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compile, root, run } from './consumer.ts'
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  version: string
+  exports: Record<string, string>
+  devDependencies: Record<string, string>
+}
+
+/** What each subpath gives at run time; a name more or less is a change that users see. */
+const names: Record<string, string[]> = {
+  uketsuke: [
+    'UketsukeError',
+    'UnrecoverableError',
+    'catalogue',
+    'createJobs',
+    'job',
+    'silentLog',
+    'sqlite',
+    'verifyWebhook',
+  ],
+  'uketsuke/node': ['listen', 'nodeListener'],
+  'uketsuke/express': ['expressAccept', 'expressJobs'],
+  'uketsuke/testing': ['manualClock', 'memory', 'storeSuite'],
+  'uketsuke/package.json': ['default'],
+}
+
+const program = `
+import { createServer } from 'node:http'
+import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
+import { expressJobs } from 'uketsuke/express'
+import { nodeListener } from 'uketsuke/node'
+import { manualClock, storeSuite } from 'uketsuke/testing'
+import { z } from 'zod'
+
+const input = z.object({ pages: z.int().min(1) })
+const print = job({ input, run: async ({ input, progress }) => {
+  if (input.pages > 9) throw new UnrecoverableError('Too long')
+  for (let page = 1; page <= input.pages; page++) progress((100 * page) / input.pages, 'Page ' + page)
+  return { pages: input.pages }
+} })
+const jobs = createJobs({ jobs: { print }, store: sqlite(':memory:'), authenticate: () => ({ owner: 'ann' }) })
+export const server = createServer(nodeListener(jobs))
+export const [middleware, suite, clock] = [expressJobs(jobs), storeSuite, manualClock()]
+const worker = await jobs.work({ concurrency: 1 })
+const { jobId } = await jobs.enqueue('print', { pages: 3 })
+let pages: number | undefined
+for await (const state of jobs.watch<'print'>(jobId)) pages = state.output?.pages
+await worker.stop()
+await jobs.close()
+if (pages !== 3) throw new Error('no pages')
+`
+
+describe('the package, as somebody else installs it', () => {
+  let folder: string
+  let files: string[]
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'uketsuke-consumer-'))
+    const packed = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)
+    expect(packed.code, packed.said).toBe(0)
+    const [tarball] = tarballs(packed.said)
+    files = tarball!.files.map(({ path }) => path)
+    const project = join(folder, 'project')
+    mkdirSync(project)
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+    const others = ['zod', '@types/node'].map((name) => `${name}@${manifest.devDependencies[name]}`)
+    // Scripts off: no dependency may need one.
+    const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional']
+    const installed = run('npm', ['install', ...flags, join(folder, tarball!.filename), ...others], project)
+    expect(installed.code, installed.said).toBe(0)
+    folder = project
+  }, 180_000)
+
+  afterAll(() => rmSync(join(folder, '..'), { recursive: true, force: true }))
+
+  test('every subpath can be imported, and gives these names', () => {
+    const subpaths = Object.keys(manifest.exports).map((path) => `uketsuke${path.slice(1)}`)
+    expect(subpaths).toEqual(Object.keys(names))
+    for (const path of subpaths) {
+      const how = path.endsWith('.json') ? ", { with: { type: 'json' } }" : ''
+      const script = `console.log(JSON.stringify(Object.keys(await import('${path}'${how})).sort()))`
+      const { said, code } = run(process.execPath, ['--no-warnings', '--input-type=module', '--eval', script], folder)
+      expect(code, `${path}: ${said}`).toBe(0)
+      expect(JSON.parse(said), path).toEqual(names[path])
+    }
+  })
+
+  test('nothing else can be imported', () => {
+    for (const path of ['uketsuke/dist/jobs.js', 'uketsuke/http', 'uketsuke/src/index.ts']) {
+      const { said } = run(process.execPath, ['--input-type=module', '--eval', `await import('${path}')`], folder)
+      expect(said, path).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED')
+    }
+  })
+
+  test('the tarball holds what is needed and no more', () => {
+    const allowed = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|d\.ts|js\.map))$/
+    expect(files.filter((path) => !allowed.test(path) || /\.test(-d)?\./.test(path))).toEqual([])
+    expect(files).toEqual(
+      expect.arrayContaining(['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts']),
+    )
+  })
+
+  test('a strict TypeScript program compiles against it and runs', () => {
+    writeFileSync(join(folder, 'program.ts'), program)
+    expect(compile(folder, ['program.ts'])).toBe('')
+    expect(compile(folder, ['program.ts'], ['--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'])).toBe('')
+    // The only types in it are one annotation: without that it is JavaScript.
+    writeFileSync(join(folder, 'program.js'), program.replace(': number | undefined', '').replace("<'print'>", ''))
+    const { said, code } = run(process.execPath, ['program.js'], folder)
+    expect(code, said).toBe(0)
+  })
+})
+
+/** npm 10 and 11 give a list, npm 12 an object by name. */
+function tarballs(json: string): { filename: string; files: { path: string }[] }[] {
+  return Object.values(JSON.parse(json))
+}

@@ -1,0 +1,79 @@
+/**
+ * Compiled by `tsc`, never run: types flow from a job type's schema and from what its handler returns to `enqueue`, `get` and `watch`,
+ * whichever schema library made the schema.
+ */
+import { type } from 'arktype'
+import * as v from 'valibot'
+import { z } from 'zod'
+import { createJobs, job, sqlite } from '../../src/index.ts'
+
+const jobs = createJobs({
+  store: sqlite(':memory:'),
+  jobs: {
+    report: job({
+      input: z.object({ day: z.iso.date(), pages: z.string().transform(Number) }),
+      run: async ({ input, progress, signal, attempt, jobId, log }) => {
+        same<typeof input, { day: string; pages: number }>(true)
+        same<[typeof signal, typeof attempt, typeof jobId], [AbortSignal, number, string]>(true)
+        progress(50, 'Half way')
+        log.info({ attempt }, jobId)
+        return { url: input.day, pages: input.pages }
+      },
+    }),
+    mail: job({ input: v.object({ to: v.string() }), run: ({ input }) => [input.to] }),
+    clean: job({ input: type({ 'days?': 'number' }), run: ({ input }) => void input.days }),
+  },
+})
+
+/** Compiles where both are one type. */
+function same<A, B>(_: (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false): void {}
+
+export async function enqueue() {
+  const report = await jobs.enqueue('report', { day: '2014-01-01', pages: '7' }, { priority: 'high', delay: 1_000 })
+  same<typeof report.type, 'report'>(true)
+  same<typeof report.output, { url: string; pages: number } | undefined>(true)
+  same<typeof report.input, { day: string; pages: string } | undefined>(true)
+  await jobs.enqueue('mail', { to: 'ann' })
+  await jobs.enqueue('clean', {})
+
+  // @ts-expect-error There is no such type.
+  await jobs.enqueue('repot', {})
+  // @ts-expect-error A member is missing.
+  await jobs.enqueue('report', { day: '2014-01-01' })
+  // @ts-expect-error The schema takes text, and makes it a number.
+  await jobs.enqueue('report', { day: '2014-01-01', pages: 7 })
+  // @ts-expect-error valibot's schema wants text.
+  await jobs.enqueue('mail', { to: 1 })
+  // @ts-expect-error arktype's schema wants a number.
+  await jobs.enqueue('clean', { days: '7' })
+  // @ts-expect-error There is no such priority.
+  await jobs.enqueue('mail', { to: 'ann' }, { priority: 'urgent' })
+}
+
+export async function get(id: string) {
+  const found = await jobs.get(id)
+  if (found === null) return
+  same<typeof found.type, 'report' | 'mail' | 'clean'>(true)
+  // `type` tells which job it is, and so what its output is.
+  if (found.type === 'report') same<typeof found.output, { url: string; pages: number } | undefined>(true)
+  if (found.type === 'mail') same<typeof found.output, string[] | undefined>(true)
+  // @ts-expect-error A mail's output has no pages.
+  if (found.type === 'mail') found.output?.pages
+
+  const known = await jobs.get<'mail'>(id)
+  same<NonNullable<typeof known>['output'], string[] | undefined>(true)
+  for await (const state of jobs.watch<'report'>(id))
+    same<typeof state.output, { url: string; pages: number } | undefined>(true)
+  for (const item of (await jobs.list({ status: ['failed', 'cancelled'] })).items) {
+    if (item.type === 'report') same<typeof item.output, { url: string; pages: number } | undefined>(true)
+  }
+}
+
+// @ts-expect-error A type needs a schema.
+job({ run: () => 1 })
+// @ts-expect-error A type needs a handler.
+job({ input: z.string() })
+// @ts-expect-error createJobs needs a store.
+void createJobs({ jobs: {} })
+// @ts-expect-error authenticate tells an owner.
+void createJobs({ jobs: {}, store: sqlite(':memory:'), authenticate: () => ({ user: 'ann' }) })
