@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, test } from 'vitest'
 import { storeSuite } from '../../testing/store-suite.ts'
+import { groupCommit } from '../group-commit.ts'
 import { sqlite } from './index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'uketsuke-sqlite-'))
@@ -24,4 +25,15 @@ describe('sqlite, in a file', () => {
 
 describe('sqlite, in memory', () => {
   storeSuite({ test, open: async (clock) => sqlite(':memory:')(clock) })
+})
+
+describe('sqlite, behind group commit', () => {
+  storeSuite({
+    test,
+    open: async (clock) => groupCommit(sqlite(file())(clock)),
+    openTwice: async (clock) => {
+      const path = file()
+      return [groupCommit(sqlite(path)(clock)), groupCommit(sqlite(path)(clock))]
+    },
+  })
 })
