@@ -1,4 +1,5 @@
 import { type Clock, sleep } from '../clock.ts'
+import type { Job } from '../domain/job.ts'
 import { expire } from '../domain/rules.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/port.ts'
@@ -15,14 +16,17 @@ const every = 1_000
 const batch = 500
 const pruneEvery = 60_000
 
-/** Finds what a dead worker left behind and what has expired, about once a second, until `signal` aborts. */
-export async function sweep(parts: SweepParts, signal: AbortSignal): Promise<void> {
+/**
+ * Finds what a dead worker left behind and what has expired, about once a second, until `signal` aborts. What the sweeping worker holds
+ * itself (`mine`) is left to its next beat: a process that was suspended, or blocked by a handler, is late with both and is not dead.
+ */
+export async function sweep(parts: SweepParts, mine: (job: Job) => boolean, signal: AbortSignal): Promise<void> {
   const { store, clock, log } = parts
   let pruneAt = clock.now()
   let failing = false
   while (!signal.aborted) {
     try {
-      await expireLapsed(parts)
+      await expireLapsed(parts, mine)
       if (clock.now() >= pruneAt) {
         // A full batch means there is more: go on at the next turn.
         if ((await store.prune(batch)) < batch) pruneAt = clock.now() + pruneEvery
@@ -38,8 +42,8 @@ export async function sweep(parts: SweepParts, signal: AbortSignal): Promise<voi
 }
 
 /** Each job on its own version, so a worker that renews or finishes meanwhile wins. */
-async function expireLapsed({ store, transition, clock, log }: SweepParts): Promise<void> {
-  const lapsed = await store.lapsed(batch)
+async function expireLapsed({ store, transition, clock, log }: SweepParts, mine: (job: Job) => boolean): Promise<void> {
+  const lapsed = (await store.lapsed(batch)).filter((job) => !mine(job))
   await Promise.all(
     lapsed.map(async (job) => {
       const after = await transition(job, (now) => expire(now, clock.now()), clock.now)

@@ -5,6 +5,7 @@ import type { Runnable } from '../define.ts'
 import type { Dispatch } from '../dispatch/port.ts'
 import { sweep } from '../dispatch/sweep.ts'
 import type { Job, Queue } from '../domain/job.ts'
+import { holds } from '../domain/rules.ts'
 import type { Log } from '../log.ts'
 import type { Signal } from '../notify/signal.ts'
 import type { Store } from '../store/port.ts'
@@ -52,7 +53,11 @@ export class Worker {
       changed: (job) => this.#held.get(job.id)?.heard(job),
     })
     this.#stopped.signal.addEventListener('abort', unlisten)
-    this.#upkeep = [heartbeat(parts, this.#held, this.#stopped.signal), sweep(parts, this.#stopped.signal)]
+    const mine = (job: Job) => {
+      const lease = this.#held.get(job.id)?.lease
+      return lease !== undefined && holds(lease, job)
+    }
+    this.#upkeep = [heartbeat(parts, this.#held, this.#stopped.signal), sweep(parts, mine, this.#stopped.signal)]
   }
 
   /** The main loop: claim what there is room for, start it, wait until there may be more. */

@@ -1,0 +1,106 @@
+/**
+ * A process of the crash tests: an API, a worker, or both, on one SQLite file. What it is to be is its one argument, in JSON; what
+ * happens in it is told over IPC, with the time at which it happened.
+ */
+import { createServer } from 'node:http'
+import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
+import { nodeListener } from 'uketsuke/node'
+
+const { file, api, work, lease = 1_000, allowHosts = [], secret, uid } = JSON.parse(process.argv[2])
+if (uid !== undefined) process.setuid(uid)
+
+const tell = (event, fields) => process.connected && process.send({ event, at: Date.now(), ...fields }, () => {})
+/** Keys of `held` jobs that may return. */
+const finished = new Set()
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const anything = { '~standard': { version: 1, vendor: 'crash-tests', validate: (value) => ({ value }) } }
+
+const types = {
+  /** Works in steps; `throws` as often as it is told to, then `givesUp` or returns. */
+  steps: async ({ input: { key, steps, stepMs, throws = 0, givesUp = false }, attempt, progress, signal }) => {
+    tell('start', { key, attempt })
+    for (let step = 0; step < steps; step++) {
+      await pause(stepMs)
+      signal.throwIfAborted()
+      progress((100 * step) / steps, `step ${step} of ${steps}`)
+    }
+    if (attempt <= throws) throw new Error(`attempt ${attempt} was to fail`)
+    if (givesUp) throw new UnrecoverableError('it was to give up')
+    return { key, attempt }
+  },
+  /** Takes its whole process down. */
+  deadly: async ({ input: { key }, attempt }) => {
+    tell('start', { key, attempt })
+    // Not before the parent has heard of it.
+    await new Promise((resolve) => process.send({ event: 'dying', key, at: Date.now() }, resolve))
+    process.kill(process.pid, 'SIGKILL')
+    await new Promise(() => {})
+  },
+  /** Says its progress again and again, until it may return; a stop is obeyed only where `obeys` says so. */
+  held: async ({ input: { key, obeys = true, everyMs = 50 }, attempt, progress, signal }) => {
+    tell('start', { key, attempt })
+    signal.addEventListener('abort', () => tell('abort', { key, attempt, reason: String(signal.reason?.message) }))
+    for (let n = 0; !finished.has(key); n = Math.min(98, n + 1)) {
+      await pause(everyMs)
+      if (obeys) signal.throwIfAborted()
+      progress(n, `${process.pid} says ${n}`)
+    }
+    progress(99, `last words of ${process.pid}`)
+    tell('return', { key, attempt })
+    return { by: process.pid, attempt }
+  },
+  /** Says what time it is, so that whoever hears it knows how late it is. */
+  clock: async ({ input: { times, everyMs }, progress }) => {
+    for (let n = 1; n <= times; n++) {
+      await pause(everyMs)
+      progress((99 * n) / times, String(Date.now()))
+    }
+  },
+}
+
+const plain = (run) => job({ input: anything, maxAttempts: 1_000, backoff: { base: 20, max: 200 }, run })
+const jobs = createJobs({
+  jobs: {
+    ...Object.fromEntries(Object.entries(types).map(([name, run]) => [name, plain(run)])),
+    deadly: job({ input: anything, maxAttempts: 2, run: types.deadly }),
+  },
+  store: sqlite(file),
+  lease,
+  webhooks: secret && { secret, allowHosts },
+  authenticate: (request) => ({ owner: request.headers.get('authorization')?.replace('Bearer ', '') || 'nobody' }),
+})
+
+process.on('message', ({ finish }) => finished.add(finish))
+// The test is gone, however it went: nobody would stop this process.
+process.on('disconnect', () => process.exit(1))
+
+try {
+  await jobs.ready()
+} catch (error) {
+  console.error(error.message)
+  tell('unusable', { code: error.code, message: error.message })
+  process.disconnect()
+  process.exit(2)
+}
+
+let server
+if (api) {
+  server = createServer(nodeListener(jobs))
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+}
+if (work) await jobs.work(work)
+tell('ready', { port: server?.address().port })
+
+process.once('SIGTERM', async () => {
+  tell('stopping')
+  // The listener first: a stream that ends is to come back to another process.
+  const closed = server && new Promise((resolve) => server.close(resolve))
+  server?.closeIdleConnections()
+  await jobs.close()
+  server?.closeAllConnections()
+  await closed
+  tell('stopped')
+  // Not process.exit(): what would keep the process alive is to be seen.
+  process.removeAllListeners('disconnect')
+  process.disconnect()
+})

@@ -1,0 +1,254 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { verifyWebhook } from '../../src/notify/sign.ts'
+
+const program = fileURLToPath(new URL('./program.mjs', import.meta.url))
+export const secret = 'a secret of the crash tests'
+export const owner = 'alice'
+
+/** What a child tells about itself. */
+export interface Told {
+  event: 'ready' | 'unusable' | 'start' | 'abort' | 'return' | 'dying' | 'stopping' | 'stopped'
+  /** When, by the child's clock, which is this machine's. */
+  at: number
+  key?: string
+  attempt?: number
+  reason?: string
+  port?: number
+  code?: string
+  message?: string
+}
+
+export interface Role {
+  file: string
+  api?: boolean
+  work?: { concurrency?: number; drain?: number }
+  /** Milliseconds; the shortest that is allowed by default. */
+  lease?: number
+  secret?: string
+  allowHosts?: string[]
+  uid?: number
+}
+
+const cleanups = new Set<() => unknown>()
+const running = new Set<ChildProcess>()
+/** However this process ends, no child outlives it: not even a stopped one, which would not see that the channel is gone. */
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** For `afterEach`: ends every process, server and folder that a test has started. */
+export async function endAll(): Promise<void> {
+  await Promise.all([...running].map((child) => died(child, 'SIGKILL')))
+  for (const cleanup of [...cleanups].reverse()) await cleanup()
+  cleanups.clear()
+}
+
+async function died(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill(signal)
+  await ended
+}
+
+/** One process, and what it has told so far. */
+export class Program {
+  readonly told: Told[] = []
+  readonly #child: ChildProcess
+  #output = ''
+
+  constructor(role: Role, heard: (told: Told) => void = () => {}) {
+    // Without vitest's own flags.
+    this.#child = fork(program, [JSON.stringify(role)], { execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    running.add(this.#child)
+    this.#child.once('exit', () => running.delete(this.#child))
+    this.#child.on('message', (told: Told) => {
+      this.told.push(told)
+      heard(told)
+    })
+    const keep = (chunk: Buffer) => {
+      this.#output = (this.#output + chunk).slice(-20_000)
+    }
+    this.#child.stdout?.on('data', keep)
+    this.#child.stderr?.on('data', keep)
+  }
+
+  /** Starts one and waits until it serves and works. */
+  static async start(role: Role): Promise<Program> {
+    const started = new Program(role)
+    await started.heard('ready')
+    return started
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+  get exitCode(): number | null {
+    return this.#child.exitCode
+  }
+  /** What it has printed lately. */
+  get output(): string {
+    return this.#output
+  }
+  /** Null before it serves. */
+  get url(): string | null {
+    const port = this.told.find(({ event }) => event === 'ready')?.port
+    return port === undefined ? null : `http://127.0.0.1:${port}/api/jobs`
+  }
+
+  find(event: Told['event'], key?: string): Told | undefined {
+    return this.told.find((told) => told.event === event && (key === undefined || told.key === key))
+  }
+
+  heard(event: Told['event'], key?: string, ms = 15_000): Promise<Told> {
+    return until(() => this.find(event, key), `process ${this.pid} tells "${event}" ${key ?? ''}`, {
+      ms,
+      more: () => this.output,
+    })
+  }
+
+  /** A `held` job of this process may return. */
+  finish(key: string): void {
+    this.#child.send({ finish: key })
+  }
+  stop(): void {
+    this.#child.kill('SIGSTOP')
+  }
+  continue(): void {
+    this.#child.kill('SIGCONT')
+  }
+  terminate(): void {
+    this.#child.kill('SIGTERM')
+  }
+  kill(): Promise<void> {
+    return died(this.#child, 'SIGKILL')
+  }
+  /** Its exit code once it has ended by itself. */
+  async ended(ms = 15_000): Promise<number | null> {
+    await until(() => !this.alive, `process ${this.pid} ends`, { ms, more: () => this.output })
+    return this.exitCode
+  }
+}
+
+/** Looks again and again until `condition` gives something truthy, and gives that. Fails, and says what was waited for, after `ms`. */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  what: string,
+  { ms = 15_000, more }: { ms?: number; more?: () => string } = {},
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + ms
+  for (;;) {
+    const found = await condition()
+    if (found) return found
+    if (performance.now() > deadline) throw new Error(`Not within ${ms} ms: ${what}\n${more?.() ?? ''}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'uketsuke-crash-'))
+  cleanups.add(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+export const finally_ = (cleanup: () => unknown): void => void cleanups.add(cleanup)
+
+/** A job as a client sees it, as far as these tests look. */
+export interface Seen {
+  jobId: string
+  status: string
+  version: number
+  attempt: number
+  progress: number
+  progressMessage: string | null
+  completedAt: string | null
+  output?: unknown
+  error?: { code: string }
+}
+
+export interface Received {
+  id: string
+  type: string
+  body: string
+  data: Seen
+  valid: boolean
+}
+
+/** A receiver of webhooks on a loopback port of its own. It may take its time: that is when its sender dies. */
+export async function receiver(delay: () => number = () => 0, got: (received: Received) => void = () => {}) {
+  const received: Received[] = []
+  const server = createServer(async (req, res) => {
+    let body = ''
+    for await (const chunk of req) body += chunk
+    const headers = new Headers(Object.entries(req.headers) as [string, string][])
+    const { type, data } = JSON.parse(body) as { type: string; data: Seen }
+    const valid = verifyWebhook(secret, headers, body)
+    const one = { id: headers.get('webhook-id') ?? '', type, body, data, valid }
+    received.push(one)
+    got(one)
+    setTimeout(() => res.writeHead(204).end(), delay())
+  })
+  // The sender may be killed in the middle of a request.
+  server.on('clientError', (_, socket) => socket.destroy())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanups.add(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { received, host, url: `http://${host}/hook` }
+}
+
+export const bearer = { authorization: `Bearer ${owner}` }
+
+export function post(url: string, type: string, input: unknown, more: { key?: string; webhookUrl?: string } = {}) {
+  return fetch(url, {
+    method: 'POST',
+    headers: {
+      ...bearer,
+      'content-type': 'application/json',
+      ...(more.key !== undefined && { 'idempotency-key': more.key }),
+    },
+    body: JSON.stringify({ type, input, ...(more.webhookUrl !== undefined && { webhookUrl: more.webhookUrl }) }),
+    signal: AbortSignal.timeout(20_000),
+  })
+}
+
+export async function accepted(url: string, type: string, input: unknown, webhookUrl?: string): Promise<Seen> {
+  const answer = await post(url, type, input, { webhookUrl })
+  if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`)
+  return (await answer.json()) as Seen
+}
+
+export async function status(url: string, id: string): Promise<Seen> {
+  const answer = await fetch(`${url}/${id}`, { headers: bearer, signal: AbortSignal.timeout(20_000) })
+  if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`)
+  return (await answer.json()) as Seen
+}
+
+/** The q-th quantile of some numbers. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+}
+
+/** The same numbers for the same seed (mulberry32), so that a round that failed can be looked at again. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}

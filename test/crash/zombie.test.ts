@@ -1,0 +1,87 @@
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { createJobs } from '../../src/jobs.ts'
+import { silentLog } from '../../src/log.ts'
+import { sqlite } from '../../src/store/sqlite/index.ts'
+import { accepted, endAll, finally_, folder, Program, status, until } from './support.ts'
+
+afterEach(endAll)
+
+/** What the store itself says, beside all processes. */
+async function books(file: string) {
+  const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
+  await jobs.ready()
+  finally_(() => jobs.close())
+  return jobs
+}
+
+test('a worker that was stopped beyond its lease and continued writes nothing', async () => {
+  const file = join(folder(), 'jobs.db')
+  const api = await Program.start({ file, api: true })
+  const url = api.url ?? ''
+  const store = await books(file)
+
+  const zombie = await Program.start({ file, work: { concurrency: 2 } })
+  // One that ends before the zombie wakes, and one that is still running then.
+  const [over, going] = [
+    await accepted(url, 'held', { key: 'over', obeys: false }),
+    await accepted(url, 'held', { key: 'going' }),
+  ]
+  await zombie.heard('start', 'over')
+  await zombie.heard('start', 'going')
+  await until(async () => (await status(url, over.jobId)).progress >= 3, 'the first attempt makes progress')
+  zombie.stop()
+
+  const heir = await Program.start({ file, work: { concurrency: 2 } })
+  expect((await heir.heard('start', 'over')).attempt).toBe(2)
+  expect((await heir.heard('start', 'going')).attempt).toBe(2)
+  heir.finish('over')
+  const ended = await until(async () => {
+    const seen = await status(url, over.jobId)
+    return seen.completedAt !== null && seen
+  }, 'attempt 2 completes')
+  expect(ended).toMatchObject({ status: 'completed', attempt: 2, output: { by: heir.pid, attempt: 2 } })
+  const attempts = await store.attempts(over.jobId)
+  expect(attempts.map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+    [1, 'lease-lost'],
+    [2, 'completed'],
+  ])
+
+  // It wakes with both on its lips: a progress of 99 and an output.
+  zombie.finish('over')
+  zombie.continue()
+  for (const key of ['over', 'going']) expect((await zombie.heard('abort', key)).reason).toMatch(/lease had run out/)
+  await zombie.heard('return', 'over')
+  // Once it has stopped there is nothing left that it could write.
+  zombie.terminate()
+  expect(await zombie.ended()).toBe(0)
+
+  expect(await status(url, over.jobId)).toEqual(ended)
+  expect(await store.attempts(over.jobId)).toEqual(attempts)
+  const running = await status(url, going.jobId)
+  expect(running).toMatchObject({ status: 'running', attempt: 2 })
+  expect(running.progressMessage).toMatch(`${heir.pid} says`)
+  heir.finish('going')
+  await until(async () => (await status(url, going.jobId)).completedAt, 'the other job completes')
+  expect(await status(url, going.jobId)).toMatchObject({ attempt: 2, output: { by: heir.pid, attempt: 2 } })
+  expect(heir.find('abort')).toBeUndefined()
+})
+
+test('a worker that was stopped beyond its lease while nobody else was there goes on where it was', async () => {
+  const file = join(folder(), 'jobs.db')
+  const api = await Program.start({ file, api: true })
+  const url = api.url ?? ''
+  const worker = await Program.start({ file, work: { concurrency: 1 } })
+  const { jobId } = await accepted(url, 'held', { key: 'mine' })
+  await worker.heard('start', 'mine')
+  worker.stop()
+  const store = await books(file)
+  await until(async () => (await store.store.lapsed(1)).length > 0, 'the lease runs out')
+  const { progress } = await status(url, jobId)
+  worker.continue()
+  await until(async () => (await status(url, jobId)).progress >= progress + 5 || worker.find('abort'), 'it goes on')
+  worker.finish('mine')
+  await until(async () => (await status(url, jobId)).completedAt, 'the job ends')
+  expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: worker.pid } })
+  expect(worker.find('abort')).toBeUndefined()
+})
