@@ -38,15 +38,15 @@ export function secondsLeft({ timestamp, data: { status, progress, startedAt } }
  * @returns {{ at: string | null, text: string, lost?: boolean }[]}
  */
 export function trail(job) {
-  const { attempt, status, startedAt, completedAt, cancelRequestedAt, createdAt, error } = job
-  const lines = [{ at: createdAt, text: 'Accepted, and on disk' }]
-  /** @type {(number: number) => { at: null, text: string, lost: true }} */
-  const lost = (number) => ({ at: null, text: `Attempt ${number} did not end: its worker fell silent`, lost: true })
-  const ended = status === 'pending' ? attempt : attempt - 1
-  const before = Array.from({ length: Math.max(0, ended) }, (_, index) => lost(index + 1))
+  const { attempt, status, startedAt, completedAt, cancelRequestedAt, createdAt, error, lastError } = job
+  const ended = Math.max(0, status === 'pending' ? attempt : attempt - 1)
+  const before = Array.from({ length: ended }, (_, index) => {
+    const why = index === ended - 1 && lastError ? `: ${lastError.message}` : ''
+    return { at: null, text: `Attempt ${index + 1} did not finish${why}`, lost: true }
+  })
   const begun = status !== 'pending' && attempt > 0 && startedAt !== null
   return [
-    ...lines,
+    { at: createdAt, text: 'Accepted, and on disk' },
     ...before,
     ...(begun ? [{ at: startedAt, text: `Attempt ${attempt} began` }] : []),
     ...(cancelRequestedAt !== null ? [{ at: cancelRequestedAt, text: 'Asked to stop' }] : []),

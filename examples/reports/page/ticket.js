@@ -40,7 +40,7 @@ export function showTicket(event) {
   element('status').textContent = statusOf(job)
   element('attempt').textContent = job.attempt > 0 ? `attempt ${job.attempt} of ${job.maxAttempts}` : ''
   showBar(job)
-  element('message').textContent = job.completedAt === null ? (job.progressMessage ?? '') : ''
+  element('message').textContent = job.completedAt === null ? (job.progressMessage ?? '') : took(job)
   element('left').textContent = left(event)
   element('failure').textContent = job.status === 'failed' ? (job.error?.message ?? '') : ''
   element('cancel').hidden = job.completedAt !== null
@@ -50,6 +50,12 @@ export function showTicket(event) {
   const turn = `Ticket ${numberOf(job)}: ${statusOf(job)}${job.attempt > 1 ? `, attempt ${job.attempt}` : ''}`
   if (turn !== announced) element('announce').textContent = turn
   announced = turn
+}
+
+/** @param {Job} job */
+function took({ status, startedAt, completedAt }) {
+  if (status !== 'completed' || startedAt === null || completedAt === null) return ''
+  return `Took ${((Date.parse(completedAt) - Date.parse(startedAt)) / 1000).toFixed(1)} s`
 }
 
 /** @param {Job} job */

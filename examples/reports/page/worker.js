@@ -25,6 +25,7 @@ export async function kill(job) {
   element('lease-bar').hidden = job?.status !== 'running'
   if (job?.status !== 'running') return say(`Worker ${killed} was killed, with no work in its hands.`)
   lost = { jobId: job.jobId, attempt: job.attempt }
+  element('left').textContent = 'its worker is gone'
   say(
     `Worker ${killed} was killed. The lease on ticket ${job.jobId.slice(-6)} runs out within ${leaseMs / 1000} seconds.`,
   )
