@@ -1,0 +1,289 @@
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { createJobs } from '../../src/jobs.ts'
+import { silentLog } from '../../src/log.ts'
+import { sqlite } from '../../src/store/sqlite/index.ts'
+import {
+  accepted,
+  bearer,
+  endAll,
+  finally_,
+  folder,
+  Program,
+  post,
+  quantile,
+  type Received,
+  type Role,
+  receiver,
+  type Seen,
+  secret,
+  seeded,
+  status,
+  until,
+} from './support.ts'
+
+afterEach(endAll)
+
+const rounds = Number(process.env.CRASH_ROUNDS ?? 8)
+const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
+/** Fewer than this many are waiting at any time, so that rounds kill what is under way and not a backlog. */
+const mostUnderWay = 40
+const maxDelay = 1_200
+
+/** One client's request: what it asked for, and what it was ever told about it. */
+interface Wish {
+  key: string
+  input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean }
+  cancels: boolean
+  jobId: string | null
+  /** How often the request was sent, and how often it was answered 202. */
+  sent: number
+  answered: number
+}
+
+test(
+  `${rounds} rounds of kill -9: nothing that was accepted is lost, nothing ends twice, each webhook comes`,
+  async () => {
+    console.log(`CRASH_ROUNDS=${rounds} CRASH_SEED=${seed}`)
+    // Draws of its own for what happens when, so that how many requests there were does not change it.
+    const [fate, taste] = [seeded(seed), seeded(seed + 1)]
+    const file = join(folder(), 'jobs.db')
+    const wrong: string[] = []
+    const wishes: Wish[] = []
+    /** The terminal state that somebody was told, by job: there can be only one. */
+    const ends = new Map<string, string>()
+    const hooks = new Map<string, Received[]>()
+    let kills = 0
+    let starts = 0
+    let lostAnswers = 0
+    let runs = 0
+    const running: Record<'api' | 'worker', (Program | null)[]> = { api: [null, null], worker: [null, null] }
+    const urls = () => running.api.flatMap((one) => (one?.alive && one.url ? [one.url] : []))
+
+    function saw(seen: Seen, by: string): void {
+      if (seen.completedAt === null) return
+      const end = JSON.stringify([seen.status, seen.version, seen.completedAt, seen.output, seen.error])
+      const known = ends.get(seen.jobId) ?? end
+      ends.set(seen.jobId, known)
+      if (known !== end) wrong.push(`${seen.jobId} ended twice: ${known}, then (${by}) ${end}`)
+    }
+
+    const hook = await receiver(
+      () => taste() * 100,
+      (received) => {
+        hooks.set(received.data.jobId, [...(hooks.get(received.data.jobId) ?? []), received])
+        saw(received.data, 'webhook')
+        const [url] = urls()
+        // Whoever has the webhook and reads the status sees that version or a later one. The process may be gone meanwhile.
+        if (url)
+          void status(url, received.data.jobId).then(
+            (seen) => check(seen, received),
+            () => {},
+          )
+      },
+    )
+    function check(seen: Seen, received: Received): void {
+      saw(seen, 'status after the webhook')
+      if (seen.version < received.data.version) wrong.push(`${seen.jobId}: the webhook was ahead of the status`)
+    }
+
+    const common = { file, secret, allowHosts: [hook.host] }
+    const roles: Record<'api' | 'worker', Role> = {
+      api: { ...common, api: true },
+      worker: { ...common, work: { concurrency: 5 } },
+    }
+    function startMissing(): void {
+      for (const kind of ['api', 'worker'] as const) {
+        running[kind].forEach((one, i) => {
+          if (one?.alive) return
+          starts++
+          running[kind][i] = new Program(roles[kind], ({ event }) => {
+            if (event === 'start') runs++
+          })
+        })
+      }
+    }
+
+    let closing = false
+    /** Sends until it is answered 202, with the same key: through whatever lives, however often it dies. */
+    async function send(wish: Wish): Promise<Seen> {
+      for (;;) {
+        const url = await until(() => urls()[Math.floor(taste() * urls().length)], 'an API lives', { ms: 60_000 })
+        wish.sent++
+        try {
+          const answer = await post(url, 'steps', wish.input, { key: wish.key, webhookUrl: hook.url })
+          const seen = (await answer.json()) as Seen
+          if (answer.status === 202) {
+            if (wish.jobId !== null && wish.jobId !== seen.jobId) wrong.push(`key ${wish.key} gave two jobs`)
+            wish.jobId = seen.jobId
+            wish.answered++
+            saw(seen, '202')
+            return seen
+          }
+          if (answer.status !== 503 && answer.status !== 409) wrong.push(`POST was answered ${answer.status}`)
+        } catch {
+          lostAnswers++
+        }
+      }
+    }
+
+    async function cancel(jobId: string): Promise<void> {
+      for (;;) {
+        const url = await until(() => urls()[0], 'an API lives', { ms: 60_000 })
+        try {
+          const answer = await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer })
+          const seen = (await answer.json()) as Seen
+          if (answer.ok) return saw(seen, 'cancel')
+        } catch {
+          // Cancelling again is harmless.
+        }
+      }
+    }
+
+    async function client(): Promise<void> {
+      while (!closing) {
+        await until(() => closing || wishes.length - ends.size < mostUnderWay, 'there is room', { ms: 120_000 })
+        const key = `wish-${wishes.length}`
+        const draw = taste()
+        const wish: Wish = {
+          key,
+          input: {
+            key,
+            steps: Math.floor(taste() * 5),
+            stepMs: Math.floor(taste() * 60),
+            throws: draw < 0.1 ? 1 : 0,
+            givesUp: draw > 0.95,
+          },
+          cancels: draw > 0.85 && draw < 0.95,
+          jobId: null,
+          sent: 0,
+          answered: 0,
+        }
+        wishes.push(wish)
+        const { jobId } = await send(wish)
+        if (wish.cancels) await cancel(jobId)
+        // As a client that did not hear the answer would.
+        if (taste() < 0.2) await send(wish)
+        await new Promise((resolve) => setTimeout(resolve, taste() * 60))
+      }
+    }
+
+    startMissing()
+    const clients = Array.from({ length: 6 }, client)
+    for (let round = 0; round < rounds; round++) {
+      startMissing()
+      // Counted from the start of the processes, so that some die while they start.
+      await new Promise((resolve) => setTimeout(resolve, fate() * maxDelay))
+      const all = [...running.api, ...running.worker].filter((one) => one?.alive)
+      const first = Math.floor(fate() * all.length)
+      const victims = all.filter((_, i) => i === first || fate() < 0.3)
+      kills += victims.length
+      await Promise.all(victims.map((one) => one?.kill()))
+    }
+    closing = true
+    startMissing()
+    await Promise.all(clients)
+
+    const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
+    await jobs.ready()
+    finally_(() => jobs.close())
+    await until(
+      async () => {
+        const { jobs: one, deliveries: two } = await jobs.store.stats()
+        return one.pending + one.running + two.pending + two.running === 0
+      },
+      'everything ends',
+      { ms: 60_000, more: () => running.worker.map((one) => one?.output).join('\n') },
+    )
+    // Whatever the workers still do, they do before this.
+    for (const one of running.worker) one?.terminate()
+    for (const one of running.worker) expect(await one?.ended()).toBe(0)
+
+    const stored: Seen[] = []
+    for (let cursor: string | null = null; ; ) {
+      const page = await jobs.list({ limit: 100, ...(cursor !== null && { cursor }) })
+      stored.push(...(page.items as unknown as Seen[]))
+      cursor = page.nextCursor
+      if (cursor === null) break
+    }
+    const byId = new Map(stored.map((one) => [one.jobId, one]))
+    for (const { key, jobId, answered } of wishes) {
+      if (answered > 0 && !byId.has(jobId ?? '')) wrong.push(`${key} was accepted as ${jobId} and is lost`)
+    }
+    // A request that was never answered may have been stored, but each was repeated until it was.
+    if (stored.length !== wishes.length) wrong.push(`${wishes.length} keys gave ${stored.length} jobs`)
+
+    const outcomes: Record<string, number> = {}
+    const attemptsOf: number[] = []
+    for (const job of stored) {
+      saw(job, 'store')
+      if (job.completedAt === null) wrong.push(`${job.jobId} has not ended`)
+      outcomes[job.status] = (outcomes[job.status] ?? 0) + 1
+      const log = await jobs.attempts(job.jobId)
+      attemptsOf.push(log.length)
+      const last = log.filter(({ outcome }) => ['completed', 'failed', 'cancelled'].includes(outcome))
+      const wanted =
+        job.attempt > 0 && job.status !== 'cancelled' ? [job.status] : last.map(() => job.status).slice(0, 1)
+      if (String(last.map(({ outcome }) => outcome)) !== String(wanted)) {
+        wrong.push(`${job.jobId} is ${job.status} and its attempts ended ${log.map(({ outcome }) => outcome)}`)
+      }
+      if (log.some(({ attempt }, i) => attempt !== i + 1))
+        wrong.push(`${job.jobId} has attempts ${log.map((one) => one.attempt)}`)
+
+      const got = hooks.get(job.jobId) ?? []
+      if (got.length === 0) wrong.push(`${job.jobId} ended without its webhook`)
+      for (const { id, type, data, valid } of got) {
+        if (!valid) wrong.push(`${job.jobId}: a signature is not valid`)
+        if (id !== `msg_${job.jobId}`) wrong.push(`${job.jobId}: its webhook-id is ${id}`)
+        if (type !== `job.${job.status}`) wrong.push(`${job.jobId} is ${job.status} and was told as ${type}`)
+        if (data.version > job.version)
+          wrong.push(`${job.jobId}: the webhook has version ${data.version} of ${job.version}`)
+      }
+      const deliveries = await jobs.deliveries(job.jobId)
+      if (String(deliveries.map((one) => one.status)) !== 'completed') {
+        wrong.push(`${job.jobId} has deliveries ${JSON.stringify(deliveries)}`)
+      }
+    }
+    for (const id of hooks.keys()) if (!byId.has(id)) wrong.push(`a webhook told of ${id}, which is not stored`)
+
+    const webhooks = [...hooks.values()].reduce((sum, got) => sum + got.length, 0)
+    console.log(
+      `kill -9: ${rounds} rounds (seed ${seed}), ${kills} kills, ${starts} starts; ${wishes.length} requests accepted ` +
+        `(${wishes.reduce((sum, { sent }) => sum + sent, 0)} sent, ${lostAnswers} answers lost) = ${stored.length} jobs ` +
+        `${JSON.stringify(outcomes)}; ${runs} runs heard of, attempts a job p50 ${quantile(attemptsOf, 0.5)} ` +
+        `max ${Math.max(...attemptsOf)}; ${webhooks} webhooks, ${webhooks - hooks.size} of them again; ` +
+        `lost 0, doubled 0 expected: ${wrong.length} wrong`,
+    )
+    expect(wrong.slice(0, 20)).toEqual([])
+    expect(stored.length).toBeGreaterThan(rounds)
+  },
+  120_000 + rounds * 5_000,
+)
+
+test('a job that kills every worker that runs it fails with lease-lost, and its webhook says so', async () => {
+  const file = join(folder(), 'jobs.db')
+  const hook = await receiver()
+  const common = { file, secret, allowHosts: [hook.host] }
+  const api = await Program.start({ ...common, api: true })
+  const url = api.url ?? ''
+  const { jobId } = await accepted(url, 'deadly', { key: 'poison' }, hook.url)
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    const worker = await Program.start({ ...common, work: { concurrency: 1 } })
+    expect((await worker.heard('start', 'poison')).attempt).toBe(attempt)
+    expect(await worker.ended()).toBeNull()
+  }
+  await Program.start({ ...common, work: { concurrency: 1 } })
+  const received = await until(() => hook.received[0], 'the webhook comes')
+  const ended = await status(url, jobId)
+  expect(ended).toMatchObject({ status: 'failed', attempt: 2, error: { code: 'lease-lost', retryable: false } })
+  expect(received).toMatchObject({ id: `msg_${jobId}`, type: 'job.failed', valid: true })
+  expect(received.data).toEqual(
+    expect.objectContaining({ version: ended.version, status: 'failed', error: ended.error }),
+  )
+  const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
+  finally_(() => jobs.close())
+  expect((await jobs.attempts(jobId)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+    [1, 'lease-lost'],
+    [2, 'lease-lost'],
+  ])
+})
