@@ -77,26 +77,25 @@ function lane<Row, Result>(
 
   function take(): Call<Row, Result>[] {
     const batch: Call<Row, Result>[] = []
-    const rest: Call<Row, Result>[] = []
+    const passedOver: Call<Row, Result>[] = []
     const seen = new Set<string>()
     let size = 0
-    for (const [index, call] of waiting.entries()) {
-      if (size > 0 && size + call.rows.length > cap) {
-        rest.push(...waiting.slice(index))
-        break
-      }
+    let looked = 0
+    for (const call of waiting) {
+      if (size > 0 && size + call.rows.length > cap) break
+      looked++
       const ids = idOf === undefined ? [] : call.rows.map(idOf)
       const free = ids.every((id) => !seen.has(id))
       // Of a call that must wait too: a later call may not overtake it.
       for (const id of ids) seen.add(id)
       if (!free) {
-        rest.push(call)
+        passedOver.push(call)
         continue
       }
       batch.push(call)
       size += call.rows.length
     }
-    waiting = rest
+    waiting = passedOver.concat(waiting.slice(looked))
     return batch
   }
 
