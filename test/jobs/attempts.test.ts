@@ -1,0 +1,247 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { job, type Log, silentLog, UnrecoverableError } from '../../src/index.ts'
+import { gate, open } from './stage.ts'
+
+const input = z.object({})
+
+describe('a handler that throws', () => {
+  it('runs again with exponential waits until it succeeds', async () => {
+    const seen: number[] = []
+    const flaky = job({
+      input,
+      run: ({ attempt }) => {
+        seen.push(attempt)
+        if (attempt < 3) throw new Error(`broke ${attempt}`)
+        return 'done'
+      },
+    })
+    const { jobs, clock } = open({ flaky })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('flaky', {})
+    await clock.advance(0)
+    const waiting = await jobs.get(jobId)
+    expect(waiting).toMatchObject({
+      status: 'pending',
+      attempt: 1,
+      lastError: { code: 'handler-error', message: 'broke 1' },
+    })
+    const wait = Date.parse(waiting?.runAt ?? '') - clock.now()
+    expect(wait).toBeGreaterThanOrEqual(500)
+    expect(wait).toBeLessThanOrEqual(1_000)
+    await clock.advance(1_000)
+    const second = await jobs.get(jobId)
+    expect(second).toMatchObject({ status: 'pending', attempt: 2, lastError: { message: 'broke 2' } })
+    await clock.advance(2_000)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', attempt: 3, output: 'done' })
+    expect(await jobs.get(jobId)).not.toHaveProperty('lastError')
+    expect(seen).toEqual([1, 2, 3])
+    expect((await jobs.attempts(jobId)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+      [1, 'retrying'],
+      [2, 'retrying'],
+      [3, 'completed'],
+    ])
+  })
+
+  it('fails for good after its last attempt', async () => {
+    const broken = job({ input, maxAttempts: 2, run: () => Promise.reject(new Error('always')) })
+    const { jobs, clock } = open({ broken })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('broken', {})
+    await clock.advance(60_000)
+    expect(await jobs.get(jobId)).toMatchObject({
+      status: 'failed',
+      attempt: 2,
+      error: { code: 'handler-error', message: 'always', retryable: false },
+    })
+  })
+
+  it('fails at once where it says that trying again is no use', async () => {
+    const hopeless = job({ input, run: () => Promise.reject(new UnrecoverableError('No data.', { code: 'no-data' })) })
+    const { jobs, clock } = open({ hopeless })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('hopeless', {})
+    await clock.advance(0)
+    expect(await jobs.get(jobId)).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      error: { code: 'no-data', message: 'No data.' },
+    })
+  })
+
+  const cyclic: Record<string, unknown> = {}
+  cyclic.self = cyclic
+  it.each([
+    ['a string', 'just text', 'just text'],
+    ['undefined', undefined, 'The handler threw undefined.'],
+    ['null', null, 'The handler threw null.'],
+    ['an object', { a: 1 }, 'The handler threw {"a":1}.'],
+    ['a cycle', cyclic, 'The handler threw what cannot be shown.'],
+    ['an error without a message', new RangeError(), 'RangeError'],
+    ['text with NUL and half a character', new Error('a\0b\uD800'), 'a\uFFFDb\uFFFD'],
+    ['a novel', new Error('x'.repeat(5_000)), `${'x'.repeat(999)}…`],
+  ])('gives a clear error for %s', async (_, thrown, message) => {
+    const odd = job({
+      input,
+      maxAttempts: 1,
+      run: () => {
+        throw thrown
+      },
+    })
+    const { jobs, clock } = open({ odd })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('odd', {})
+    await clock.advance(0)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', error: { code: 'handler-error', message } })
+  })
+})
+
+describe('what a handler returns', () => {
+  it.each([
+    ['a BigInt', 1n],
+    ['a function', () => 1],
+    ['a symbol', Symbol('s')],
+    [
+      'a throwing toJSON',
+      {
+        toJSON() {
+          throw new Error('no')
+        },
+      },
+    ],
+  ])('fails with a clear error where JSON cannot hold it: %s', async (_, value) => {
+    const odd = job({ input, run: () => value as unknown })
+    const { jobs, clock } = open({ odd })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('odd', {})
+    await clock.advance(0)
+    const ended = await jobs.get(jobId)
+    expect(ended).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'invalid-output' } })
+    expect(ended?.error?.message).toContain('JSON cannot hold')
+  })
+
+  it('may be nothing', async () => {
+    const { jobs, clock } = open({ quiet: job({ input, run: () => {} }) })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('quiet', {})
+    await clock.advance(0)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', output: null })
+  })
+})
+
+describe('time', () => {
+  it('fails an attempt that takes too long, whether its handler listens or not', async () => {
+    const aborted = gate<unknown>()
+    const slow = job({
+      input,
+      maxAttempts: 2,
+      timeout: 5_000,
+      run: ({ signal }) => {
+        signal.addEventListener('abort', () => aborted.open(signal.reason))
+        return new Promise<never>(() => {})
+      },
+    })
+    const { jobs, clock } = open({ slow })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('slow', {})
+    await clock.advance(4_999)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1 })
+    await clock.advance(1)
+    expect(await aborted.passed).toMatchObject({ name: 'TimeoutError' })
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'pending', attempt: 1, lastError: { code: 'timeout' } })
+    await clock.advance(6_000)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', attempt: 2, error: { code: 'timeout' } })
+  })
+
+  it('renews the lease of a long attempt, so that nobody else takes it', async () => {
+    const done = gate()
+    let runs = 0
+    const long = job({
+      input,
+      run: async () => {
+        runs++
+        await done.passed
+      },
+    })
+    const { jobs, clock } = open({ long })
+    await jobs.work()
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('long', {})
+    for (let lease = 0; lease < 5; lease++) await clock.advance(30_000)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1, version: 2 })
+    done.open()
+    await clock.advance(0)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(runs).toBe(1)
+  })
+
+  it('runs a job not before its time, given as a delay or as a date', async () => {
+    const { jobs, clock } = open({ later: job({ input, run: () => 1 }) })
+    await jobs.work()
+    const one = await jobs.enqueue('later', {}, { delay: 10_000 })
+    const two = await jobs.enqueue('later', {}, { runAt: new Date(clock.now() + 20_000) })
+    await clock.advance(9_999)
+    expect(await jobs.get(one.jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+    await clock.advance(1)
+    expect(await jobs.get(one.jobId)).toMatchObject({ status: 'completed' })
+    expect(await jobs.get(two.jobId)).toMatchObject({ status: 'pending' })
+    await clock.advance(10_000)
+    expect(await jobs.get(two.jobId)).toMatchObject({ status: 'completed' })
+  })
+})
+
+describe('order and input', () => {
+  it('runs high before normal, and older before younger', async () => {
+    const seen: string[] = []
+    const types = { note: job({ input: z.object({ n: z.string() }), run: ({ input }) => void seen.push(input.n) }) }
+    const { jobs, clock } = open(types)
+    await jobs.enqueue('note', { n: 'a' })
+    await jobs.enqueue('note', { n: 'b' })
+    await jobs.enqueue('note', { n: 'c' }, { priority: 'high' })
+    await jobs.work({ concurrency: 1 })
+    await clock.advance(10)
+    expect(seen).toEqual(['c', 'a', 'b'])
+  })
+
+  it('gives the handler what the schema makes of the input, and who asked', async () => {
+    const seen: unknown[] = []
+    const dated = job({
+      input: z.object({ day: z.string().transform((day) => new Date(day)), n: z.number().default(7) }),
+      run: ({ input, owner, jobId, attempt }) => void seen.push({ ...input, owner, jobId, attempt }),
+    })
+    const { jobs, clock } = open({ dated })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('dated', { day: '2026-01-02' }, { owner: 'alice' })
+    await clock.advance(0)
+    expect(seen).toEqual([{ day: new Date('2026-01-02'), n: 7, owner: 'alice', jobId, attempt: 1 }])
+  })
+
+  it('fails a stored input that a newer schema refuses, without running it', async () => {
+    let strict = false
+    let runs = 0
+    const changing = job({ input: z.any().refine(() => !strict, 'Not any more.'), run: () => void runs++ })
+    const { jobs, clock } = open({ changing })
+    const { jobId } = await jobs.enqueue('changing', {})
+    strict = true
+    await jobs.work()
+    await clock.advance(0)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'invalid-input' } })
+    expect(runs).toBe(0)
+  })
+
+  it('gives the handler a log whose lines name the job', async () => {
+    const fields: Record<string, unknown>[] = []
+    const log: Log = {
+      ...silentLog,
+      child(more) {
+        fields.push(more)
+        return log
+      },
+    }
+    const { jobs, clock } = open({ said: job({ input, run: ({ log }) => log.info({}, 'hello') }) }, { log })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('said', {})
+    await clock.advance(0)
+    expect(fields).toContainEqual({ jobId, type: 'said', attempt: 1 })
+  })
+})
