@@ -64,7 +64,10 @@ export function job<Schema extends StandardSchemaV1, Output>(
   check(typeof options.run === 'function', 'run must be a function')
   check(Number.isInteger(maxAttempts) && maxAttempts >= 1, 'maxAttempts must be a whole number from 1')
   check(timeout > 0, 'timeout must be a number of milliseconds above 0')
-  check(retention >= 24 * hour, 'retention must be at least 24 hours, as long as idempotency keys are kept')
+  check(
+    Number.isInteger(retention) && retention >= 24 * hour,
+    'retention must be a whole number of milliseconds of at least 24 hours, as long as idempotency keys are kept',
+  )
   return { ...options, maxAttempts, timeout, retention, backoff: { ...defaultBackoff, ...options.backoff } }
 }
 

@@ -62,7 +62,7 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
   const { basePath = '', lease = 30_000, webhooks, jobs, store } = options
   must(typeof store === 'function', 'store must be a store such as sqlite("jobs.db")')
   must(/^$|^\/[^?#]*[^/?#]$/.test(basePath), 'basePath must begin with a slash and not end with one')
-  must(lease >= 1_000, 'lease must be at least 1,000 milliseconds')
+  must(Number.isInteger(lease) && lease >= 1_000, 'lease must be a whole number of milliseconds from 1,000')
   for (const name of Object.keys(jobs)) {
     must(
       /^[\w.:-]{1,128}$/.test(name),

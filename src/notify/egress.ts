@@ -6,8 +6,8 @@ export interface Destinations {
   refuse(url: URL): string | null
 }
 
-/** Not on the public internet: loopback, private, link-local, carrier NAT, multicast, reserved, and what maps IPv4 into IPv6. */
-const inside = new BlockList()
+/** Not on the public internet: loopback, private, link-local, carrier NAT, multicast, reserved, and what maps IPv4 into IPv6. Two lists, since one takes every IPv4 address for a mapped one. */
+const inside = { ipv4: new BlockList(), ipv6: new BlockList() }
 for (const [net, bits] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -20,7 +20,7 @@ for (const [net, bits] of [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ] as const) {
-  inside.addSubnet(net, bits, 'ipv4')
+  inside.ipv4.addSubnet(net, bits, 'ipv4')
 }
 for (const [net, bits] of [
   ['::', 96],
@@ -30,7 +30,7 @@ for (const [net, bits] of [
   ['fe80::', 10],
   ['ff00::', 8],
 ] as const) {
-  inside.addSubnet(net, bits, 'ipv6')
+  inside.ipv6.addSubnet(net, bits, 'ipv6')
 }
 
 /** Where clouds keep their machines' credentials: refused whatever is allowed, in IPv4 and mapped into IPv6. */
@@ -53,7 +53,9 @@ export function destinations(allowHosts: readonly string[]): Destinations {
       const family = isIP(host) === 6 ? 'ipv6' : 'ipv4'
       if (isIP(host) && metadata.check(host, family)) return 'Webhooks are never sent to link-local addresses.'
       if (allowed.has(`${url.hostname}:${port}`)) return null
-      const local = isIP(host) ? inside.check(host, family) : host === 'localhost' || host.endsWith('.localhost')
+      const local = isIP(host)
+        ? inside[family].check(host, family)
+        : host === 'localhost' || host.endsWith('.localhost')
       return local ? 'Webhooks are not sent to loopback or private addresses.' : null
     },
   }

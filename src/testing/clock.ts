@@ -24,7 +24,7 @@ export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
   return {
     now: () => now,
     after(ms, fn) {
-      const timer = { at: now + Math.max(0, ms), fn }
+      const timer = { at: now + Math.max(0, Math.ceil(ms)), fn }
       timers.add(timer)
       return () => void timers.delete(timer)
     },

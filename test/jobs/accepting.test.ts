@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { job, sqlite } from '../../src/index.ts'
+import { open, tempFile } from './stage.ts'
+
+const report = job({ input: z.object({ days: z.array(z.object({ n: z.number() })) }), run: () => 1 })
+const input = { days: [{ n: 1 }] }
+const webhooks = { secret: 'whsec_c29tZSBzZWNyZXQgdGV4dA==', allowHosts: ['127.0.0.1:4000', 'localhost:4000'] }
+
+describe('what is refused, and how', () => {
+  it.each([
+    ['an input the schema refuses', { input: { days: [{ n: 1 }, { n: 'x' }] } }, '/input/days/1/n'],
+    ['no input', { input: undefined }, '/input'],
+    ['an input that is a cycle', { input: cycle() }, '/input'],
+    ['an input that is too large', { input: { days: [], more: 'x'.repeat(1 << 20) } }, '/input'],
+    ['a priority that is none', { priority: 'urgent' }, '/priority'],
+    ['a negative delay', { delay: -1 }, '/delay'],
+    ['a delay that is no number', { delay: '5' }, '/delay'],
+    ['a delay of a thousand years', { delay: 1_000 * 365 * 86_400_000 }, '/delay'],
+    ['a delay and a time', { delay: 1, runAt: '2026-03-01T00:00:00Z' }, '/runAt'],
+    ['a time that is none', { runAt: 'soon' }, '/runAt'],
+    ['a day that does not exist', { runAt: '2026-02-30T00:00:00Z' }, '/runAt'],
+    ['a month that does not exist', { runAt: '2026-13-01T00:00:00Z' }, '/runAt'],
+    ['a date that is invalid', { runAt: new Date(Number.NaN) }, '/runAt'],
+    ['metadata that is no object', { metadata: [1] }, '/metadata'],
+    ['metadata that is too large', { metadata: { m: 'x'.repeat(20_000) } }, '/metadata'],
+    ['a webhook URL that is none', { webhookUrl: 'not a url' }, '/webhookUrl'],
+    ['a webhook URL of another scheme', { webhookUrl: 'ftp://example.com/' }, '/webhookUrl'],
+    ['a webhook URL with a password', { webhookUrl: 'https://u:p@example.com/' }, '/webhookUrl'],
+    ['a webhook URL that is too long', { webhookUrl: `https://example.com/${'x'.repeat(2_100)}` }, '/webhookUrl'],
+  ])('%s', async (_, asked: Record<string, unknown>, pointer) => {
+    const { jobs } = open({ report }, { webhooks })
+    const { input: given, ...options } = { input, ...asked }
+    await expect(jobs.enqueue('report', given as typeof input, options)).rejects.toMatchObject({
+      code: 'validation-error',
+      errors: expect.arrayContaining([expect.objectContaining({ pointer })]),
+    })
+    expect((await jobs.list()).items).toEqual([])
+  })
+
+  it('all that is wrong is told at once', async () => {
+    const { jobs } = open({ report }, { webhooks })
+    const wrong = jobs.enqueue('report', {} as typeof input, { priority: 'x' as 'high', delay: -1, webhookUrl: '?' })
+    await expect(wrong).rejects.toMatchObject({
+      errors: ['/input/days', '/priority', '/delay', '/webhookUrl'].map((pointer) =>
+        expect.objectContaining({ pointer }),
+      ),
+    })
+  })
+
+  it.each(['nope', '__proto__', 'constructor', 'toString', ''])('a job type that is not there: %j', async (type) => {
+    const { jobs } = open({ report })
+    await expect(jobs.enqueue(type as 'report', input)).rejects.toMatchObject({ code: 'unknown-job-type' })
+  })
+
+  it.each([
+    'http://127.0.0.1/',
+    'http://127.0.0.1:4001/',
+    'http://localhost/',
+    'http://api.localhost/',
+    'http://localhost.:80/',
+    'http://2130706433/',
+    'http://0x7f.1/',
+    'http://0/',
+    'http://10.1.2.3/',
+    'http://172.16.0.1/',
+    'http://192.168.1.1/',
+    'http://100.64.0.1/',
+    'http://[::1]/',
+    'http://[::]/',
+    'http://[fd00::1]/',
+    'http://[fe80::1]/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://[64:ff9b::7f00:1]/',
+    'http://169.254.169.254/latest/meta-data',
+    'http://[::ffff:169.254.169.254]/',
+  ])('a webhook to %s', async (webhookUrl) => {
+    const { jobs } = open({ report }, { webhooks })
+    await expect(jobs.enqueue('report', input, { webhookUrl })).rejects.toMatchObject({ code: 'webhook-url-forbidden' })
+  })
+
+  it('a webhook to link-local addresses even where they are allowed', async () => {
+    const allowHosts = ['169.254.169.254:80', '[::ffff:a9fe:a9fe]:80']
+    const { jobs } = open({ report }, { webhooks: { ...webhooks, allowHosts } })
+    for (const webhookUrl of ['http://169.254.169.254/', 'http://[::ffff:169.254.169.254]/']) {
+      await expect(jobs.enqueue('report', input, { webhookUrl })).rejects.toMatchObject({
+        code: 'webhook-url-forbidden',
+      })
+    }
+  })
+
+  it('any webhook where no secret is configured', async () => {
+    const { jobs } = open({ report })
+    const wrong = jobs.enqueue('report', input, { webhookUrl: 'https://example.com/' })
+    await expect(wrong).rejects.toMatchObject({ code: 'webhook-url-forbidden' })
+  })
+})
+
+describe('what is accepted', () => {
+  it.each(['https://example.com/hook', 'http://127.0.0.1:4000/x', 'http://localhost:4000/', 'http://8.8.8.8/'])(
+    'a webhook to %s',
+    async (webhookUrl) => {
+      const { jobs } = open({ report }, { webhooks })
+      expect(await jobs.enqueue('report', input, { webhookUrl })).toMatchObject({ status: 'pending', webhookUrl })
+    },
+  )
+
+  it('text of any kind, which comes back as it was', async () => {
+    const text = 'NUL \0, U+2028 \u2028, half \uD800, quote " and \u0001'
+    const { jobs } = open({ note: job({ input: z.object({ text: z.string() }), run: () => 1 }) })
+    const { jobId } = await jobs.enqueue('note', { text }, { metadata: { [text]: text } })
+    const stored = await jobs.get(jobId, { include: ['input'] })
+    expect(stored).toMatchObject({ input: { text }, metadata: { [text]: text } })
+    expect(await jobs.get(jobId)).not.toHaveProperty('input')
+  })
+
+  it('a time in the past, which means now', async () => {
+    const { jobs, clock } = open({ report })
+    const { runAt } = await jobs.enqueue('report', input, { runAt: '2020-01-01T00:00:00+09:00' })
+    expect(Date.parse(runAt)).toBe(clock.now())
+  })
+})
+
+describe('an idempotency key', () => {
+  const options = { owner: 'alice', idempotencyKey: 'k' }
+
+  it('makes one job of many requests, one after another or at once', async () => {
+    const { jobs } = open({ report })
+    const all = await Promise.all(Array.from({ length: 20 }, () => jobs.enqueue('report', input, options)))
+    all.push(await jobs.enqueue('report', input, options))
+    expect(new Set(all.map(({ jobId }) => jobId)).size).toBe(1)
+    expect((await jobs.list()).items).toHaveLength(1)
+  })
+
+  it('gives the job as it now stands', async () => {
+    const { jobs } = open({ report })
+    const { jobId } = await jobs.enqueue('report', input, options)
+    await jobs.cancel(jobId)
+    expect(await jobs.enqueue('report', input, options)).toMatchObject({ jobId, status: 'cancelled' })
+  })
+
+  it('is the caller’s own', async () => {
+    const { jobs } = open({ report })
+    const one = await jobs.enqueue('report', input, options)
+    const two = await jobs.enqueue('report', input, { ...options, owner: 'bob' })
+    expect(one.jobId).not.toBe(two.jobId)
+  })
+
+  it('goes with one payload only, in whatever order its members come', async () => {
+    const { jobs } = open({ pair: job({ input: z.object({ a: z.number(), b: z.number() }), run: () => 1 }) })
+    const first = await jobs.enqueue('pair', { a: 1, b: 2 }, options)
+    expect((await jobs.enqueue('pair', { b: 2, a: 1 }, options)).jobId).toBe(first.jobId)
+    await expect(jobs.enqueue('pair', { a: 1, b: 3 }, options)).rejects.toMatchObject({
+      code: 'idempotency-key-reused',
+    })
+  })
+
+  it('is not remembered of a request that was refused', async () => {
+    const { jobs } = open({ report })
+    await expect(jobs.enqueue('report', {} as typeof input, options)).rejects.toMatchObject({
+      code: 'validation-error',
+    })
+    expect(await jobs.enqueue('report', input, options)).toMatchObject({ status: 'pending' })
+  })
+
+  it('is kept through a restart, for 24 hours', async () => {
+    const path = tempFile()
+    const before = open({ report }, { store: sqlite(path) })
+    const { jobId } = await before.jobs.enqueue('report', input, options)
+    await before.jobs.close()
+    const after = open({ report }, { store: sqlite(path) })
+    await after.clock.advance(86_400_000 - 1)
+    expect((await after.jobs.enqueue('report', input, options)).jobId).toBe(jobId)
+    await after.clock.advance(1)
+    await after.jobs.work()
+    await after.clock.advance(0)
+    expect((await after.jobs.enqueue('report', input, options)).jobId).not.toBe(jobId)
+  })
+})
+
+function cycle() {
+  const self: Record<string, unknown> = {}
+  self.self = self
+  return self
+}

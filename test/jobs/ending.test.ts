@@ -1,0 +1,205 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { job, sqlite } from '../../src/index.ts'
+import { everyone, type Store } from '../../src/store/port.ts'
+import { gate, open, tempFile } from './stage.ts'
+
+const input = z.object({})
+const deaf = job({ input, run: () => new Promise<never>(() => {}) })
+const polite = job({
+  input,
+  run: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+})
+
+describe('cancel', () => {
+  it('ends a waiting job at once', async () => {
+    const { jobs } = open({ deaf })
+    const { jobId } = await jobs.enqueue('deaf', {})
+    expect(await jobs.cancel(jobId)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' }, attempt: 0 })
+  })
+
+  it('aborts the signal of a running one, which then is cancelled and not tried again', async () => {
+    const { jobs, clock } = open({ polite })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('polite', {})
+    await clock.advance(0)
+    expect(await jobs.cancel(jobId)).toMatchObject({ status: 'running', cancelRequestedAt: expect.any(String) })
+    await clock.advance(0)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'cancelled', attempt: 1 })
+    expect((await jobs.attempts(jobId)).map(({ outcome }) => outcome)).toEqual(['cancelled'])
+  })
+
+  it('ends a job whose handler does not listen after five seconds', async () => {
+    const { jobs, clock } = open({ deaf })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('deaf', {})
+    await clock.advance(0)
+    await jobs.cancel(jobId)
+    await clock.advance(4_999)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'running' })
+    await clock.advance(1)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'cancelled' })
+  })
+
+  it('keeps the output of a handler that finishes all the same', async () => {
+    const end = gate()
+    const busy = job({ input, run: () => end.passed.then(() => 'done anyway') })
+    const { jobs, clock } = open({ busy })
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('busy', {})
+    await clock.advance(0)
+    await jobs.cancel(jobId)
+    end.open()
+    await clock.advance(0)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', output: 'done anyway' })
+  })
+
+  it('leaves an ended job as it is, whoever asks how often', async () => {
+    const { jobs } = open({ deaf })
+    const { jobId } = await jobs.enqueue('deaf', {})
+    const ended = await jobs.cancel(jobId)
+    expect(await jobs.cancel(jobId)).toEqual(ended)
+  })
+})
+
+describe('stop', () => {
+  it('claims nothing more and lets what runs finish', async () => {
+    const end = gate()
+    const busy = job({ input, run: () => end.passed })
+    const { jobs, clock } = open({ busy })
+    const worker = await jobs.work({ concurrency: 1 })
+    const one = await jobs.enqueue('busy', {})
+    const two = await jobs.enqueue('busy', {})
+    await clock.advance(0)
+    const stopped = worker.stop()
+    await clock.advance(1_000)
+    end.open()
+    await clock.advance(0)
+    await stopped
+    await clock.advance(5_000)
+    expect(await jobs.get(one.jobId)).toMatchObject({ status: 'completed' })
+    expect(await jobs.get(two.jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+  })
+
+  it('gives back what does not finish in time, without costing an attempt', async () => {
+    const { jobs, clock } = open({ deaf })
+    const worker = await jobs.work({ drain: 3_000 })
+    const { jobId } = await jobs.enqueue('deaf', {})
+    await clock.advance(0)
+    const stopped = worker.stop()
+    await clock.advance(2_999)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1 })
+    await clock.advance(1)
+    await stopped
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+    expect((await jobs.attempts(jobId)).map(({ outcome, error }) => [outcome, error])).toEqual([['released', null]])
+    await jobs.work()
+    await clock.advance(0)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1 })
+  })
+
+  it('leaves no timer and no listener behind', async () => {
+    const { jobs, clock } = open({ polite })
+    const worker = await jobs.work()
+    await clock.advance(0)
+    await worker.stop()
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('a worker that dies', () => {
+  /** A store that another worker claims from and is never heard of again. */
+  async function orphan(maxAttempts: number, webhookUrl?: string) {
+    let store: Store | undefined
+    const quick = job({ input, maxAttempts, run: () => 'second' })
+    const path = tempFile()
+    const opened = open(
+      { quick },
+      {
+        store: (clock) => {
+          store = sqlite(path)(clock)
+          return store
+        },
+        webhooks: { secret: 'a secret of some length', allowHosts: ['127.0.0.1:9'] },
+      },
+    )
+    const { jobId } = await opened.jobs.enqueue('quick', {}, { webhookUrl })
+    const [claimed] =
+      (await store?.claim({
+        queue: 'jobs',
+        types: ['quick'],
+        limit: 1,
+        worker: 'dead',
+        leaseMs: 30_000,
+      })) ?? []
+    expect(claimed).toMatchObject({ id: jobId, status: 'running', attempt: 1 })
+    return { ...opened, jobId, store: store as Store }
+  }
+
+  it('loses its lease, and its job runs again within two seconds of that', async () => {
+    const { jobs, clock, jobId } = await orphan(3)
+    await jobs.work()
+    await clock.advance(29_999)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1 })
+    await clock.advance(2_001)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', attempt: 2, output: 'second' })
+    expect((await jobs.attempts(jobId)).map(({ attempt, outcome, worker }) => [attempt, outcome, worker])).toEqual([
+      [1, 'lease-lost', 'dead'],
+      [2, 'completed', expect.not.stringContaining('dead')],
+    ])
+  })
+
+  it('can spend the last attempt: then the job has failed, and its webhook is on its way', async () => {
+    const { jobs, clock, jobId, store } = await orphan(1, 'http://127.0.0.1:9/')
+    await jobs.work()
+    await clock.advance(32_000)
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', error: { code: 'lease-lost', retryable: false } })
+    expect(await store.deliveries(everyone, jobId)).toHaveLength(1)
+  })
+})
+
+describe('what has ended', () => {
+  it('can be run again, as a job of its own', async () => {
+    const { jobs, clock } = open({ one: job({ input: z.object({ n: z.number() }), run: ({ input }) => input.n }) })
+    const first = await jobs.enqueue('one', { n: 5 }, { owner: 'alice', metadata: { m: 1 } })
+    await expect(jobs.retry(first.jobId)).rejects.toMatchObject({ code: 'job-not-finished' })
+    await jobs.cancel(first.jobId)
+    const second = await jobs.retry(first.jobId)
+    expect(second).toMatchObject({ status: 'pending', retryOf: first.jobId, metadata: { m: 1 } })
+    await jobs.work()
+    await clock.advance(0)
+    expect(await jobs.get(second.jobId, { owner: 'alice' })).toMatchObject({ status: 'completed', output: 5 })
+    expect(await jobs.get(first.jobId)).toMatchObject({ status: 'cancelled' })
+  })
+
+  it('can be removed, and nothing else can', async () => {
+    const { jobs } = open({ deaf })
+    const { jobId } = await jobs.enqueue('deaf', {}, { owner: 'alice' })
+    await expect(jobs.remove(jobId)).rejects.toMatchObject({ code: 'job-not-finished' })
+    await jobs.cancel(jobId)
+    await expect(jobs.remove(jobId, { owner: 'bob' })).rejects.toMatchObject({ code: 'job-not-found' })
+    await jobs.remove(jobId, { owner: 'alice' })
+    expect(await jobs.get(jobId)).toBeNull()
+  })
+
+  it('is forgotten after its retention, and not before', async () => {
+    const day = 24 * 60 * 60_000
+    const path = tempFile()
+    const types = { brief: job({ input, retention: day, run: () => 1 }) }
+    const { jobs, clock } = open(types, { store: sqlite(path) })
+    const first = await jobs.work()
+    const { jobId } = await jobs.enqueue('brief', {})
+    await clock.advance(0)
+    await first.stop()
+    // A sweep prunes as it begins; a day of turns in between would show nothing more.
+    await clock.advance(day - 10_000)
+    const second = await jobs.work()
+    await clock.advance(2_000)
+    await second.stop()
+    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', expiresAt: expect.any(String) })
+    await clock.advance(10_000)
+    await jobs.work()
+    await clock.advance(2_000)
+    expect(await jobs.get(jobId)).toBeNull()
+  })
+})
