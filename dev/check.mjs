@@ -41,7 +41,13 @@ function run(command) {
   })
 }
 
-await ready()
+try {
+  ready()
+} catch (error) {
+  console.error(error.message)
+  process.exit(1)
+}
+
 let failed = 0
 const waiting = [...checks]
 /** Two at a time: as many as the smallest machine has cores. */

@@ -11,17 +11,18 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const run = (program, args, env = {}) =>
   spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }).status ?? 1
 
-function browser() {
+/** What is installed, built or found; what is in the way is said in a sentence. */
+function prepare() {
   try {
-    return chromium()
+    ready()
+    return { CHROMIUM: chromium() }
   } catch (error) {
     console.error(error.message)
     process.exit(1)
   }
 }
 
-await ready()
-const env = { CHROMIUM: browser() }
+const env = prepare()
 const asked = process.argv.slice(2)
 
 // A failed check does not hide how the tests fare.
