@@ -76,6 +76,7 @@ function jobsFor(store: OpenStore, clock: ManualClock) {
     authenticate,
     webhooks: { secret: 'a secret for tests alone', allowHosts: ['127.0.0.1:9'] },
     maxBodyBytes: 1024 * 1024,
+    limits: { metadataBytes: 800_000 },
   })
   const handler = (id: string): Promise<Running> => {
     const one = running.get(id)
