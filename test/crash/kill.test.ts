@@ -28,7 +28,7 @@ const rounds = Number(process.env.CRASH_ROUNDS ?? 8)
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
 /** Fewer than this many are waiting at any time, so that rounds kill what is under way and not a backlog. */
 const mostUnderWay = 40
-const maxDelay = 1_200
+const maxDelay = 1_800
 
 /** One client's request: what it asked for, and what it was ever told about it. */
 interface Wish {
