@@ -2,14 +2,16 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Demo, startDemo } from '../../examples/reports/test/demo.ts'
 import { startBrowser } from './browser.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const alice = { Authorization: 'Bearer demo-alice' }
 const bob = { Authorization: 'Bearer demo-bob' }
-const patience = { timeout: 25_000 }
+// How long to wait before giving up, on a machine that has other things to do. Nothing here takes it when all is well.
+const patience = { timeout: 60_000 }
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 })
 
 let demo: Demo
 let browser: Browser
