@@ -7,7 +7,11 @@ import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
 
 const { file, api, work, lease = 1_000, allowHosts = [], secret, uid } = JSON.parse(process.argv[2])
-if (uid !== undefined) process.setuid(uid)
+if (uid !== undefined) {
+  // Loaded while it can be: the folder of this repository may be closed to whoever this process becomes.
+  await import('@photostructure/sqlite')
+  process.setuid(uid)
+}
 
 const tell = (event, fields) => process.connected && process.send({ event, at: Date.now(), ...fields }, () => {})
 /** Keys of `held` jobs that may return. */
