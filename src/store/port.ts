@@ -51,6 +51,14 @@ export interface Known {
   readonly version: number
 }
 
+/** What another process has committed. */
+export interface ForeignCommit {
+  /** The jobs that were changed, with their new versions. */
+  readonly changed: readonly Known[]
+  /** The queues in which a job began to wait. */
+  readonly waiting: readonly Queue[]
+}
+
 /**
  * Where jobs are kept: rows, not rules. Every write is one commit that is on disk when its promise resolves; a store that cannot
  * promise that throws `temporarily-unavailable` and has written nothing. All verbs take and give batches, in the same order.
@@ -102,8 +110,11 @@ export interface Store {
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
   /** A small value that all processes on this store share: the one kept under `name`, or `initial`, which is then kept. */
   shared(name: string, initial: string): Promise<string>
-  /** Calls `fn` when another process has committed something. The returned function ends that. Losing a call costs latency only. */
-  onForeignCommit(fn: () => void): () => void
+  /**
+   * Calls `fn` when another process has committed something: with what, where the store knows it; without, anything may have changed.
+   * The returned function ends that. Losing a call costs latency only.
+   */
+  onForeignCommit(fn: (commit?: ForeignCommit) => void): () => void
   close(): Promise<void>
 }
 
