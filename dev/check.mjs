@@ -12,7 +12,7 @@ const examples = readdirSync(join(root, 'examples')).filter((name) =>
 
 /** A name, and either a command line or a function that gives what is wrong ('' where nothing is). */
 const checks = [
-  ['biome', 'biome ci .'],
+  ['biome', 'biome ci --colors=off --max-diagnostics=20 .'],
   ['types', 'tsc --noEmit'],
   ...examples.map((name) => [`types of examples/${name}`, `tsc --noEmit -p examples/${name}`]),
   ['knip', 'knip'],

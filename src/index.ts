@@ -11,6 +11,7 @@ export {
 export type { Attempt, JobStatus, Priority } from './domain/job.ts'
 export type { EventType, JobEvent, JobView } from './domain/view.ts'
 export type { Identity, Scope } from './http/identity.ts'
+export { type Quota, QuotaExceeded } from './http/quota.ts'
 export { type AskedFor, createJobs, type Jobs } from './jobs.ts'
 export type { As, JobOf, ListOptions } from './library.ts'
 export { type Log, silentLog } from './log.ts'

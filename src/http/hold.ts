@@ -1,6 +1,7 @@
 import type { Desk } from '../desk.ts'
 import type { Job } from '../domain/job.ts'
 import type { Follower } from '../notify/watch.ts'
+import { onDraining } from './drain.ts'
 
 /**
  * `Prefer: wait`: the job once `enough` says so, or as it stands when `seconds` have passed, the process drains, or the client goes
@@ -17,9 +18,9 @@ export async function hold(
   const close = () => follower.close()
   const { signal } = request
   const cancelTimer = desk.clock.after(seconds * 1_000, close)
-  desk.draining.addEventListener('abort', close)
+  const forgetDraining = onDraining(desk, close)
   signal.addEventListener('abort', close)
-  if (signal.aborted || desk.draining.aborted) close()
+  if (signal.aborted) close()
   try {
     while (!enough(latest)) {
       const next = await follower.next()
@@ -31,7 +32,7 @@ export async function hold(
     desk.log.warn({ err: thrown, jobId: job.id }, 'waiting for a job ended early')
   } finally {
     cancelTimer()
-    desk.draining.removeEventListener('abort', close)
+    forgetDraining()
     signal.removeEventListener('abort', close)
     follower.close()
   }

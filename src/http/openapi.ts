@@ -22,8 +22,12 @@ export const openapi: Route = {
   },
 }
 
+interface Described extends Pick<Desk, 'base'> {
+  readonly types: ReadonlyMap<string, { readonly input: unknown }>
+}
+
 /** The API as OpenAPI 3.1, made of the route table and the job types' own schemas. */
-export function openapiDocument(desk: Pick<Desk, 'base' | 'types'>, routes: readonly Route[]) {
+export function openapiDocument(desk: Described, routes: readonly Route[]) {
   const inputs = [...desk.types].map(([type, { input }]) => ({
     type,
     key: componentKey(type),

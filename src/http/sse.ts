@@ -1,6 +1,7 @@
 import type { Desk } from '../desk.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import type { Follower } from '../notify/watch.ts'
+import { onDraining } from './drain.ts'
 import { frame } from './frame.ts'
 
 const heartbeat = 15_000
@@ -38,6 +39,7 @@ export function eventStream(desk: Desk, follower: Follower, first: Job | null): 
   let arrived: Job | null | undefined = first ?? undefined
   let wake = () => {}
   let cancelStall = () => {}
+  let forgetDraining = () => {}
 
   /** Everything this connection holds is let go here, whoever ended it. */
   function release(): boolean {
@@ -45,7 +47,7 @@ export function eventStream(desk: Desk, follower: Follower, first: Job | null): 
     ended = true
     cancelStall()
     follower.close()
-    desk.draining.removeEventListener('abort', depart)
+    forgetDraining()
     wake()
     return true
   }
@@ -100,7 +102,7 @@ export function eventStream(desk: Desk, follower: Follower, first: Job | null): 
   const source: UnderlyingDefaultSource<Uint8Array> = {
     start(own) {
       controller = own
-      desk.draining.addEventListener('abort', depart)
+      forgetDraining = onDraining(desk, depart)
       // A response that nobody reads must not hold its follower for ever.
       cancelStall = desk.clock.after(stall, drop)
     },

@@ -17,6 +17,7 @@ export class ProgressWriter {
   #cancelTimer: (() => void) | null = null
   #busy = false
   #ended = false
+  #warned = false
 
   constructor(held: HeldJob, clock: Clock, log: Log) {
     this.#held = held
@@ -30,8 +31,9 @@ export class ProgressWriter {
       throw new UketsukeError('invalid-progress', `progress() takes a number from 0 to 100, not ${String(percent)}.`)
     }
     if (this.#ended) {
-      // A stray timer of an ended attempt: throwing there would take the process down.
-      this.#log.warn({ percent }, 'progress() was called after its attempt had ended; ignored')
+      // A stray timer of an ended attempt: throwing there would take the process down. Said once, or it would fill the log.
+      if (!this.#warned) this.#log.warn({ percent }, 'progress() was called after its attempt had ended; ignored')
+      this.#warned = true
       return
     }
     this.#wanted = { percent, message: message === undefined ? null : tidy(message) }

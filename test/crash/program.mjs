@@ -7,11 +7,16 @@ import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
 
 const { file, api, work, lease = 1_000, allowHosts = [], secret, uid } = JSON.parse(process.argv[2])
-if (uid !== undefined) process.setuid(uid)
+if (uid !== undefined) {
+  // Loaded while it can be: the folder of this repository may be closed to whoever this process becomes.
+  await import('@photostructure/sqlite')
+  process.setuid(uid)
+}
 
 const tell = (event, fields) => process.connected && process.send({ event, at: Date.now(), ...fields }, () => {})
 /** Keys of `held` jobs that may return. */
 const finished = new Set()
+let over = false
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const anything = { '~standard': { version: 1, vendor: 'crash-tests', validate: (value) => ({ value }) } }
 
@@ -40,7 +45,7 @@ const types = {
   held: async ({ input: { key, obeys = true, everyMs = 50 }, attempt, progress, signal }) => {
     tell('start', { key, attempt })
     signal.addEventListener('abort', () => tell('abort', { key, attempt, reason: String(signal.reason?.message) }))
-    for (let n = 0; !finished.has(key); n = Math.min(98, n + 1)) {
+    for (let n = 0; !over && !finished.has(key); n = Math.min(98, n + 1)) {
       await pause(everyMs)
       if (obeys) signal.throwIfAborted()
       progress(n, `${process.pid} says ${n}`)
@@ -100,6 +105,8 @@ process.once('SIGTERM', async () => {
   server?.closeAllConnections()
   await closed
   tell('stopped')
+  // A handler that never listens would keep its process alive.
+  over = true
   // Not process.exit(): what would keep the process alive is to be seen.
   process.removeAllListeners('disconnect')
   process.disconnect()

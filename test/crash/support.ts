@@ -73,7 +73,7 @@ export class Program {
       heard(told)
     })
     const keep = (chunk: Buffer) => {
-      this.#output = (this.#output + chunk).slice(-20_000)
+      this.#output = (this.#output + chunk).slice(-4_000)
     }
     this.#child.stdout?.on('data', keep)
     this.#child.stderr?.on('data', keep)
@@ -251,4 +251,51 @@ export function seeded(seed: number): () => number {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
+}
+
+/** One block of an event stream: an event, or a `retry:` alone. Comments are passed over. */
+export interface Block {
+  /** When it was read. */
+  at: number
+  id?: number
+  retry?: number
+  data?: { type: string; data: Seen }
+}
+
+/** Reads a job's stream to its end. */
+export async function* stream(url: string, id: string, lastEventId?: number): AsyncGenerator<Block> {
+  const gone = new AbortController()
+  const answer = await fetch(`${url}/${id}/stream`, {
+    headers: { ...bearer, ...(lastEventId !== undefined && { 'last-event-id': String(lastEventId) }) },
+    signal: gone.signal,
+  })
+  if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`)
+  try {
+    let text = ''
+    for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+      const at = Date.now()
+      text += Buffer.from(chunk).toString()
+      const blocks = text.split('\n\n')
+      text = blocks.pop() ?? ''
+      for (const block of blocks) {
+        const fields = new Map(block.split('\n').map((line) => line.split(/: ?(.*)/s, 2) as [string, string]))
+        const [eventId, retry, data] = [fields.get('id'), fields.get('retry'), fields.get('data')]
+        if (eventId === undefined && retry === undefined && data === undefined) continue
+        yield {
+          at,
+          ...(eventId !== undefined && { id: Number(eventId) }),
+          ...(retry !== undefined && { retry: Number(retry) }),
+          ...(data !== undefined && { data: JSON.parse(data) }),
+        }
+      }
+    }
+  } finally {
+    gone.abort()
+  }
+}
+
+/** How long things took, as one line. */
+export function figures(what: string, values: readonly number[]): string {
+  const ms = (value: number) => `${value.toFixed(1)} ms`
+  return `${what}: n=${values.length} p50 ${ms(quantile(values, 0.5))} p99 ${ms(quantile(values, 0.99))} max ${ms(Math.max(...values))}`
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { UketsukeError } from '../../src/domain/errors.ts'
 import { expressJobs } from '../../src/http/express.ts'
 import { nodeListener } from '../../src/http/node.ts'
 import { raw } from './raw.ts'
@@ -366,6 +367,22 @@ describe('bad input over a socket, the rest', () => {
     await api.call('?cursor=confidential', { as: 'broken' })
     expect(api.lines).toMatchObject([{ fields: { where: 'GET /api/jobs' }, message: 'a request failed inside' }])
     expect(JSON.stringify(api.lines)).not.toMatch(/confidential|Bearer/)
+  })
+
+  it.each([
+    ['temporarily-unavailable', 'The disk is full.', '7'],
+    ['store-unusable', 'The file /srv/secret.db is corrupt.', '5'],
+  ] as const)('a store that is %s → 503 with Retry-After, and nothing of the inside', async (code, detail, wait) => {
+    const { store } = api.jobs
+    const { insert } = store
+    store.insert = () => Promise.reject(new UketsukeError(code, detail, wait === '7' ? { retryAfter: 6.2 } : {}))
+    const response = await api.post('', held)
+    store.insert = insert
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, wait])
+    const problem = await body(response)
+    expect(problem.type).toBe('https://uketsuke.dev/problems/temporarily-unavailable')
+    expect(problem.detail).not.toContain('secret')
+    expect((await api.post('', held)).status).toBe(202)
   })
 
   it('answers a client of HTTP/1.0', async () => {

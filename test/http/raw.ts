@@ -87,7 +87,7 @@ function parse(text: string): Block {
   const block: Block = {}
   for (const line of text.split(/\r\n|\r|\n/)) {
     if (line.startsWith(':')) block.comment = true
-    const [, name, value = ''] = /^(id|data|retry|event)(?:: ?(.*))?$/.exec(line) ?? []
+    const [, name, value = ''] = /^(id|data|retry|event)(?:: ?(.*))?$/s.exec(line) ?? []
     if (name === 'data') block.data = block.data === undefined ? value : `${block.data}\n${value}`
     else if (name !== undefined) block[name as 'id' | 'retry' | 'event'] = value
   }
@@ -104,6 +104,6 @@ export function deaf(port: number, request: string): Socket {
 }
 
 /** Until it is so; what is waited for has been set off already, and takes some turns of the loop. */
-export async function until(so: () => boolean): Promise<void> {
-  while (!so()) await new Promise((resolve) => setTimeout(resolve, 1))
+export async function until(so: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 1))
 }

@@ -1,0 +1,88 @@
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createJobs } from '../../src/jobs.ts'
+import { silentLog } from '../../src/log.ts'
+import { sqlite } from '../../src/store/sqlite/index.ts'
+import { open } from '../../src/store/sqlite/open.ts'
+import { endAll, folder, Program } from './support.ts'
+
+afterEach(endAll)
+let here = ''
+beforeEach(() => {
+  here = folder()
+})
+
+/** What a process that cannot use `file` says: the code, the sentence that it also prints, and exit code 2. */
+async function refusal(file: string, uid?: number): Promise<string> {
+  const started = new Program({ file, api: true, work: {}, ...(uid !== undefined && { uid }) })
+  const { code, message } = await started.heard('unusable')
+  expect(await started.ended()).toBe(2)
+  expect(code).toBe('store-unusable')
+  expect(started.output).toContain(message)
+  expect(message).toContain(file)
+  // One sentence for an operator, and nothing of the inside.
+  expect(message).not.toMatch(/\n|SQLITE_|Error:/)
+  return message ?? ''
+}
+
+async function database(file: string, then: string): Promise<void> {
+  const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
+  await jobs.ready()
+  await jobs.close()
+  const db = await open(file)
+  db.exec(then)
+  db.close()
+}
+
+describe('a store that cannot be used', () => {
+  test('is a directory', async () => {
+    expect(await refusal(here)).toMatch(/is a directory: name a file in it/)
+  })
+
+  test('is in a folder that does not exist', async () => {
+    expect(await refusal(join(here, 'nowhere', 'jobs.db'))).toMatch(/there is no folder .*nowhere": create it/)
+  })
+
+  test('is no database', async () => {
+    const file = join(here, 'jobs.db')
+    writeFileSync(file, 'Dear diary, today I was taken for a database.\n'.repeat(200))
+    expect(await refusal(file)).toMatch(/is not a SQLite database, or it is damaged/)
+  })
+
+  test("is another program's database", async () => {
+    const file = join(here, 'jobs.db')
+    const db = await open(file)
+    db.exec('CREATE TABLE recipes (name TEXT)')
+    db.close()
+    expect(await refusal(file)).toMatch(/another program's database/)
+  })
+
+  test('is of a later schema', async () => {
+    const file = join(here, 'jobs.db')
+    await database(file, 'PRAGMA user_version = 99')
+    expect(await refusal(file)).toMatch(/has schema 99, .* run the version that wrote it, or a later one/)
+  })
+
+  // Nobody is kept from writing as root: the child becomes somebody else.
+  const nobody = process.getuid?.() === 0 ? 65_534 : undefined
+
+  test('is read-only', async () => {
+    const file = join(here, 'jobs.db')
+    await database(file, 'PRAGMA user_version')
+    if (nobody !== undefined) chownSync(here, nobody, nobody)
+    chmodSync(file, 0o444)
+    expect(await refusal(file, nobody)).toMatch(/read-only for this process/)
+  })
+
+  test('is in a read-only folder', async () => {
+    const folder = join(here, 'locked')
+    mkdirSync(folder)
+    chmodSync(here, 0o755)
+    chmodSync(folder, 0o555)
+    expect(await refusal(join(folder, 'jobs.db'), nobody)).toMatch(
+      /let this process read and write the file and its folder/,
+    )
+    chmodSync(folder, 0o755)
+  })
+})

@@ -1,0 +1,106 @@
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { createJobs } from '../../src/jobs.ts'
+import { silentLog } from '../../src/log.ts'
+import { sqlite } from '../../src/store/sqlite/index.ts'
+import { accepted, type Block, endAll, finally_, folder, Program, post, status, stream, until } from './support.ts'
+
+afterEach(endAll)
+
+test('SIGTERM: a worker claims nothing more, lets what runs finish, and exits with 0', async () => {
+  const file = join(folder(), 'jobs.db')
+  const api = await Program.start({ file, api: true })
+  const url = api.url ?? ''
+  const worker = await Program.start({ file, work: { concurrency: 5 } })
+  const running = await accepted(url, 'held', { key: 'running' })
+  await worker.heard('start', 'running')
+  worker.terminate()
+  await worker.heard('stopping')
+  const late = await accepted(url, 'steps', { key: 'late', steps: 0, stepMs: 0 })
+  // It goes on making progress, and longer than a poll of the store takes.
+  const { progress } = await status(url, running.jobId)
+  await until(async () => (await status(url, running.jobId)).progress >= progress + 25, 'it goes on')
+  expect(worker.find('abort')).toBeUndefined()
+  worker.finish('running')
+  expect(await worker.ended()).toBe(0)
+  expect(worker.find('start', 'late')).toBeUndefined()
+  expect(await status(url, running.jobId)).toMatchObject({
+    status: 'completed',
+    attempt: 1,
+    output: { by: worker.pid },
+  })
+  expect(await status(url, late.jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+})
+
+test('SIGTERM: what does not finish in time is given back at once, and costs no attempt', async () => {
+  const file = join(folder(), 'jobs.db')
+  const api = await Program.start({ file, api: true })
+  const url = api.url ?? ''
+  // A lease so long that the job can come back in no other way.
+  const lease = 60_000
+  const leaver = await Program.start({ file, lease, work: { concurrency: 2, drain: 300 } })
+  const [tidy, deaf] = [
+    await accepted(url, 'held', { key: 'tidy' }),
+    await accepted(url, 'held', { key: 'deaf', obeys: false }),
+  ]
+  await Promise.all([leaver.heard('start', 'tidy'), leaver.heard('start', 'deaf')])
+  const heir = await Program.start({ file, lease, work: { concurrency: 2 } })
+  leaver.terminate()
+  for (const key of ['tidy', 'deaf']) {
+    expect(await leaver.heard('abort', key)).toMatchObject({
+      attempt: 1,
+      reason: expect.stringMatching(/shutting down/),
+    })
+    expect((await heir.heard('start', key)).attempt).toBe(1)
+    heir.finish(key)
+  }
+  expect(await leaver.ended()).toBe(0)
+
+  const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
+  finally_(() => jobs.close())
+  for (const { jobId } of [tidy, deaf]) {
+    await until(async () => (await status(url, jobId)).completedAt, 'the other worker completes it')
+    expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: heir.pid } })
+    expect((await jobs.attempts(jobId)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+      [1, 'released'],
+      [1, 'completed'],
+    ])
+  }
+})
+
+test('SIGTERM: an API ends its streams with a jittered retry, refuses new work, and they go on elsewhere', async () => {
+  const file = join(folder(), 'jobs.db')
+  const [leaver, other] = await Promise.all([Program.start({ file, api: true }), Program.start({ file, api: true })])
+  const worker = await Program.start({ file, work: { concurrency: 10 } })
+  const { jobId } = await accepted(leaver.url ?? '', 'held', { key: 'watched' })
+  await worker.heard('start', 'watched')
+
+  const readers = Array.from({ length: 5 }, () => {
+    const blocks: Block[] = []
+    const done = (async () => {
+      for await (const block of stream(leaver.url ?? '', jobId)) blocks.push(block)
+    })()
+    return { blocks, done }
+  })
+  await until(() => readers.every(({ blocks }) => blocks.length >= 4), 'each reader follows')
+  leaver.terminate()
+  await Promise.all(readers.map(({ done }) => done))
+  expect(await leaver.ended()).toBe(0)
+  await expect(post(leaver.url ?? '', 'steps', {})).rejects.toThrow()
+
+  const retries = readers.map(({ blocks }) => blocks.at(-1)?.retry ?? 0)
+  for (const retry of retries) expect(retry >= 1_000 && retry <= 5_000).toBe(true)
+  expect(new Set(retries).size).toBeGreaterThan(1)
+
+  const lastSeen = readers[0]?.blocks.findLast(({ id }) => id !== undefined)?.id ?? 0
+  const ids: number[] = []
+  let end: Block | null = null
+  for await (const block of stream(other.url ?? '', jobId, lastSeen)) {
+    if (block.id === undefined) continue
+    ids.push(block.id)
+    if (ids.length === 3) worker.finish('watched')
+    end = block
+  }
+  expect(Math.min(...ids)).toBeGreaterThan(lastSeen)
+  expect(end?.data).toMatchObject({ type: 'job.completed', data: { attempt: 1, output: { by: worker.pid } } })
+})

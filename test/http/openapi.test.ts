@@ -1,0 +1,118 @@
+import { type } from 'arktype'
+import * as v from 'valibot'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { job } from '../../src/define.ts'
+import { routes } from '../../src/http/fetch.ts'
+import { openapiDocument } from '../../src/http/openapi.ts'
+import { statuses } from '../../src/http/problem.ts'
+import { body, serve } from './server.ts'
+
+const run = () => null
+const node: z.ZodType = z.object({ children: z.lazy(() => z.array(node)) })
+const types = new Map<string, { input: unknown }>([
+  ['zod', job({ input: z.object({ a: z.string() }), run })],
+  ['arktype', job({ input: type({ n: 'number' }), run })],
+  ['valibot:1', job({ input: v.object({ a: v.string() }), run })],
+  ['recursive', job({ input: node, run })],
+  ['date', job({ input: z.object({ at: z.date() }), run })],
+])
+const document = openapiDocument({ base: '/api/jobs', types }, routes)
+const schemas: Record<string, unknown> = document.components.schemas
+const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, operation]) => ({
+    path,
+    method,
+    operation: operation as Record<string, unknown>,
+  })),
+)
+
+describe('the OpenAPI document', () => {
+  it('has every route of the table, and no other', () => {
+    const named = (list: { method: string; path: string }[]) =>
+      list.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort()
+    expect(named(operations)).toEqual(named([...routes]))
+    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(routes.length)
+  })
+
+  it('has the shape of OpenAPI 3.1', () => {
+    expect(document).toMatchObject({
+      openapi: '3.1.0',
+      info: { title: expect.any(String), version: expect.any(String) },
+      servers: [{ url: '/api/jobs' }],
+      security: [{ bearer: [] }],
+    })
+    for (const { path, operation } of operations) {
+      expect(operation).toMatchObject({ operationId: expect.any(String), summary: expect.any(String) })
+      const parameters = operation.parameters as { name: string; in: string; required?: boolean; schema: object }[]
+      const inPath = parameters.filter((one) => one.in === 'path').map((one) => `{${one.name}}`)
+      expect(inPath).toEqual(path.match(/\{\w+\}/g) ?? [])
+      for (const one of parameters) expect(one).toMatchObject({ name: expect.any(String), schema: expect.any(Object) })
+      for (const [status, answer] of Object.entries(operation.responses as object)) {
+        expect([status, answer]).toEqual([
+          expect.stringMatching(/^[2-5]\d\d$/),
+          expect.objectContaining({ description: expect.any(String) }),
+        ])
+      }
+    }
+    for (const key of Object.keys(schemas)) expect(key).toMatch(/^[\w.-]+$/)
+  })
+
+  it('refers to nothing that is not there', () => {
+    const missing = new Set<string>()
+    const walk = (value: unknown, local: boolean): void => {
+      if (typeof value !== 'object' || value === null) return
+      const own = local || '$id' in value
+      for (const [name, inner] of Object.entries(value)) {
+        const key = name === '$ref' && !own ? String(inner).replace('#/components/schemas/', '') : null
+        if (key !== null && !(key in schemas)) missing.add(key)
+        walk(inner, own)
+      }
+    }
+    walk(document, false)
+    expect([...missing]).toEqual([])
+  })
+
+  it('tells the query members that each route takes', () => {
+    for (const { path, method, query } of routes) {
+      const { operation } = operations.find((one) => one.path === path && one.method === method.toLowerCase())!
+      const told = (operation.parameters as { name: string; in: string }[]).filter((one) => one.in === 'query')
+      expect(told.map(({ name }) => name).sort()).toEqual([...query].sort())
+    }
+  })
+
+  it('has the input of every job type, where its library can say it', () => {
+    expect(schemas).toMatchObject({
+      'Input.zod': { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] },
+      'Input.arktype': { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] },
+      'Input.valibot_3a_1': { $id: 'https://uketsuke.dev/inputs/valibot%3A1' },
+      'Input.date': { $id: expect.any(String) },
+    })
+    const { oneOf } = schemas.NewJob as { oneOf: { properties: { type: { const: string } } }[] }
+    expect(oneOf.map(({ properties }) => properties.type.const)).toEqual([...types.keys()])
+  })
+
+  it('has the webhooks, the events and every problem', () => {
+    expect(Object.keys(document.webhooks)).toEqual(['job.completed', 'job.failed', 'job.cancelled'])
+    expect(schemas.JobEvent).toMatchObject({ properties: { type: { enum: expect.arrayContaining(['job.snapshot']) } } })
+    const text = JSON.stringify(document.paths)
+    for (const code of Object.keys(statuses)) {
+      if (!['not-found', 'method-not-allowed'].includes(code)) expect(text).toContain(`${code}: `)
+    }
+  })
+
+  it('is served to who is known, and every job fits it', async () => {
+    const api = await serve()
+    const response = await api.call('/openapi.json', { as: 'writer' })
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json'])
+    const served = (await body(response)) as unknown as typeof document
+    expect(Object.keys(served.components.schemas)).toContain('Input.report')
+    const { required, properties } = served.components.schemas.Job
+    const created = await body(
+      await api.post('', { type: 'report', input: { pages: 1 }, metadata: {}, webhookUrl: 'https://example.com/' }),
+    )
+    for (const name of required) expect(created).toHaveProperty(name)
+    for (const name of Object.keys(created)) if (name !== 'message') expect(properties).toHaveProperty(name)
+    await api.close()
+  })
+})

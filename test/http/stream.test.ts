@@ -1,0 +1,312 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { deaf, Events, until } from './raw.ts'
+import { body, type Serving, serve } from './server.ts'
+
+let api: Serving
+beforeEach(async () => {
+  api = await serve()
+})
+afterEach(() => api.close())
+
+const last = (id: string) => ({ headers: { 'last-event-id': id } })
+const follow = async (jobId: string, init: RequestInit & { as?: string } = {}, query = '') =>
+  new Events(await api.call(`/${jobId}/stream${query}`, init))
+
+async function started() {
+  const worker = await api.jobs.work()
+  const { jobId } = await api.create()
+  const handler = await api.handler(jobId)
+  return { worker, jobId, handler }
+}
+
+describe('a stream', () => {
+  it('has the header fields that keep it from being kept or held back', async () => {
+    const { jobId } = await api.create()
+    const events = await follow(jobId)
+    expect([events.response.status, Object.fromEntries(events.response.headers)]).toEqual([
+      200,
+      expect.objectContaining({
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store, no-transform',
+        'x-accel-buffering': 'no',
+      }),
+    ])
+    await events.leave()
+  })
+
+  it('tells the present state at once, then each change, then ends', async () => {
+    const { worker, jobId, handler } = await started()
+    const events = await follow(jobId)
+    expect(await events.block()).toEqual({ retry: '2000' })
+    expect(await events.event()).toMatchObject({ id: '2', type: 'job.snapshot', data: { jobId, status: 'running' } })
+    handler.context.progress(45, 'Rendering page 3 of 7')
+    expect(await events.event()).toMatchObject({
+      id: '3',
+      type: 'job.progress',
+      timestamp: expect.stringMatching(/Z$/),
+      data: { version: 3, progress: 45, progressMessage: 'Rendering page 3 of 7' },
+    })
+    handler.finish({ url: '/x' })
+    const end = await events.event()
+    expect(end).toMatchObject({ id: '4', type: 'job.completed', data: { progress: 100, output: { url: '/x' } } })
+    expect(end!.data).toEqual(await body(await api.call(`/${jobId}`)))
+    expect(await events.rest()).toEqual([])
+    await worker.stop()
+  })
+
+  it('begins and ends with the terminal event where the job has ended already', async () => {
+    const { jobId } = await api.create()
+    await api.post(`/${jobId}/cancel`, '')
+    expect(await (await follow(jobId)).rest()).toEqual([
+      { retry: '2000' },
+      { id: '2', data: expect.stringContaining('"type":"job.cancelled"') },
+    ])
+  })
+
+  it('never has an event name or a data line too many, whatever a text holds', async () => {
+    const { worker, jobId, handler } = await started()
+    const forged = 'a\n\nid: 99\ndata: {"type":"job.completed"}\r\r\nevent: x\u2028\u2029\u0085\0'
+    const metadata = { [forged]: forged }
+    const { jobId: other } = await api.create({ type: 'held', input: {}, metadata })
+    const events = await follow(jobId)
+    await events.event()
+    handler.context.progress(1, forged)
+    const change = await events.block()
+    expect(Object.keys(change!)).toEqual(['id', 'data'])
+    expect([change!.id, JSON.parse(change!.data!).data.progressMessage]).toEqual(['3', forged.replace('\0', '\uFFFD')])
+    handler.fail(Object.assign(new Error(forged), { retryable: false }))
+    const blocks = [await events.block()]
+    for (const block of blocks) expect(Object.keys(block!)).toEqual(['id', 'data'])
+    await events.leave()
+    const others = await follow(other)
+    await others.block()
+    const snapshot = await others.block()
+    expect([Object.keys(snapshot!), JSON.parse(snapshot!.data!).data.metadata]).toEqual([['id', 'data'], metadata])
+    await others.leave()
+    ;(await api.handler(other)).finish()
+    await worker.stop()
+  })
+
+  it('gives a sign of life every 15 seconds', async () => {
+    const { jobId } = await api.create()
+    const timers = api.clock.pending
+    const events = await follow(jobId)
+    await events.event()
+    for (let n = 0; n < 4; n++) {
+      const block = events.block()
+      await until(() => api.clock.pending > timers)
+      await api.clock.advance(14_999)
+      expect(await Promise.race([block, Promise.resolve('quiet')])).toBe('quiet')
+      await api.clock.advance(1)
+      expect(await block).toEqual({ comment: true })
+    }
+    await events.leave()
+  })
+
+  it('follows a change that comes after a sign of life', async () => {
+    const { worker, jobId, handler } = await started()
+    const events = await follow(jobId)
+    await events.event()
+    const timers = api.clock.pending
+    const block = events.block()
+    await until(() => api.clock.pending >= timers)
+    await api.clock.advance(15_000)
+    expect(await block).toEqual({ comment: true })
+    handler.context.progress(5)
+    expect(await events.event()).toMatchObject({ type: 'job.progress', data: { progress: 5 } })
+    await events.leave()
+    handler.finish()
+    await worker.stop()
+  })
+
+  it('holds nothing any more once its client has left', async () => {
+    const { jobId } = await api.create()
+    const timers = api.clock.pending
+    const readers = await Promise.all(Array.from({ length: 20 }, () => follow(jobId)))
+    await Promise.all(readers.map((events) => events.event()))
+    await until(() => api.clock.pending >= timers + 20)
+    await Promise.all(readers.map((events) => events.leave()))
+    await until(() => api.clock.pending === timers)
+  })
+
+  it('writes a change once, not once a connection', async () => {
+    const { worker, jobId, handler } = await started()
+    const readers = await Promise.all(Array.from({ length: 10 }, () => follow(jobId)))
+    for (const events of readers) await events.event()
+    handler.context.progress(5, 'once')
+    const written: number[] = []
+    const { stringify } = JSON
+    JSON.stringify = ((...args: Parameters<typeof stringify>) => {
+      const text = stringify(...args)
+      if (text?.includes('"progressMessage":"once"') && text.includes('job.progress')) written.push(1)
+      return text
+    }) as typeof stringify
+    try {
+      for (const events of readers) expect(await events.event()).toMatchObject({ type: 'job.progress' })
+    } finally {
+      JSON.stringify = stringify
+    }
+    expect(written).toHaveLength(1)
+    await Promise.all(readers.map((events) => events.leave()))
+    handler.finish()
+    await worker.stop()
+  })
+})
+
+describe('a reconnect', () => {
+  it.each(['3', '4', '999'])('whose Last-Event-ID is the terminal version or later (%s) gets 204', async (id) => {
+    const { worker, jobId, handler } = await started()
+    handler.finish()
+    expect((await (await follow(jobId)).rest()).at(-1)).toMatchObject({ id: '3' })
+    const { response } = { response: await api.call(`/${jobId}/stream`, last(id)) }
+    expect([response.status, await response.text()]).toEqual([204, ''])
+    expect((await api.call(`/${jobId}/stream?lastEventId=${id}`)).status).toBe(204)
+    await worker.stop()
+  })
+
+  it('that missed the end gets the terminal event', async () => {
+    const { worker, jobId, handler } = await started()
+    handler.finish()
+    const events = await follow(jobId, last('2'))
+    expect(await events.event()).toMatchObject({ id: '3', type: 'job.completed' })
+    expect(await events.event()).toBe(null)
+    await worker.stop()
+  })
+
+  it.each(['abc', '-1', '0', '1.5', '99', '1e3', '9'.repeat(30), ''])(
+    'with the id "%s" gets the snapshot',
+    async (id) => {
+      const { jobId } = await api.create()
+      const events = await follow(jobId, last(id))
+      expect(await events.event()).toMatchObject({ id: '1', type: 'job.snapshot' })
+      await events.leave()
+    },
+  )
+
+  it('is told what it missed, and never again what it has', async () => {
+    const { worker, jobId, handler } = await started()
+    const behind = await follow(jobId, {}, '?lastEventId=1')
+    expect(await behind.event()).toMatchObject({ id: '2', type: 'job.snapshot' })
+    await behind.leave()
+    const level = await follow(jobId, last('2'))
+    expect(await level.block()).toEqual({ retry: '2000' })
+    handler.context.progress(7)
+    expect(await level.event()).toMatchObject({ id: '3', type: 'job.snapshot', data: { progress: 7 } })
+    await level.leave()
+    handler.finish()
+    await worker.stop()
+  })
+})
+
+describe('while the process drains', () => {
+  it('open streams end with a jittered retry', async () => {
+    const { jobId } = await api.create()
+    const readers = await Promise.all(Array.from({ length: 5 }, () => follow(jobId)))
+    for (const events of readers) await events.event()
+    const closing = api.jobs.close()
+    const retries = await Promise.all(
+      readers.map(async (events) => {
+        const blocks = await events.rest()
+        expect(blocks).toEqual([{ retry: expect.stringMatching(/^\d+$/) }])
+        return Number(blocks[0]!.retry)
+      }),
+    )
+    for (const retry of retries) expect(retry >= 1_000 && retry <= 5_000).toBe(true)
+    expect(new Set(retries).size).toBeGreaterThan(1)
+    await closing
+  })
+
+  it('a first connect gets 503, a reconnect is sent away softly', async () => {
+    const { jobId } = await api.create()
+    const closing = api.jobs.close()
+    const first = await api.call(`/${jobId}/stream`)
+    expect([first.status, first.headers.has('retry-after')]).toEqual([503, true])
+    for (const again of [await follow(jobId, last('1')), await follow(jobId, {}, '?lastEventId=1')]) {
+      expect(again.response.status).toBe(200)
+      expect(await again.rest()).toEqual([{ retry: expect.stringMatching(/^\d+$/) }])
+    }
+    await closing
+  })
+})
+
+describe('a refusal', () => {
+  it('for a quota is 429 for a first connect, and soft for a reconnect', async () => {
+    const { jobId } = await api.create()
+    expect((await api.call(`/${jobId}/stream`, { as: 'busy' })).status).toBe(429)
+    const events = await follow(jobId, { as: 'busy', headers: { 'last-event-id': '1' } })
+    const [block] = await events.rest()
+    expect(events.response.status).toBe(200)
+    expect(Number(block!.retry)).toBeGreaterThanOrEqual(30_000)
+  })
+})
+
+describe('a reader that takes nothing', () => {
+  it('is cut off after 30 seconds, and nothing piles up meanwhile', async () => {
+    const worker = await api.jobs.work()
+    const { jobId } = await api.create({ type: 'held', input: {}, metadata: { pad: 'x'.repeat(700_000) } })
+    const { context, finish } = await api.handler(jobId)
+    const accepted = once(api.server, 'connection')
+    const client = deaf(
+      api.port,
+      `GET /api/jobs/${jobId}/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n\r\n`,
+    )
+    const [connection] = (await accepted) as [Socket]
+    let change = 0
+    const next = async () => {
+      context.progress(1, `change ${++change}`)
+      await api.clock.advance(100)
+    }
+    // Until the kernel takes no more.
+    for (let full = 0; full < 5; full = connection.writableLength > 0 ? full + 1 : 0) await next()
+    const since = api.clock.now()
+    const kept = connection.writableLength
+    for (let n = 0; n < 50; n++) await next()
+    expect((await api.jobs.get(jobId))?.progressMessage).toBe(`change ${change}`)
+    expect([kept < 2_000_000, connection.writableLength]).toEqual([true, kept])
+    await api.clock.advance(29_000 - (api.clock.now() - since))
+    expect(connection.destroyed).toBe(false)
+    await api.clock.advance(1_000)
+    await until(() => connection.destroyed)
+    client.destroy()
+    finish()
+    await worker.stop()
+  })
+
+  it('sees the newest state, and the end, when it reads again in time', async () => {
+    const worker = await api.jobs.work()
+    const { jobId } = await api.create({ type: 'held', input: {}, metadata: { pad: 'x'.repeat(700_000) } })
+    const { context, finish } = await api.handler(jobId)
+    const client = deaf(
+      api.port,
+      `GET /api/jobs/${jobId}/stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer alice\r\n\r\n`,
+    )
+    for (let n = 0; n < 60; n++) {
+      context.progress(1, `change ${n}`)
+      await api.clock.advance(100)
+    }
+    finish('done')
+    await until(async () => (await api.jobs.get(jobId))?.status === 'completed')
+    let text = ''
+    client.on('data', (chunk) => (text += chunk))
+    client.resume()
+    await once(client, 'close')
+    const ids = [...text.matchAll(/\nid: (\d+)\n/g)].map(([, id]) => Number(id))
+    expect(ids.length).toBeLessThan(60)
+    expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b))
+    expect(text).toContain('"type":"job.completed"')
+    await worker.stop()
+  })
+
+  it('lets go of a response that nobody begins to read', async () => {
+    const { jobId } = await api.create()
+    const timers = api.clock.pending
+    const url = `http://x/api/jobs/${jobId}/stream`
+    const response = await api.jobs.fetch(new Request(url, { headers: { authorization: 'Bearer alice' } }))
+    expect(api.clock.pending).toBeGreaterThan(timers)
+    await api.clock.advance(30_000)
+    expect(api.clock.pending).toBe(timers)
+    await expect(response.text()).rejects.toThrow()
+  })
+})

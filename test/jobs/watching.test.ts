@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { create, claim as take } from '../../src/domain/rules.ts'
+import { createJobs, type JobContext, job, silentLog, sqlite } from '../../src/index.ts'
+import { storeSignal } from '../../src/notify/signal.ts'
+import { Watch } from '../../src/notify/watch.ts'
+import { memory } from '../../src/store/memory.ts'
+import type { Store } from '../../src/store/port.ts'
+import { manualClock } from '../../src/testing/clock.ts'
+import { atEnd, gate, open, tempFile } from './stage.ts'
+
+const input = z.object({})
+
+/** A type whose one run the test conducts. */
+function conducted() {
+  const context = gate<JobContext<unknown>>()
+  const end = gate<string>()
+  const held = job({
+    input,
+    run: (given) => {
+      context.open(given)
+      return end.passed
+    },
+  })
+  return { held, context: context.passed, end: end.open }
+}
+
+async function collect<T>(states: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const state of states) all.push(state)
+  return all
+}
+
+describe('watch', () => {
+  it('gives the present state and every later one to the end', async () => {
+    const { held, context, end } = conducted()
+    const { jobs, clock } = open({ held })
+    const { jobId } = await jobs.enqueue('held', {})
+    const seen = collect(jobs.watch(jobId))
+    await clock.advance(0)
+    await jobs.work()
+    await clock.advance(0)
+    ;(await context).progress(40, 'almost half')
+    await clock.advance(0)
+    end('done')
+    await clock.advance(0)
+    expect((await seen).map(({ status, progress, version }) => [status, progress, version])).toEqual([
+      ['pending', 0, 1],
+      ['running', 0, 2],
+      ['running', 40, 3],
+      ['completed', 100, 4],
+    ])
+  })
+
+  it('gives a job that has ended once', async () => {
+    const { jobs } = open({ quick: job({ input, run: () => 1 }) })
+    const { jobId } = await jobs.enqueue('quick', {})
+    await jobs.cancel(jobId)
+    expect(await collect(jobs.watch(jobId))).toHaveLength(1)
+  })
+
+  it('hears of what another process does on the same file within 20 ms', async () => {
+    const path = tempFile()
+    const { held, context, end } = conducted()
+    const here = open({ held }, { store: sqlite(path) })
+    const there = createJobs({ jobs: { held }, store: sqlite(path), clock: here.clock, log: silentLog })
+    atEnd(() => there.close())
+    const { jobId } = await here.jobs.enqueue('held', {})
+    const states = here.jobs.watch(jobId)
+    const next = async () => (await states.next()).value
+    expect(await next()).toMatchObject({ status: 'pending' })
+    const worker = await there.work()
+    const started = next()
+    await here.clock.advance(20)
+    expect(await started).toMatchObject({ status: 'running', attempt: 1 })
+    ;(await context).progress(30)
+    const moved = next()
+    await here.clock.advance(20)
+    expect(await moved).toMatchObject({ progress: 30 })
+    end('x')
+    const ended = next()
+    await here.clock.advance(20)
+    expect(await ended).toMatchObject({ status: 'completed', output: 'x' })
+    expect(await next()).toBeUndefined()
+    await worker.stop()
+  })
+
+  it('shows a job to its owner only', async () => {
+    const { jobs } = open({ quick: job({ input, run: () => 1 }) })
+    const { jobId } = await jobs.enqueue('quick', {}, { owner: 'alice' })
+    await jobs.cancel(jobId)
+    await expect(jobs.watch(jobId, { owner: 'bob' }).next()).rejects.toMatchObject({ code: 'job-not-found' })
+    expect(await collect(jobs.watch(jobId, { owner: 'alice' }))).toHaveLength(1)
+    await expect(jobs.watch('no such id').next()).rejects.toMatchObject({ code: 'job-not-found' })
+  })
+
+  it('ends when its reader has had enough', async () => {
+    const { held } = conducted()
+    const { jobs, clock } = open({ held })
+    const { jobId } = await jobs.enqueue('held', {})
+    const enough = new AbortController()
+    const seen = collect(jobs.watch(jobId, { signal: enough.signal }))
+    await clock.advance(0)
+    enough.abort()
+    expect(await seen).toHaveLength(1)
+  })
+})
+
+describe('a watch shared by many readers', () => {
+  const by = { worker: 'w', leaseMs: 30_000 }
+  const first = create({ id: 'A', type: 't', owner: 'alice', input: '1', maxAttempts: 1, retainFor: 1 }, 0)
+
+  function shared(read: Store['get']) {
+    const signal = storeSignal(memory()(manualClock()), silentLog)
+    const watch = new Watch(signal, async (owner, id) => (await read(owner, [id]))[0] ?? null)
+    return { signal, watch }
+  }
+
+  it('reads the store once, and keeps nothing when the last has left', async () => {
+    let reads = 0
+    const { watch } = shared(async () => {
+      reads++
+      return [first]
+    })
+    const leader = await watch.follow('alice', 'A')
+    const followers = await Promise.all(Array.from({ length: 50 }, () => watch.follow('alice', 'A')))
+    expect(reads).toBe(1)
+    expect(await watch.follow('bob', 'A')).toBeNull()
+    expect(watch.size).toBe(1)
+    for (const one of [leader, ...followers]) one?.close()
+    expect(watch.size).toBe(0)
+  })
+
+  it('loses no change that is committed while the first read is under way', async () => {
+    const { signal, watch } = shared(async () => {
+      // The read has seen version 1; version 2 is committed and told before the answer arrives.
+      signal.announce([take(first, 1, by) ?? first])
+      return [first]
+    })
+    const follower = await watch.follow('alice', 'A')
+    expect(await follower?.next()).toMatchObject({ version: 2, status: 'running' })
+    follower?.close()
+  })
+
+  it('gives a slow reader the latest state, not each', async () => {
+    const { signal, watch } = shared(async () => [first])
+    const follower = await watch.follow('alice', 'A')
+    expect(await follower?.next()).toMatchObject({ version: 1 })
+    for (let version = 2; version <= 9; version++) signal.announce([{ ...first, version }])
+    signal.announce([{ ...first, version: 4 }])
+    expect(await follower?.next()).toMatchObject({ version: 9 })
+    const waiting = follower?.next()
+    follower?.close()
+    expect(await waiting).toBeNull()
+  })
+
+  it('begins after the version its reader knows', async () => {
+    const { signal, watch } = shared(async () => [first])
+    const follower = await watch.follow('alice', 'A', 1)
+    const next = follower?.next()
+    signal.announce([{ ...first, version: 2 }])
+    expect(await next).toMatchObject({ version: 2 })
+    follower?.close()
+  })
+
+  it('forgets a reader whose read failed', async () => {
+    const { watch } = shared(async () => {
+      throw new Error('down')
+    })
+    await expect(watch.follow('alice', 'A')).rejects.toThrow('down')
+    expect(watch.size).toBe(0)
+  })
+})

@@ -1,0 +1,217 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Webhook } from 'standardwebhooks'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { job, verifyWebhook } from '../../src/index.ts'
+import type { ManualClock } from '../../src/testing/clock.ts'
+import { atEnd, open, until } from './stage.ts'
+
+const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+const older = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
+
+interface Received {
+  path: string
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+type Answer = { status: number; headers?: Record<string, string>; body?: string } | 'hang up'
+
+/** A real receiver on loopback that answers with `answers` in turn, the last one for ever. */
+async function receiver(...answers: Answer[]) {
+  const received: Received[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      const answer = answers[Math.min(received.length, answers.length - 1)] ?? { status: 200 }
+      received.push({ path: request.url ?? '', headers: request.headers, body })
+      if (answer === 'hang up') return request.socket.destroy()
+      return response.writeHead(answer.status, answer.headers).end(answer.body ?? 'ok')
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  atEnd(() => {
+    server.closeAllConnections()
+    return new Promise((resolve) => server.close(() => resolve()))
+  })
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { received, host, url: `http://${host}/hook?token=of-the-receiver` }
+}
+
+const sum = job({ input: z.object({ n: z.number() }), run: ({ input }) => ({ sum: input.n + 1 }) })
+const big = job({ input: z.object({}), run: () => 'x'.repeat(20_000) })
+
+async function delivered(answers: Answer[], options: { secret?: string | string[]; type?: 'sum' | 'big' } = {}) {
+  const to = await receiver(...answers)
+  const opened = open({ sum, big }, { webhooks: { secret: options.secret ?? secret, allowHosts: [to.host] } })
+  let worker = await opened.jobs.work()
+  const { jobId } = await opened.jobs.enqueue(options.type ?? 'sum', { n: 1 }, { webhookUrl: to.url })
+  const delivery = async () => (await opened.jobs.deliveries(jobId)).at(-1)
+  /** Real sockets answer in real time, while the clock stands still. */
+  const tried = (attempt: number) => until(async () => settled(opened.clock, delivery, attempt))
+  await tried(1)
+  /** To the next attempt; without a worker meanwhile, whose every sweep in a day would take its time. */
+  const nextAttempt = async () => {
+    await worker.stop()
+    await opened.clock.advance(Date.parse((await delivery())?.nextAttemptAt ?? '') - opened.clock.now())
+    worker = await opened.jobs.work()
+  }
+  return { ...opened, ...to, jobId, delivery, tried, nextAttempt }
+}
+
+async function settled(
+  clock: ManualClock,
+  delivery: () => Promise<{ attempt: number; attempts: unknown[] } | undefined>,
+  attempt: number,
+) {
+  await clock.advance(0)
+  const now = await delivery()
+  return now && now.attempts.length >= attempt ? now : null
+}
+
+describe('a webhook', () => {
+  it('tells the whole job when it has ended, with a signature that a stranger can check', async () => {
+    const { received, jobs, jobId, clock } = await delivered([{ status: 204 }])
+    const [webhook] = received
+    expect(webhook?.headers['webhook-id']).toBe(`msg_${jobId}`)
+    expect(webhook?.headers['content-type']).toBe('application/json')
+    const data = await jobs.get(jobId)
+    expect(JSON.parse(webhook?.body ?? '')).toEqual({ type: 'job.completed', timestamp: data?.completedAt, data })
+    // standardwebhooks looks at the machine's clock; ours stands in 2026-01: sign again at its time to let it judge the form.
+    expect(
+      verifyWebhook(secret, new Headers(webhook?.headers as Record<string, string>), webhook?.body ?? '', clock.now()),
+    ).toBe(true)
+    const id = webhook?.headers['webhook-id'] as string
+    const seconds = Number(webhook?.headers['webhook-timestamp'])
+    const foreign = new Webhook(secret).sign(id, new Date(seconds * 1_000), webhook?.body ?? '')
+    expect(webhook?.headers['webhook-signature']).toBe(foreign)
+  })
+
+  it('carries a signature for each secret while one rotates', async () => {
+    const { received } = await delivered([{ status: 200 }], { secret: [secret, older] })
+    const [webhook] = received
+    const signatures = String(webhook?.headers['webhook-signature']).split(' ')
+    const at = new Date(Number(webhook?.headers['webhook-timestamp']) * 1_000)
+    expect(signatures).toEqual(
+      [secret, older].map((one) => new Webhook(one).sign(`${webhook?.headers['webhook-id']}`, at, webhook?.body ?? '')),
+    )
+  })
+
+  it('leaves a large output out and says so', async () => {
+    const { received, jobs, jobId } = await delivered([{ status: 200 }], { type: 'big' })
+    const { data } = JSON.parse(received[0]?.body ?? '')
+    expect(data).toMatchObject({ jobId, status: 'completed', outputOmitted: true })
+    expect(data).not.toHaveProperty('output')
+    expect((await jobs.get(jobId))?.output).toHaveLength(20_000)
+  })
+
+  it('is not a job that anybody lists or gets', async () => {
+    const { jobs, jobId } = await delivered([{ status: 200 }])
+    expect((await jobs.list()).items.map((one) => one.jobId)).toEqual([jobId])
+    expect(await jobs.get(`${jobId}-webhook`)).toBeNull()
+  })
+})
+
+describe('a receiver that does not answer 2xx', () => {
+  const second = 1_000
+  it.each([
+    ['500', { status: 500 }, 5 * second, 6 * second],
+    ['404', { status: 404 }, 5 * second, 6 * second],
+    ['a redirect', { status: 302, headers: { location: 'http://127.0.0.1:1/' } }, 5 * second, 6 * second],
+    ['hanging up', 'hang up', 5 * second, 6 * second],
+    ['429', { status: 429 }, 60 * second, 60 * second],
+    ['502', { status: 502 }, 60 * second, 60 * second],
+    ['503 with a short wish', { status: 503, headers: { 'retry-after': '10' } }, 60 * second, 60 * second],
+    ['504 with a long wish', { status: 504, headers: { 'retry-after': '7200' } }, 7_200 * second, 7_200 * second],
+    ['500 with a wish', { status: 500, headers: { 'retry-after': '100' } }, 100 * second, 100 * second],
+    [
+      '500 with a wish of a week',
+      { status: 500, headers: { 'retry-after': '604800' } },
+      86_400 * second,
+      86_400 * second,
+    ],
+    ['500 with nonsense', { status: 500, headers: { 'retry-after': 'later' } }, 5 * second, 6 * second],
+  ] as [string, Answer, number, number][])('%s: is tried again in its time', async (_, answer, least, most) => {
+    const { delivery, clock, received, tried, nextAttempt } = await delivered([answer, { status: 200 }])
+    const { status, nextAttemptAt, error } = (await delivery()) ?? {}
+    expect(status).toBe('pending')
+    expect(error?.code).toBe(answer === 'hang up' ? 'webhook-unreachable' : 'webhook-refused')
+    const wait = Date.parse(nextAttemptAt ?? '') - clock.now()
+    expect(wait).toBeGreaterThanOrEqual(least)
+    expect(wait).toBeLessThanOrEqual(most)
+    await nextAttempt()
+    expect(await tried(2)).toMatchObject({ status: 'completed', attempt: 2 })
+    const [first, again] = received
+    expect(again?.headers['webhook-id']).toBe(first?.headers['webhook-id'])
+    expect(again?.body).toBe(first?.body)
+    expect(again?.headers['webhook-timestamp']).not.toBe(first?.headers['webhook-timestamp'])
+  })
+
+  it('410: is never asked again', async () => {
+    const { delivery } = await delivered([{ status: 410 }])
+    expect(await delivery()).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'webhook-refused' } })
+  })
+
+  it('ten times: is exhausted, visible, and can be sent again by hand', async () => {
+    const refusals: Answer[] = Array.from({ length: 10 }, (_, n) => ({ status: 500, body: `no ${n}` }))
+    const { delivery, received, tried, nextAttempt, jobs, jobId } = await delivered([...refusals, { status: 200 }])
+    for (let attempt = 2; attempt <= 10; attempt++) {
+      await nextAttempt()
+      await tried(attempt)
+    }
+    const exhausted = await delivery()
+    expect(exhausted).toMatchObject({ status: 'exhausted', attempt: 10, nextAttemptAt: null })
+    expect(exhausted?.attempts.map(({ error }) => error?.detail)).toEqual(
+      refusals.map((_, n) => ({ status: 500, body: `no ${n}`, ms: expect.any(Number) })),
+    )
+    await jobs.redeliver(jobId)
+    await tried(1)
+    expect(await delivery()).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+  })
+
+  it('keeps the beginning of a long answer only', async () => {
+    const { delivery } = await delivered([{ status: 500, body: 'é'.repeat(100_000) }])
+    const body = (await delivery())?.attempts[0]?.error?.detail?.body
+    expect(body).toBe('é'.repeat(512))
+  })
+})
+
+describe('a delivery', () => {
+  it('of a job that has been removed goes with it', async () => {
+    const { jobs, jobId, clock, received } = await delivered([{ status: 500 }])
+    await jobs.remove(jobId)
+    await expect(jobs.deliveries(jobId)).rejects.toMatchObject({ code: 'job-not-found' })
+    await clock.advance(10_000)
+    expect(received).toHaveLength(1)
+  })
+
+  it('cannot be sent again while it is on its way, nor where there is none', async () => {
+    const { jobs, jobId } = await delivered([{ status: 500 }])
+    await expect(jobs.redeliver(jobId)).rejects.toMatchObject({ code: 'job-not-finished' })
+    const { jobId: silent } = await jobs.enqueue('sum', { n: 1 })
+    await expect(jobs.redeliver(silent)).rejects.toMatchObject({ code: 'job-not-finished' })
+  })
+})
+
+describe('verifyWebhook', () => {
+  const at = Date.UTC(2026, 0, 1)
+  const body = '{"a":1}'
+  const headers = new Headers({
+    'webhook-id': 'msg_1',
+    'webhook-timestamp': String(at / 1_000),
+    'webhook-signature': `v1,bm9uc2Vuc2U= ${new Webhook(secret).sign('msg_1', new Date(at), body)}`,
+  })
+  it('takes what the sender signed', () => expect(verifyWebhook([older, secret], headers, body, at)).toBe(true))
+  it.each([
+    ['another body', secret, body.replace('1', '2'), at],
+    ['another secret', older, body, at],
+    ['an old one', secret, body, at + 301_000],
+    ['one from the future', secret, body, at - 301_000],
+  ])('refuses %s', (_, by, text, now) => expect(verifyWebhook(by, headers, text, now)).toBe(false))
+  it('refuses what has no signature at all', () => expect(verifyWebhook(secret, new Headers(), body, at)).toBe(false))
+})
