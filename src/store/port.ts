@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
+import type { Transaction } from './transaction.ts'
 
 /** Whose jobs a read or write may touch. Mandatory wherever a client is behind it; `everyone` is for the system itself. */
 export type Owner = string | typeof everyone
@@ -73,6 +74,11 @@ export interface Store {
    * creates. An id that is stored already fails the whole batch.
    */
   insert(inserts: readonly Insert[]): Promise<Inserted[]>
+  /**
+   * Inserts as a part of the caller's own transaction: nothing is stored, and nobody is told, unless and until that commits. Absent
+   * where the store has no transactions to lend.
+   */
+  insertWithin?(transaction: Transaction, inserts: readonly Insert[]): Promise<Inserted[]>
   /** The due jobs of this queue and these types, `high` first, then by `runAt` and id; each claimed as the rule `claim` says. */
   claim(query: ClaimQuery): Promise<Job[]>
   /**

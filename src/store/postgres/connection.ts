@@ -105,8 +105,11 @@ export class Connection {
 const doubt = ' Whether what was under way has been stored is not known.'
 
 /** Queries are written for the schema `uketsuke`; another one's name is put in its place. */
-export function on(client: Pick<PoolClient, 'query'>, schema: string): Sql {
-  const named = (text: string) => (schema === 'uketsuke' ? text : text.replaceAll(/\buketsuke\b/g, `"${schema}"`))
+export const inSchema = (schema: string, text: string): string =>
+  schema === 'uketsuke' ? text : text.replaceAll(/\buketsuke\b/g, `"${schema}"`)
+
+function on(client: PoolClient, schema: string): Sql {
+  const named = (text: string) => inSchema(schema, text)
   return {
     async query(text, parameters) {
       const { rows } = await client.query<Row>({ text: named(text), values: parameters.map(bound) })

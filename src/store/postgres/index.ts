@@ -14,7 +14,9 @@ import { prune, remove } from './removal.ts'
 import { type Opened, start } from './start.ts'
 import { renew, swap } from './swap.ts'
 import { time as timeBy } from './time.ts'
+import { insertWithin } from './within.ts'
 
+export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
 export type { PostgresOptions } from './options.ts'
 
 /**
@@ -78,6 +80,7 @@ function store(settings: Settings, clock: Clock): Store {
       announce(inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])))
       return inserted
     },
+    insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
     async claim(query) {
       const mark = randomUUID()
       const { jobs, unreadable } = await run((sql, unsure) => claim(sql, time, query, mark, unsure))
