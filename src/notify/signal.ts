@@ -1,6 +1,6 @@
 import type { Job } from '../domain/job.ts'
 import type { Log } from '../log.ts'
-import type { Known, Store } from '../store/port.ts'
+import type { ForeignCommit, Known, Store } from '../store/port.ts'
 
 /** Somebody who wants to hear of changes: it says what it knows, and is told what is newer. */
 export interface Listener {
@@ -24,6 +24,16 @@ export function storeSignal(store: Store, log: Log): Signal {
 
   const tell = (job: Job) => {
     for (const listener of listeners) listener.changed(job)
+  }
+
+  /** Where the store says what has changed, only what somebody follows, and does not know yet, is worth a read. */
+  function worthReading(commit?: ForeignCommit): boolean {
+    if (commit === undefined) return true
+    const versions = new Map(commit.changed.map(({ id, version }) => [id, version]))
+    for (const listener of listeners) {
+      for (const { id, version } of listener.known()) if ((versions.get(id) ?? 0) > version) return true
+    }
+    return false
   }
 
   /** One read at a time; a commit seen during it makes another one follow, so none is overlooked. */
@@ -50,7 +60,9 @@ export function storeSignal(store: Store, log: Log): Signal {
     },
     listen(listener) {
       listeners.add(listener)
-      stopListening ??= store.onForeignCommit(() => void catchUp())
+      stopListening ??= store.onForeignCommit((commit) => {
+        if (worthReading(commit)) void catchUp()
+      })
       return () => {
         listeners.delete(listener)
         if (listeners.size > 0) return

@@ -109,8 +109,9 @@ export class Watch {
     this.#deafen = null
   }
 
+  /** A topic whose first read is under way knows nothing yet: that read may be older than the commit that is asked about. */
   *#known() {
-    for (const { latest } of this.#topics.values()) if (latest) yield latest
+    for (const [id, { latest }] of this.#topics) yield latest ?? { id, version: 0 }
   }
 
   #heard(job: Job): void {

@@ -43,6 +43,8 @@ export function groupCommit(store: Store, { cap = 500 }: { cap?: number } = {}):
     },
     migrate: () => store.migrate(),
     insert: (rows) => inserts.commit(rows),
+    // Somebody else's commit: there is nothing to group.
+    ...(store.insertWithin && { insertWithin: store.insertWithin.bind(store) }),
     replace: (rows) => changes.commit(rows),
     renew: (rows, leaseMs) => renewalsOf(leaseMs).commit(rows),
     claim: (query) => store.claim(query),

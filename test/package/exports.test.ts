@@ -26,6 +26,7 @@ const names: Record<string, string[]> = {
   'uketsuke/node': ['listen', 'nodeListener'],
   'uketsuke/express': ['expressAccept', 'expressJobs'],
   'uketsuke/store': ['claim', 'everyone', 'holds'],
+  'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
   'uketsuke/testing': ['manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }
