@@ -1,0 +1,99 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { createJobs, job, type JobsOptions, type OpenStore, silentLog, sqlite } from 'uketsuke'
+import { nodeListener } from 'uketsuke/node'
+import { postgres } from 'uketsuke/postgres'
+import { z } from 'zod'
+import type { Handler, OpenOptions, Payload, Place, Queue } from './port.ts'
+import { seedPostgres, seedSqlite } from './seed.ts'
+
+export const onSqlite = (place: Place, options: OpenOptions) => {
+  const file = join(place.folder, 'jobs.db')
+  return open(sqlite(file), {}, options, (finished, waiting) => seedSqlite(file, finished, waiting, ours))
+}
+
+export const onPostgres = (place: Place, options: OpenOptions) =>
+  open(postgres(place.postgres), {}, options, (finished, waiting) =>
+    seedPostgres(place.postgres, finished, waiting, { ...ours, table: 'uketsuke.jobs' }),
+  )
+
+/** Found by name, so that a tree without it still compiles. */
+const redisModule = 'uketsuke/redis'
+
+export async function onPostgresAndRedis(place: Place, options: OpenOptions): Promise<Queue> {
+  const { redis } = (await import(redisModule)) as { redis(url: string): unknown }
+  return open(postgres(place.postgres), { dispatch: redis(place.redis) }, options, (finished, waiting) =>
+    seedPostgres(place.postgres, finished, waiting, { ...ours, table: 'uketsuke.jobs' }),
+  )
+}
+
+/** Old ids that are ULIDs too; the input is found by its column, whatever else the table has. */
+const ours = { table: 'jobs', id: 'id', payload: 'input', sqlId: (n: string) => `printf('%026d', ${n})` }
+
+/** The schema that its user would write. */
+const input = z.object({ n: z.number(), at: z.number(), pad: z.string() })
+const owner = 'bench'
+
+async function open(
+  store: OpenStore,
+  more: object,
+  { webhookUrl, lease }: OpenOptions,
+  seed: NonNullable<Queue['seed']>,
+): Promise<Queue> {
+  let handler: Handler = () => {
+    throw new Error('No handler yet.')
+  }
+  const options: JobsOptions<{ noop: ReturnType<typeof noop> }> = {
+    jobs: { noop: noop((payload) => handler(payload)) },
+    store,
+    authenticate: () => ({ owner }),
+    log: silentLog,
+    ...more,
+  }
+  if (lease !== undefined) options.lease = lease
+  if (webhookUrl !== undefined) {
+    options.webhooks = { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', allowHosts: [new URL(webhookUrl).host] }
+  }
+  const jobs = createJobs(options)
+  await jobs.ready()
+  const asked = webhookUrl === undefined ? { owner } : { owner, webhookUrl }
+  const enqueue = (payload: Payload) => jobs.enqueue('noop', payload, asked)
+
+  return {
+    durability: async () => jobs.store.description.durability,
+    enqueue,
+    // There is no verb for many: concurrent calls share their commits.
+    bulk: (payloads) => Promise.all(payloads.map(enqueue)),
+    async work(run, { concurrency = 200 } = {}) {
+      handler = run
+      const worker = await jobs.work({ concurrency })
+      return () => worker.stop()
+    },
+    async counts() {
+      const { jobs: mine, deliveries } = await jobs.store.stats()
+      return { waiting: mine.pending + mine.running, ended: mine.completed, delivered: deliveries.completed }
+    },
+    async tell(payload) {
+      const { jobId } = await enqueue(payload)
+      for await (const state of jobs.watch<'noop'>(jobId)) if (state.status === 'completed') return state.output
+      throw new Error('The job did not complete.')
+    },
+    async serve() {
+      const server = createServer(nodeListener(jobs))
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      return {
+        port: (server.address() as AddressInfo).port,
+        close: () =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve())
+            server.closeAllConnections()
+          }),
+      }
+    },
+    seed,
+    close: () => jobs.close(),
+  }
+}
+
+const noop = (run: Handler) => job({ input, run: ({ input: payload }) => run(payload) })
