@@ -1,9 +1,10 @@
 /** `npm run bench`: makes the clone ready, builds the bench where it is stale, and runs it in this very process. */
-import { isStale, ready } from './ready.mjs'
+
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isStale, ready } from './ready.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 

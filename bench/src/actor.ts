@@ -8,7 +8,11 @@ const file = fileURLToPath(new URL('child.js', import.meta.url))
 
 /** Starts a child that plays a role. */
 export function actor(node: string, flags: readonly string[], task: Task, patience: number): Actor {
-  const child = fork(file, [JSON.stringify(task)], { execPath: node, execArgv: [...flags], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child = fork(file, [JSON.stringify(task)], {
+    execPath: node,
+    execArgv: [...flags],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
   let printed = ''
   const keep = (chunk: Buffer) => {
     printed = (printed + chunk).slice(-2_000)

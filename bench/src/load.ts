@@ -22,7 +22,11 @@ export function loadTool(): string | null {
   return tool
 }
 
-const find = () => (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'wrk')).find(existsSync) ?? null
+const find = () =>
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'wrk'))
+    .find(existsSync) ?? null
 
 function install(): string | null {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return null
@@ -60,9 +64,17 @@ async function withWrk(wrk: string, url: string, body: string, seconds: number):
     writeFileSync(file, script(body))
     const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', file, url]
     const { stdout } = await promisify(execFile)(wrk, args)
-    const [requests = 0, errors = 0, us = 1, p50 = 0, p99 = 0] = (/^@ (.*)$/m.exec(stdout)?.[1] ?? '').split(' ').map(Number)
+    const [requests = 0, errors = 0, us = 1, p50 = 0, p99 = 0] = (/^@ (.*)$/m.exec(stdout)?.[1] ?? '')
+      .split(' ')
+      .map(Number)
     // In its own numbers microseconds.
-    return { requests: requests - errors, errors, rate: ((requests - errors) * 1e6) / us, p50: p50 / 1_000, p99: p99 / 1_000 }
+    return {
+      requests: requests - errors,
+      errors,
+      rate: ((requests - errors) * 1e6) / us,
+      p50: p50 / 1_000,
+      p99: p99 / 1_000,
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -73,5 +85,11 @@ async function withAutocannon(url: string, body: string, seconds: number): Promi
   const headers = { 'content-type': 'application/json' }
   const result = await autocannon({ url, method: 'POST', headers, body, connections, duration: seconds })
   const { '2xx': fine, non2xx, errors, timeouts, latency, duration } = result
-  return { requests: fine, errors: non2xx + errors + timeouts, rate: fine / duration, p50: latency.p50, p99: latency.p99 }
+  return {
+    requests: fine,
+    errors: non2xx + errors + timeouts,
+    rate: fine / duration,
+    p50: latency.p50,
+    p99: latency.p99,
+  }
 }

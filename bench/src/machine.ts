@@ -19,7 +19,9 @@ export function machine(folder: string): string[] {
   return [
     `${cpus().length} × ${cpu?.model.trim() ?? 'CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     `Linux ${release()}, files and databases on ${disk.trim().replace(/\s+/g, ' ')}`,
-    `load average when it began: ${loadavg().map((one) => one.toFixed(2)).join(' ')}`,
+    `load average when it began: ${loadavg()
+      .map((one) => one.toFixed(2))
+      .join(' ')}`,
     `commit ${commit || 'unknown'}`,
   ]
 }
@@ -31,7 +33,9 @@ export function versions(systems: readonly System[]): string[] {
 }
 
 function version(name: string): string {
-  const files = ['../node_modules', '../../node_modules'].map((at) => fileURLToPath(new URL(`${at}/${name}/package.json`, import.meta.url)))
+  const files = ['../node_modules', '../../node_modules'].map((at) =>
+    fileURLToPath(new URL(`${at}/${name}/package.json`, import.meta.url)),
+  )
   const file = files.find((one) => existsSync(one))
   if (file === undefined) return '(not installed)'
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version

@@ -10,7 +10,9 @@ interface Profile {
 /** The functions in which most time was spent, themselves and not what they call, for each profile in the folder. */
 export function hottest(folder: string, most = 30): string {
   const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))
-  return files.map((name) => `${join(folder, name)}\n${top(JSON.parse(readFileSync(join(folder, name), 'utf8')), most)}`).join('\n\n')
+  return files
+    .map((name) => `${join(folder, name)}\n${top(JSON.parse(readFileSync(join(folder, name), 'utf8')), most)}`)
+    .join('\n\n')
 }
 
 function top({ nodes, samples, timeDeltas }: Profile, most: number): string {
@@ -21,7 +23,8 @@ function top({ nodes, samples, timeDeltas }: Profile, most: number): string {
     const frame = frames.get(id)
     const ms = (timeDeltas[i] ?? 0) / 1_000
     if (frame === undefined) return
-    const where = frame.url === '' ? '' : ` ${frame.url.replace(/^.*\/(node_modules|dist)\//, '')}:${frame.lineNumber + 1}`
+    const where =
+      frame.url === '' ? '' : ` ${frame.url.replace(/^.*\/(node_modules|dist)\//, '')}:${frame.lineNumber + 1}`
     const name = `${frame.functionName || '(anonymous)'}${where}`
     times.set(name, (times.get(name) ?? 0) + ms)
     all += ms

@@ -13,7 +13,8 @@ export interface Table {
   readonly rows: readonly Row[]
 }
 
-const width = ({ samples }: Row, key: string) => samples.map(({ figures }) => figures[key]).filter((one) => one !== undefined)
+const width = ({ samples }: Row, key: string) =>
+  samples.map(({ figures }) => figures[key]).filter((one) => one !== undefined)
 const middle = (row: Row, key: string) => median(width(row, key))
 
 /** As Markdown: the median with minimum and maximum, and each of ours over each row. */
@@ -38,8 +39,14 @@ export function markdown({ measure, rows }: Table): string {
       `${row.samples.length}${row.failures.length > 0 ? `, ${row.failures.length} failed: ${row.failures[0]}` : ''}`,
     ]
   })
-  const cells = [head, head.map(() => '---'), ...lines.map((line) => [...line, ...head.slice(line.length).map(() => '')])]
-  const text = cells.map((line) => `| ${line.map((cell) => cell.replaceAll('|', '/').replaceAll(/\s+/g, ' ')).join(' | ')} |`).join('\n')
+  const cells = [
+    head,
+    head.map(() => '---'),
+    ...lines.map((line) => [...line, ...head.slice(line.length).map(() => '')]),
+  ]
+  const text = cells
+    .map((line) => `| ${line.map((cell) => cell.replaceAll('|', '/').replaceAll(/\s+/g, ' ')).join(' | ')} |`)
+    .join('\n')
   const ratios = main && compared.length > 0 ? ` Ratios are of “${main.title}”; ${main.better} is better.` : ''
   return `## ${measure.title}\n\n\`${measure.name}\`. ${measure.about}${ratios}\n\n${text}\n`
 }
@@ -56,7 +63,8 @@ function ratio(a: number, b: number): string {
 function range(values: readonly number[], { digits = 1 }: Figure): string {
   const finite = values.filter(Number.isFinite)
   if (finite.length === 0) return 'n/a'
-  const show = (value: number) => value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+  const show = (value: number) =>
+    value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
   const all = [Math.min(...finite), Math.max(...finite)].map(show)
   const about = finite.length > 1 && all[0] !== all[1] ? ` (${all.join('…')})` : ''
   return `${show(median(finite))}${about}`

@@ -19,7 +19,8 @@ const home = fileURLToPath(new URL('..', import.meta.url))
 async function main(): Promise<boolean> {
   const options = asked(process.argv.slice(2))
   const { settings } = options
-  const run = options.only.length > 0 ? options.only.map(measure) : measures.filter(({ short }) => short || !settings.short)
+  const run =
+    options.only.length > 0 ? options.only.map(measure) : measures.filter(({ short }) => short || !settings.short)
   const runtime = node(options.node)
   const { systems, left } = await chosen(options, runtime)
   if (options.list) {
@@ -80,7 +81,8 @@ async function main(): Promise<boolean> {
 
 function report(facts: readonly string[], tables: readonly Table[]): string {
   const command = ['npm run bench', ...process.argv.slice(2)].join(' -- ')
-  const note = 'Written by the command below; medians, with minimum and maximum in brackets. What the measures mean: [README.md](README.md).'
+  const note =
+    'Written by the command below; medians, with minimum and maximum in brackets. What the measures mean: [README.md](README.md).'
   const about = [`\`${command}\`, ${new Date().toISOString().slice(0, 10)}`, ...facts].map((one) => `- ${one}`)
   return `# Results\n\n${note}\n\n${about.join('\n')}\n\n${tables.map(markdown).join('\n')}`
 }

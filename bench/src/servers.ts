@@ -67,7 +67,9 @@ export async function startRedis(folder: string, appendfsync: 'everysec' | 'alwa
 }
 
 function keep(home: string, uid: string, gid: string, program: string, args: readonly string[]): ChildProcess {
-  const child = spawn(process.execPath, [keeper, home, uid, gid, program, ...args], { stdio: ['pipe', 'ignore', 'ignore'] })
+  const child = spawn(process.execPath, [keeper, home, uid, gid, program, ...args], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
   child.stdin?.on('error', () => {})
   return child
 }
@@ -100,7 +102,9 @@ function postgresBinaries(): string {
 }
 
 function redisBinary(): string {
-  const found = path().map((folder) => join(folder, 'redis-server')).find((file) => existsSync(file))
+  const found = path()
+    .map((folder) => join(folder, 'redis-server'))
+    .find((file) => existsSync(file))
   if (found === undefined) throw new Error('Redis is not here: install it (Debian: apt-get install redis-server).')
   return found
 }
@@ -111,7 +115,8 @@ const path = () => ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
 function account(): { uid: number; gid: number } {
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
   if (uid !== 0) return { uid, gid }
-  const id = (flag: string, name: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: 'pipe' }))
+  const id = (flag: string, name: string) =>
+    Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: 'pipe' }))
   try {
     return { uid: id('-u', 'postgres'), gid: id('-g', 'postgres') }
   } catch {

@@ -48,7 +48,7 @@ export class Theatre {
       entry,
       place,
       fresh,
-      serverCpu: () => this.#servers.reduce((sum, server) => sum + server.cpu(), 0),
+      serverCpu: () => this.#serversOf(entry).reduce((sum, server) => sum + server.cpu(), 0),
       play: (role, given = null, at = place) => {
         const { name, variant, system } = entry
         const task = {
@@ -80,6 +80,11 @@ export class Theatre {
 
   get #servers(): Server[] {
     return [this.#postgres, this.#redis, this.#redisAlways].filter((server) => server !== null)
+  }
+
+  #serversOf({ system }: Entry): Server[] {
+    const used = { postgres: [this.#postgres], redis: [this.#redis, this.#redisAlways] }
+    return (system?.needs ?? []).flatMap((need) => used[need]).filter((server) => server !== null)
   }
 
   async #place({ system }: Entry): Promise<Place> {

@@ -2,7 +2,7 @@ import { now } from '../clock.ts'
 import type { OpenOptions } from '../systems/port.ts'
 import { type Ran, ran, Tally } from '../tally.ts'
 import { allEnded, payload } from './flood.ts'
-import { each, type Measure } from './port.ts'
+import { working, type Measure } from './port.ts'
 
 const jobs = 50
 
@@ -20,7 +20,7 @@ export const crash: Measure = {
   name: 'crash',
   title: 'After kill -9, its jobs run again',
   about:
-    'A process that runs 50 jobs is killed (SIGKILL) while another one is idle. From the kill until the first and the last of them run again there, each with its own defaults (our lease: 30 s; in the short form 2 s). None may end twice. By their own documentation pg-boss takes 15 minutes, plainjob 30 minutes, graphile-worker 4 hours, and the recipe never does; they are not waited for.',
+    'A process that runs 50 jobs is killed (SIGKILL) while another one is idle. From the kill until the first and the last of them run again there, working with its own defaults (our lease: 30 s; in the short form 2 s). None may end twice. By their own documentation pg-boss takes 15 minutes, plainjob 30 minutes, graphile-worker 4 hours, and the recipe never does; they are not waited for.',
   rounds: 1,
   short: true,
   figures: [
@@ -28,7 +28,7 @@ export const crash: Measure = {
     { key: 'last', title: 'last, s', better: 'less', digits: 1 },
     { key: 'twice', title: 'ran more than once in the second process', better: null, digits: 0 },
   ],
-  entries: (systems) => each(systems.filter(({ name }) => !hopeless.includes(name))),
+  entries: (systems) => working(systems.filter(({ name }) => !hopeless.includes(name))),
   async run(stage) {
     const options: OpenOptions = stage.settings.short ? { lease: 2_000 } : {}
     const victim = stage.play('victim', options)
@@ -40,7 +40,8 @@ export const crash: Measure = {
     const { ran, first, last, durability } = (await heir.done()) as Inherited
     if (ran.distinct !== jobs) throw new Error(`${jobs - ran.distinct} of ${jobs} jobs never ran again`)
     if (ran.waiting !== 0) throw new Error(`${ran.waiting} jobs have not ended`)
-    if (ran.ended !== null && ran.ended !== jobs) throw new Error(`${ran.ended} jobs are kept as completed, not ${jobs}`)
+    if (ran.ended !== null && ran.ended !== jobs)
+      throw new Error(`${ran.ended} jobs are kept as completed, not ${jobs}`)
     const figures = { first: (first - killed) / 1_000, last: (last - killed) / 1_000, twice: ran.runs - ran.distinct }
     return { durability, figures }
   },

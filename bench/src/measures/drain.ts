@@ -1,7 +1,7 @@
 import { now } from '../clock.ts'
 import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
 import { allEnded, fill } from './flood.ts'
-import { each, type Measure, type Scene } from './port.ts'
+import { working, type Measure, type Scene } from './port.ts'
 
 interface Drained {
   ran: Ran
@@ -27,7 +27,7 @@ export const drain: Measure = {
     { key: 'peak', title: 'peak RSS, MB', better: 'less', digits: 0 },
     { key: 'jobs', title: 'jobs', better: null, digits: 0 },
   ],
-  entries: each,
+  entries: working,
   async run(stage) {
     const jobs = stage.settings.jobs * (stage.entry.system?.size ?? 1)
     await stage.play('filler').done()

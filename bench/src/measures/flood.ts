@@ -8,7 +8,11 @@ const pad = 'x'.repeat(70)
 export const payload = (n: number): Payload => ({ n, at: now(), pad })
 
 /** So many enqueues at once, each awaited to its commit, until the time is over or there are `most`. Gives the number of jobs. */
-export async function flood(queue: Queue, at: { once: number; seconds: number; most: number }, from = 0): Promise<number> {
+export async function flood(
+  queue: Queue,
+  at: { once: number; seconds: number; most: number },
+  from = 0,
+): Promise<number> {
   const until = now() + at.seconds * 1_000
   let next = from
   const one = async () => {

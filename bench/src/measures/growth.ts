@@ -3,7 +3,7 @@ import { now } from '../clock.ts'
 import type { Counts } from '../systems/port.ts'
 import { Tally } from '../tally.ts'
 import { fill, flood, payload } from './flood.ts'
-import { each, type Measure, type Scene, type Stage } from './port.ts'
+import { working, type Measure, type Scene, type Stage } from './port.ts'
 
 /** How many jobs lie there already. */
 interface Lies {
@@ -35,7 +35,7 @@ export const growth: Measure = {
     { key: 'enqueueWaiting', title: 'backlog: enqueue kept', better: 'more', digits: 2 },
     { key: 'drainWaiting', title: 'backlog: drain kept', better: 'more', digits: 2 },
   ],
-  entries: (systems) => each(systems.filter(({ can }) => can.includes('seed'))),
+  entries: (systems) => working(systems.filter(({ can }) => can.includes('seed'))),
   async run(stage) {
     const { finished, backlog: waiting } = stage.settings
     const empty = await rates(stage, { finished: 0, waiting: 0 })

@@ -1,6 +1,6 @@
 import { type Load, load } from '../load.ts'
-import type { Counts } from '../systems/port.ts'
 import type { System } from '../systems/index.ts'
+import type { Counts } from '../systems/port.ts'
 import { serveNothing, serveQueue } from './http-servers.ts'
 import type { Entry, Measure } from './port.ts'
 

@@ -29,6 +29,7 @@ export const measures: readonly Measure[] = [
 
 export function measure(name: string): Measure {
   const found = measures.find((one) => one.name === name)
-  if (found === undefined) throw new Error(`There is no measure "${name}": ${measures.map((one) => one.name).join(', ')}`)
+  if (found === undefined)
+    throw new Error(`There is no measure "${name}": ${measures.map((one) => one.name).join(', ')}`)
   return found
 }

@@ -2,7 +2,7 @@ import { now, percentile } from '../clock.ts'
 import type { Queue } from '../systems/port.ts'
 import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
 import { allEnded, every50ms, payload } from './flood.ts'
-import { each, type Measure, type Scene } from './port.ts'
+import { working, type Measure, type Scene } from './port.ts'
 
 interface Picked {
   ran: Ran
@@ -30,9 +30,13 @@ async function worker(queue: Queue, { settings }: Scene, enqueue: () => Promise<
   return { ran: ran(tally, counts), ms, durability }
 }
 
-const produce = (queue: Queue, { settings }: Scene) => every50ms(settings.samples + warm, (n) => queue.enqueue(payload(n)))
+const produce = (queue: Queue, { settings }: Scene) =>
+  every50ms(settings.samples + warm, (n) => queue.enqueue(payload(n)))
 
-function picking(about: Pick<Measure, 'name' | 'title' | 'about'>, play: (stage: Parameters<Measure['run']>[0]) => Promise<Picked>): Measure {
+function picking(
+  about: Pick<Measure, 'name' | 'title' | 'about'>,
+  play: (stage: Parameters<Measure['run']>[0]) => Promise<Picked>,
+): Measure {
   return {
     ...about,
     rounds: 3,
@@ -41,7 +45,7 @@ function picking(about: Pick<Measure, 'name' | 'title' | 'about'>, play: (stage:
       { key: 'p50', title: 'p50, ms', better: 'less', digits: 2 },
       { key: 'p99', title: 'p99, ms', better: 'less', digits: 2 },
     ],
-    entries: each,
+    entries: working,
     async run(stage) {
       const { ran, ms, durability } = await play(stage)
       exactlyOnce(stage.settings.samples + warm, ran)

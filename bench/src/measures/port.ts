@@ -1,6 +1,6 @@
 import type { Settings } from '../settings.ts'
-import type { OpenOptions, Place, Queue } from '../systems/port.ts'
 import type { System } from '../systems/index.ts'
+import type { OpenOptions, Place, Queue } from '../systems/port.ts'
 
 /** One row of a measure's table. */
 export interface Entry {
@@ -84,3 +84,6 @@ export interface Measure {
 /** A row for each system. */
 export const each = (systems: readonly System[]): Entry[] =>
   systems.map((system) => ({ name: system.name, label: system.label, system }))
+
+/** A row for each system whose worker runs here. */
+export const working = (systems: readonly System[]): Entry[] => each(systems.filter(({ idle }) => idle === undefined))

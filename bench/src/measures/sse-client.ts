@@ -41,7 +41,8 @@ export class SseClient {
   }
 
   #request(method: string, path: string, body?: string): Promise<IncomingMessage> {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+    const headers =
+      body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
     return new Promise((resolve, reject) => {
       const asked = request({ host: '127.0.0.1', port: this.#port, method, path, headers, agent: this.#agent }, resolve)
       asked.on('error', reject)

@@ -1,7 +1,7 @@
 import { now, percentile } from '../clock.ts'
+import type { Entry, Measure } from './port.ts'
 import { connect, type Heard } from './sse-crowd.ts'
 import { fanOut } from './sse-servers.ts'
-import type { Entry, Measure } from './port.ts'
 
 export const sse: Measure = {
   name: 'sse',
@@ -37,7 +37,10 @@ export const sse: Measure = {
     server.say('stop')
     await server.done()
     const all = late.flat()
-    const last = percentile(late.filter((one) => one.length > 0).map((one) => Math.max(...one)), 0.5)
+    const last = percentile(
+      late.filter((one) => one.length > 0).map((one) => Math.max(...one)),
+      0.5,
+    )
     if (all.length === 0) throw new Error('no event arrived')
     const missed = connections * events - all.length
     return { figures: { p50: percentile(all, 0.5), p99: percentile(all, 0.99), last, kb, missed } }

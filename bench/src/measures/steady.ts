@@ -2,7 +2,7 @@ import { now } from '../clock.ts'
 import type { Queue } from '../systems/port.ts'
 import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
 import { allEnded, flood, payload } from './flood.ts'
-import { each, type Measure, type Scene } from './port.ts'
+import { working, type Measure, type Scene } from './port.ts'
 
 interface Produced {
   jobs: number
@@ -59,13 +59,16 @@ const roles: Measure['roles'] = {
   },
 }
 
-function steadily(about: Pick<Measure, 'name' | 'title' | 'about'>, play: (stage: Parameters<Measure['run']>[0]) => Promise<Produced & Worked>): Measure {
+function steadily(
+  about: Pick<Measure, 'name' | 'title' | 'about'>,
+  play: (stage: Parameters<Measure['run']>[0]) => Promise<Produced & Worked>,
+): Measure {
   return {
     ...about,
     rounds: 5,
     short: true,
     figures: [{ key: 'rate', title: 'jobs/s', better: 'more', digits: 0 }],
-    entries: each,
+    entries: working,
     roles,
     async run(stage) {
       const { jobs, began, ended, durability, ran } = await play(stage)
@@ -89,7 +92,7 @@ export const steadyApart = steadily(
   {
     name: 'steady-apart',
     title: 'Steady state, two processes',
-    about: 'The same, with the producer and the worker in a process each.',
+    about: 'The same, with the producer and the worker in a process working.',
   },
   async (stage) => {
     const worker = stage.play('worker')

@@ -83,7 +83,8 @@ export const webhooks: Measure = {
       const used = process.cpuUsage(cpu)
       const durability = await queue.durability()
       // The last answers are still to be stored.
-      while (((await queue.counts()).delivered ?? 0) < jobsOf(scene)) await new Promise((resolve) => setTimeout(resolve, 5))
+      while (((await queue.counts()).delivered ?? 0) < jobsOf(scene))
+        await new Promise((resolve) => setTimeout(resolve, 5))
       await stop()
       const counts = await queue.counts()
       await queue.close()

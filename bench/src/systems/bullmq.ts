@@ -1,4 +1,4 @@
-import { createPostgresBackend, type Job, Queue as BullQueue, QueueEvents, Worker } from 'bullmq'
+import { Queue as BullQueue, createPostgresBackend, type Job, QueueEvents, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { ask, pgDurability } from './pg-facts.ts'
 import type { OpenOptions, Payload, Place, Queue } from './port.ts'
@@ -45,7 +45,7 @@ async function redis(url: string, _: OpenOptions): Promise<Queue> {
 }
 
 export async function onPostgres(place: Place): Promise<Queue> {
-  const connection = place.postgres
+  const connection = { connectionString: place.postgres, migrate: true }
   const options = { connection }
   return port({
     queue: new BullQueue(name, options, createPostgresBackend) as unknown as BullQueue,

@@ -15,11 +15,13 @@ export async function chosen(options: Asked, node: Node): Promise<{ systems: Sys
     if (why !== null) left.push(`not measured: ${one.label}: ${why}`)
     return why === null
   })
+  for (const { label, idle } of able) if (idle !== undefined) left.push(`only enqueueing is measured: ${label}: ${idle}`)
   return { systems: able, left }
 }
 
 function whyNot({ name, node: oldest = 0 }: System, node: Node): string | null {
-  if (node.number < oldest) return `it needs Node ${Math.floor(oldest / 100)}.${oldest % 100}, and this is ${node.version}`
+  if (node.number < oldest)
+    return `it needs Node ${Math.floor(oldest / 100)}.${oldest % 100}, and this is ${node.version}`
   if (name === 'uketsuke-redis' && !resolves('uketsuke/redis')) return 'this tree has no uketsuke/redis yet'
   return null
 }

@@ -11,6 +11,8 @@ export interface System {
   readonly node?: number
   /** How many times the base number of jobs it gets, so that a fast system's run is not over in an instant. */
   readonly size: number
+  /** Why its worker cannot be measured. */
+  readonly idle?: string
   readonly can: readonly ('tell' | 'serve' | 'seed' | 'finish')[]
   /** Packages whose versions belong into the report. */
   readonly packages: readonly string[]
@@ -126,6 +128,7 @@ export const systems: readonly System[] = [
     node: 2200,
     size: slow,
     can: [],
+    idle: 'better-sqlite3 refuses its worker’s asynchronous transactions in every release that has a binary for this Node',
     packages: ['liteque'],
     load: async () => (await import('./liteque.ts')).open,
   },

@@ -12,7 +12,8 @@ export async function open({ folder }: Place): Promise<Queue> {
   client.pragma('busy_timeout = 5000')
   const queue = new SqliteQueue<Payload>('noop', db, { defaultJobArgs: { numRetries: 2 }, keepFailedJobs: true })
   return {
-    durability: async () => `WAL, synchronous=${client.pragma('synchronous', { simple: true }) === 2 ? 'FULL' : 'NORMAL'}`,
+    durability: async () =>
+      `WAL, synchronous=${client.pragma('synchronous', { simple: true }) === 2 ? 'FULL' : 'NORMAL'}`,
     enqueue: (payload) => queue.enqueue(payload),
     bulk: (payloads) => Promise.all(payloads.map((payload) => queue.enqueue(payload))),
     async work(handler, { concurrency = 10 } = {}) {
@@ -29,7 +30,7 @@ export async function open({ folder }: Place): Promise<Queue> {
     },
     async counts() {
       const { pending, pending_retry, running, failed } = await queue.stats()
-      return { waiting: (pending + pending_retry + running + failed) || 0, ended: null }
+      return { waiting: pending + pending_retry + running + failed || 0, ended: null }
     },
     close: async () => void client.close(),
   }

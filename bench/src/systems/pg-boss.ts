@@ -18,7 +18,11 @@ export async function open({ postgres }: Place): Promise<Queue> {
   return {
     durability: () => pgDurability(postgres),
     enqueue: (payload) => boss.send(name, payload),
-    bulk: (payloads) => boss.insert(name, payloads.map((data) => ({ data }))),
+    bulk: (payloads) =>
+      boss.insert(
+        name,
+        payloads.map((data) => ({ data })),
+      ),
     async work(handler, { concurrency = 500 } = {}) {
       const options = {
         batchSize: concurrency,

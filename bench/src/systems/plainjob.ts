@@ -18,7 +18,8 @@ async function open({ folder }: Place, synchronous: 'FULL' | 'NORMAL'): Promise<
   database.pragma(`synchronous = ${synchronous}`)
   const workers: { stop(): Promise<void> }[] = []
   return {
-    durability: async () => `WAL, synchronous=${database.pragma('synchronous', { simple: true }) === 2 ? 'FULL' : 'NORMAL: a power cut may lose jobs'}`,
+    durability: async () =>
+      `WAL, synchronous=${database.pragma('synchronous', { simple: true }) === 2 ? 'FULL' : 'NORMAL: a power cut may lose jobs'}`,
     enqueue: async (payload) => queue.add('noop', payload),
     bulk: async (payloads) => queue.addMany('noop', [...payloads]),
     async work(handler) {
@@ -35,10 +36,18 @@ async function open({ folder }: Place, synchronous: 'FULL' | 'NORMAL'): Promise<
     },
     async counts() {
       const of = (status: JobStatus) => queue.countJobs({ status })
-      return { waiting: of(JobStatus.Pending) + of(JobStatus.Processing) + of(JobStatus.Failed), ended: of(JobStatus.Done) }
+      return {
+        waiting: of(JobStatus.Pending) + of(JobStatus.Processing) + of(JobStatus.Failed),
+        ended: of(JobStatus.Done),
+      }
     },
     seed: (finished, waiting) =>
-      seedSqlite(file, finished, waiting, { table: 'plainjob_jobs', id: 'id', payload: 'data', sqlId: (n) => `1000 + ${n}` }),
+      seedSqlite(file, finished, waiting, {
+        table: 'plainjob_jobs',
+        id: 'id',
+        payload: 'data',
+        sqlId: (n) => `1000 + ${n}`,
+      }),
     async close() {
       queue.close()
       database.close()

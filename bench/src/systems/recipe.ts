@@ -43,7 +43,18 @@ export async function open(place: Place): Promise<Queue> {
       }
       const loop = async () => {
         while (!stopping) {
-          const read = await reader.xreadgroup('GROUP', 'workers', `w${process.pid}`, 'COUNT', concurrency, 'BLOCK', 100, 'STREAMS', 'jobs', '>')
+          const read = await reader.xreadgroup(
+            'GROUP',
+            'workers',
+            `w${process.pid}`,
+            'COUNT',
+            concurrency,
+            'BLOCK',
+            100,
+            'STREAMS',
+            'jobs',
+            '>',
+          )
           const entries = (read as [string, [string, string[]][]][] | null)?.[0]?.[1] ?? []
           await Promise.all(entries.map(([entry, fields]) => one(entry, fields[1] ?? '')))
         }

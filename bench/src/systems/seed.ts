@@ -21,7 +21,10 @@ export async function seedSqlite(file: string, finished: number, waiting: number
   const { DatabaseSync } = builtIn ?? (await import('@photostructure/sqlite'))
   const db = new DatabaseSync(file)
   db.exec('PRAGMA busy_timeout = 5000')
-  const columns = db.prepare(`SELECT name FROM pragma_table_info('${rows.table}')`).all().map(({ name }) => String(name))
+  const columns = db
+    .prepare(`SELECT name FROM pragma_table_info('${rows.table}')`)
+    .all()
+    .map(({ name }) => String(name))
   const waits = columns.includes('completed_at') ? 'completed_at IS NULL' : 'status = 0'
   const copy = (many: number, from: number, condition: string) => {
     if (many === 0) return
@@ -47,11 +50,13 @@ export async function seedPostgres(url: string, finished: number, waiting: numbe
     )
   ).map(({ name }) => name)
   const waits = columns.includes('completed_at') ? 'completed_at IS NULL' : 'completed_on IS NULL'
-  const type = (await ask<{ type: string }>(
-    url,
-    'SELECT format_type(atttypid, NULL) AS type FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2',
-    [rows.table, rows.payload],
-  ))[0]?.type
+  const type = (
+    await ask<{ type: string }>(
+      url,
+      'SELECT format_type(atttypid, NULL) AS type FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2',
+      [rows.table, rows.payload],
+    )
+  )[0]?.type
   const id = rows.id === 'id' && rows.table.startsWith('uketsuke') ? `lpad(n::text, 26, '0')` : rows.sqlId('n')
   const copy = async (many: number, from: number, condition: string) => {
     if (many === 0) return

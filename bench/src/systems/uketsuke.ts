@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { createJobs, job, type JobsOptions, type OpenStore, silentLog, sqlite } from 'uketsuke'
+import { createJobs, type JobsOptions, job, type OpenStore, silentLog, sqlite } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
 import { postgres } from 'uketsuke/postgres'
 import { z } from 'zod'
