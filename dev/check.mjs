@@ -16,6 +16,7 @@ const checks = [
   ['types', 'tsc --noEmit'],
   ...examples.map((name) => [`types of examples/${name}`, `tsc --noEmit -p examples/${name}`]),
   ['types of the demo’s page', 'tsc --noEmit -p examples/reports/page'],
+  ['types of bench', 'tsc --noEmit -p bench'],
   ['knip', 'knip'],
   ['publint', 'publint --strict'],
   ['attw', 'attw --profile esm-only --pack .'],

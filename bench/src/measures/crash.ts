@@ -2,7 +2,7 @@ import { now } from '../clock.ts'
 import type { OpenOptions } from '../systems/port.ts'
 import { type Ran, ran, Tally } from '../tally.ts'
 import { allEnded, payload } from './flood.ts'
-import { working, type Measure } from './port.ts'
+import { type Measure, working } from './port.ts'
 
 const jobs = 50
 

@@ -1,7 +1,7 @@
 import { now } from '../clock.ts'
 import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
 import { allEnded, fill } from './flood.ts'
-import { working, type Measure, type Scene } from './port.ts'
+import { type Measure, type Scene, working } from './port.ts'
 
 interface Drained {
   ran: Ran

@@ -3,7 +3,7 @@ import { now } from '../clock.ts'
 import type { Counts } from '../systems/port.ts'
 import { Tally } from '../tally.ts'
 import { fill, flood, payload } from './flood.ts'
-import { working, type Measure, type Scene, type Stage } from './port.ts'
+import { type Measure, type Scene, type Stage, working } from './port.ts'
 
 /** How many jobs lie there already. */
 interface Lies {
@@ -96,8 +96,10 @@ async function worker(scene: Scene): Promise<Rates> {
   const enqueued = (1_000 * (until - from)) / (now() - began)
 
   const tally = new Tally()
-  began = now()
   const stop = await queue.work((job) => tally.mark(job))
+  // From the first run on: starting a worker costs what it costs, whatever lies in the store.
+  await tally.reaches(1)
+  began = now()
   await Promise.race([tally.reaches(before.waiting + until), sleep(seconds * 1_000)])
   const drained = (1_000 * tally.runs) / (now() - began)
   await stop()

@@ -21,10 +21,7 @@ export function serveNothing(stack: string): Promise<Server> {
 
 /** A route that somebody would write around a queue, or this project's own adapter. */
 export async function serveQueue(queue: Queue, stack: string): Promise<Server> {
-  if (stack === 'own' && queue.serve !== undefined) {
-    const { port, close } = await queue.serve()
-    return { url: `http://127.0.0.1:${port}/api/jobs`, close }
-  }
+  if (queue.serve !== undefined && (stack === 'node' || stack === 'express')) return queue.serve(stack)
   let count = 0
   const answer: Answer = async (input) => {
     await queue.enqueue(input)

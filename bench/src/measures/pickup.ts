@@ -2,7 +2,7 @@ import { now, percentile } from '../clock.ts'
 import type { Queue } from '../systems/port.ts'
 import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
 import { allEnded, every50ms, payload } from './flood.ts'
-import { working, type Measure, type Scene } from './port.ts'
+import { type Measure, type Scene, working } from './port.ts'
 
 interface Picked {
   ran: Ran

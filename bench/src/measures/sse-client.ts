@@ -1,18 +1,18 @@
 import { Agent, type IncomingMessage, request } from 'node:http'
 import type { Payload } from '../systems/port.ts'
 
-/** A client of the jobs API with nothing but node:http: asks for a job, opens its stream, waits for the last event. */
+/** `url` is where the jobs API is mounted. A client of the jobs API with nothing but node:http: asks for a job, opens its stream, waits for the last event. */
 export class SseClient {
-  readonly #port: number
+  readonly #url: string
   readonly #agent = new Agent({ keepAlive: true })
 
-  constructor(port: number) {
-    this.#port = port
+  constructor(url: string) {
+    this.#url = url
   }
 
   /** Resolves with the job's output as soon as the event with it is here. */
   async run(input: Payload): Promise<unknown> {
-    const accepted = await this.#request('POST', '/api/jobs', JSON.stringify({ type: 'noop', input }))
+    const accepted = await this.#request('POST', '', JSON.stringify({ type: 'noop', input }))
     let text = ''
     for await (const chunk of accepted) text += chunk
     if (accepted.statusCode !== 202) throw new Error(`POST answered ${accepted.statusCode}: ${text}`)
@@ -44,7 +44,7 @@ export class SseClient {
     const headers =
       body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
     return new Promise((resolve, reject) => {
-      const asked = request({ host: '127.0.0.1', port: this.#port, method, path, headers, agent: this.#agent }, resolve)
+      const asked = request(new URL(path, this.#url), { method, headers, agent: this.#agent }, resolve)
       asked.on('error', reject)
       asked.end(body)
     })

@@ -43,7 +43,7 @@ export const told: Measure = {
     let result: Told
     if (stage.entry.variant === 'sse') {
       const server = stage.play('server')
-      result = (await stage.play('client', await server.heard('port')).done()) as Told
+      result = (await stage.play('client', await server.heard('listening')).done()) as Told
       server.say('stop')
       await server.done()
     } else {
@@ -85,14 +85,14 @@ export const told: Measure = {
     },
     async server({ open, say, heard }) {
       const queue = await open()
-      const server = await queue.serve?.()
-      say('port', server?.port)
+      const server = await queue.serve?.('node')
+      say('listening', server?.url)
       await heard('stop')
       await server?.close()
       await queue.close()
     },
     async client({ settings, given }): Promise<Told> {
-      const client = new SseClient(given as number)
+      const client = new SseClient(given as string)
       const ms: (number | null)[] = []
       await every50ms(settings.samples + warm, async (n) => {
         const late = await timed(client.run(payload(n)))

@@ -15,7 +15,8 @@ export async function chosen(options: Asked, node: Node): Promise<{ systems: Sys
     if (why !== null) left.push(`not measured: ${one.label}: ${why}`)
     return why === null
   })
-  for (const { label, idle } of able) if (idle !== undefined) left.push(`only enqueueing is measured: ${label}: ${idle}`)
+  for (const { label, idle } of able)
+    if (idle !== undefined) left.push(`only enqueueing is measured: ${label}: ${idle}`)
   return { systems: able, left }
 }
 

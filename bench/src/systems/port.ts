@@ -48,8 +48,8 @@ export interface Queue {
   counts(): Promise<Counts>
   /** Enqueues and resolves with what the handler returned once this process is told so; absent where only polling could. */
   tell?(payload: Payload): Promise<unknown>
-  /** Serves the jobs API on loopback; only for this project. */
-  serve?(): Promise<{ port: number; close(): Promise<void> }>
+  /** Serves the jobs API on loopback, or a route on Express by the project's adapter; only for this project. */
+  serve?(on: 'node' | 'express'): Promise<{ url: string; close(): Promise<void> }>
   /** Puts rows beside the present ones, as they would be after many jobs. Called on a queue in which one job has ended. */
   seed?(finished: number, waiting: number): Promise<void>
   close(): Promise<void>

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createJobs, type JobsOptions, job, type OpenStore, silentLog, sqlite } from 'uketsuke'
+import { expressAccept } from 'uketsuke/express'
 import { nodeListener } from 'uketsuke/node'
 import { postgres } from 'uketsuke/postgres'
 import { z } from 'zod'
@@ -60,6 +61,17 @@ async function open(
   const asked = webhookUrl === undefined ? { owner } : { owner, webhookUrl }
   const enqueue = (payload: Payload) => jobs.enqueue('noop', payload, asked)
 
+  async function onExpress() {
+    const { default: express } = await import('express')
+    const app = express()
+    const asked = ({ body }: { body?: unknown }) => ({
+      type: 'noop' as const,
+      input: (body as { input: unknown }).input,
+    })
+    app.post('/jobs', express.json(), expressAccept(jobs, asked))
+    return app
+  }
+
   return {
     durability: async () => jobs.store.description.durability,
     enqueue,
@@ -79,11 +91,12 @@ async function open(
       for await (const state of jobs.watch<'noop'>(jobId)) if (state.status === 'completed') return state.output
       throw new Error('The job did not complete.')
     },
-    async serve() {
-      const server = createServer(nodeListener(jobs))
+    async serve(on) {
+      const server = createServer(on === 'node' ? nodeListener(jobs) : await onExpress())
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const { port } = server.address() as AddressInfo
       return {
-        port: (server.address() as AddressInfo).port,
+        url: `http://127.0.0.1:${port}${on === 'node' ? jobs.basePath : '/jobs'}`,
         close: () =>
           new Promise<void>((resolve) => {
             server.close(() => resolve())
