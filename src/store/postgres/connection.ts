@@ -32,8 +32,9 @@ export class Connection {
   constructor(pool: Pool, schema: string) {
     this.#pool = pool
     this.#schema = schema
-    // An idle connection that breaks is the pool's to replace; without a listener it would end the process.
+    // A connection that breaks is replaced, and who was using it is told by their statement; without listeners it would end the process.
     pool.on('error', () => {})
+    pool.on('connect', (client) => void client.on('error', () => {}))
   }
 
   /**
