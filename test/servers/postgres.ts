@@ -17,6 +17,8 @@ export interface PostgresServer {
   create(name?: string): Promise<string>
   /** Runs one statement as the superuser. */
   query(sql: string, url?: string): Promise<pg.QueryResult>
+  /** Runs one statement in a transaction that is rolled back. */
+  rolledBack(sql: string, values: unknown[]): Promise<pg.QueryResult>
   /** SIGKILL to every process of the server, as a power cut would end them. Resolves when all are gone. */
   kill(): Promise<void>
   /** Starts it again on the same data and port. */
@@ -64,6 +66,17 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     }
   }
 
+  async function rolledBack(sql: string, values: unknown[]): Promise<pg.QueryResult> {
+    const client = new pg.Client({ connectionString: url() })
+    await client.connect()
+    try {
+      await client.query('BEGIN')
+      return await client.query(sql, values)
+    } finally {
+      await client.end()
+    }
+  }
+
   async function start(): Promise<void> {
     for (let tries = 0; ; tries++) {
       const [uid, gid] = [String(who.uid ?? ''), String(who.gid ?? '')]
@@ -96,6 +109,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     port,
     url,
     query,
+    rolledBack,
     start,
     async create(name = `db${++databases}`) {
       await query(`CREATE DATABASE ${name}`)
