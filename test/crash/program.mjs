@@ -2,6 +2,7 @@
  * A process of the crash tests: an API, a worker, or both, on one SQLite file. What it is to be is its one argument, in JSON; what
  * happens in it is told over IPC, with the time at which it happened.
  */
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
@@ -51,6 +52,17 @@ const types = {
       progress(n, `${process.pid} says ${n}`)
     }
     progress(99, `last words of ${process.pid}`)
+    tell('return', { key, attempt })
+    return { by: process.pid, attempt }
+  },
+  /** Blocks its whole process until `file` exists, so that it hears of nothing before it returns; attempt 2 returns at once. */
+  blocking: async ({ input: { key, file }, attempt, progress }) => {
+    await new Promise((resolve) => process.send({ event: 'start', key, attempt, at: Date.now() }, resolve))
+    if (attempt === 1) {
+      const cell = new Int32Array(new SharedArrayBuffer(4))
+      while (!existsSync(file)) Atomics.wait(cell, 0, 0, 5)
+      progress(99, `last words of ${process.pid}`)
+    }
     tell('return', { key, attempt })
     return { by: process.pid, attempt }
   },

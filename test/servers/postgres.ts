@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { account, freePort, installed } from './machine.ts'
 
 /** A real PostgreSQL of this test's own: a free port, a data folder in the temporary one, fsync on. */
 export interface PostgresServer {
@@ -17,6 +17,8 @@ export interface PostgresServer {
   create(name?: string): Promise<string>
   /** Runs one statement as the superuser. */
   query(sql: string, url?: string): Promise<pg.QueryResult>
+  /** Runs one statement in a transaction that is rolled back. */
+  rolledBack(sql: string, values: unknown[]): Promise<pg.QueryResult>
   /** SIGKILL to every process of the server, as a power cut would end them. Resolves when all are gone. */
   kill(): Promise<void>
   /** Starts it again on the same data and port. */
@@ -28,7 +30,7 @@ const keeperFile = fileURLToPath(new URL('keep.mjs', import.meta.url))
 
 /** @param settings lines for postgresql.conf */
 export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
-  const bin = binaries()
+  const bin = installed(['postgres', 'initdb'], homes, 'postgresql')
   const who = account()
   const folder = mkdtempSync(join(tmpdir(), 'uketsuke-pg-'))
   if (who.uid !== undefined) chownSync(folder, who.uid, who.gid ?? who.uid)
@@ -59,6 +61,17 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     await client.connect()
     try {
       return await client.query(sql)
+    } finally {
+      await client.end()
+    }
+  }
+
+  async function rolledBack(sql: string, values: unknown[]): Promise<pg.QueryResult> {
+    const client = new pg.Client({ connectionString: url() })
+    await client.connect()
+    try {
+      await client.query('BEGIN')
+      return await client.query(sql, values)
     } finally {
       await client.end()
     }
@@ -96,6 +109,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     port,
     url,
     query,
+    rolledBack,
     start,
     async create(name = `db${++databases}`) {
       await query(`CREATE DATABASE ${name}`)
@@ -146,45 +160,9 @@ function parentOf(pid: string): number | null {
   }
 }
 
-/** The machine's own server binaries: from the PATH or where Debian keeps them; installed where that is possible. */
-function binaries(): string {
-  const found = find()
-  if (found !== null) return found
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    execFileSync('apt-get', ['update', '-qq'], { stdio: 'pipe', env })
-    execFileSync('apt-get', ['install', '-qq', '-y', 'postgresql'], { stdio: 'pipe', env })
-    const installed = find()
-    if (installed !== null) return installed
-  }
-  throw new Error('These tests need the PostgreSQL server: install it, for example with `apt-get install postgresql`.')
-}
-
-function find(): string | null {
+/** Where Debian keeps the servers, the latest first. */
+function homes(): string[] {
   const home = '/usr/lib/postgresql'
   const versions = existsSync(home) ? readdirSync(home).sort((a, b) => Number(b) - Number(a)) : []
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...versions.map((one) => join(home, one, 'bin'))]
-  return folders.find((folder) => ['postgres', 'initdb'].every((name) => existsSync(join(folder, name)))) ?? null
-}
-
-/** PostgreSQL refuses to run as root. */
-function account(): { uid?: number; gid?: number } {
-  if (process.getuid?.() !== 0) return {}
-  const id = (flag: string, name: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
-  try {
-    return { uid: id('-u', 'postgres'), gid: id('-g', 'postgres') }
-  } catch {
-    return { uid: id('-u', 'nobody'), gid: id('-g', 'nobody') }
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
+  return versions.map((version) => join(home, version, 'bin'))
 }

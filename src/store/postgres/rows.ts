@@ -1,4 +1,4 @@
-import type { Failure } from '../../domain/errors.ts'
+import { catalogue, type Failure } from '../../domain/errors.ts'
 import type { Attempt, Job } from '../../domain/job.ts'
 
 export type Row = Record<string, unknown>
@@ -66,7 +66,7 @@ export interface Read {
 
 export const corrupt: Failure = {
   code: 'corrupt',
-  message: 'What was stored of this job cannot be read.',
+  message: `${catalogue.corrupt}.`,
   retryable: false,
 }
 
