@@ -9,13 +9,16 @@ export function polling(store: Store): Dispatch {
     announce(jobs) {
       for (const { queue, hint } of receivers) if (jobs.some((job) => job.queue === queue)) hint()
     },
-    receive(queue, hint) {
-      const receiver = { queue, hint }
+    receive({ queue, hint }) {
+      const receiver = { queue, hint: () => hint() }
       receivers.add(receiver)
-      const stop = store.onForeignCommit(hint)
-      return () => {
-        stop()
-        receivers.delete(receiver)
+      const stop = store.onForeignCommit(receiver.hint)
+      return {
+        ready() {},
+        async close() {
+          stop()
+          receivers.delete(receiver)
+        },
       }
     },
   }

@@ -110,7 +110,8 @@ export class Watch {
   }
 
   *#known() {
-    for (const { latest } of this.#topics.values()) if (latest) yield latest
+    // One that is still being read is asked for too: its first read may be older than the news.
+    for (const [id, { latest }] of this.#topics) yield latest ?? { id, version: 0 }
   }
 
   #heard(job: Job): void {

@@ -8,10 +8,11 @@ import { describe, expect, test } from 'vitest'
  */
 const layers = [
   ['domain'],
-  ['clock', 'log'],
+  ['bell', 'clock', 'log'],
   ['define'],
-  ['store'],
+  ['redis', 'store'],
   ['dispatch', 'notify'],
+  ['relay'],
   ['accept', 'work'],
   ['desk'],
   ['http'],
@@ -115,7 +116,7 @@ describe('the direction of dependencies', () => {
 import type { WorkOptions } from '../options.ts'
 import { undici } from 'undici'
 import { sleep } from '../clock.ts'
-import { Bell } from './bell.ts'
+import { Bell } from '../bell.ts'
 `
     expect(violations('work/lane.ts', source)).toEqual([])
   })
