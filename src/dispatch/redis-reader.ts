@@ -87,7 +87,7 @@ export class Reader implements Receiver {
   }
 
   #mayRead(): boolean {
-    return !this.#closed && this.#link.up && this.#room > 0 && this.#held.length === 0
+    return !this.#closed && this.#parts.hub.up && this.#link.up && this.#room > 0 && this.#held.length === 0
   }
 
   async #turn(): Promise<void> {

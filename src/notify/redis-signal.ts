@@ -40,17 +40,19 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
     hub.ask((client) => client.publish(channel, JSON.stringify({ from: me, ...message })))
 
   const flush = oneAtATime(async () => {
-    while (missed || waiting.size > 0) {
-      if (!hub.up) return
+    while (hub.up && (missed || waiting.size > 0)) {
       const jobs = [...waiting].slice(0, batch)
       const message: Omit<Message, 'from'> = missed ? { all: true } : { jobs: jobs.flat() }
       if (missed) waiting.clear()
       else for (const [id] of jobs) waiting.delete(id)
       missed = false
       // Whoever could not be told now is told that there was something, once Redis is back.
-      await publish(message).catch(() => {
+      try {
+        await publish(message)
+      } catch {
         missed = true
-      })
+        return
+      }
     }
   })
 

@@ -1,7 +1,9 @@
+import type { RedisClientType } from '@redis/client'
 import { UketsukeError } from '../domain/errors.ts'
 
 type Module = typeof import('@redis/client')
-export type Client = ReturnType<Module['createClient']>
+/** With the third protocol, in which one connection takes messages and commands. */
+export type Client = RedisClientType
 
 export interface RedisOptions {
   /** `redis://`, `rediss://` (TLS) or `unix://`, with user, password and database where they are needed. */

@@ -86,6 +86,7 @@ export class Hub {
 
   async close(): Promise<void> {
     this.#watchers.clear()
+    this.#state = 'down'
     await Promise.all([...this.#links].map((link) => link.close()))
   }
 

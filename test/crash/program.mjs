@@ -5,8 +5,9 @@
 import { createServer } from 'node:http'
 import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
+import { redis } from 'uketsuke/redis'
 
-const { file, api, work, lease = 1_000, allowHosts = [], secret, uid } = JSON.parse(process.argv[2])
+const { file, api, work, lease = 1_000, allowHosts = [], secret, uid, redisUrl } = JSON.parse(process.argv[2])
 if (uid !== undefined) process.setuid(uid)
 
 const tell = (event, fields) => process.connected && process.send({ event, at: Date.now(), ...fields }, () => {})
@@ -66,6 +67,7 @@ const jobs = createJobs({
     deadly: job({ input: anything, maxAttempts: 2, run: types.deadly }),
   },
   store: sqlite(file),
+  dispatch: redisUrl && redis(redisUrl),
   lease,
   webhooks: secret && { secret, allowHosts },
   authenticate: (request) => ({ owner: request.headers.get('authorization')?.replace('Bearer ', '') || 'nobody' }),

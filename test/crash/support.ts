@@ -34,6 +34,7 @@ export interface Role {
   secret?: string
   allowHosts?: string[]
   uid?: number
+  redisUrl?: string
 }
 
 const cleanups = new Set<() => unknown>()

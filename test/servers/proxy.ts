@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+
+/** A TCP proxy on a free port that can be told to be a bad network. */
+export class BadNetwork {
+  readonly #sockets = new Set<Socket>()
+  readonly #server: Server
+  /** Milliseconds that everything takes on its way, in each direction. */
+  delay = 0
+  #silent = false
+  #refusing = false
+
+  private constructor(to: number) {
+    // Half-open is allowed, so that nothing tells one side that the other is gone.
+    this.#server = createServer({ allowHalfOpen: true }, (near) => {
+      if (this.#refusing) return near.resetAndDestroy()
+      const far = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true })
+      this.#pass(near, far)
+      this.#pass(far, near)
+    })
+  }
+
+  static async to(port: number): Promise<BadNetwork> {
+    const proxy = new BadNetwork(port)
+    proxy.#server.listen(0, '127.0.0.1')
+    await once(proxy.#server, 'listening')
+    return proxy
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    this.#sockets.add(from)
+    from.on('data', (chunk) => this.#later(() => to.write(chunk)))
+    from.on('end', () => this.#later(() => to.end()))
+    from.on('error', () => {})
+    from.on('close', () => {
+      this.#sockets.delete(from)
+      this.#later(() => to.destroy())
+    })
+  }
+
+  #later(fn: () => void): void {
+    if (this.#silent) return
+    if (this.delay === 0) fn()
+    else setTimeout(() => !this.#silent && fn(), this.delay)
+  }
+
+  /** Ends all connections at once, and refuses new ones until `restore`. */
+  cut(): void {
+    this.#refusing = true
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  /** Connections stay open and new ones are taken, but nothing comes through any more and nobody is told: a half-open socket. */
+  silence(): void {
+    this.#silent = true
+  }
+
+  /** As if nothing had been; what was lost in between stays lost, so its connections end. */
+  restore(): void {
+    this.#silent = false
+    this.#refusing = false
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+}
