@@ -33,7 +33,8 @@ function makeReady(folder) {
   if (isStale(folder, ['package-lock.json'], 'node_modules/.package-lock.json')) {
     console.log('Installing what is missing…')
     // No dependency needs an install script, so none is run.
-    npm(folder, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'])
+    // Not `npm ci`: it refuses a lock file that was written where a registry lacked other platforms' optional packages.
+    npm(folder, ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'])
   }
   for (const { from, to, args } of builds) {
     if (!isStale(folder, from, to)) continue

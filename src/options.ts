@@ -51,15 +51,6 @@ export interface EnqueueOptions {
   metadata?: Record<string, unknown>
 }
 
-export interface WorkOptions {
-  /** Jobs at a time; 10 by default. Webhooks have 50 places of their own. */
-  concurrency?: number
-  /** Signals on which this worker stops gracefully, such as `SIGTERM`; none by default. */
-  stopOn?: readonly NodeJS.Signals[]
-  /** How long `stop` lets jobs run on, in milliseconds; 25,000 by default. */
-  drain?: number
-}
-
 /** @throws {UketsukeError} `invalid-configuration` */
 export function checkOptions(options: JobsOptions<JobTypes>): void {
   const { basePath = '', lease = 30_000, webhooks, jobs, store, dispatch } = options

@@ -10,9 +10,14 @@ const patience = 2_000
 
 /** SHA-256 of the payload's canonical JSON (RFC 8785): the order of members does not matter. */
 export function fingerprint(payload: unknown): string {
-  // Through JSON first: dates and undefined members look as they do in a body.
-  const text = canonicalize(JSON.parse(JSON.stringify(payload))) ?? ''
-  return createHash('sha256').update(text).digest('base64url')
+  // Through JSON first: dates and undefined members look as they do in a body. RFC 8785 has no word for half a character, so its
+  // escape is escaped again, and so is each backslash, lest the text of an escape be taken for one.
+  const text = JSON.stringify(payload).replace(/\\(\\|ud[89a-f][0-9a-f]{2})/g, (found) =>
+    found === '\\\\' ? found.repeat(2) : `\\${found}`,
+  )
+  return createHash('sha256')
+    .update(canonicalize(JSON.parse(text)) ?? '')
+    .digest('base64url')
 }
 
 /** Lets the requests of one scope through one after another, so that a repeated one meets what the first has stored. */

@@ -81,7 +81,7 @@ async function persist(held: HeldJob, rule: Rule, clock: Clock, log: Log): Promi
       const passing = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
       log.error({ err: error }, passing ? 'the outcome could not be stored yet' : 'the outcome cannot be stored')
       // The lease will run out and another worker will find the job.
-      if (!passing || held.reason === 'shutdown') return
+      if (!passing || held.leaving) return
       await sleep(clock, wait)
     }
   }

@@ -18,6 +18,7 @@ export class HeldJob {
   #job: Job
   #last: Promise<unknown> = Promise.resolve()
   #reason: AbortReason | null = null
+  #leaving = false
   #writing = false
 
   constructor(job: Job, transition: Transition, clock: Clock) {
@@ -35,6 +36,11 @@ export class HeldJob {
   }
   get reason(): AbortReason | null {
     return this.#reason
+  }
+
+  /** The worker is to end: whatever the attempt's reason to end was, what cannot be stored now is not waited for. */
+  get leaving(): boolean {
+    return this.#leaving
   }
 
   /** Gives the job as stored, or null where the rule says no or the lease is lost. */
@@ -77,6 +83,7 @@ export class HeldJob {
 
   /** The first reason counts. */
   abort(reason: AbortReason): void {
+    if (reason === 'shutdown') this.#leaving = true
     if (reason === 'lease-lost') this.#reason = reason
     this.#reason ??= reason
     const message = messages[reason]

@@ -10,8 +10,8 @@ import { nodeListener } from '../../src/http/node.ts'
 import { QuotaExceeded } from '../../src/http/quota.ts'
 import { createJobs } from '../../src/jobs.ts'
 import type { Log } from '../../src/log.ts'
-import { memory } from '../../src/store/memory.ts'
 import type { OpenStore } from '../../src/store/port.ts'
+import { sqlite } from '../../src/store/sqlite/index.ts'
 import { type ManualClock, manualClock } from '../../src/testing/clock.ts'
 
 const people: Record<string, Identity> = {
@@ -87,7 +87,7 @@ function jobsFor(store: OpenStore, clock: ManualClock) {
 
 /** Serves on 127.0.0.1; `close` ends all of it. */
 export async function serve(options: Options = {}) {
-  const { store = memory(), clock = manualClock(), listen = nodeListener } = options
+  const { store = sqlite(':memory:'), clock = manualClock(), listen = nodeListener } = options
   const { jobs, lines, handler } = jobsFor(store, clock)
   await jobs.ready()
   const server: Server = createServer(options.serverOptions ?? {}, await listen(jobs))

@@ -155,6 +155,15 @@ describe('an idempotency key', () => {
     })
   })
 
+  it('goes with text of any kind, and tells half a character from its escape', async () => {
+    const { jobs } = open({ note: job({ input: z.object({ text: z.string() }), run: () => 1 }) })
+    const first = await jobs.enqueue('note', { text: 'a\uD800\0' }, options)
+    expect((await jobs.enqueue('note', { text: 'a\uD800\0' }, options)).jobId).toBe(first.jobId)
+    for (const text of ['a\uD801\0', 'a\\ud800\0', 'a\\\uD800\0', 'a\uFFFD\0']) {
+      await expect(jobs.enqueue('note', { text }, options)).rejects.toMatchObject({ code: 'idempotency-key-reused' })
+    }
+  })
+
   it('is not remembered of a request that was refused', async () => {
     const { jobs } = open({ report })
     await expect(jobs.enqueue('report', {} as typeof input, options)).rejects.toMatchObject({

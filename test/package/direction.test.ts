@@ -22,12 +22,6 @@ const layers = [
   ['index', 'testing'],
 ]
 
-/** Types that look upwards, each with its reason. */
-const typesAllowed = [
-  // `WorkOptions` stands beside the other options, and nothing of it is there at run time.
-  'work → options',
-]
-
 interface Import {
   readonly target: string
   readonly typeOnly: boolean
@@ -60,7 +54,6 @@ function violations(path: string, source: string): string[] {
     if (!target.startsWith('.')) return part === 'domain' ? [`${path}: domain imports ${target} from outside`] : []
     const other = partOf(normalize(join(dirname(path), target)))
     if (other === part || layerOf(other) < layerOf(part)) return []
-    if (typeOnly && typesAllowed.includes(`${part} → ${other}`)) return []
     return [`${path}: ${part} imports ${typeOnly ? 'types ' : ''}from ${other}`]
   })
 }
@@ -74,17 +67,6 @@ describe('the direction of dependencies', () => {
   test('every file imports from lower layers only', () => {
     expect(files.length).toBeGreaterThan(50)
     expect(files.flatMap((path) => violations(path, readFileSync(new URL(path, src), 'utf8')))).toEqual([])
-  })
-
-  test('every layer and every exception is still in use', () => {
-    const parts = new Set(files.map(partOf))
-    expect(layers.flat().filter((part) => !parts.has(part))).toEqual([])
-    const arrows = files.flatMap((path) =>
-      importsOf(readFileSync(new URL(path, src), 'utf8'))
-        .filter(({ target }) => target.startsWith('.'))
-        .map(({ target }) => `${partOf(path)} → ${partOf(normalize(join(dirname(path), target)))}`),
-    )
-    expect(typesAllowed.filter((one) => !arrows.includes(one))).toEqual([])
   })
 
   test.each([
@@ -113,7 +95,6 @@ describe('the direction of dependencies', () => {
     const source = `
 /** import { x } from '../jobs.ts' */
 // import { y } from '../jobs.ts'
-import type { WorkOptions } from '../options.ts'
 import { undici } from 'undici'
 import { sleep } from '../clock.ts'
 import { Bell } from '../bell.ts'

@@ -7,12 +7,12 @@ const saysJson: RequestHandler = (req, res, next) => {
   else refuse(res, 415, 'unsupported-media-type', 'The body must be application/json in UTF-8.')
 }
 
-export const jsonBody = [saysJson, express.json({ limit: '100kb' })]
+export const jsonBody = [saysJson, express.json({ limit: '4kb' })]
 
 /** What `express.json()` finds wrong with a body, in the words of the contract. Any other error is ours, and says nothing. */
 export const bodyProblems: ErrorRequestHandler = (error: { status?: number }, _req, res, next) => {
   if (res.headersSent) next(error)
-  else if (error.status === 413) refuse(res, 413, 'payload-too-large', 'The body may have 100 KiB.')
+  else if (error.status === 413) refuse(res, 413, 'payload-too-large', 'The body may have 4 KiB.')
   else if (error.status === 415)
     refuse(res, 415, 'unsupported-media-type', 'The body must be application/json in UTF-8.')
   else if (error.status === 400) refuse(res, 400, 'invalid-json', 'The body is not valid JSON.')

@@ -1,0 +1,130 @@
+/** The demo over its socket, without a browser: what bad requests and bad starts get. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Demo, failedStart, startDemo } from './demo.ts'
+
+const alice = { Authorization: 'Bearer demo-alice' }
+const json = { ...alice, 'Content-Type': 'application/json' }
+const year = { startDate: '2014-01-01', endDate: '2014-12-31' }
+
+let demo: Demo
+beforeAll(async () => {
+  demo = await startDemo({ REPORT_PACE: '0' })
+})
+afterAll(() => demo?.stop())
+
+const post = (body: string, headers: Record<string, string> = json) =>
+  fetch(`${demo.url}/api/reports/generate`, { method: 'POST', headers, body })
+const order = (body: object, headers?: Record<string, string>) => post(JSON.stringify(body), headers)
+
+describe('POST /api/reports/generate', () => {
+  it('answers the whole 202, and with Prefer: wait the finished report', async () => {
+    const response = await order({ ...year, webhookUrl: `${demo.url}/demo/receiver` }, { ...json, Prefer: 'wait=20' })
+    expect(response.status).toBe(202)
+    const { jobId, statusUrl, message, status, output } = await response.json()
+    expect(response.headers.get('location')).toBe(statusUrl)
+    expect({ message, status }).toEqual({ message: expect.any(String), status: 'completed' })
+    expect(output).toEqual({ url: `/api/reports/${jobId}.pdf`, pages: 19, rows: 730, bytes: expect.any(Number) })
+  })
+
+  it.each([
+    ['no JSON', () => post('{"startDate":'), 400, 'invalid-json'],
+    ['10 MB', () => post(`"${'x'.repeat(10 << 20)}"`), 413, 'payload-too-large'],
+    [
+      'a form',
+      () => post('a=b', { ...alice, 'Content-Type': 'application/x-www-form-urlencoded' }),
+      415,
+      'unsupported-media-type',
+    ],
+    [
+      'another charset',
+      () => post('{}', { ...alice, 'Content-Type': 'application/json; charset=shift_jis' }),
+      415,
+      'unsupported-media-type',
+    ],
+    ['nothing', () => order({}), 422, 'validation-error'],
+    ['a list', () => order([]), 422, 'validation-error'],
+    ['10,000 levels', () => post('['.repeat(10_000) + ']'.repeat(10_000)), 413, 'payload-too-large'],
+    ['1,000 levels', () => post(`{"startDate":${'['.repeat(1_000)}${']'.repeat(1_000)}}`), 422, 'validation-error'],
+    ['__proto__', () => post(`{"__proto__":{"pace":1},${JSON.stringify(year).slice(1)}`), 422, 'validation-error'],
+    ['a range without data', () => order({ ...year, endDate: '2016-01-01' }), 422, 'validation-error'],
+    ['an end before its start', () => order({ ...year, endDate: '2013-01-01' }), 422, 'validation-error'],
+    ['a date that does not exist', () => order({ ...year, endDate: '2014-02-30' }), 422, 'validation-error'],
+    ['a member too many', () => order({ ...year, owner: 'bob' }), 422, 'validation-error'],
+    ['a webhook URL that is none', () => order({ ...year, webhookUrl: 'nowhere' }), 422, 'validation-error'],
+    ['a webhook inside', () => order({ ...year, webhookUrl: 'http://127.0.0.1:1/' }), 422, 'webhook-url-forbidden'],
+    ['nobody', () => order(year, { 'Content-Type': 'application/json' }), 401, 'unauthorized'],
+    ['somebody else', () => order(year, { ...json, Authorization: 'Bearer demo-mallory' }), 401, 'unauthorized'],
+  ])('answers a problem to %s', async (_, ask, status, code) => {
+    const response = await ask()
+    const problem = await response.json()
+    expect([response.status, response.headers.get('content-type')?.split(';')[0]]).toEqual([
+      status,
+      'application/problem+json',
+    ])
+    expect(problem).toMatchObject({ type: expect.stringMatching(new RegExp(`^https://.*/${code}$`)), status })
+  })
+
+  it('points at the member that is wrong, as it was sent', async () => {
+    const { errors } = await (await order({ ...year, endDate: '2016-01-01' })).json()
+    expect(errors).toEqual([{ pointer: '/endDate', detail: 'there is no data after 2015-12-31' }])
+  })
+})
+
+it("takes a webhook with nobody's signature for nothing", async () => {
+  const headers = {
+    'Content-Type': 'application/json',
+    'webhook-id': 'msg_1',
+    'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
+    'webhook-signature': 'v1,AAAA',
+  }
+  const sent = await fetch(`${demo.url}/demo/receiver`, { method: 'POST', headers, body: '{"data":{"jobId":"../x"}}' })
+  expect(sent.status).toBe(401)
+})
+
+describe('a start', () => {
+  it('says that its port is taken, and ends with 1', async () => {
+    const { port } = new URL(demo.url)
+    const { said, code } = await failedStart({ PORT: port, DATA_DIR: join(tmpdir(), 'never-made') })
+    expect(said.trim()).toMatch(new RegExp(`^Port ${port} is taken\\. .*$`))
+    expect(code).toBe(1)
+  })
+
+  it('says that its store cannot be one, and ends with 2', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'uketsuke-demo-'))
+    await mkdir(join(folder, 'jobs.db'))
+    const { said, code } = await failedStart({ PORT: '0', DATA_DIR: folder })
+    await rm(folder, { recursive: true })
+    expect(said.trim()).toMatch(/^".*jobs\.db" is a directory[^\n]*$/)
+    expect(code).toBe(2)
+  })
+
+  it('names the setting that is wrong', async () => {
+    const { said, code } = await failedStart({ PORT: 'http' })
+    expect(said.trim()).toBe('PORT must be a whole number from 0 to 65535, not "http".')
+    expect(code).toBe(1)
+  })
+})
+
+it('stops when told to: streams end, the work in hand is finished or given back, and the next start goes on', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'uketsuke-demo-'))
+  const first = await startDemo({ DATA_DIR: folder, REPORT_PACE: '50' })
+  const response = await fetch(`${first.url}/api/reports/generate`, {
+    method: 'POST',
+    headers: json,
+    body: JSON.stringify(year),
+  })
+  const { jobId, streamUrl } = await response.json()
+  const stream = await fetch(first.url + streamUrl, { headers: alice })
+  // The end of the stream is waited for: a stop that left it open would never get there.
+  const [code] = await Promise.all([first.stop(), stream.text()])
+  expect(code).toBe(0)
+
+  const second = await startDemo({ DATA_DIR: folder, REPORT_PACE: '0' })
+  const job = await fetch(`${second.url}/api/jobs/${jobId}`, { headers: { ...alice, Prefer: 'wait=20' } })
+  expect(await job.json()).toMatchObject({ status: 'completed', attempt: 1 })
+  await second.stop()
+  await rm(folder, { recursive: true, force: true })
+})

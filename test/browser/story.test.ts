@@ -1,0 +1,223 @@
+/** The demo's whole story, as a user lives it: `npm start`'s server in a process of its own, and a real Chromium. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Demo, startDemo } from '../../examples/reports/test/demo.ts'
+import { startBrowser } from './browser.ts'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const alice = { Authorization: 'Bearer demo-alice' }
+const bob = { Authorization: 'Bearer demo-bob' }
+// How long to wait before giving up, on a machine that has other things to do. Nothing here takes it when all is well.
+const patience = { timeout: 60_000 }
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 })
+
+let demo: Demo
+let browser: Browser
+let context: BrowserContext
+let page: Page
+/** Every address that the browser asked for. */
+let asked: URL[]
+let wrong: string[]
+
+beforeAll(async () => {
+  ;[demo, browser] = await Promise.all([startDemo({ REPORT_PACE: '0' }), startBrowser()])
+})
+afterAll(async () => {
+  await Promise.all([browser?.close(), demo?.stop()])
+})
+
+beforeEach(async () => {
+  asked = []
+  wrong = []
+  context = await browser.newContext()
+  context.on('request', (request) => asked.push(new URL(request.url())))
+  context.on('console', (message) => message.type() === 'error' && wrong.push(message.text()))
+  context.on('weberror', (error) => wrong.push(String(error.error())))
+  page = await context.newPage()
+  await page.goto(demo.url)
+})
+afterEach(async () => {
+  await context.close()
+  expect(asked.filter(({ origin }) => origin !== demo.url)).toEqual([])
+  expect(wrong).toEqual([])
+})
+
+const get = async (path: string, headers: Record<string, string> = alice) => fetch(new URL(path, demo.url), { headers })
+const jobs = async (headers = alice) => (await (await get('/api/jobs?limit=100', headers)).json()).items
+const jobId = (of = page) => new URL(of.url()).hash.slice(1)
+const job = async (id: string) => (await get(`/api/jobs/${id}`)).json()
+
+async function order(pace: '0' | '300' | '1000') {
+  await page.getByLabel('Pace').selectOption(pace)
+  await page.getByRole('button', { name: 'Generate report' }).click()
+  await page.waitForURL(/#\w+/)
+}
+const progress = (of = page) => of.getByRole('progressbar').getAttribute('aria-valuenow').then(Number)
+const reaches = (percent: number, of = page) =>
+  of.waitForFunction(
+    (percent) => Number(document.querySelector('#bar')?.getAttribute('aria-valuenow')) >= percent,
+    percent,
+    patience,
+  )
+const shows = (text: string | RegExp, of = page) => of.locator('#ticket').getByText(text).first().waitFor(patience)
+
+describe('the page', () => {
+  it('makes one job of two presses, follows it live, and shows the PDF and a valid receipt', async () => {
+    const before = (await jobs()).length
+    await page.evaluate(() => {
+      const seen = new Set<string | null>()
+      Object.assign(window, { seen })
+      const bar = document.querySelector('#bar')!
+      new MutationObserver(() => seen.add(bar.getAttribute('aria-valuenow'))).observe(bar, { attributes: true })
+    })
+    await page.getByLabel('Pace').selectOption('300')
+    await page.getByRole('button', { name: 'Generate report' }).dblclick()
+    await page.getByText(/again: one form, one job/).waitFor(patience)
+    expect(await jobs()).toHaveLength(before + 1)
+
+    await shows(/Drawing page \d+ of 19/)
+    await shows(/about \d+ s left/)
+    await shows('attempt 1 of 3')
+    await page.getByText('signature valid').waitFor(patience)
+    await shows('Done')
+    expect(await progress()).toBe(100)
+    const seen = await page.evaluate(() => (window as unknown as { seen: Set<string> }).seen.size)
+    expect(seen).toBeGreaterThan(8)
+
+    const { output, version } = await job(jobId())
+    const link = page.getByRole('link', { name: 'Open the PDF' })
+    expect(await link.getAttribute('href')).toBe(output.url)
+    const pdf = await get(output.url)
+    expect(pdf.headers.get('content-type')).toBe('application/pdf')
+    expect(pdf.headers.get('content-disposition')).toBe('inline; filename="weather-2014-01-01-to-2014-12-31.pdf"')
+    const bytes = Buffer.from(await pdf.arrayBuffer())
+    expect(bytes.length).toBe(output.bytes)
+    expect(bytes.subarray(0, 5).toString()).toBe('%PDF-')
+    expect(bytes.toString('latin1').match(/\/Type \/Page\b/g)).toHaveLength(output.pages)
+    await shows(new RegExp(`job.completed at version ${version}`))
+  })
+
+  it('keeps following through a reload, and in a second tab', async () => {
+    await order('300')
+    await reaches(20)
+    const id = jobId()
+    await page.reload()
+    const second = await context.newPage()
+    // The second tab does not know the address of the ticket: it takes up the work in hand.
+    await second.goto(demo.url)
+    await Promise.all([reaches(50), reaches(50, second)])
+    expect([jobId(), jobId(second)]).toEqual([id, id])
+    expect((await job(id)).attempt).toBe(1)
+    await Promise.all([shows('Done'), shows('Done', second)])
+  })
+
+  it('shows a killed worker: the lease runs out, and attempt 2 finishes', async () => {
+    await order('300')
+    await reaches(20)
+    const id = jobId()
+    await page.getByRole('button', { name: 'Kill the worker' }).click()
+    await page.getByText(/^Worker \d+ was killed\. The lease on ticket \w+ runs out within 5 seconds/).waitFor(patience)
+    await page.getByText(/^The lease ran out/).waitFor(patience)
+    await shows('attempt 2 of 3')
+    await shows('Done')
+    await page.getByText('Attempt 1 was lost with its worker. Attempt 2 finished.').waitFor(patience)
+    await page.getByText('signature valid').waitFor(patience)
+    expect(await job(id)).toMatchObject({ status: 'completed', attempt: 2, progress: 100, output: { pages: 19 } })
+    expect(demo.said()).toMatch(/Worker \d+ ended by SIGKILL/)
+  })
+
+  it('cancels', async () => {
+    await order('1000')
+    await reaches(5)
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.locator('#status', { hasText: 'Cancelled' }).waitFor(patience)
+    await page.getByText('signature valid').waitFor(patience)
+    await shows(/job.cancelled at version/)
+    expect(await job(jobId())).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } })
+  })
+
+  it('says below its field what is wrong with a range, and gives another range another job', async () => {
+    await page.getByLabel('From').fill('2015-06-01')
+    await page.getByLabel('To', { exact: true }).fill('2014-06-01')
+    await page.getByRole('button', { name: 'Generate report' }).click()
+    await page.getByText('To: must not be before startDate.').waitFor(patience)
+    wrong = wrong.filter((line) => !line.includes('422'))
+    await page.getByLabel('From').fill('2014-05-01')
+    await order('0')
+    await shows('2014-05-01 to 2014-06-01')
+    await shows('Done')
+  })
+
+  it.each(['light', 'dark'] as const)('has nothing for axe to find, in %s', async (colorScheme) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    expect(await violations()).toEqual([])
+    await order('1000')
+    await reaches(5)
+    expect(await violations()).toEqual([])
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByText('signature valid').waitFor(patience)
+    expect(await violations()).toEqual([])
+  })
+
+  it('fits a phone', async () => {
+    await page.setViewportSize({ width: 360, height: 740 })
+    await order('0')
+    await page.getByText('signature valid').waitFor(patience)
+    const width = await page.evaluate(() => document.documentElement.scrollWidth)
+    expect(width).toBeLessThanOrEqual(360)
+  })
+
+  it('can be used with the keyboard alone', async () => {
+    await page.getByLabel('From').focus()
+    for (let press = 0; press < 12; press++) {
+      if (await page.evaluate(() => document.activeElement?.textContent === 'Generate report')) break
+      await page.keyboard.press('Tab')
+    }
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/#\w+/)
+    await shows(/^(Running|Waiting|Done)$/)
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Generate report')
+  })
+})
+
+// Outside the page's Content-Security-Policy, by the protocol rather than by a script element.
+async function violations() {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
+    }
+    const { violations } = await axe.run()
+    return violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])
+  })
+}
+
+describe('what others see', () => {
+  it("shows bob nothing of alice's", async () => {
+    await order('0')
+    await shows('Done')
+    const id = jobId()
+    expect(await jobs(bob)).toEqual([])
+    const [absent, ...foreign] = await Promise.all(
+      ['01ARZ3NDEKTSV4RRFFQ69G5FAV', id].map(async (one) => {
+        const answers = await Promise.all([`/api/jobs/${one}`, `/api/jobs/${one}/stream`].map((path) => get(path, bob)))
+        return Promise.all(answers.map(async (answer) => [answer.status, await answer.text()]))
+      }),
+    )
+    expect(absent?.[0]?.[0]).toBe(404)
+    expect(foreign).toEqual([absent])
+    expect((await get(`/api/reports/${id}.pdf`, bob)).status).toBe(404)
+    expect((await get(`/api/reports/${id}.pdf`, {})).status).toBe(401)
+    expect((await get(`/api/demo/receipts/${id}`, bob)).status).toBe(404)
+  })
+
+  it('takes no order from another page by the cookie, and no name but its own', async () => {
+    const [cookie] = await context.cookies()
+    expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' })
+    const headers = { Cookie: `${cookie!.name}=${cookie!.value}`, Origin: 'http://127.0.0.1:9' }
+    const kill = await fetch(new URL('/api/demo/kill-worker', demo.url), { method: 'POST', headers })
+    expect(kill.status).toBe(403)
+  })
+})

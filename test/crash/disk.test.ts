@@ -1,0 +1,196 @@
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { createJobs } from '../../src/jobs.ts'
+import { silentLog } from '../../src/log.ts'
+import { sqlite } from '../../src/store/sqlite/index.ts'
+import { accepted, bearer, endAll, finally_, folder, Program, post, status, until } from './support.ts'
+
+afterEach(endAll)
+
+/** A way to make a process's disk full, and to give it room again. */
+interface Disk {
+  readonly path: string
+  fill(processes: readonly Program[]): void
+  free(processes: readonly Program[]): void
+}
+
+function works(command: string, args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const limit = (processes: readonly Program[], size: string) => {
+  for (const { pid } of processes) execFileSync('prlimit', [`--fsize=${size}:`, '--pid', String(pid)])
+}
+
+/** Every write beyond the first byte of a file fails with EFBIG: the process's own disk is full. */
+function limited(): Disk {
+  return {
+    path: folder(),
+    fill: (processes) => limit(processes, '1'),
+    free: (processes) => limit(processes, 'unlimited'),
+  }
+}
+
+/** A file system of its own, of 8 MiB, filled to the last page: ENOSPC. It needs root, so it is only mounted where that is wished for. */
+function small(): Disk {
+  const path = join(folder(), 'disk')
+  mkdirSync(path)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', path])
+  finally_(() => execFileSync('umount', ['-l', path]))
+  const ballast = join(path, 'ballast')
+  return {
+    path,
+    fill: () => {
+      try {
+        for (;;) appendFileSync(ballast, Buffer.alloc(4_096, 1))
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+      }
+    },
+    free: () => rmSync(ballast),
+  }
+}
+
+const canLimit = works('prlimit', ['--pid', String(process.pid), '--fsize'])
+const kinds = [{ kind: 'a limit on the size of files', possible: canLimit, disk: limited }]
+// The longer proof, of another kind of full disk.
+if (process.env.CRASH_MOUNT === '1') kinds.push({ kind: 'a small file system', possible: true, disk: small })
+
+describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
+  // Big enough that what is left in the last pages of the log never takes one.
+  const filler = 'x'.repeat(20_000)
+
+  test.skipIf(!possible)('is 503 with Retry-After, never a 202 without a commit, and passes by itself', async () => {
+    const { path, fill, free } = disk()
+    const file = join(path, 'jobs.db')
+    const api = await Program.start({ file, api: true })
+    const url = api.url ?? ''
+    const kept = new Set<string>()
+    for (let n = 0; n < 3; n++) kept.add((await accepted(url, 'steps', { key: `before-${n}`, filler })).jobId)
+
+    fill([api])
+    const asked = Array.from({ length: 20 }, (_, n) =>
+      post(url, 'steps', { key: `full-${n}`, filler }, { key: `full-${n}` }),
+    )
+    const refused = await until(async () => {
+      const answers = await Promise.all(asked)
+      // A page or two may have been free in a log that exists already: what was accepted is to be kept.
+      for (const answer of answers) {
+        if (answer.status === 202) kept.add(((await answer.json()) as { jobId: string }).jobId)
+      }
+      return answers.filter(({ status }) => status !== 202)
+    }, 'all are answered')
+    expect(refused.length).toBeGreaterThan(0)
+    for (const answer of refused) {
+      expect(answer.status).toBe(503)
+      expect(answer.headers.get('content-type')).toBe('application/problem+json')
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+      const problem = (await answer.json()) as { type: string; detail: string }
+      expect(problem.type).toMatch(/temporarily-unavailable$/)
+      expect(problem.detail).not.toContain(path)
+    }
+    // What is there can be read all the while.
+    for (const id of kept) expect((await status(url, id)).jobId).toBe(id)
+
+    free([api])
+    for (let n = 0; n < 20; n++) {
+      // The same key as the request that was refused, which is not remembered.
+      const answer = await until(async () => {
+        const again = await post(url, 'steps', { key: `full-${n}`, filler }, { key: `full-${n}` })
+        return again.status === 202 && again
+      }, 'it accepts again')
+      kept.add(((await (answer as Response).json()) as { jobId: string }).jobId)
+    }
+    await api.kill()
+    const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
+    const stored = await jobs.list({ limit: 100 })
+    await jobs.close()
+    expect(new Set(stored.items.map((one) => (one as { jobId: string }).jobId))).toEqual(kept)
+    expect(kept.size).toBe(23)
+  })
+
+  test.skipIf(!possible)('does not lose what a worker has done meanwhile', async () => {
+    const { path, fill, free } = disk()
+    const file = join(path, 'jobs.db')
+    const api = await Program.start({ file, api: true })
+    const url = api.url ?? ''
+    // A lease that outlives the shortage: it is the worker that must try again.
+    const worker = await Program.start({ file, lease: 60_000, work: { concurrency: 2 } })
+    const { jobId } = await accepted(url, 'held', { key: 'done' })
+    await worker.heard('start', 'done')
+    fill([api, worker])
+    worker.finish('done')
+    await worker.heard('return', 'done')
+    await until(() => worker.output.includes('the outcome could not be stored yet'), 'the worker cannot store it')
+    expect(await status(url, jobId)).toMatchObject({ status: 'running', attempt: 1 })
+    free([api, worker])
+    await until(async () => (await status(url, jobId)).completedAt, 'it is stored after all')
+    expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: worker.pid } })
+    // And it goes on claiming.
+    const next = await accepted(url, 'steps', { key: 'next', steps: 1, stepMs: 1 })
+    await until(async () => (await status(url, next.jobId)).completedAt, 'the next job completes')
+  })
+
+  test.skipIf(!possible)('longer than a lease costs no attempt where nobody else could take the job', async () => {
+    const { path, fill, free } = disk()
+    const file = join(path, 'jobs.db')
+    const api = await Program.start({ file, api: true })
+    const url = api.url ?? ''
+    const worker = await Program.start({ file, work: { concurrency: 2 } })
+    const { jobId } = await accepted(url, 'held', { key: 'late' })
+    await worker.heard('start', 'late')
+    const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
+    await jobs.ready()
+    finally_(() => jobs.close())
+    fill([api, worker])
+    await until(async () => (await jobs.store.lapsed(1)).length > 0, 'the lease runs out')
+    free([api, worker])
+    worker.finish('late')
+    await until(async () => (await status(url, jobId)).completedAt, 'the job completes')
+    expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: worker.pid } })
+  })
+
+  test.skipIf(!possible)('at a stop does not keep the worker from ending', async () => {
+    const { path, fill, free } = disk()
+    const file = join(path, 'jobs.db')
+    const api = await Program.start({ file, api: true })
+    const url = api.url ?? ''
+    const leaver = await Program.start({ file, work: { concurrency: 2, drain: 200 } })
+    const { jobId } = await accepted(url, 'held', { key: 'given back' })
+    await leaver.heard('start', 'given back')
+    fill([api, leaver])
+    leaver.terminate()
+    expect(await leaver.ended()).toBe(0)
+    free([api])
+    // It could not be given back, so the lease must run out.
+    const heir = await Program.start({ file, work: { concurrency: 2 } })
+    expect((await heir.heard('start', 'given back')).attempt).toBe(2)
+    heir.finish('given back')
+    await until(async () => (await status(url, jobId)).completedAt, 'the other worker completes it')
+  })
+})
+
+test.skipIf(!canLimit)('a full disk does not keep a worker from ending while it cannot store a cancel', async () => {
+  const file = join(folder(), 'jobs.db')
+  const api = await Program.start({ file, api: true })
+  const url = api.url ?? ''
+  const leaver = await Program.start({ file, work: { concurrency: 1, drain: 200 } })
+  const { jobId } = await accepted(url, 'held', { key: 'cancelled' })
+  await leaver.heard('start', 'cancelled')
+  // The worker's disk alone: the API can still take the cancel.
+  limit([leaver], '1')
+  await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer })
+  await until(() => leaver.output.includes('the outcome could not be stored yet'), 'the worker cannot store it')
+  leaver.terminate()
+  expect(await leaver.ended()).toBe(0)
+  await Program.start({ file, work: { concurrency: 1 } })
+  await until(async () => (await status(url, jobId)).completedAt, 'the sweep ends the job')
+  expect(await status(url, jobId)).toMatchObject({ status: 'cancelled', attempt: 1 })
+})
