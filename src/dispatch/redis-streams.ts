@@ -60,7 +60,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
     },
     receive(reception) {
       // Only workers need it.
-      if (!subscribed) hub.subscribe(wakeChannel(hub.prefix), (queue) => hintHere(queue as Queue))
+      if (!subscribed) void hub.subscribe(wakeChannel(hub.prefix), (queue) => hintHere(queue as Queue))
       subscribed = true
       receptions.add(reception)
       const reader = new Reader({ ...parts, wakeAll: () => wakeAll(reception.queue) }, reception)

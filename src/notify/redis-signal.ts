@@ -73,7 +73,7 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
   })
 
   function heard(text: string): void {
-    const { from, jobs = [], all } = JSON.parse(text) as Message
+    const { from, jobs = [], all } = parse(text)
     if (from === me) return
     if (all) here.all()
     for (let i = 0; i < jobs.length; i += 2) here.heard(String(jobs[i]), Number(jobs[i + 1]))
@@ -90,7 +90,8 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
       if (jobs.length > 0) flush()
     },
     listen(listener) {
-      if (!subscribed) hub.subscribe(channel, heard)
+      // What changed before it could be heard is read.
+      if (!subscribed) void hub.subscribe(channel, heard).then(() => here.all())
       subscribed = true
       here.add(listener)
       if (unfollow === null) follow(hub.up)
@@ -99,6 +100,15 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
         if (here.size === 0) follow(hub.up)
       }
     },
+  }
+}
+
+/** Anybody may publish there: what is not ours says only that something may have changed. */
+function parse(text: string): Partial<Message> {
+  try {
+    return JSON.parse(text) as Message
+  } catch {
+    return { all: true }
   }
 }
 

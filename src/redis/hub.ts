@@ -19,6 +19,8 @@ export class Hub {
   readonly #prepare: Prepare
   readonly #links = new Set<Link>()
   readonly #channels = new Map<string, (message: string) => void>()
+  /** Of these channels, those that the present connection has joined. */
+  readonly #subscribed = new Set<string>()
   readonly #watchers = new Set<(up: boolean) => void>()
   readonly #warned = new Set<string>()
   #open: (() => Client) | null = null
@@ -39,9 +41,11 @@ export class Hub {
       async (client) => {
         await this.#examine(client)
         await this.#prepare(client)
-        for (const [channel, listener] of this.#channels) await client.subscribe(channel, listener)
+        this.#subscribed.clear()
+        for (const channel of this.#channels.keys()) await this.#join(client, channel)
       },
-      { ping: true },
+      // Whoever came between the last of these and this moment.
+      { ping: true, up: () => void this.#joinAll() },
     )
   }
 
@@ -71,11 +75,21 @@ export class Hub {
     this.#look()
   }
 
-  /** One listener a channel; it survives reconnects, in which messages are lost. */
-  subscribe(channel: string, listener: (message: string) => void): void {
+  /** One listener a channel; it survives reconnects, in which messages are lost. Resolves when it hears, or will after the next connect. */
+  async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
     this.#channels.set(channel, listener)
+    await this.#joinAll()
+  }
+
+  async #joinAll(): Promise<void> {
+    const missing = [...this.#channels.keys()].filter((channel) => !this.#subscribed.has(channel))
     // Where this fails, the next connection subscribes.
-    void this.ask((client) => client.subscribe(channel, listener)).catch(() => {})
+    await Promise.all(missing.map((channel) => this.ask((client) => this.#join(client, channel)))).catch(() => {})
+  }
+
+  async #join(client: Client, channel: string): Promise<void> {
+    this.#subscribed.add(channel)
+    await client.subscribe(channel, (message) => this.#channels.get(channel)?.(message))
   }
 
   /** Calls `fn` at every change of `up`. */
