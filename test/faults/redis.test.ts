@@ -1,6 +1,7 @@
 import { createClient } from '@redis/client'
 import { describe, expect, test } from 'vitest'
 import { dismissIdle } from '../../src/dispatch/redis-entries.ts'
+import { redis as useRedis } from '../../src/relay/redis.ts'
 import { atEnd, counted, empty, key, processes, proxy, server, until } from './redis-stage.ts'
 
 type Stage = ReturnType<typeof processes>
@@ -272,12 +273,38 @@ describe('a Redis that is not what it should be', () => {
   }
 })
 
-test('a watch in one process follows progress in another', async () => {
-  const redis = await server()
-  const stage = processes(redis.url)
-  const { api } = await staffed(stage)
-  const { jobId } = await api.enqueue('count', { n: 0, ms: 300 })
-  const seen: string[] = []
-  for await (const { status } of api.watch(jobId)) seen.push(status)
-  expect(seen.slice(-2)).toEqual(['running', 'completed'])
+describe('a watch in one process of a job in another', () => {
+  test('follows it over Redis', async () => {
+    const redis = await server()
+    const { api } = await staffed(processes(redis.url))
+    const { jobId } = await api.enqueue('count', { n: 0, ms: 300 })
+    const seen: string[] = []
+    for await (const { status } of api.watch(jobId)) seen.push(status)
+    expect(seen.slice(-2)).toEqual(['running', 'completed'])
+  })
+
+  test.each([
+    ['of both', true],
+    ['of the worker alone, while that of the watcher is fine', false],
+  ])('reaches the end though the Redis %s is lost on the way', async (_, both) => {
+    const redis = await server()
+    const network = await proxy(redis.port)
+    const stage = processes(`redis://127.0.0.1:${network.port}`)
+    const direct = stage.open({ count: counted('api', []) }, { dispatch: useRedis(redis.url) })
+    await direct.ready()
+    const watching = both ? stage.one('api') : direct
+    await watching.ready()
+    await stage.one('worker').work()
+    await until(() => stage.lines.of('Redis is connected') === (both ? 3 : 2))
+    const { jobId } = await watching.enqueue('count', { n: 0, ms: 1_000 })
+    const seen: string[] = []
+    for await (const { status } of watching.watch(jobId)) {
+      seen.push(status)
+      if (status === 'running') network.silence()
+    }
+    const ended = stage.ran[0]?.at ?? 0
+    expect(seen.at(-1)).toBe('completed')
+    // The handler took a second; the end was seen about a second later at most.
+    expect(performance.now() - ended).toBeLessThan(3_000)
+  })
 })
