@@ -79,7 +79,7 @@ function check(fine: boolean, sentence: string): asserts fine {
 export function runnable(type: JobTypes[string], random: () => number): Runnable {
   return {
     async parse(text) {
-      const checked = await type.input['~standard'].validate(JSON.parse(text))
+      const checked = await type.input['~standard'].validate(readable(text))
       if (!checked.issues) return checked.value
       const [issue] = checked.issues
       throw new UketsukeError(
@@ -93,6 +93,14 @@ export function runnable(type: JobTypes[string], random: () => number): Runnable
   }
 }
 
+function readable(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UketsukeError('corrupt', 'The stored input is not JSON.', { cause: error })
+  }
+}
+
 /** What `enqueue` takes for a type. */
 export type InputOf<T> = T extends JobType<infer Schema, infer _> ? StandardSchemaV1.InferInput<Schema> : never
 /** What a completed job of a type has as `output`. */
@@ -100,7 +108,7 @@ export type OutputOf<T> = T extends JobType<infer _, infer Output> ? Awaited<Out
 
 /** What a worker needs to know about a type to run it: a user's job type, or the system's own webhook delivery. */
 export interface Runnable {
-  /** Turns the stored text into what `run` gets. @throws `invalid-input` */
+  /** Turns the stored text into what `run` gets. @throws `invalid-input`, `corrupt` */
   parse(input: string): Promise<unknown>
   run(context: JobContext<unknown>, job: Job): unknown
   readonly timeout: number

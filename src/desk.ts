@@ -9,6 +9,7 @@ import { cancel, create, retry } from './domain/rules.ts'
 import type { Log } from './log.ts'
 import type { Follower, Watch } from './notify/watch.ts'
 import type { Owner, Store } from './store/port.ts'
+import type { Transaction } from './store/transaction.ts'
 import type { Transition } from './store/transition.ts'
 
 /** One webhook about one job. */
@@ -30,8 +31,8 @@ export interface Desk {
   readonly draining: AbortSignal
   /** Resolves when the store is open; rejects with `store-unusable` or `temporarily-unavailable`. Every verb below waits for it. */
   ready(): Promise<void>
-  /** Validates and stores. `created` is false where an idempotency key gave an earlier job. */
-  accept(asked: Asked): Promise<Accepted>
+  /** Validates and stores, within the caller's own transaction where one is given. `created` is false where an idempotency key gave an earlier job. */
+  accept(asked: Asked, within?: Transaction): Promise<Accepted>
   /** @throws `job-not-found` */
   find(owner: Owner, id: string): Promise<Job>
   /** Newest first; `next` is the id to go on from, null at the end. */
@@ -74,7 +75,7 @@ export interface DeskParts extends Pick<Desk, 'base' | 'clock' | 'log' | 'draini
   dispatch: Dispatch
   transition: Transition
   watch: Watch
-  accept(asked: Asked): Promise<Accepted>
+  accept(asked: Asked, within?: Transaction): Promise<Accepted>
   newId(): string
 }
 
@@ -117,10 +118,10 @@ export function openDesk(parts: DeskParts): Desk {
     types,
     ready,
     find,
-    async accept(asked) {
+    async accept(asked, within) {
       open()
       await ready()
-      return parts.accept(asked)
+      return parts.accept(asked, within)
     },
     async list({ limit, ...query }) {
       await ready()

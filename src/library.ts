@@ -33,14 +33,14 @@ export function library<Types extends JobTypes>(desk: Desk) {
 
   return {
     /**
-     * Stores a job and gives it back once it is on disk.
+     * Stores a job and gives it back once it is on disk; with `tx`, once it is a part of that transaction.
      * @throws {UketsukeError} `validation-error`, `unknown-job-type`, `webhook-url-forbidden`, `idempotency-key-reused`,
-     * `idempotency-in-progress`, `temporarily-unavailable`
+     * `idempotency-in-progress`, `temporarily-unavailable`, `invalid-configuration` for a `tx` where the store lends none
      */
     async enqueue<N extends Name>(type: N, input: InputOf<Types[N]>, options: EnqueueOptions = {}) {
-      const { owner = 'system', idempotencyKey: key, ...rest } = options
+      const { owner = 'system', idempotencyKey: key, tx, ...rest } = options
       const idempotency = key === undefined ? undefined : { route: 'enqueue', key }
-      const { job } = await desk.accept({ ...rest, owner, type, input, idempotency })
+      const { job } = await desk.accept({ ...rest, owner, type, input, idempotency }, tx)
       return show<N>(job)
     },
     /** The job as it stands; null where there is none. */

@@ -8,6 +8,7 @@ import type { HttpOptions } from './http/call.ts'
 import type { Log } from './log.ts'
 import type { OpenRelay } from './relay/port.ts'
 import type { OpenStore } from './store/port.ts'
+import type { Transaction } from './store/transaction.ts'
 
 export interface JobsOptions<Types extends JobTypes> {
   /** The job types by name, each made with `job()`. */
@@ -49,6 +50,11 @@ export interface EnqueueOptions {
   runAt?: Date | string
   /** Anything of your own, at most 16 KiB of JSON; clients see it. */
   metadata?: Record<string, unknown>
+  /**
+   * Stores the job as a part of your own transaction on the database that keeps the jobs: no commit, no job. A `pg` client fits as it
+   * is; `uketsuke/postgres` has the adapters for Prisma, Drizzle, Kysely and Knex. The promise resolves before the commit, which is yours.
+   */
+  tx?: Transaction
 }
 
 /** @throws {UketsukeError} `invalid-configuration` */

@@ -5,7 +5,8 @@ import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { create } from '../domain/rules.ts'
 import type { Destinations } from '../notify/egress.ts'
-import type { Store } from '../store/port.ts'
+import type { Insert, Store } from '../store/port.ts'
+import type { Transaction } from '../store/transaction.ts'
 import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
 import { type Limits, validate } from './validate.ts'
 
@@ -42,27 +43,36 @@ interface AcceptParts {
 }
 
 /** Accepting a job: validate → look at the key → insert → announce. Resolves after the commit, never before. */
-export function acceptor(parts: AcceptParts): (asked: Asked) => Promise<Accepted> {
+export function acceptor(parts: AcceptParts): (asked: Asked, within?: Transaction) => Promise<Accepted> {
   const { clock } = parts
   const inFlight = new InFlight(clock)
-  return async (asked) => {
+  return async (asked, within) => {
     const now = clock.now()
     const job = create(await validate(asked, parts.newId(), { ...parts, now }), now)
     const { owner, idempotency, ...payload } = asked
-    if (!idempotency) return insert(parts, job, undefined)
+    if (!idempotency) return insert(parts, { job }, within)
     const { route, key } = idempotency
     const keyed = { route, key, fingerprint: fingerprint(payload), expiresAt: now + keyLifetime }
-    return inFlight.run(JSON.stringify([owner, route, key]), () => insert(parts, job, keyed))
+    return inFlight.run(JSON.stringify([owner, route, key]), () => insert(parts, { job, key: keyed }, within))
   }
 }
 
-async function insert({ store, dispatch }: AcceptParts, job: Job, key: Parameters<Store['insert']>[0][number]['key']) {
-  const [stored] = await store.insert([{ job, key }])
-  if (key && stored?.fingerprint !== key.fingerprint) {
+async function insert({ store, dispatch }: AcceptParts, asked: Insert, within?: Transaction): Promise<Accepted> {
+  const [stored] = within ? await lent(store)(within, [asked]) : await store.insert([asked])
+  if (asked.key && stored?.fingerprint !== asked.key.fingerprint) {
     throw new UketsukeError('idempotency-key-reused', 'This Idempotency-Key came with another payload before.')
   }
   // The key's job has been deleted since: the same answer as for any job that is gone.
   if (!stored?.job) throw new UketsukeError('job-not-found')
-  if (stored.created) dispatch.announce([stored.job])
+  // Within a transaction there is nothing to tell yet: its commit tells.
+  if (stored.created && !within) dispatch.announce([stored.job])
   return { job: stored.job, created: stored.created }
+}
+
+function lent({ insertWithin }: Store): NonNullable<Store['insertWithin']> {
+  if (insertWithin) return insertWithin
+  throw new UketsukeError(
+    'invalid-configuration',
+    'This store cannot take part in a transaction of yours: enqueue without tx.',
+  )
 }

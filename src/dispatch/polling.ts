@@ -12,7 +12,9 @@ export function polling(store: Store): Dispatch {
     receive({ queue, hint }) {
       const receiver = { queue, hint: () => hint() }
       receivers.add(receiver)
-      const stop = store.onForeignCommit(receiver.hint)
+      const stop = store.onForeignCommit((commit) => {
+        if (commit === undefined || commit.waiting.includes(queue)) receiver.hint()
+      })
       return {
         ready() {},
         async close() {

@@ -27,6 +27,7 @@ export const catalogue = {
   cancelled: 'The job was cancelled',
   'lease-lost': 'The worker stopped answering',
   'invalid-input': 'The stored input no longer fits its schema',
+  corrupt: 'What was stored of the job cannot be read',
   'invalid-output': 'The handler returned what JSON cannot hold',
   'invalid-progress': 'The progress is not a number from 0 to 100',
   'webhook-refused': 'The receiver did not answer 2xx',

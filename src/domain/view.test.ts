@@ -40,6 +40,8 @@ describe('view', () => {
     )
     expect(view(full, '')).toMatchObject({ metadata: { m: 1 }, webhookUrl: 'https://example.com/', retryOf: 'A' })
     expect(view(succeed(running, 20, '[1]') as Job, '').output).toEqual([1])
+    // Damaged in the store: the view goes on without it.
+    expect(view({ ...full, metadata: '{' }, '').metadata).toBeNull()
     expect(view(cancel(pending, 20) as Job, '').error?.code).toBe('cancelled')
     const failure = { code: 'c', message: 'm', retryable: true }
     expect(view(fail(running, 20, failure, 99) as Job, '').lastError).toEqual(failure)

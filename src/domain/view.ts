@@ -53,10 +53,10 @@ export function view(job: Job, base: string): JobView {
     runAt: iso(job.runAt),
     cancelRequestedAt: isoOrNull(job.cancelRequestedAt),
     expiresAt: isoOrNull(job.expiresAt),
-    ...(job.metadata !== null && { metadata: JSON.parse(job.metadata) }),
+    ...(job.metadata !== null && { metadata: readable(job.metadata) }),
     ...(job.webhookUrl !== null && { webhookUrl: job.webhookUrl }),
     ...(job.retryOf !== null && { retryOf: job.retryOf }),
-    ...(job.output !== null && { output: JSON.parse(job.output) }),
+    ...(job.output !== null && { output: readable(job.output) }),
     ...(job.error !== null && { error: job.error }),
     ...(job.lastError !== null && { lastError: job.lastError }),
     statusUrl: url,
@@ -82,6 +82,15 @@ export function event(job: Job, base: string, now: number, first = false): JobEv
 function eventType(job: Job, first: boolean): EventType {
   if (isTerminal(job)) return `job.${job.status as 'completed' | 'failed' | 'cancelled'}`
   return first ? 'job.snapshot' : 'job.progress'
+}
+
+/** A row that was damaged must not take the page it stands on along. */
+function readable(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 const iso = (time: number) => new Date(time).toISOString()

@@ -1,7 +1,7 @@
 import { oneAtATime } from '../bell.ts'
 import type { Job } from '../domain/job.ts'
 import type { Log } from '../log.ts'
-import type { Known, Store } from '../store/port.ts'
+import type { ForeignCommit, Known, Store } from '../store/port.ts'
 import type { Listener } from './signal.ts'
 
 /** Those who listen in this process, and the one read at a time that tells them what others have committed. */
@@ -38,11 +38,17 @@ export class CatchUp {
     this.#read()
   }
 
-  /** Somebody says that this job is at that version: read if it is listened for and news. */
-  heard(id: string, version: number): void {
+  /** Somebody says that these jobs are at these versions: read what is listened for and news. */
+  heard(changed: readonly Known[]): void {
     if (this.#listeners.size === 0) return
-    this.#news.set(id, Math.max(version, this.#news.get(id) ?? 0))
+    for (const { id, version } of changed) this.#news.set(id, Math.max(version, this.#news.get(id) ?? 0))
     this.#read()
+  }
+
+  /** What the store says of another process's commit. */
+  readonly foreign = (commit?: ForeignCommit): void => {
+    if (commit === undefined) this.all()
+    else this.heard(commit.changed)
   }
 
   /** What is heard during a read makes another one follow, so none is overlooked. */

@@ -3,7 +3,7 @@ import { oneAtATime } from '../bell.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Hub } from '../redis/hub.ts'
-import type { Store } from '../store/port.ts'
+import type { Known, Store } from '../store/port.ts'
 import { CatchUp } from './catch-up.ts'
 import type { Signal } from './signal.ts'
 
@@ -62,7 +62,7 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
     unfollow = null
     if (here.size === 0) return
     if (up) unfollow = every(clock, lookEvery, () => here.all())
-    else unfollow = store.onForeignCommit(() => here.all())
+    else unfollow = store.onForeignCommit(here.foreign)
     // What was said between the one and the other.
     here.all()
   }
@@ -76,7 +76,9 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
     const { from, jobs = [], all } = parse(text)
     if (from === me) return
     if (all) here.all()
-    for (let i = 0; i < jobs.length; i += 2) here.heard(String(jobs[i]), Number(jobs[i + 1]))
+    const changed: Known[] = []
+    for (let i = 0; i < jobs.length; i += 2) changed.push({ id: String(jobs[i]), version: Number(jobs[i + 1]) })
+    here.heard(changed)
   }
 
   let subscribed = false

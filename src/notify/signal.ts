@@ -26,7 +26,7 @@ export function storeSignal(store: Store, log: Log): Signal {
     },
     listen(listener) {
       here.add(listener)
-      stopListening ??= store.onForeignCommit(() => here.all())
+      stopListening ??= store.onForeignCommit(here.foreign)
       return () => {
         here.remove(listener)
         if (here.size > 0) return

@@ -109,8 +109,8 @@ export class Watch {
     this.#deafen = null
   }
 
+  /** A topic whose first read is under way knows nothing yet: that read may be older than the commit that is asked about. */
   *#known() {
-    // One that is still being read is asked for too: its first read may be older than the news.
     for (const [id, { latest }] of this.#topics) yield latest ?? { id, version: 0 }
   }
 

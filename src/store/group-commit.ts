@@ -18,21 +18,23 @@ interface Lane<Row, Result> {
 /**
  * Many callers, one commit: while a commit of a verb is in flight, the next one fills; an idle verb flushes at the end of the present
  * turn of the event loop. No timer, no added delay, and every promise resolves after its own commit. `cap` is how many rows one commit
- * takes at most (one call with more of them goes alone).
+ * takes at most (one call with more of them goes alone), `inFlight` how many commits of a verb are under way at a time.
  */
-export function groupCommit(store: Store, { cap = 500 }: { cap?: number } = {}): Store {
-  const inserts = lane((rows: Insert[]) => store.insert(rows), cap)
+export function groupCommit(store: Store, size: Partial<NonNullable<Store['group']>> = {}): Store {
+  const { cap, inFlight } = { cap: 500, inFlight: 1, ...store.group, ...size }
+  const inserts = lane((rows: Insert[]) => store.insert(rows), cap, inFlight)
   // A swap by version is one per job and commit: the second would be told that it lost to the first.
   const changes = lane(
     (rows: Change[]) => store.replace(rows),
     cap,
+    inFlight,
     (row) => row.before.id,
   )
   const renewals = new Map<number, Lane<Lease, number | null>>()
   const renewalsOf = (leaseMs: number) => {
     const known = renewals.get(leaseMs)
     if (known !== undefined) return known
-    const fresh = lane((rows: Lease[]) => store.renew(rows, leaseMs), cap)
+    const fresh = lane((rows: Lease[]) => store.renew(rows, leaseMs), cap, 1)
     renewals.set(leaseMs, fresh)
     return fresh
   }
@@ -43,6 +45,8 @@ export function groupCommit(store: Store, { cap = 500 }: { cap?: number } = {}):
     },
     migrate: () => store.migrate(),
     insert: (rows) => inserts.commit(rows),
+    // Somebody else's commit: there is nothing to group.
+    ...(store.insertWithin && { insertWithin: store.insertWithin.bind(store) }),
     replace: (rows) => changes.commit(rows),
     renew: (rows, leaseMs) => renewalsOf(leaseMs).commit(rows),
     claim: (query) => store.claim(query),
@@ -70,21 +74,25 @@ export function groupCommit(store: Store, { cap = 500 }: { cap?: number } = {}):
 function lane<Row, Result>(
   run: (rows: Row[]) => Promise<Result[]>,
   cap: number,
-  idOf?: (row: Row) => string,
+  inFlight: number,
+  idOf: (row: Row) => string | null = () => null,
 ): Lane<Row, Result> {
   let waiting: Call<Row, Result>[] = []
-  let flushing: Promise<void> | null = null
+  let size = 0
+  const flushing = new Set<Promise<void>>()
+  const underWay = new Set<string>()
+  const idsOf = (call: Call<Row, Result>) => call.rows.map(idOf).filter((id) => id !== null)
 
   function take(): Call<Row, Result>[] {
     const batch: Call<Row, Result>[] = []
     const passedOver: Call<Row, Result>[] = []
-    const seen = new Set<string>()
-    let size = 0
+    const seen = new Set(underWay)
+    let rows = 0
     let looked = 0
     for (const call of waiting) {
-      if (size > 0 && size + call.rows.length > cap) break
+      if (rows > 0 && rows + call.rows.length > cap) break
       looked++
-      const ids = idOf === undefined ? [] : call.rows.map(idOf)
+      const ids = idsOf(call)
       const free = ids.every((id) => !seen.has(id))
       // Of a call that must wait too: a later call may not overtake it.
       for (const id of ids) seen.add(id)
@@ -93,9 +101,10 @@ function lane<Row, Result>(
         continue
       }
       batch.push(call)
-      size += call.rows.length
+      rows += call.rows.length
     }
     waiting = passedOver.concat(waiting.slice(looked))
+    size -= rows
     return batch
   }
 
@@ -103,19 +112,36 @@ function lane<Row, Result>(
     while (waiting.length > 0) {
       // A synchronous store leaves no time in flight: this turn is what lets the next requests come in.
       await new Promise((resolve) => setImmediate(resolve))
-      await settle(take(), run)
+      const batch = take()
+      // All that waits has an id that is under way; whoever commits that comes back for them.
+      if (batch.length === 0) return
+      const ids = batch.flatMap(idsOf)
+      for (const id of ids) underWay.add(id)
+      await settle(batch, run)
+      for (const id of ids) underWay.delete(id)
     }
-    flushing = null
+  }
+
+  /** A further commit is worth its while for a full group only: smaller ones would go alone instead of filling. */
+  function start(): void {
+    if (flushing.size >= inFlight || (flushing.size > 0 && size < cap * flushing.size)) return
+    const one = flush().finally(() => {
+      flushing.delete(one)
+      // What came in after the last look of this one.
+      if (waiting.length > 0) start()
+    })
+    flushing.add(one)
   }
 
   return {
     commit: (rows) =>
       new Promise((resolve, reject) => {
         waiting.push({ rows, resolve, reject })
-        flushing ??= flush()
+        size += rows.length
+        start()
       }),
     async idle() {
-      while (flushing !== null) await flushing
+      while (flushing.size > 0) await Promise.all(flushing)
     },
   }
 }

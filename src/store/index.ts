@@ -4,6 +4,7 @@ export { claim, holds } from '../domain/rules.ts'
 export {
   type ClaimQuery,
   everyone,
+  type ForeignCommit,
   type IdempotencyKey,
   type Insert,
   type Inserted,
@@ -13,3 +14,4 @@ export {
   type Owner,
   type Store,
 } from './port.ts'
+export type { Rows, Transaction } from './transaction.ts'

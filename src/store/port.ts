@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
+import type { Transaction } from './transaction.ts'
 
 /** Whose jobs a read or write may touch. Mandatory wherever a client is behind it; `everyone` is for the system itself. */
 export type Owner = string | typeof everyone
@@ -51,6 +52,14 @@ export interface Known {
   readonly version: number
 }
 
+/** What another process has committed. */
+export interface ForeignCommit {
+  /** The jobs that were changed, with their new versions. */
+  readonly changed: readonly Known[]
+  /** The queues in which a job began to wait. */
+  readonly waiting: readonly Queue[]
+}
+
 /**
  * Where jobs are kept: rows, not rules. Every write is one commit that is on disk when its promise resolves; a store that cannot
  * promise that throws `temporarily-unavailable` and has written nothing. All verbs take and give batches, in the same order.
@@ -58,6 +67,8 @@ export interface Known {
 export interface Store {
   /** For the operator: which engine, and what survives what. */
   readonly description: { readonly engine: string; readonly durability: string }
+  /** How group commit serves this store best: rows in one commit, and commits of one verb under way at a time; 500 and 1 by default. */
+  readonly group?: { readonly cap: number; readonly inFlight: number }
   /** Opens the store and brings its schema up to date. Throws `store-unusable` with a sentence for the operator. Idempotent. */
   migrate(): Promise<void>
   /**
@@ -65,6 +76,11 @@ export interface Store {
    * creates. An id that is stored already fails the whole batch.
    */
   insert(inserts: readonly Insert[]): Promise<Inserted[]>
+  /**
+   * Inserts as a part of the caller's own transaction: nothing is stored, and nobody is told, unless and until that commits. Absent
+   * where the store has no transactions to lend.
+   */
+  insertWithin?(transaction: Transaction, inserts: readonly Insert[]): Promise<Inserted[]>
   /** The due jobs of this queue and these types, `high` first, then by `runAt` and id; each claimed as the rule `claim` says. */
   claim(query: ClaimQuery): Promise<Job[]>
   /**
@@ -102,8 +118,11 @@ export interface Store {
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
   /** A small value that all processes on this store share: the one kept under `name`, or `initial`, which is then kept. */
   shared(name: string, initial: string): Promise<string>
-  /** Calls `fn` when another process has committed something. The returned function ends that. Losing a call costs latency only. */
-  onForeignCommit(fn: () => void): () => void
+  /**
+   * Calls `fn` when another process has committed something: with what, where the store knows it; without, anything may have changed.
+   * The returned function ends that. Losing a call costs latency only.
+   */
+  onForeignCommit(fn: (commit?: ForeignCommit) => void): () => void
   close(): Promise<void>
 }
 

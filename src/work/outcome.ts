@@ -27,7 +27,7 @@ export function failureOf(thrown: unknown): Failure {
 }
 
 /** The same handler would do the same again. */
-const final = new Set<string>(['invalid-input', 'invalid-output', 'invalid-progress'])
+const final = new Set<string>(['corrupt', 'invalid-input', 'invalid-output', 'invalid-progress'])
 
 function messageOf(thrown: unknown): string {
   if (thrown instanceof Error) return tidy(thrown.message || thrown.name)

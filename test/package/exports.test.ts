@@ -27,6 +27,7 @@ const names: Record<string, string[]> = {
   'uketsuke/express': ['expressAccept', 'expressJobs'],
   'uketsuke/redis': ['redis'],
   'uketsuke/store': ['claim', 'everyone', 'holds'],
+  'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
   'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }

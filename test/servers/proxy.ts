@@ -4,7 +4,11 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** A TCP proxy on a free port that can be told to be a bad network. */
 export class BadNetwork {
   readonly #sockets = new Set<Socket>()
+  /** The sides from which answers come. */
+  readonly #far = new Set<Socket>()
   readonly #server: Server
+  #losing = new Set<Socket>()
+  #frozen = new Set<Socket>()
   /** Milliseconds that everything takes on its way, in each direction. */
   delay = 0
   #silent = false
@@ -15,6 +19,7 @@ export class BadNetwork {
     this.#server = createServer({ allowHalfOpen: true }, (near) => {
       if (this.#refusing) return near.resetAndDestroy()
       const far = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true })
+      this.#far.add(far)
       this.#pass(near, far)
       this.#pass(far, near)
     })
@@ -33,11 +38,15 @@ export class BadNetwork {
 
   #pass(from: Socket, to: Socket): void {
     this.#sockets.add(from)
-    from.on('data', (chunk) => this.#later(() => to.write(chunk)))
+    from.on('data', (chunk) => {
+      if (this.#losing.delete(from)) this.#break(from, to)
+      else if (!this.#frozen.has(from)) this.#later(() => to.write(chunk))
+    })
     from.on('end', () => this.#later(() => to.end()))
     from.on('error', () => {})
     from.on('close', () => {
       this.#sockets.delete(from)
+      this.#far.delete(from)
       this.#later(() => to.destroy())
     })
   }
@@ -46,6 +55,20 @@ export class BadNetwork {
     if (this.#silent) return
     if (this.delay === 0) fn()
     else setTimeout(() => !this.#silent && fn(), this.delay)
+  }
+
+  /** The next answer of each connection is withheld and the connection cut: what was asked for was done. */
+  loseAnswers(): void {
+    this.#losing = new Set(this.#far)
+  }
+
+  /** The connections there are go silent, as with `silence`; new ones work. */
+  freeze(): void {
+    this.#frozen = new Set(this.#sockets)
+  }
+
+  #break(...both: Socket[]): void {
+    for (const socket of both) socket.destroy()
   }
 
   /** Ends all connections at once, and refuses new ones until `restore`. */

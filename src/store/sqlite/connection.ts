@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { UketsukeError } from '../../domain/errors.ts'
+import { decode, encode } from '../text.ts'
 import { isBusy, unavailable } from './failures.ts'
 import type { Database, Parameter, Statement } from './open.ts'
-import { decode, encode } from './text.ts'
 
 export type Row = Record<string, unknown>
 

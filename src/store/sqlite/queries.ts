@@ -1,9 +1,9 @@
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
 import { everyone, type Insert, type Inserted, type Known, type ListQuery, type Owner } from '../port.ts'
+import { encode } from '../text.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
 import { changingColumns, changingValues, failureText, fixedColumns, fixedValues, toAttempt, toJob } from './rows.ts'
-import { encode } from './text.ts'
 
 const places = (columns: string) => columns.replaceAll(/\w+/g, '?')
 const insertJob = `INSERT INTO jobs (${fixedColumns}, ${changingColumns}) VALUES (${places(fixedColumns)}, ${places(changingColumns)})`

@@ -1,19 +1,19 @@
-import type { Row } from './connection.ts'
-import type { Parameter } from './open.ts'
+export type Plain = string | number | null
 
 /**
- * `node:sqlite` and its twin hand SQLite C strings: text ends at its first NUL, without an error, in both directions. So NUL is
- * stored as U+0001 "0", and U+0001 itself twice. Equal stays equal and different stays different, which is all that queries ask.
+ * No engine keeps every text. SQLite's bindings hand over C strings: text ends at its first NUL, without an error, in both directions.
+ * PostgreSQL refuses NUL. So NUL is stored as U+0001 "0", and U+0001 itself twice. Equal stays equal and different stays different,
+ * which is all that queries ask.
  */
 const mark = '\u0001'
 
-export function encode(value: Parameter): Parameter {
+export function encode<T extends Plain>(value: T): T | string {
   if (typeof value !== 'string' || !(value.includes('\0') || value.includes(mark))) return value
   return value.replaceAll(mark, mark + mark).replaceAll('\0', `${mark}0`)
 }
 
 /** Decodes a row in place. */
-export function decode(row: Row): Row {
+export function decode(row: Record<string, unknown>): Record<string, unknown> {
   for (const column in row) {
     const value = row[column]
     if (typeof value === 'string' && value.includes(mark)) {

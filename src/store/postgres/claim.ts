@@ -1,0 +1,59 @@
+import { change } from '../../domain/change.ts'
+import type { Change, Job } from '../../domain/job.ts'
+import { fail } from '../../domain/rules.ts'
+import type { ClaimQuery } from '../port.ts'
+import { Parameters } from './arrays.ts'
+import type { Sql } from './connection.ts'
+import { corrupt, read } from './rows.ts'
+import type { Time } from './time.ts'
+
+export interface Claimed {
+  readonly jobs: Job[]
+  /** The end of those whose rows cannot be read. */
+  readonly unreadable: Change[]
+}
+
+/**
+ * The rule `claim`, fused into one statement: two scans of `jobs_due`, each from the front of its range, that pass over what another
+ * claim holds. `mark` names this claim, so that one whose answer was lost finds what it had got.
+ */
+export async function claim(sql: Sql, time: Time, query: ClaimQuery, mark: string, unsure: boolean): Promise<Claimed> {
+  const rows = (unsure ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark))
+  const unreadable: Change[] = []
+  const jobs = rows.map(read).flatMap(({ job, corrupt: damaged }) => {
+    if (!damaged) return [job]
+    const now = job.startedAt ?? job.createdAt
+    const after = fail({ ...job, lastError: null }, now, corrupt, now)
+    if (after !== null) unreadable.push(change(job, after, now))
+    return []
+  })
+  return { jobs: jobs.sort(byTurn), unreadable }
+}
+
+function take(sql: Sql, time: Time, { queue, types, limit, worker, leaseMs }: ClaimQuery, mark: string) {
+  const parameters = new Parameters()
+  const [now, wanted, most] = [time.now(parameters), parameters.add(types), parameters.add(limit)]
+  const due = (priority: string) => `
+    SELECT ctid AS place FROM uketsuke.jobs
+    WHERE queue = ${parameters.add(queue)} AND priority = '${priority}' AND due_at <= ${now} AND type = ANY(${wanted}::text[])`
+  const turn = `ORDER BY due_at, id LIMIT ${most}::int FOR UPDATE SKIP LOCKED`
+  // By place and not by id: a join by id would leave the planner a choice. RETURNING has no order of its own.
+  return sql.query(
+    `WITH high AS MATERIALIZED (${due('high')} ${turn}),
+     normal AS MATERIALIZED (${due('normal')} AND (SELECT count(*) FROM high) < ${most}::int ${turn})
+     UPDATE uketsuke.jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0,
+       progress_message = NULL, started_at = ${now}, worker = ${parameters.add(worker)},
+       lease_until = ${now} + ${parameters.add(leaseMs)}::bigint, claimed = ${parameters.add(mark)}, due_at = NULL
+     WHERE ctid = ANY((ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal))[1:${most}::int])
+     RETURNING *`,
+    parameters.values,
+  )
+}
+
+async function lost(sql: Sql, mark: string) {
+  const rows = await sql.query('SELECT * FROM uketsuke.jobs WHERE worker IS NOT NULL AND claimed = $1', [mark])
+  return rows.length > 0 ? rows : null
+}
+
+const byTurn = (a: Job, b: Job) =>
+  (a.priority === b.priority ? 0 : a.priority === 'high' ? -1 : 1) || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../../clock.ts'
+import { UketsukeError } from '../../domain/errors.ts'
+import type { Change, Job } from '../../domain/job.ts'
+import type { OpenStore, Store } from '../port.ts'
+import { announcements } from './announcements.ts'
+import { claim } from './claim.ts'
+import type { Sql } from './connection.ts'
+import { foreignCommits } from './foreign-commits.ts'
+import { insert } from './insert.ts'
+import { type PostgresOptions, type Settings, settle } from './options.ts'
+import * as queries from './queries.ts'
+import { prune, remove } from './removal.ts'
+import { type Opened, start } from './start.ts'
+import { renew, swap } from './swap.ts'
+import { time as timeBy } from './time.ts'
+import { insertWithin } from './within.ts'
+
+export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
+export type { PostgresOptions } from './options.ts'
+
+/**
+ * Jobs in a schema of their own in a PostgreSQL database (13 or later), opened by `migrate`. Needs the package `pg`. Leases and due
+ * times are told by the database's clock.
+ * @throws {UketsukeError} `invalid-configuration`
+ */
+export function postgres(options: string | PostgresOptions): OpenStore {
+  const settings = settle(options)
+  return (clock) => store(settings, clock)
+}
+
+function store(settings: Settings, clock: Clock): Store {
+  const name = randomUUID()
+  const time = timeBy(clock)
+  const foreign = foreignCommits(clock, name)
+  let found: (Opened & { tell: ReturnType<typeof announcements> }) | null = null
+  let opening: Promise<void> | null = null
+
+  async function open(): Promise<void> {
+    const opened = await start(settings)
+    found = { ...opened, tell: announcements(opened.connection, settings.schema, name) }
+    if (opened.listens) await foreign.start(opened.driver.client, settings.schema)
+    else foreign.poll()
+  }
+
+  const opened = () => {
+    if (found === null) throw new UketsukeError('store-unusable', 'The store is not open: call migrate() first.')
+    return found
+  }
+  const run = async <T>(work: (sql: Sql, unsure: boolean) => Promise<T>) => opened().connection.run(work)
+  const announce = (jobs: readonly Job[]) => opened().tell.announce(jobs)
+
+  async function replace(changes: readonly Change[]): Promise<boolean[]> {
+    const swapped = await run((sql, unsure) => swap(sql, time, changes, unsure))
+    const stored = changes.filter((_, i) => swapped[i])
+    announce(stored.flatMap(({ after, spawn }) => (spawn === null ? [after] : [after, spawn])))
+    return swapped
+  }
+
+  return {
+    description: {
+      get engine() {
+        return `PostgreSQL ${found?.version ?? ''}`.trim()
+      },
+      get durability() {
+        return found === null ? this.engine : durability(this.engine, found)
+      },
+    },
+    group: { cap: 200, inFlight: 2 },
+    async migrate() {
+      opening ??= open()
+      try {
+        await opening
+      } catch (error) {
+        opening = null
+        throw error
+      }
+    },
+    async insert(inserts) {
+      const inserted = await run((sql, unsure) => insert(sql, time, inserts, unsure))
+      announce(inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])))
+      return inserted
+    },
+    insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
+    async claim(query) {
+      const mark = randomUUID()
+      const { jobs, unreadable } = await run((sql, unsure) => claim(sql, time, query, mark, unsure))
+      announce(jobs)
+      if (unreadable.length > 0) await replace(unreadable)
+      return jobs
+    },
+    replace,
+    renew: (leases, leaseMs) => run((sql) => renew(sql, time, leases, leaseMs)),
+    lapsed: (limit) => run((sql) => queries.lapsed(sql, time, limit)),
+    nextDue: (queue, types) => run((sql) => queries.nextDue(sql, time, queue, types)),
+    get: (owner, ids) => run((sql) => queries.get(sql, ids, owner)),
+    newer: (known) => run((sql) => queries.newer(sql, known)),
+    list: (query) => run((sql) => queries.listJobs(sql, query)),
+    deliveries: (owner, parent) => run((sql) => queries.deliveries(sql, owner, parent)),
+    attempts: (owner, id) => run((sql) => queries.attempts(sql, owner, id)),
+    position: (job) => run((sql) => queries.position(sql, time, job.id)),
+    remove: (owner, id) => run((sql, unsure) => remove(sql, owner, id, unsure)),
+    prune: (limit) => run((sql) => prune(sql, time, limit)),
+    stats: () => run(queries.stats),
+    shared: (name, initial) => run((sql) => queries.shared(sql, name, initial)),
+    onForeignCommit: foreign.listen,
+    async close() {
+      await opening?.catch(() => {})
+      await foreign.stop()
+      await found?.tell.done()
+      await found?.connection.close()
+    },
+  }
+}
+
+function durability(engine: string, { fsync, synchronousCommit, listens }: Opened): string {
+  const hears = listens ? '' : '; other processes are heard by polling, without LISTEN'
+  if (fsync !== 'on') return `${engine}, fsync=off: an accepted job may be lost with the machine${hears}`
+  return `${engine}, fsync=on, synchronous_commit=${synchronousCommit}: an accepted job survives a crash of the server and of the machine${hears}`
+}

@@ -1,0 +1,78 @@
+/**
+ * Times are milliseconds since the epoch; `input`, `output`, `metadata` and the errors are JSON text that no query looks into.
+ *
+ * `due_at` is the key of what waits: not null exactly while a job is pending. Neither `status` nor `lease_until` is in an index that
+ * all rows share, so that progress and renewals are HOT updates: they touch the row's page and no index. `COLLATE "C"`: ids are
+ * compared byte by byte, whatever the database's locale.
+ */
+export const jobs = `
+CREATE TABLE uketsuke.jobs (
+  id text COLLATE "C" NOT NULL PRIMARY KEY,
+  queue text COLLATE "C" NOT NULL CHECK (queue IN ('jobs', 'deliveries')),
+  type text COLLATE "C" NOT NULL,
+  owner text COLLATE "C" NOT NULL,
+  priority text COLLATE "C" NOT NULL CHECK (priority IN ('normal', 'high')),
+  status text COLLATE "C" NOT NULL CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
+  version integer NOT NULL,
+  attempt integer NOT NULL,
+  max_attempts integer NOT NULL,
+  progress integer NOT NULL,
+  progress_message text,
+  error text,
+  last_error text,
+  webhook_url text,
+  retry_of text,
+  parent text COLLATE "C",
+  created_at bigint NOT NULL,
+  run_at bigint NOT NULL,
+  started_at bigint,
+  completed_at bigint,
+  cancel_requested_at bigint,
+  retain_for bigint NOT NULL,
+  expires_at bigint,
+  worker text COLLATE "C",
+  lease_until bigint,
+  due_at bigint CHECK ((due_at IS NOT NULL) = (status = 'pending')),
+  claimed text,
+  metadata text,
+  input text NOT NULL,
+  output text
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+
+-- What waits, in the order in which it is claimed: a claim reads its first rows and never walks what is due later.
+CREATE INDEX jobs_due ON uketsuke.jobs (queue, priority, due_at, id) WHERE due_at IS NOT NULL;
+-- What runs: few rows, so that looking for lapsed leases reads them all.
+CREATE INDEX jobs_running ON uketsuke.jobs (queue) WHERE worker IS NOT NULL;
+-- For pruning, and for counting what has ended without reading the rows.
+CREATE INDEX jobs_ended ON uketsuke.jobs (expires_at, queue, status) WHERE expires_at IS NOT NULL;
+CREATE INDEX jobs_owned ON uketsuke.jobs (owner, id) WHERE queue = 'jobs';
+-- "What failed?" is the operator's first question, and failures are few among many.
+CREATE INDEX jobs_failed ON uketsuke.jobs (id) WHERE status = 'failed';
+CREATE INDEX jobs_parent ON uketsuke.jobs (parent) WHERE parent IS NOT NULL;
+
+-- Keyed by the version of the change that ended it: a number of attempt may come twice, where one was given back.
+CREATE TABLE uketsuke.attempts (
+  job_id text COLLATE "C" NOT NULL,
+  version integer NOT NULL,
+  attempt integer NOT NULL,
+  worker text NOT NULL,
+  started_at bigint NOT NULL,
+  ended_at bigint NOT NULL,
+  outcome text NOT NULL,
+  error text,
+  PRIMARY KEY (job_id, version)
+);
+
+CREATE TABLE uketsuke.idempotency_keys (
+  owner text COLLATE "C" NOT NULL,
+  route text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  fingerprint text NOT NULL,
+  job_id text COLLATE "C" NOT NULL,
+  expires_at bigint NOT NULL,
+  PRIMARY KEY (owner, route, key)
+);
+CREATE INDEX idempotency_keys_expiry ON uketsuke.idempotency_keys (expires_at);
+
+CREATE TABLE uketsuke.shared (name text COLLATE "C" NOT NULL PRIMARY KEY, value text NOT NULL);
+`

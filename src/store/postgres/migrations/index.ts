@@ -1,0 +1,70 @@
+import { UketsukeError } from '../../../domain/errors.ts'
+import type { Sql } from '../connection.ts'
+import { jobs } from './001-jobs.ts'
+
+/** Forward only: what has been released is never changed, only added to. */
+const migrations: readonly string[] = [jobs]
+
+/**
+ * Several processes may start at once: whoever gets the advisory lock first migrates, and the others find it done. The lock is the
+ * transaction's, so that it also works, and ends, behind a connection pooler. `sql` is in a transaction.
+ */
+export async function migrate(sql: Sql, schema: string): Promise<void> {
+  // Read before the lock: a process that may only read and write rows can start on a schema that is up to date.
+  if ((await version(sql, schema)) === migrations.length) return writable(sql, schema)
+  await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`uketsuke migrations of ${schema}`])
+  const found = await version(sql, schema)
+  if (found === migrations.length) return
+  if (found > migrations.length) {
+    const sentence = `The schema "${schema}" is at version ${found}, and this version of uketsuke knows ${migrations.length} at most`
+    throw new UketsukeError('store-unusable', `${sentence}: run the version that wrote it, or a later one.`)
+  }
+  if (found === 0) {
+    const [there] = await sql.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])
+    if (there === undefined) await sql.query('CREATE SCHEMA uketsuke', [])
+    else await vacant(sql, schema)
+    await sql.query(
+      'CREATE TABLE uketsuke.migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)',
+      [],
+    )
+  }
+  for (const [i, migration] of migrations.entries()) {
+    if (i < found) continue
+    await sql.script(migration)
+    await sql.query('INSERT INTO uketsuke.migrations VALUES ($1, now())', [i + 1])
+  }
+}
+
+async function version(sql: Sql, schema: string): Promise<number> {
+  // From the catalog's tables: to_regclass() may answer from before the lock was waited for.
+  const [there] = await sql.query('SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2', [
+    schema,
+    'migrations',
+  ])
+  if (there === undefined) return 0
+  const [row] = await sql.query('SELECT max(version) AS version FROM uketsuke.migrations', [])
+  return Number(row?.version ?? 0)
+}
+
+async function vacant(sql: Sql, schema: string): Promise<void> {
+  const [row] = await sql.query('SELECT tablename AS name FROM pg_tables WHERE schemaname = $1 LIMIT 1', [schema])
+  if (row === undefined) return
+  throw new UketsukeError(
+    'store-unusable',
+    `The schema "${schema}" belongs to another program, since it has "${row.name}" in it: name another one with the option schema.`,
+  )
+}
+
+/** Asked at the start, since a reader would fail at the first job only. */
+async function writable(sql: Sql, schema: string): Promise<void> {
+  const [row] = await sql.query(
+    `SELECT bool_and(has_table_privilege(format('%I.%I', $1::text, name), wanted)) AS fine, current_user AS me
+     FROM unnest('{jobs,attempts,idempotency_keys,shared}'::text[]) AS name, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS wanted`,
+    [schema],
+  )
+  if (row?.fine === true) return
+  throw new UketsukeError(
+    'store-unusable',
+    `The user "${row?.me}" may not write to the schema "${schema}": grant SELECT, INSERT, UPDATE and DELETE on its tables.`,
+  )
+}

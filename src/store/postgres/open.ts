@@ -1,0 +1,61 @@
+import type { Client, ClientBase, ClientConfig, Pool } from 'pg'
+import { UketsukeError } from '../../domain/errors.ts'
+import type { Settings } from './options.ts'
+
+export interface Driver {
+  pool(): Pool
+  /** A connection of its own, for listening. */
+  client(): Client
+  /** Where it connects to, without the password. */
+  readonly where: string
+  /** Whether the server itself was reached and not a pooler; known once a connection was made. */
+  readonly direct: boolean
+}
+
+/** `pg` is the user's to install: it is loaded here and nowhere else, so that whoever uses another store does not need it. */
+export async function load(settings: Settings): Promise<Driver> {
+  const { default: pg } = await import('pg').catch((error: unknown) => {
+    const sentence = 'postgres() needs the package "pg", which is not installed: npm install pg'
+    throw new UketsukeError('invalid-configuration', sentence, { cause: error })
+  })
+  const { connectionString, connectTimeout, statementTimeout, max } = settings
+  const config: ClientConfig = {
+    connectionString,
+    application_name: 'uketsuke',
+    keepAlive: true,
+    connectionTimeoutMillis: connectTimeout,
+    // The client's own limit: the server's would be a state of the session.
+    query_timeout: statementTimeout,
+    types: { getTypeParser: (type, format) => (type === int8 ? Number : pg.types.getTypeParser(type, format)) },
+  }
+  const { host, port, database, user } = new pg.Client(config)
+  let direct = true
+  const onConnect = async (client: ClientBase) => {
+    direct = await greet(client)
+  }
+  return {
+    get direct() {
+      return direct
+    },
+    pool: () => new pg.Pool({ ...config, max, onConnect }),
+    client: () => new pg.Client(config),
+    where: `${user ?? ''}@${host}:${port}/${database ?? ''}`,
+  }
+}
+
+const int8 = 20
+
+/**
+ * A server or a role may have been told to answer a commit before it is on disk; a 202 must not come from there. Gives whether this is
+ * the server itself: a pooler tells a process id of its own, and keeps no settings for us.
+ */
+async function greet(client: ClientBase): Promise<boolean> {
+  const { processID = 0 } = client as ClientBase & { processID?: number }
+  const { rows } = await client.query<{ direct: boolean }>(
+    `SELECT pg_backend_pid() = $1::int AS direct, CASE
+       WHEN pg_backend_pid() = $1::int AND current_setting('synchronous_commit') = 'off'
+       THEN set_config('synchronous_commit', 'on', false) END`,
+    [processID],
+  )
+  return rows[0]?.direct === true
+}

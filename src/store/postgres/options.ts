@@ -1,0 +1,47 @@
+import { UketsukeError } from '../../domain/errors.ts'
+
+export interface PostgresOptions {
+  /** Such as `postgres://user:password@host:5432/database?sslmode=verify-full`. Without one libpq's variables (PGHOST…) count. */
+  connectionString?: string
+  /** Where the tables are kept; `uketsuke` by default. It is created where it is missing. */
+  schema?: string
+  /** Connections of this process at most, besides the one that listens; 10 by default. */
+  max?: number
+  /**
+   * Asks the database again and again instead of listening to it, as a pooler that shares connections between transactions
+   * (PgBouncer) demands. By default a pooler is noticed by itself; say false where it is known to pool whole sessions.
+   */
+  pollOnly?: boolean
+  /** Milliseconds to get a connection, after which the store is `temporarily-unavailable`; 5,000 by default. */
+  connectTimeout?: number
+  /** Milliseconds one statement may take, after which its connection is given up; 15,000 by default. */
+  statementTimeout?: number
+}
+
+export type Settings = Required<Omit<PostgresOptions, 'connectionString' | 'pollOnly'>> &
+  Pick<PostgresOptions, 'connectionString' | 'pollOnly'>
+
+/** @throws {UketsukeError} `invalid-configuration` */
+export function settle(given: string | PostgresOptions): Settings {
+  const options = typeof given === 'string' ? { connectionString: given } : given
+  const { schema = 'uketsuke', max = 10, connectTimeout = 5_000, statementTimeout = 15_000 } = options
+  const { connectionString, pollOnly } = options
+  if (connectionString !== undefined) {
+    must(/^postgres(ql)?:\/\//.test(connectionString), 'the connection string must begin with postgres://')
+    must(
+      URL.canParse(connectionString),
+      'the connection string is not a URL; characters such as @ and / need to be %-encoded in a password',
+    )
+  }
+  must(
+    /^[a-z_][a-z0-9_]{0,49}$/.test(schema) && !schema.startsWith('pg_'),
+    'schema must be 1 to 50 of the characters a-z 0-9 _',
+  )
+  must(Number.isInteger(max) && max >= 2, 'max must be a whole number from 2')
+  must(connectTimeout > 0 && statementTimeout > 0, 'connectTimeout and statementTimeout must be milliseconds above 0')
+  return { connectionString, pollOnly, schema, max, connectTimeout, statementTimeout }
+}
+
+function must(fine: boolean, sentence: string): asserts fine {
+  if (!fine) throw new UketsukeError('invalid-configuration', `postgres(): ${sentence}.`)
+}

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type PostgresServer, startPostgres } from '../../../test/servers/postgres.ts'
+import { systemClock } from '../../clock.ts'
+import { create } from '../../domain/rules.ts'
+import type { Store } from '../port.ts'
+import { type PostgresOptions, postgres } from './index.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  server = await startPostgres()
+}, 60_000)
+afterAll(() => server.stop())
+
+const open = (options: string | PostgresOptions): Store => postgres(options)(systemClock)
+const failure = async (options: string | PostgresOptions) => {
+  const store = open(options)
+  const error = await store.migrate().catch((error: Error) => error)
+  await store.close()
+  return error
+}
+
+test('a wrong password, and none', async () => {
+  const url = server.url()
+  expect(await failure(url.replace(':secret@', ':wrong@'))).toMatchObject({
+    code: 'store-unusable',
+    message: expect.stringMatching(
+      /127\.0\.0\.1:\d+\/postgres refuses this user: .* Check the user name and the password/,
+    ),
+  })
+  expect(await failure(url.replace(':secret@', '@'))).toMatchObject({
+    code: 'store-unusable',
+    message: expect.stringContaining('asks for a password and none was given'),
+  })
+})
+
+test('a wrong host, a port where nobody listens, no such database', async () => {
+  expect(await failure('postgres://u:p@no-such-host.invalid/db')).toMatchObject({
+    code: 'store-unusable',
+    message: expect.stringMatching(/no host by the name in u@no-such-host\.invalid:5432\/db/),
+  })
+  // It may be about to start.
+  const began = performance.now()
+  expect(await failure('postgres://u:p@127.0.0.1:1/db')).toMatchObject({
+    code: 'temporarily-unavailable',
+    message: expect.stringContaining('u@127.0.0.1:1/db cannot be used now'),
+    retryAfter: 1,
+  })
+  expect(performance.now() - began).toBeLessThan(12_000)
+  expect(await failure(server.url('nowhere'))).toMatchObject({
+    code: 'store-unusable',
+    message: expect.stringContaining('has no such database'),
+  })
+})
+
+test('what no connection string can be is told before anything is tried', () => {
+  for (const options of ['jobs.db', 'postgres://u:p@ss/w@host:x/db', { schema: 'Bad"name' }, { max: 1 }]) {
+    expect(() => postgres(options)).toThrowError(expect.objectContaining({ code: 'invalid-configuration' }))
+  }
+})
+
+test('no right to create the schema; no right to write to it; rights enough without that of creating', async () => {
+  await server.query("CREATE ROLE clerk LOGIN PASSWORD 'secret'")
+  const url = await server.create('guarded')
+  const clerk = url.replace('super:', 'clerk:')
+  expect(await failure(clerk)).toMatchObject({
+    code: 'store-unusable',
+    message: expect.stringMatching(
+      /lacks a right: permission denied for database guarded\. .*CREATE SCHEMA "uketsuke"/,
+    ),
+  })
+  const owner = open(url)
+  await owner.migrate()
+  await owner.close()
+  expect(await failure(clerk)).toMatchObject({ code: 'store-unusable' })
+  await server.query(
+    'GRANT USAGE ON SCHEMA uketsuke TO clerk; GRANT SELECT ON ALL TABLES IN SCHEMA uketsuke TO clerk',
+    url,
+  )
+  expect(await failure(clerk)).toMatchObject({
+    code: 'store-unusable',
+    message:
+      'The user "clerk" may not write to the schema "uketsuke": grant SELECT, INSERT, UPDATE and DELETE on its tables.',
+  })
+  await server.query('GRANT ALL ON ALL TABLES IN SCHEMA uketsuke TO clerk', url)
+  expect(await failure(clerk)).toBeUndefined()
+})
+
+test('a later schema, and one that is another program’s', async () => {
+  const url = await server.create('later')
+  const store = open(url)
+  await store.migrate()
+  await store.close()
+  await server.query('INSERT INTO uketsuke.migrations VALUES (99, now())', url)
+  expect(await failure(url)).toMatchObject({
+    code: 'store-unusable',
+    message: expect.stringMatching(/is at version 99, and this version of uketsuke knows \d+ at most/),
+  })
+  await server.query('CREATE TABLE public.theirs (id int)', url)
+  expect(await failure({ connectionString: url, schema: 'public' })).toMatchObject({
+    code: 'store-unusable',
+    message: expect.stringContaining('belongs to another program, since it has "theirs" in it'),
+  })
+})
+
+test('ten that start at once all find one schema', async () => {
+  const url = await server.create('race')
+  const stores = Array.from({ length: 10 }, () => open({ connectionString: url, max: 2 }))
+  await Promise.all(stores.map((store) => store.migrate()))
+  const job = create({ id: 'a', type: 't', owner: 'o', input: '{}', maxAttempts: 1, retainFor: 1 }, Date.now())
+  await stores[0]?.insert([{ job }])
+  expect((await stores[9]?.get('o', ['a']))?.[0]).toEqual(job)
+  await Promise.all(stores.map((store) => store.close()))
+})
+
+test('a start that failed can be tried again', async () => {
+  const store = open(server.url('born_later'))
+  await expect(store.migrate()).rejects.toMatchObject({ code: 'store-unusable' })
+  await server.create('born_later')
+  await store.migrate()
+  expect(await store.stats()).toMatchObject({ jobs: { pending: 0 } })
+  await store.close()
+})
+
+test('durability is told as it is found, and synchronous_commit = off is put right', async () => {
+  const url = await server.create('careless')
+  await server.query('ALTER DATABASE careless SET synchronous_commit = off')
+  const store = open(url)
+  await store.migrate()
+  expect(store.description.engine).toMatch(/^PostgreSQL \d+/)
+  expect(store.description.durability).toContain('fsync=on, synchronous_commit=on: an accepted job survives')
+  await store.close()
+  await server.query('ALTER SYSTEM SET fsync = off')
+  await server.query('SELECT pg_reload_conf()')
+  const risky = open({ connectionString: url, pollOnly: true })
+  await risky.migrate()
+  expect(risky.description.durability).toMatch(/fsync=off: an accepted job may be lost with the machine; .* by polling/)
+  await risky.close()
+})

@@ -1,0 +1,103 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Attempt, Change, Job, Lease } from '../../domain/job.ts'
+import { Parameters } from './arrays.ts'
+import type { Sql } from './connection.ts'
+import { get } from './queries.ts'
+import { changing, ended, names, type Value, whole } from './rows.ts'
+import type { Time } from './time.ts'
+
+type Spawned = Job & { cause: string }
+type Ended = Attempt & { version: number }
+const cause: readonly [string, 'text', (of: Spawned) => Value] = ['cause', 'text', (one) => one.cause]
+const expected: readonly [string, 'int', (of: Change) => Value] = ['expected', 'int', ({ before }) => before.version]
+const swapped = changing.map(([name, type, value]) => [name, type, (one: Change) => value(one.after)] as const)
+const set = changing
+  .filter(([name]) => name !== 'id' && name !== 'lease_until')
+  .map(([name]) => `${name} = new.${name}`)
+
+/**
+ * Swap by version, in one statement: the rows, and what those that were swapped bring along. Rows are locked in the order of their ids,
+ * so that two batches with the same ids wait for one another, and never in a circle.
+ */
+export async function swap(sql: Sql, time: Time, changes: readonly Change[], unsure: boolean): Promise<boolean[]> {
+  if (changes.length === 0) return []
+  const sorted = changes.toSorted((a, b) => (a.before.id < b.before.id ? -1 : 1))
+  const parameters = new Parameters()
+  const parts = [
+    `swapped AS (
+       UPDATE uketsuke.jobs AS old SET ${set.join(', ')}, due_at = ${time.due(parameters)},
+         lease_until = CASE WHEN new.lease_until IS NOT NULL THEN greatest(new.lease_until, old.lease_until) END
+       FROM ${parameters.rows('new', [...swapped, expected], sorted)}
+       WHERE old.id = new.id AND old.version = new.expected RETURNING old.id
+     )`,
+    spawning(parameters, time, sorted),
+    logging(parameters, sorted),
+  ]
+  const rows = await sql.query(`WITH ${parts.filter(Boolean).join(', ')} SELECT id FROM swapped`, parameters.values)
+  const done = new Set(rows.map(({ id }) => id))
+  const results = changes.map(({ before }) => done.has(before.id))
+  if (unsure && results.includes(false)) return settled(sql, changes, results)
+  return results
+}
+
+function spawning(parameters: Parameters, time: Time, changes: readonly Change[]): string {
+  const spawned = changes.flatMap(({ before, spawn }): Spawned[] => (spawn ? [{ ...spawn, cause: before.id }] : []))
+  if (spawned.length === 0) return ''
+  const columns = names(whole)
+  return `spawned AS (
+    INSERT INTO uketsuke.jobs (${columns}, due_at) SELECT ${columns}, ${time.due(parameters)}
+    FROM ${parameters.rows('new', [...whole, cause], spawned)}
+    WHERE new.cause IN (SELECT id FROM swapped) ON CONFLICT (id) DO NOTHING
+  )`
+}
+
+function logging(parameters: Parameters, changes: readonly Change[]): string {
+  const log = changes.flatMap(({ after, attempt }): Ended[] =>
+    attempt ? [{ ...attempt, version: after.version }] : [],
+  )
+  if (log.length === 0) return ''
+  return `logged AS (
+    INSERT INTO uketsuke.attempts (${names(ended)}) SELECT ${names(ended)}
+    FROM ${parameters.rows('new', ended, log)} WHERE new.job_id IN (SELECT id FROM swapped)
+  )`
+}
+
+/** After a try whose answer was lost: a row that is now exactly what it was to become has been swapped by it. */
+async function settled(sql: Sql, changes: readonly Change[], results: readonly boolean[]): Promise<boolean[]> {
+  const now = await get(
+    sql,
+    changes.map(({ before }) => before.id),
+  )
+  return changes.map(({ after }, i) => {
+    const job = now[i]
+    return results[i] === true || (job != null && isDeepStrictEqual({ ...job, leaseUntil: after.leaseUntil }, after))
+  })
+}
+
+const held: readonly (readonly [string, 'text' | 'int', (of: Lease) => Value])[] = [
+  ['id', 'text', ({ id }) => id],
+  ['attempt', 'int', ({ attempt }) => attempt],
+  ['worker', 'text', ({ worker }) => worker],
+]
+
+export async function renew(
+  sql: Sql,
+  time: Time,
+  leases: readonly Lease[],
+  leaseMs: number,
+): Promise<(number | null)[]> {
+  if (leases.length === 0) return []
+  const sorted = leases.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const parameters = new Parameters()
+  const rows = await sql.query(
+    `UPDATE uketsuke.jobs AS job SET lease_until = ${time.now(parameters)} + ${parameters.add(leaseMs)}::bigint
+     FROM ${parameters.rows('held', held, sorted)}
+     WHERE job.id = held.id AND job.attempt = held.attempt AND job.worker = held.worker AND job.status = 'running'
+     RETURNING job.id, job.attempt, job.worker, job.version`,
+    parameters.values,
+  )
+  const versions = new Map(rows.map((row) => [key(row.id, row.attempt, row.worker), Number(row.version)]))
+  return leases.map(({ id, attempt, worker }) => versions.get(key(id, attempt, worker)) ?? null)
+}
+
+const key = (...parts: unknown[]) => JSON.stringify(parts)

@@ -1,0 +1,30 @@
+/**
+ * keep.mjs <folder> <uid> <gid> <program> <argument>…: runs a server, and ends with it. When standard input closes, because whoever
+ * started this is done or is gone (SIGKILL included), the server is ended and its folder removed.
+ */
+import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+
+const [folder, uid, gid, program, ...rest] = process.argv.slice(2)
+const account = uid === '' ? {} : { uid: Number(uid), gid: Number(gid) }
+const child = spawn(program, rest, { ...account, cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
+let ending = false
+// A parent that was killed can take no more of what the server says.
+process.stderr.on('error', () => {})
+process.stdin
+  .on('error', () => {})
+  .on('end', () => {
+    ending = true
+    child.kill('SIGINT')
+    setTimeout(() => child.kill('SIGKILL'), 5_000).unref()
+  })
+process.stdin.resume()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill('SIGINT'))
+child.on('error', (error) => {
+  console.error(error.message)
+  process.exit(1)
+})
+child.on('exit', (code) => {
+  if (ending) rmSync(folder, { recursive: true, force: true })
+  process.exit(code ?? 1)
+})

@@ -1,0 +1,168 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { account, freePort, installed } from './machine.ts'
+
+/** A real PostgreSQL of this test's own: a free port, a data folder in the temporary one, fsync on. */
+export interface PostgresServer {
+  readonly port: number
+  /** Where to connect, as the superuser; the database `postgres` unless another is named. */
+  url(database?: string): string
+  /** A new, empty database. */
+  create(name?: string): Promise<string>
+  /** Runs one statement as the superuser. */
+  query(sql: string, url?: string): Promise<pg.QueryResult>
+  /** Runs one statement in a transaction that is rolled back. */
+  rolledBack(sql: string, values: unknown[]): Promise<pg.QueryResult>
+  /** SIGKILL to every process of the server, as a power cut would end them. Resolves when all are gone. */
+  kill(): Promise<void>
+  /** Starts it again on the same data and port. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+const keeperFile = fileURLToPath(new URL('keep.mjs', import.meta.url))
+
+/** @param settings lines for postgresql.conf */
+export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
+  const bin = installed(['postgres', 'initdb'], homes, 'postgresql')
+  const who = account()
+  const folder = mkdtempSync(join(tmpdir(), 'uketsuke-pg-'))
+  if (who.uid !== undefined) chownSync(folder, who.uid, who.gid ?? who.uid)
+  const data = join(folder, 'data')
+  const secret = join(folder, 'password')
+  writeFileSync(secret, 'secret')
+  if (who.uid !== undefined) chownSync(secret, who.uid, who.gid ?? who.uid)
+  const about = ['-U', 'super', '--auth=scram-sha-256', `--pwfile=${secret}`, '--encoding=UTF8', '--locale=C', '-N']
+  execFileSync(join(bin, 'initdb'), ['-D', data, ...about], { ...who, stdio: 'pipe', cwd: folder })
+  const port = await freePort()
+  const lines = [
+    `port = ${port}`,
+    `listen_addresses = '127.0.0.1'`,
+    `unix_socket_directories = ''`,
+    'logging_collector = off',
+    // After a kill: one call instead of one for each file.
+    'recovery_init_sync_method = syncfs',
+    ...settings,
+  ]
+  writeFileSync(join(data, 'postgresql.auto.conf'), `${lines.join('\n')}\n`)
+
+  let keeper: ChildProcess | null = null
+  const url = (database = 'postgres') => `postgres://super:secret@127.0.0.1:${port}/${database}`
+
+  async function query(sql: string, to = url()): Promise<pg.QueryResult> {
+    const client = new pg.Client({ connectionString: to })
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      return await client.query(sql)
+    } finally {
+      await client.end()
+    }
+  }
+
+  async function rolledBack(sql: string, values: unknown[]): Promise<pg.QueryResult> {
+    const client = new pg.Client({ connectionString: url() })
+    await client.connect()
+    try {
+      await client.query('BEGIN')
+      return await client.query(sql, values)
+    } finally {
+      await client.end()
+    }
+  }
+
+  async function start(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const [uid, gid] = [String(who.uid ?? ''), String(who.gid ?? '')]
+      const child = spawn(process.execPath, [keeperFile, folder, uid, gid, join(bin, 'postgres'), '-D', data], {
+        stdio: ['pipe', 'ignore', 'pipe'],
+      })
+      keeper = child
+      let said = ''
+      child.stderr?.on('data', (chunk: Buffer) => {
+        said = (said + chunk).slice(-2_000)
+      })
+      const ended = new Promise<boolean>((resolve) => child.once('exit', () => resolve(true)))
+      while (!(await Promise.race([ended, answers(query)]))) await pause(20)
+      if (child.exitCode === null) return
+      // What was killed may still hold its shared memory for a moment.
+      if (tries === 20) throw new Error(`PostgreSQL does not start: ${said}`)
+      await pause(250)
+    }
+  }
+
+  const pids = (): number[] => {
+    const main = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
+    const found = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === main)
+    return [main, ...found.map(Number)]
+  }
+
+  await start()
+  let databases = 0
+  return {
+    port,
+    url,
+    query,
+    rolledBack,
+    start,
+    async create(name = `db${++databases}`) {
+      await query(`CREATE DATABASE ${name}`)
+      return url(name)
+    },
+    async kill() {
+      const all = pids()
+      const gone = once(keeper!, 'exit')
+      for (const pid of all) signal(pid, 'SIGKILL')
+      await gone
+      while (all.some((pid) => existsSync(`/proc/${pid}/exe`) && signal(pid, 0))) await pause(10)
+    },
+    async stop() {
+      if (keeper !== null && keeper.exitCode === null) {
+        const gone = once(keeper, 'exit')
+        keeper.stdin?.end()
+        await gone
+      }
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function answers(query: PostgresServer['query']): Promise<boolean> {
+  try {
+    await query('SELECT 1')
+    return true
+  } catch {
+    await pause(50)
+    return false
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, name)
+  } catch {
+    return false
+  }
+}
+
+function parentOf(pid: string): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+  } catch {
+    return null
+  }
+}
+
+/** Where Debian keeps the servers, the latest first. */
+function homes(): string[] {
+  const home = '/usr/lib/postgresql'
+  const versions = existsSync(home) ? readdirSync(home).sort((a, b) => Number(b) - Number(a)) : []
+  return versions.map((version) => join(home, version, 'bin'))
+}

@@ -1,0 +1,149 @@
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import type { Clock } from '../../src/clock.ts'
+import { change } from '../../src/domain/change.ts'
+import type { Job } from '../../src/domain/job.ts'
+import * as rules from '../../src/domain/rules.ts'
+import { memory } from '../../src/store/memory.ts'
+import { everyone, type Owner, type Store } from '../../src/store/port.ts'
+
+/** One thing that is done to both stores, and what it gave. */
+type Act = (store: Store, time: { now: number }) => Promise<unknown>
+
+const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
+const owner = fc.constantFrom<Owner>('ann', 'bob', everyone)
+const queue = fc.constantFrom('jobs' as const, 'deliveries' as const)
+const type = fc.constantFrom('report', 'mail')
+const short = fc.integer({ min: 0, max: 50 })
+
+const sorted = (jobs: Job[]) => jobs.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+const current = async (store: Store, id: string) => (await store.get(everyone, [id]))[0] ?? null
+
+const insert: fc.Arbitrary<Act> = fc
+  .array(
+    fc.record({
+      id,
+      type,
+      queue,
+      owner: fc.constantFrom('ann', 'bob'),
+      priority: fc.constantFrom('normal' as const, 'high' as const),
+      delay: fc.integer({ min: -20, max: 50 }),
+      key: fc.option(fc.constantFrom('k1', 'k2'), { nil: undefined }),
+      parent: fc.option(id),
+      webhookUrl: fc.option(fc.constant('https://example.com')),
+      maxAttempts: fc.integer({ min: 1, max: 2 }),
+    }),
+    { maxLength: 4 },
+  )
+  .map((rows) => (store, { now }) => {
+    const inserts = rows.map(({ delay, key, ...asked }) => ({
+      job: rules.create({ ...asked, input: '{}', retainFor: 30, runAt: now + delay }, now),
+      key: key === undefined ? undefined : { route: 'r', key, fingerprint: asked.id, expiresAt: now + 40 },
+    }))
+    return store.insert(inserts).catch(() => 'refused')
+  })
+
+const claim: fc.Arbitrary<Act> = fc
+  .record({ queue, types: fc.subarray(['report', 'mail']), limit: fc.integer({ min: 1, max: 4 }), leaseMs: short })
+  .map((query) => (store) => store.claim({ ...query, worker: 'w' }))
+
+const moves: ((job: Job, now: number) => Job | null)[] = [
+  (job) => rules.progress(job, job.progress + 10, 'm'),
+  (job, now) => rules.succeed(job, now, '1'),
+  (job, now) => rules.fail(job, now, { code: 'x', message: 'y', retryable: true }, now + 5),
+  rules.release,
+  rules.cancel,
+  rules.expire,
+]
+
+const move: fc.Arbitrary<Act> = fc
+  .record({ id, rule: fc.constantFrom(...moves), stale: fc.boolean() })
+  .map(({ id, rule, stale }) => async (store, { now }) => {
+    const before = await current(store, id)
+    const after = before && rule(before, now)
+    if (before === null || after === null) return null
+    const asked = change(before, after, now)
+    return store.replace([stale ? { ...asked, before: { ...before, version: before.version - 1 } } : asked])
+  })
+
+const reads: fc.Arbitrary<Act> = fc.oneof(
+  fc.tuple(owner, id).map(
+    ([owner, id]): Act =>
+      (store) =>
+        store.attempts(owner, id),
+  ),
+  fc.tuple(owner, id).map(
+    ([owner, id]): Act =>
+      (store) =>
+        store.deliveries(owner, id),
+  ),
+  fc.tuple(queue, fc.subarray(['report', 'mail'])).map(
+    ([queue, types]): Act =>
+      (store) =>
+        store.nextDue(queue, types),
+  ),
+  id.map(
+    (id): Act =>
+      async (store) => {
+        const job = await current(store, id)
+        return job && store.position(job)
+      },
+  ),
+  fc
+    .record({
+      owner,
+      status: fc.option(fc.subarray(['pending', 'running', 'completed', 'failed', 'cancelled'] as const), {
+        nil: undefined,
+      }),
+      type: fc.option(type, { nil: undefined }),
+      limit: fc.integer({ min: 1, max: 9 }),
+      before: fc.option(id, { nil: undefined }),
+    })
+    .map(
+      (query): Act =>
+        (store) =>
+          store.list(query),
+    ),
+)
+
+const writes: fc.Arbitrary<Act> = fc.oneof(
+  fc.tuple(id, fc.integer({ min: 0, max: 2 }), short).map(
+    ([id, attempt, leaseMs]): Act =>
+      (store) =>
+        store.renew([{ id, attempt, worker: 'w' }], leaseMs),
+  ),
+  fc.tuple(owner, id).map(
+    ([owner, id]): Act =>
+      (store) =>
+        store.remove(owner, id),
+  ),
+  fc.constant<Act>((store) => store.prune(100)),
+)
+
+const pass: fc.Arbitrary<Act> = short.map((ms) => async (_, time) => {
+  time.now += ms
+})
+
+/** Whatever is asked of it, a store does what the reference store does. `open` gives a store that is empty. */
+export async function equalsMemory(open: (clock: Clock) => Promise<Store>, runs: number): Promise<void> {
+  const acts = fc.array(fc.oneof(insert, claim, claim, move, move, reads, writes, pass), {
+    minLength: 20,
+    maxLength: 60,
+  })
+  const property = fc.asyncProperty(acts, async (todo) => {
+    const outcome = async (open: (clock: Clock) => Promise<Store>) => {
+      const time = { now: 1_000 }
+      const store = await open({ now: () => time.now, after: () => () => {} })
+      await store.migrate()
+      const results: unknown[] = []
+      for (const act of todo) {
+        results.push(await act(store, time), await store.stats(), sorted(await store.lapsed(100)))
+      }
+      results.push(await store.get(everyone, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']))
+      await store.close()
+      return results
+    }
+    expect(await outcome(open)).toEqual(await outcome(async (clock) => memory()(clock)))
+  })
+  await fc.assert(property, { numRuns: runs })
+}
