@@ -6,6 +6,7 @@ import { UketsukeError } from './domain/errors.ts'
 import type { Priority } from './domain/job.ts'
 import type { HttpOptions } from './http/call.ts'
 import type { Log } from './log.ts'
+import type { OpenRelay } from './relay/port.ts'
 import type { OpenStore } from './store/port.ts'
 import type { Transaction } from './store/transaction.ts'
 
@@ -14,6 +15,8 @@ export interface JobsOptions<Types extends JobTypes> {
   jobs: Types
   /** Where jobs are kept, such as `sqlite('jobs.db')`. */
   store: OpenStore
+  /** How processes hear of each other's work and changes, such as `redis('redis://…')`; by default from the store itself. */
+  dispatch?: OpenRelay
   /** Who calls over HTTP: an owner, or null for 401. Required before `fetch` or `accept` is used; a worker needs none. */
   authenticate?: HttpOptions['authenticate']
   /** Where the jobs API is mounted; `/api/jobs` by default. */
@@ -56,8 +59,9 @@ export interface EnqueueOptions {
 
 /** @throws {UketsukeError} `invalid-configuration` */
 export function checkOptions(options: JobsOptions<JobTypes>): void {
-  const { basePath = '', lease = 30_000, webhooks, jobs, store } = options
+  const { basePath = '', lease = 30_000, webhooks, jobs, store, dispatch } = options
   must(typeof store === 'function', 'store must be a store such as sqlite("jobs.db")')
+  must(dispatch === undefined || typeof dispatch === 'function', "dispatch must be such as redis('redis://…')")
   must(/^$|^\/[^?#]*[^/?#]$/.test(basePath), 'basePath must begin with a slash and not end with one')
   must(Number.isInteger(lease) && lease >= 1_000, 'lease must be a whole number of milliseconds from 1,000')
   for (const name of Object.keys(jobs)) {

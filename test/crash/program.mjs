@@ -6,8 +6,9 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
+import { redis } from 'uketsuke/redis'
 
-const { file, api, work, lease = 1_000, allowHosts = [], secret, uid } = JSON.parse(process.argv[2])
+const { file, api, work, lease = 1_000, allowHosts = [], secret, uid, redisUrl } = JSON.parse(process.argv[2])
 if (uid !== undefined) {
   // Loaded while it can be: the folder of this repository may be closed to whoever this process becomes.
   await import('@photostructure/sqlite')
@@ -82,6 +83,7 @@ const jobs = createJobs({
     deadly: job({ input: anything, maxAttempts: 2, run: types.deadly }),
   },
   store: sqlite(file),
+  dispatch: redisUrl && redis(redisUrl),
   lease,
   webhooks: secret && { secret, allowHosts },
   authenticate: (request) => ({ owner: request.headers.get('authorization')?.replace('Bearer ', '') || 'nobody' }),

@@ -35,6 +35,7 @@ export interface Role {
   secret?: string
   allowHosts?: string[]
   uid?: number
+  redisUrl?: string
 }
 
 const cleanups = new Set<() => unknown>()

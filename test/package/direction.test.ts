@@ -8,10 +8,11 @@ import { describe, expect, test } from 'vitest'
  */
 const layers = [
   ['domain'],
-  ['clock', 'log'],
+  ['bell', 'clock', 'log'],
   ['define'],
-  ['store'],
+  ['redis', 'store'],
   ['dispatch', 'notify'],
+  ['relay'],
   ['accept', 'work'],
   ['desk'],
   ['http'],
@@ -96,7 +97,7 @@ describe('the direction of dependencies', () => {
 // import { y } from '../jobs.ts'
 import { undici } from 'undici'
 import { sleep } from '../clock.ts'
-import { Bell } from './bell.ts'
+import { Bell } from '../bell.ts'
 `
     expect(violations('work/lane.ts', source)).toEqual([])
   })
