@@ -22,7 +22,7 @@ async function main(): Promise<boolean> {
   const run =
     options.only.length > 0 ? options.only.map(measure) : measures.filter(({ short }) => short || !settings.short)
   const runtime = node(options.node)
-  const { systems, left } = await chosen(options, runtime)
+  const { systems, left } = chosen(options, runtime)
   if (options.list) {
     for (const { name, title } of measures) console.log(`${name.padEnd(16)} ${title}`)
     console.log(`\nsystems: ${systems.map(({ name }) => name).join(', ')}\n${left.join('\n')}`)
@@ -33,9 +33,7 @@ async function main(): Promise<boolean> {
   const theatre = new Theatre(folder, runtime.path)
   const stop = () => void theatre.stop().finally(() => process.exit(130))
   process.once('SIGINT', stop).once('SIGTERM', stop)
-  const profiles = join(home, 'profiles', new Date().toISOString().replaceAll(/[:.]/g, '-'))
-  if (options.profile) mkdirSync(profiles, { recursive: true })
-  const flags = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : []
+  const profiles = options.profile ? profileFolder() : null
   const facts = [...machine(folder), `Node ${runtime.version} for every process`, ...left]
   const tables: Table[] = []
   try {
@@ -51,7 +49,7 @@ async function main(): Promise<boolean> {
   } finally {
     await theatre.stop()
   }
-  if (options.profile) console.log(hottest(profiles))
+  if (profiles !== null) console.log(hottest(profiles))
   return tables.every(({ rows }) => rows.every(({ failures }) => failures.length === 0))
 
   /** Interleaved: all entries once, then all again, so that what the machine does meanwhile meets each of them. */
@@ -64,7 +62,7 @@ async function main(): Promise<boolean> {
         const row = rows[(i + round - 1) % rows.length] as Row
         const { name } = row.entry
         try {
-          const sample = await theatre.run(one, row.entry, settings, flags)
+          const sample = await theatre.run(one, row.entry, settings, profiles)
           row.samples.push(sample)
           const figures = Object.entries(sample.figures).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`)
           console.log(`${one.name} ${round}/${rounds} ${name}: ${figures.join(', ')}`)
@@ -77,6 +75,12 @@ async function main(): Promise<boolean> {
     }
     return { measure: one, rows }
   }
+}
+
+function profileFolder(): string {
+  const folder = join(home, 'profiles', new Date().toISOString().replaceAll(/[:.]/g, '-'))
+  mkdirSync(folder, { recursive: true })
+  return folder
 }
 
 function report(facts: readonly string[], tables: readonly Table[]): string {

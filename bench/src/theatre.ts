@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { actor } from './actor.ts'
+import type { Task } from './child.ts'
 import type { Actor, Entry, Measure, Sample, Stage } from './measures/port.ts'
 import { type Server, startPostgres, startRedis } from './servers.ts'
 import type { Settings } from './settings.ts'
@@ -34,7 +35,7 @@ export class Theatre {
   }
 
   /** One run of one entry. Whatever it leaves behind is ended and removed. */
-  async run(measure: Measure, entry: Entry, settings: Settings, flags: readonly string[] = []): Promise<Sample> {
+  async run(measure: Measure, entry: Entry, settings: Settings, profiles: string | null): Promise<Sample> {
     const actors: Actor[] = []
     const used: Place[] = []
     const fresh = async () => {
@@ -60,7 +61,7 @@ export class Theatre {
           place: at,
           given,
         }
-        const started = actor(this.#node, flags, task, settings.patience)
+        const started = actor(this.#node, profiles === null ? [] : profiling(profiles, task), task, settings.patience)
         actors.push(started)
         return started
       },
@@ -107,6 +108,12 @@ export class Theatre {
     if (this.#postgres === null) return
     await ask(this.#postgres.url, `DROP DATABASE IF EXISTS ${postgres.split('/').at(-1)} WITH (FORCE)`)
   }
+}
+
+/** One file for each child, by what it played. */
+function profiling(folder: string, { measure, entry, role }: Task): string[] {
+  const name = `${measure}-${entry.name}-${role}-${Date.now()}.cpuprofile`
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}`]
 }
 
 async function flush(server: Server | null): Promise<void> {

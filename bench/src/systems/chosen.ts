@@ -1,10 +1,9 @@
-import { createRequire } from 'node:module'
 import type { Node } from '../node.ts'
 import type { Asked } from '../settings.ts'
 import { type System, system, systems } from './index.ts'
 
 /** The systems that were asked for and can run here; and a sentence about each that cannot. */
-export async function chosen(options: Asked, node: Node): Promise<{ systems: System[]; left: string[] }> {
+export function chosen(options: Asked, node: Node): { systems: System[]; left: string[] } {
   // The short form and a profile are about this project; in the short form without any server.
   const ours = systems.filter((one) => one.ours && (!options.settings.short || one.needs.length === 0))
   const standard = options.settings.short || options.profile ? ours : systems
@@ -20,18 +19,8 @@ export async function chosen(options: Asked, node: Node): Promise<{ systems: Sys
   return { systems: able, left }
 }
 
-function whyNot({ name, node: oldest = 0 }: System, node: Node): string | null {
+function whyNot({ node: oldest = 0 }: System, node: Node): string | null {
   if (node.number < oldest)
     return `it needs Node ${Math.floor(oldest / 100)}.${oldest % 100}, and this is ${node.version}`
-  if (name === 'uketsuke-redis' && !resolves('uketsuke/redis')) return 'this tree has no uketsuke/redis yet'
   return null
-}
-
-function resolves(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name)
-    return true
-  } catch {
-    return false
-  }
 }

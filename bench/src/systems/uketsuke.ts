@@ -5,6 +5,7 @@ import { createJobs, type JobsOptions, job, type OpenStore, silentLog, sqlite } 
 import { expressAccept } from 'uketsuke/express'
 import { nodeListener } from 'uketsuke/node'
 import { postgres } from 'uketsuke/postgres'
+import { redis } from 'uketsuke/redis'
 import { z } from 'zod'
 import type { Handler, OpenOptions, Payload, Place, Queue } from './port.ts'
 import { seedPostgres, seedSqlite } from './seed.ts'
@@ -15,22 +16,18 @@ export const onSqlite = (place: Place, options: OpenOptions) => {
 }
 
 export const onPostgres = (place: Place, options: OpenOptions) =>
-  open(postgres(place.postgres), {}, options, (finished, waiting) =>
-    seedPostgres(place.postgres, finished, waiting, { ...ours, table: 'uketsuke.jobs' }),
-  )
+  open(postgres(place.postgres), {}, options, seedTable(place))
 
-/** Found by name, so that a tree without it still compiles. */
-const redisModule = 'uketsuke/redis'
-
-export async function onPostgresAndRedis(place: Place, options: OpenOptions): Promise<Queue> {
-  const { redis } = (await import(redisModule)) as { redis(url: string): unknown }
-  return open(postgres(place.postgres), { dispatch: redis(place.redis) }, options, (finished, waiting) =>
-    seedPostgres(place.postgres, finished, waiting, { ...ours, table: 'uketsuke.jobs' }),
-  )
-}
+export const onPostgresAndRedis = (place: Place, options: OpenOptions) =>
+  open(postgres(place.postgres), { dispatch: redis(place.redis) }, options, seedTable(place))
 
 /** Old ids that are ULIDs too; the input is found by its column, whatever else the table has. */
 const ours = { table: 'jobs', id: 'id', payload: 'input', sqlId: (n: string) => `printf('%026d', ${n})` }
+
+function seedTable(place: Place): NonNullable<Queue['seed']> {
+  const rows = { ...ours, table: 'uketsuke.jobs' }
+  return (finished, waiting) => seedPostgres(place.postgres, finished, waiting, rows)
+}
 
 /** The schema that its user would write. */
 const input = z.object({ n: z.number(), at: z.number(), pad: z.string() })
@@ -38,7 +35,7 @@ const owner = 'bench'
 
 async function open(
   store: OpenStore,
-  more: object,
+  more: Pick<JobsOptions<JobTypes>, 'dispatch'>,
   { webhookUrl, lease }: OpenOptions,
   seed: NonNullable<Queue['seed']>,
 ): Promise<Queue> {
