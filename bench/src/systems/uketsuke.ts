@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { createJobs, type JobsOptions, job, type OpenStore, silentLog, sqlite } from 'uketsuke'
+import { createJobs, type JobsOptions, type JobTypes, job, type OpenStore, silentLog, sqlite } from 'uketsuke'
 import { expressAccept } from 'uketsuke/express'
 import { nodeListener } from 'uketsuke/node'
 import { postgres } from 'uketsuke/postgres'
