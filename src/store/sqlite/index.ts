@@ -48,7 +48,7 @@ function store(path: string, clock: Clock): Store {
       await migrate(db, path)
       return db
     } catch (error) {
-      db?.close()
+      await db?.close()
       throw unusable(path, error)
     }
   }
@@ -103,7 +103,7 @@ function store(path: string, clock: Clock): Store {
     async close() {
       foreign.stop()
       const db = await opening?.catch(() => null)
-      db?.close()
+      await db?.close()
     },
   }
 }
