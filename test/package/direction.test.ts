@@ -18,7 +18,8 @@ const layers = [
   ['options'],
   ['library'],
   ['jobs'],
-  ['index', 'testing'],
+  ['engines', 'index', 'move', 'testing'],
+  ['cli'],
 ]
 
 /** Types that look upwards, each with its reason. */

@@ -18,6 +18,7 @@ const names: Record<string, string[]> = {
     'UnrecoverableError',
     'catalogue',
     'createJobs',
+    'defineJobs',
     'job',
     'silentLog',
     'sqlite',
@@ -27,6 +28,7 @@ const names: Record<string, string[]> = {
   'uketsuke/express': ['expressAccept', 'expressJobs'],
   'uketsuke/store': ['claim', 'everyone', 'holds'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
+  'uketsuke/engines': ['fromEnvironment', 'storeAt'],
   'uketsuke/testing': ['manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }
