@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 const heavy = [
   'test/{cli,crash,faults,browser}/**/*.test.ts',
   'test/package/exports.test.ts',
+  'src/store/postgres/*.test.ts',
+  'test/postgres/*.test.ts',
   'examples/*/test/**/*.test.ts',
 ]
 

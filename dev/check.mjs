@@ -15,6 +15,7 @@ const checks = [
   ['biome', 'biome ci --colors=off --max-diagnostics=20 .'],
   ['types', 'tsc --noEmit'],
   ...examples.map((name) => [`types of examples/${name}`, `tsc --noEmit -p examples/${name}`]),
+  ['types of the demo’s page', 'tsc --noEmit -p examples/reports/page'],
   ['knip', 'knip'],
   ['publint', 'publint --strict'],
   ['attw', 'attw --profile esm-only --pack .'],

@@ -16,7 +16,12 @@ export const systemClock: Clock = {
 }
 
 /** Resolves after `ms`, or as soon as `signal` aborts: it never rejects, the caller looks at why it woke. */
-export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+export function sleep(
+  clock: Clock,
+  ms: number,
+  signal?: AbortSignal,
+  options: { background?: boolean } = {},
+): Promise<void> {
   if (signal?.aborted) return Promise.resolve()
   return new Promise((resolve) => {
     const wake = () => {
@@ -24,7 +29,7 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
       signal?.removeEventListener('abort', wake)
       resolve()
     }
-    const cancel = clock.after(ms, wake)
+    const cancel = clock.after(ms, wake, options)
     signal?.addEventListener('abort', wake)
   })
 }

@@ -1,5 +1,6 @@
 import { UketsukeError } from './domain/errors.ts'
 import type { JobsOptions } from './options.ts'
+import { redis } from './relay/redis.ts'
 import type { OpenArchive } from './store/archive.ts'
 import type { OpenStore } from './store/port.ts'
 import { postgresArchive } from './store/postgres/archive.ts'
@@ -8,7 +9,7 @@ import { sqliteArchive } from './store/sqlite/archive.ts'
 import { sqlite } from './store/sqlite/index.ts'
 
 /** What `createJobs` takes of these; spread it: `createJobs({ jobs, …, ...fromEnvironment() })`. */
-export type Engines = Pick<JobsOptions<never>, 'store'>
+export type Engines = Pick<JobsOptions<never>, 'store' | 'dispatch'>
 
 export interface Fallbacks {
   /** The SQLite file where `DATABASE_URL` names no store; `jobs.db` by default. */
@@ -19,11 +20,13 @@ export interface Fallbacks {
 }
 
 /**
- * The engines that the environment names: `DATABASE_URL` (`postgres://…` or `sqlite:path`) for the store.
+ * The engines that the environment names: `DATABASE_URL` (`postgres://…` or `sqlite:path`) for the store, `REDIS_URL` for what
+ * wakes workers and tells of changes; without it the store does that itself.
  * @throws {UketsukeError} `invalid-configuration`
  */
 export function fromEnvironment({ file = 'jobs.db', schema, env = process.env }: Fallbacks = {}): Engines {
-  return { store: storeAt(env.DATABASE_URL || `sqlite:${file}`, schema).store }
+  const { store } = storeAt(env.DATABASE_URL || `sqlite:${file}`, schema)
+  return env.REDIS_URL ? { store, dispatch: redis(env.REDIS_URL) } : { store }
 }
 
 /** One store by its address. */

@@ -4,7 +4,6 @@ import { defaultLimits } from './accept/validate.ts'
 import { systemClock } from './clock.ts'
 import { type JobTypes, runnable } from './define.ts'
 import { type Desk, openDesk } from './desk.ts'
-import { polling } from './dispatch/polling.ts'
 import { deliveryType } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { acceptResponse } from './http/accept.ts'
@@ -13,10 +12,10 @@ import { library } from './library.ts'
 import { defaultLog } from './log.ts'
 import { destinations } from './notify/egress.ts'
 import { poster } from './notify/post.ts'
-import { storeSignal } from './notify/signal.ts'
 import { Watch } from './notify/watch.ts'
 import { webhookDelivery } from './notify/webhook.ts'
 import { checkOptions, type JobsOptions } from './options.ts'
+import { type Relay, storeRelay } from './relay/port.ts'
 import { groupCommit } from './store/group-commit.ts'
 import type { Store } from './store/port.ts'
 import { transitions } from './store/transition.ts'
@@ -38,8 +37,8 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
 
   const opened = options.store(clock)
   const store = groupCommit(opened)
-  const dispatch = polling(store)
-  const signal = storeSignal(store, log)
+  const relay = (options.dispatch ?? storeRelay)({ store, clock, log })
+  const { dispatch, signal } = relay
   const watch = new Watch(signal, async (owner, id) => (await store.get(owner, [id]))[0] ?? null)
   const transition = transitions(store, ({ after, spawn }) => {
     signal.announce([after])
@@ -52,7 +51,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
   const limits = { ...defaultLimits, ...options.limits }
   const accept = acceptor({ store, dispatch, clock, types, destinations: allowed, limits, newId: ids })
   const draining = new AbortController()
-  const ready = opening(store)
+  const ready = opening(store, relay)
   const desk = openDesk({
     base,
     clock,
@@ -103,12 +102,15 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     ready,
     basePath: base,
     store: opened,
+    /** For the operator: how the processes hear of each other. */
+    dispatch: { description: relay.description },
     /** Drains: nothing new is accepted, streams end and clients come back elsewhere, workers stop, the store closes. Idempotent. */
     close(): Promise<void> {
       closing ??= (async () => {
         draining.abort()
         await workers.stop()
         await hangUp()
+        await relay.close()
         await store.close()
       })()
       return closing
@@ -130,14 +132,17 @@ export interface AskedFor<Types extends JobTypes> {
   metadata?: unknown
 }
 
-/** Opens the store once; an attempt that failed is not remembered. */
-function opening(store: Store): Desk['ready'] {
+/** Opens the store and what lies between the processes, once; an attempt that failed is not remembered. */
+function opening(store: Store, relay: Relay): Desk['ready'] {
   let open: Promise<void> | null = null
   return () => {
-    open ??= store.migrate().catch((error: unknown) => {
-      open = null
-      throw error
-    })
+    open ??= store
+      .migrate()
+      .then(() => relay.start())
+      .catch((error: unknown) => {
+        open = null
+        throw error
+      })
     return open
   }
 }

@@ -47,7 +47,9 @@ export function library<Types extends JobTypes>(desk: Desk) {
     async get<N extends Name = Name>(id: string, options: As & { include?: readonly 'input'[] } = {}) {
       try {
         const job = await desk.find(as(options), id)
-        return { ...show<N>(job), ...(options.include?.includes('input') && { input: JSON.parse(job.input) }) }
+        const shown = show<N>(job)
+        if (options.include?.includes('input')) shown.input = JSON.parse(job.input)
+        return shown
       } catch (error) {
         if (error instanceof UketsukeError && error.code === 'job-not-found') return null
         throw error

@@ -6,6 +6,7 @@ import { UketsukeError } from './domain/errors.ts'
 import type { Priority } from './domain/job.ts'
 import type { HttpOptions } from './http/call.ts'
 import type { Log } from './log.ts'
+import type { OpenRelay } from './relay/port.ts'
 import type { OpenStore } from './store/port.ts'
 import type { Transaction } from './store/transaction.ts'
 
@@ -14,6 +15,8 @@ export interface JobsOptions<Types extends JobTypes> {
   jobs: Types
   /** Where jobs are kept, such as `sqlite('jobs.db')`. */
   store: OpenStore
+  /** How processes hear of each other's work and changes, such as `redis('redis://…')`; by default from the store itself. */
+  dispatch?: OpenRelay
   /** Who calls over HTTP: an owner, or null for 401. Required before `fetch` or `accept` is used; a worker needs none. */
   authenticate?: HttpOptions['authenticate']
   /** Where the jobs API is mounted; `/api/jobs` by default. */
@@ -35,7 +38,7 @@ export interface JobsOptions<Types extends JobTypes> {
 }
 
 /** What `uketsuke serve --jobs` reads: everything but the engines, which are the operator's to choose. */
-export type JobsModule<Types extends JobTypes> = Omit<JobsOptions<Types>, 'store' | 'clock'>
+export type JobsModule<Types extends JobTypes> = Omit<JobsOptions<Types>, 'store' | 'dispatch' | 'clock'>
 
 /** For the default export of a module of jobs: gives it back, with its types checked. */
 export function defineJobs<Types extends JobTypes>(options: JobsModule<Types>): JobsModule<Types> {
@@ -62,19 +65,11 @@ export interface EnqueueOptions {
   tx?: Transaction
 }
 
-export interface WorkOptions {
-  /** Jobs at a time; 10 by default. Webhooks have 50 places of their own. */
-  concurrency?: number
-  /** Signals on which this worker stops gracefully, such as `SIGTERM`; none by default. */
-  stopOn?: readonly NodeJS.Signals[]
-  /** How long `stop` lets jobs run on, in milliseconds; 25,000 by default. */
-  drain?: number
-}
-
 /** @throws {UketsukeError} `invalid-configuration` */
 export function checkOptions(options: JobsOptions<JobTypes>): void {
-  const { basePath = '', lease = 30_000, webhooks, jobs, store } = options
+  const { basePath = '', lease = 30_000, webhooks, jobs, store, dispatch } = options
   must(typeof store === 'function', 'store must be a store such as sqlite("jobs.db")')
+  must(dispatch === undefined || typeof dispatch === 'function', "dispatch must be such as redis('redis://…')")
   must(/^$|^\/[^?#]*[^/?#]$/.test(basePath), 'basePath must begin with a slash and not end with one')
   must(Number.isInteger(lease) && lease >= 1_000, 'lease must be a whole number of milliseconds from 1,000')
   for (const name of Object.keys(jobs)) {

@@ -1,4 +1,5 @@
 const engines = `The store is DATABASE_URL, postgres://… or sqlite:path; without it --store, or ./jobs.db.`
+const redis = 'REDIS_URL=redis://… wakes workers and tells of changes; without it the store does that itself.'
 
 export const help: Readonly<Record<string, string>> = {
   '': `uketsuke <command>, one of
@@ -22,7 +23,9 @@ Exit codes: 0 fine, 1 failed, 2 misuse, or a store or configuration that cannot 
   --schema NAME        the schema in PostgreSQL, uketsuke by default
   --anyone-may-call    serves without authenticate, to this machine only
 
-${engines} SIGTERM and SIGINT stop it gracefully.`,
+${engines}
+${redis}
+SIGTERM and SIGINT stop it gracefully.`,
 
   migrate: `uketsuke migrate
 uketsuke migrate --from sqlite:jobs.db --to postgres://…
@@ -40,10 +43,12 @@ ${engines}`,
 
   doctor: `uketsuke doctor
 
-Looks at this Node, the store and the clocks, and says a line about each: ok, warn or FAIL. It changes nothing.
+Looks at this Node, the store, Redis and the clocks, and says a line about each: ok, warn or FAIL. It changes nothing.
 
   --store PATH    the SQLite file, ./jobs.db by default
   --schema NAME   the schema in PostgreSQL, uketsuke by default
 
-${engines} It ends with 1 where something FAILs.`,
+${engines}
+${redis}
+It ends with 1 where something FAILs.`,
 }

@@ -84,6 +84,7 @@ function about(jobs: Jobs, server: Server | null, worker: string | null): string
   const lines = [
     ['address', server === null ? 'none: this process works and does not serve' : addressOf(server) + jobs.basePath],
     ['store', jobs.store.description.durability],
+    ['dispatch', jobs.dispatch.description],
     ['worker', worker ?? 'none: this process serves and does not work'],
   ]
   return lines.map(([name = '', value]) => `${name.padEnd(10)}${value}`).join('\n')

@@ -9,15 +9,18 @@ export function polling(store: Store): Dispatch {
     announce(jobs) {
       for (const { queue, hint } of receivers) if (jobs.some((job) => job.queue === queue)) hint()
     },
-    receive(queue, hint) {
-      const receiver = { queue, hint }
+    receive({ queue, hint }) {
+      const receiver = { queue, hint: () => hint() }
       receivers.add(receiver)
       const stop = store.onForeignCommit((commit) => {
-        if (commit === undefined || commit.waiting.includes(queue)) hint()
+        if (commit === undefined || commit.waiting.includes(queue)) receiver.hint()
       })
-      return () => {
-        stop()
-        receivers.delete(receiver)
+      return {
+        ready() {},
+        async close() {
+          stop()
+          receivers.delete(receiver)
+        },
       }
     },
   }

@@ -33,7 +33,12 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
   return (req, res, next) => {
     Promise.resolve()
       .then(() => asked(req))
-      .then((wanted) => whole(req, next, () => listen((request) => jobs.accept(request, wanted))(req, res)))
+      .then((wanted) => {
+        req.url = req.originalUrl
+        // `accept` never reads the body: what `asked` made of it is all there is to know.
+        req.rawBody = Buffer.alloc(0)
+        listen((request) => jobs.accept(request, wanted))(req, res)
+      })
       .catch(next)
   }
 }

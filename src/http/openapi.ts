@@ -101,7 +101,7 @@ const componentKey = (type: string) =>
 function inputSchema(type: string, schema: unknown): object {
   const made = jsonSchema(schema)
   // An id of its own, so that its `#/$defs/…` are looked up in itself and not in this document.
-  return { $id: `https://uketsuke.dev/inputs/${encodeURIComponent(type)}`, ...made }
+  return { $id: `urn:uketsuke:input:${encodeURIComponent(type)}`, ...made }
 }
 
 interface Convertible {

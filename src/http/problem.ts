@@ -35,11 +35,15 @@ const waits: Partial<Record<ProblemCode, number>> = {
   'temporarily-unavailable': 5,
 }
 
-export const problemType = (code: string) => `https://uketsuke.dev/problems/${code}`
+/** A URN: absolute, as RFC 9457 wishes, without a host that somebody else may own. */
+export const problemType = (code: string) => `urn:uketsuke:problem:${code}`
 
 /** What a client is told about `thrown`; never anything of the inside, which goes to the log instead. */
 export function known(thrown: unknown, log: Log, where: string): UketsukeError & { code: ProblemCode } {
   if (thrown instanceof UketsukeError) {
+    // "Not now" has a reason that the operator needs and the client must not see.
+    if (thrown.code === 'temporarily-unavailable' && thrown.cause)
+      log.warn({ err: thrown.cause, where }, thrown.message)
     if (isProblem(thrown)) return thrown
     if (thrown.code === 'store-unusable') {
       log.error({ err: thrown, where }, 'the store cannot be used')

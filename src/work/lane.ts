@@ -1,7 +1,8 @@
+import { Bell } from '../bell.ts'
 import type { Runnable } from '../define.ts'
+import type { Receiver } from '../dispatch/port.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
-import { Bell } from './bell.ts'
 import type { Lanes, WorkerParts } from './worker.ts'
 
 /** However good the hints are, the store is asked at least this often. Milliseconds. */
@@ -13,8 +14,12 @@ export class Lane {
   readonly #parts: WorkerParts
   readonly #types: readonly string[]
   readonly #bell = new Bell()
-  readonly #unhint: () => void
+  readonly #receiver: Receiver
   #running = 0
+  /** How many jobs were announced to this lane alone since the last claim. */
+  #hinted = 0
+  /** There may be more than was announced: the claim takes all there is room for. */
+  #look = true
   #failing = false
   #cancelTimer = () => {}
 
@@ -22,7 +27,15 @@ export class Lane {
     this.#lane = lane
     this.#parts = parts
     this.#types = [...lane.types.keys()]
-    this.#unhint = parts.dispatch.receive(lane.queue, this.#bell.ring)
+    this.#receiver = parts.dispatch.receive({
+      queue: lane.queue,
+      types: this.#types,
+      hint: (jobs) => {
+        if (jobs === undefined) this.#look = true
+        else this.#hinted += jobs
+        this.#bell.ring()
+      },
+    })
     stopping.addEventListener('abort', this.#bell.ring)
   }
 
@@ -33,19 +46,35 @@ export class Lane {
     return found
   }
 
-  /** Claims as many due jobs as there is room for; a store that is down gives none, and is asked again. */
+  /**
+   * Claims as many due jobs as there is room for, but no more than were announced where that is all that is known: the others were
+   * announced to other workers. A store that is down gives none, and is asked again.
+   */
   async claim(worker: string): Promise<Job[]> {
+    const seen = this.#hinted
+    const limit = Math.min(this.#room, this.#look ? this.#room : seen)
+    this.#hinted = 0
+    this.#look &&= limit === 0
+    const jobs = limit === 0 ? [] : await this.#claim(worker, limit)
+    this.#running += jobs.length
+    this.#receiver.ready({ seen, found: jobs.length, room: this.#failing ? 0 : this.#room })
+    return jobs
+  }
+
+  get #room(): number {
+    return this.#lane.concurrency - this.#running
+  }
+
+  async #claim(worker: string, limit: number): Promise<Job[]> {
     const { store, leaseMs, log } = this.#parts
-    const room = this.#lane.concurrency - this.#running
-    if (room === 0) return []
+    const { queue } = this.#lane
     try {
-      const jobs = await store.claim({ queue: this.#lane.queue, types: this.#types, limit: room, worker, leaseMs })
-      if (this.#failing) log.info({ queue: this.#lane.queue }, 'claiming works again')
+      const jobs = await store.claim({ queue, types: this.#types, limit, worker, leaseMs })
+      if (this.#failing) log.info({ queue }, 'claiming works again')
       this.#failing = false
-      this.#running += jobs.length
       return jobs
     } catch (error) {
-      if (!this.#failing) log.error({ err: error, queue: this.#lane.queue }, 'claiming failed; it goes on trying')
+      if (!this.#failing) log.error({ err: error, queue }, 'claiming failed; it goes on trying')
       this.#failing = true
       return []
     }
@@ -54,13 +83,18 @@ export class Lane {
   /** Until there may be something to claim: a hint, room again, the next due time, or the poll. */
   async wait(): Promise<void> {
     // With no room left it is the next job to end that rings.
-    if (this.#running < this.#lane.concurrency) {
+    if (this.#room > 0) {
       const due = this.#failing ? null : await this.#nextDue()
       const wait = Math.max(0, Math.min(pollMs, due === null ? pollMs : due - this.#parts.clock.now()))
-      this.#cancelTimer = this.#parts.clock.after(wait, this.#bell.ring)
+      this.#cancelTimer = this.#parts.clock.after(wait, this.#lookAgain)
     }
     await this.#bell.rung()
     this.#cancelTimer()
+  }
+
+  readonly #lookAgain = (): void => {
+    this.#look = true
+    this.#bell.ring()
   }
 
   async #nextDue(): Promise<number | null> {
@@ -70,11 +104,11 @@ export class Lane {
   /** A job has ended. */
   left(): void {
     this.#running--
-    this.#bell.ring()
+    this.#lookAgain()
   }
 
-  close(): void {
-    this.#unhint()
+  async close(): Promise<void> {
     this.#cancelTimer()
+    await this.#receiver.close()
   }
 }

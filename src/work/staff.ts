@@ -1,7 +1,15 @@
 import type { Runnable } from '../define.ts'
 import { UketsukeError } from '../domain/errors.ts'
-import type { WorkOptions } from '../options.ts'
 import { type Lanes, Worker, type WorkerParts } from './worker.ts'
+
+export interface WorkOptions {
+  /** Jobs at a time; 10 by default. Webhooks have 50 places of their own. */
+  concurrency?: number
+  /** Signals on which this worker stops gracefully, such as `SIGTERM`; none by default. */
+  stopOn?: readonly NodeJS.Signals[]
+  /** How long `stop` lets jobs run on, in milliseconds; 25,000 by default. */
+  drain?: number
+}
 
 type Types = ReadonlyMap<string, Runnable>
 

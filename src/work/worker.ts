@@ -68,7 +68,7 @@ export class Worker {
       for (const job of jobs) this.#run(lane, job)
       await lane.wait()
     }
-    lane.close()
+    await lane.close()
   }
 
   #run(lane: Lane, job: Job): void {

@@ -59,12 +59,11 @@ function small(): Disk {
 }
 
 const canLimit = works('prlimit', ['--pid', String(process.pid), '--fsize'])
-const canMount = process.env.CRASH_MOUNT === '1'
+const kinds = [{ kind: 'a limit on the size of files', possible: canLimit, disk: limited }]
+// The longer proof, of another kind of full disk.
+if (process.env.CRASH_MOUNT === '1') kinds.push({ kind: 'a small file system', possible: true, disk: small })
 
-describe.each([
-  { kind: 'a limit on the size of files', possible: canLimit, disk: limited },
-  { kind: 'a small file system', possible: canMount, disk: small },
-])('a full disk, by $kind', ({ possible, disk }) => {
+describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
   // Big enough that what is left in the last pages of the log never takes one.
   const filler = 'x'.repeat(20_000)
 

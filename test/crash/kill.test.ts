@@ -225,6 +225,7 @@ test(
     closing = true
     await asleep
     startMissing()
+    await until(allReady, 'the processes start', { ms: 60_000 })
     await clients
 
     const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })

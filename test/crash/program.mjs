@@ -2,11 +2,13 @@
  * A process of the crash tests: an API, a worker, or both, on one SQLite file. What it is to be is its one argument, in JSON; what
  * happens in it is told over IPC, with the time at which it happened.
  */
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
+import { redis } from 'uketsuke/redis'
 
-const { file, api, work, lease = 1_000, allowHosts = [], secret, uid } = JSON.parse(process.argv[2])
+const { file, api, work, lease = 1_000, allowHosts = [], secret, uid, redisUrl } = JSON.parse(process.argv[2])
 if (uid !== undefined) {
   // Loaded while it can be: the folder of this repository may be closed to whoever this process becomes.
   await import('@photostructure/sqlite')
@@ -54,6 +56,17 @@ const types = {
     tell('return', { key, attempt })
     return { by: process.pid, attempt }
   },
+  /** Blocks its whole process until `file` exists, so that it hears of nothing before it returns; attempt 2 returns at once. */
+  blocking: async ({ input: { key, file }, attempt, progress }) => {
+    await new Promise((resolve) => process.send({ event: 'start', key, attempt, at: Date.now() }, resolve))
+    if (attempt === 1) {
+      const cell = new Int32Array(new SharedArrayBuffer(4))
+      while (!existsSync(file)) Atomics.wait(cell, 0, 0, 5)
+      progress(99, `last words of ${process.pid}`)
+    }
+    tell('return', { key, attempt })
+    return { by: process.pid, attempt }
+  },
   /** Says what time it is, so that whoever hears it knows how late it is. */
   clock: async ({ input: { times, everyMs }, progress }) => {
     for (let n = 1; n <= times; n++) {
@@ -70,6 +83,7 @@ const jobs = createJobs({
     deadly: job({ input: anything, maxAttempts: 2, run: types.deadly }),
   },
   store: sqlite(file),
+  dispatch: redisUrl && redis(redisUrl),
   lease,
   webhooks: secret && { secret, allowHosts },
   authenticate: (request) => ({ owner: request.headers.get('authorization')?.replace('Bearer ', '') || 'nobody' }),

@@ -1,12 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { verifyWebhook } from '../../src/notify/sign.ts'
+import { open } from '../../src/store/sqlite/open.ts'
 
 const program = fileURLToPath(new URL('./program.mjs', import.meta.url))
 export const secret = 'a secret of the crash tests'
@@ -34,6 +35,7 @@ export interface Role {
   secret?: string
   allowHosts?: string[]
   uid?: number
+  redisUrl?: string
 }
 
 const cleanups = new Set<() => unknown>()
@@ -109,7 +111,7 @@ export class Program {
     return this.told.find((told) => told.event === event && (key === undefined || told.key === key))
   }
 
-  heard(event: Told['event'], key?: string, ms = 15_000): Promise<Told> {
+  heard(event: Told['event'], key?: string, ms = 30_000): Promise<Told> {
     return until(() => this.find(event, key), `process ${this.pid} tells "${event}" ${key ?? ''}`, {
       ms,
       more: () => this.output,
@@ -123,6 +125,27 @@ export class Program {
   stop(): void {
     this.#child.kill('SIGSTOP')
   }
+  /** Stops it, but not in the middle of a commit to `file`: whoever is frozen there holds up everybody else, as SQLite has it. */
+  async freeze(file: string): Promise<void> {
+    const db = await open(file)
+    const free = () => {
+      try {
+        db.exec('BEGIN IMMEDIATE; ROLLBACK')
+        return true
+      } catch {
+        return false
+      }
+    }
+    for (;;) {
+      this.stop()
+      if (existsSync('/proc/self/stat')) {
+        await until(() => readFileSync(`/proc/${this.pid}/stat`, 'utf8').includes(') T '), `process ${this.pid} stops`)
+      }
+      if (free()) break
+      this.continue()
+    }
+    db.close()
+  }
   continue(): void {
     this.#child.kill('SIGCONT')
   }
@@ -133,7 +156,7 @@ export class Program {
     return died(this.#child, 'SIGKILL')
   }
   /** Its exit code once it has ended by itself. */
-  async ended(ms = 15_000): Promise<number | null> {
+  async ended(ms = 30_000): Promise<number | null> {
     await until(() => !this.alive, `process ${this.pid} ends`, { ms, more: () => this.output })
     return this.exitCode
   }
@@ -143,7 +166,7 @@ export class Program {
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string,
-  { ms = 15_000, more }: { ms?: number; more?: () => string } = {},
+  { ms = 30_000, more }: { ms?: number; more?: () => string } = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + ms
   for (;;) {

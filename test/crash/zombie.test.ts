@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { createJobs } from '../../src/jobs.ts'
@@ -30,7 +31,7 @@ test('a worker that was stopped beyond its lease and continued writes nothing', 
   await zombie.heard('start', 'over')
   await zombie.heard('start', 'going')
   await until(async () => (await status(url, over.jobId)).progress >= 3, 'the first attempt makes progress')
-  zombie.stop()
+  await zombie.freeze(file)
 
   const heir = await Program.start({ file, work: { concurrency: 2 } })
   expect((await heir.heard('start', 'over')).attempt).toBe(2)
@@ -67,6 +68,32 @@ test('a worker that was stopped beyond its lease and continued writes nothing', 
   expect(heir.find('abort')).toBeUndefined()
 })
 
+test('a worker that writes before it can have heard that its lease is lost is turned away by the store', async () => {
+  const here = folder()
+  const file = join(here, 'jobs.db')
+  const flag = join(here, 'flag')
+  const api = await Program.start({ file, api: true })
+  const url = api.url ?? ''
+  const zombie = await Program.start({ file, work: { concurrency: 1 } })
+  const { jobId } = await accepted(url, 'blocking', { key: 'blocked', file: flag })
+  await zombie.heard('start', 'blocked')
+  await zombie.freeze(file)
+  const heir = await Program.start({ file, work: { concurrency: 1 } })
+  await until(async () => (await status(url, jobId)).completedAt, 'attempt 2 completes')
+  const ended = await status(url, jobId)
+  expect(ended).toMatchObject({ status: 'completed', attempt: 2, output: { by: heir.pid, attempt: 2 } })
+  const store = await books(file)
+  const attempts = await store.attempts(jobId)
+
+  writeFileSync(flag, '')
+  zombie.continue()
+  await zombie.heard('return', 'blocked')
+  zombie.terminate()
+  expect(await zombie.ended()).toBe(0)
+  expect(await status(url, jobId)).toEqual(ended)
+  expect(await store.attempts(jobId)).toEqual(attempts)
+})
+
 test('a worker that was stopped beyond its lease while nobody else was there goes on where it was', async () => {
   const file = join(folder(), 'jobs.db')
   const api = await Program.start({ file, api: true })
@@ -74,7 +101,7 @@ test('a worker that was stopped beyond its lease while nobody else was there goe
   const worker = await Program.start({ file, work: { concurrency: 1 } })
   const { jobId } = await accepted(url, 'held', { key: 'mine' })
   await worker.heard('start', 'mine')
-  worker.stop()
+  await worker.freeze(file)
   const store = await books(file)
   await until(async () => (await store.store.lapsed(1)).length > 0, 'the lease runs out')
   const { progress } = await status(url, jobId)

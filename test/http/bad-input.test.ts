@@ -240,7 +240,7 @@ describe.each([
     expect([response.status, response.headers.get('content-type')]).toEqual([status, 'application/problem+json'])
     const problem = await body(response)
     expect(problem).toMatchObject({
-      type: `https://uketsuke.dev/problems/${code}`,
+      type: `urn:uketsuke:problem:${code}`,
       title: said,
       status,
       detail: said,
@@ -346,7 +346,7 @@ describe('bad input over a socket, the rest', () => {
 
   it.each(['/api/jobsandmore', '/', '/api', `/api/jobs/${absent}/`])('%s is no resource', async (path) => {
     const { status, body } = await raw(api.port, `${head(`GET ${path}`)}\r\n`)
-    expect([status, body]).toEqual([404, expect.stringContaining('problems/not-found')])
+    expect([status, body]).toEqual([404, expect.stringContaining('problem:not-found')])
   })
 
   it('takes 64 levels', async () => {
@@ -380,7 +380,7 @@ describe('bad input over a socket, the rest', () => {
     store.insert = insert
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, wait])
     const problem = await body(response)
-    expect(problem.type).toBe('https://uketsuke.dev/problems/temporarily-unavailable')
+    expect(problem.type).toBe('urn:uketsuke:problem:temporarily-unavailable')
     expect(problem.detail).not.toContain('secret')
     expect((await api.post('', held)).status).toBe(202)
   })

@@ -67,7 +67,7 @@ describe('POST /', () => {
     const closing = api.jobs.close()
     const response = await api.post('', held)
     expect([response.status, response.headers.has('retry-after')]).toEqual([503, true])
-    expect(await body(response)).toMatchObject({ type: 'https://uketsuke.dev/problems/temporarily-unavailable' })
+    expect(await body(response)).toMatchObject({ type: 'urn:uketsuke:problem:temporarily-unavailable' })
     expect((await body(await api.call(''))).items).toMatchObject([{ jobId, status: 'running' }])
     finish()
     await closing
@@ -166,10 +166,7 @@ describe('Idempotency-Key', () => {
   it('refuses another payload under the same key', async () => {
     await api.post('', held, keyed('k'))
     const other = await api.post('', { ...held, priority: 'high' }, keyed('k'))
-    expect([other.status, (await body(other)).type]).toEqual([
-      422,
-      'https://uketsuke.dev/problems/idempotency-key-reused',
-    ])
+    expect([other.status, (await body(other)).type]).toEqual([422, 'urn:uketsuke:problem:idempotency-key-reused'])
   })
 
   it('is another key for another owner', async () => {
@@ -215,7 +212,7 @@ describe('a first request that is still under way', () => {
       await slow.clock.advance(2_000)
       const conflict = await Promise.race(answers)
       expect([conflict.status, conflict.headers.get('retry-after')]).toEqual([409, '1'])
-      expect((await body(conflict)).type).toBe('https://uketsuke.dev/problems/idempotency-in-progress')
+      expect((await body(conflict)).type).toBe('urn:uketsuke:problem:idempotency-in-progress')
       other.exec('ROLLBACK')
       other.close()
       expect((await Promise.all(answers)).map(({ status }) => status).sort()).toEqual([202, 409])

@@ -85,7 +85,7 @@ describe('the OpenAPI document', () => {
     expect(schemas).toMatchObject({
       'Input.zod': { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] },
       'Input.arktype': { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] },
-      'Input.valibot_3a_1': { $id: 'https://uketsuke.dev/inputs/valibot%3A1' },
+      'Input.valibot_3a_1': { $id: 'urn:uketsuke:input:valibot%3A1' },
       'Input.date': { $id: expect.any(String) },
     })
     const { oneOf } = schemas.NewJob as { oneOf: { properties: { type: { const: string } } }[] }

@@ -75,6 +75,16 @@ describe('a route of the user’s own, on Express 5', () => {
     await worker.stop()
   })
 
+  it('says what is wrong with an input that JSON.stringify cannot follow', async () => {
+    const deep = `{"pages":${'['.repeat(10_000)}${']'.repeat(10_000)}}`
+    const response = await api.call('/own/reports', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: deep,
+    })
+    expect([response.status, (await body(response)).errors]).toMatchObject([422, [{ pointer: '' }]])
+  })
+
   it('hands what the route throws to the error handler', async () => {
     const response = await api.post('/own/reports', { boom: true })
     expect([response.status, await response.text()]).toEqual([500, 'thrown by the route'])

@@ -186,7 +186,7 @@ describe('cancel, retry and delete', () => {
   it('runs an ended job again, as a new one', async () => {
     const { jobId } = await api.create()
     const early = await api.post(`/${jobId}/retry`, '')
-    expect([early.status, (await body(early)).type]).toEqual([409, 'https://uketsuke.dev/problems/job-not-finished'])
+    expect([early.status, (await body(early)).type]).toEqual([409, 'urn:uketsuke:problem:job-not-finished'])
     await api.post(`/${jobId}/cancel`, '')
     const response = await api.post(`/${jobId}/retry`, '')
     const job = await body(response)

@@ -51,7 +51,7 @@ describe('a stream ticket', () => {
     await api.clock.advance(15 * 60_000)
     const response = await api.call(streamUrl, { as: '' })
     expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
-    expect(await body(response)).toMatchObject({ type: 'https://uketsuke.dev/problems/unauthorized' })
+    expect(await body(response)).toMatchObject({ type: 'urn:uketsuke:problem:unauthorized' })
   })
 
   it('cannot be forged', async () => {

@@ -40,7 +40,7 @@ export async function until<T>(look: () => T | Promise<T>, within = 10_000): Pro
     const seen = await look()
     if (seen) return seen
     if (Date.now() > deadline) expect.fail(`not seen within ${within} ms: ${look}`)
-    await new Promise((resolve) => setTimeout(resolve, 2))
+    await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
 

@@ -26,10 +26,11 @@ const names: Record<string, string[]> = {
   ],
   'uketsuke/node': ['listen', 'nodeListener'],
   'uketsuke/express': ['expressAccept', 'expressJobs'],
+  'uketsuke/redis': ['redis'],
   'uketsuke/store': ['claim', 'everyone', 'holds'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
   'uketsuke/engines': ['fromEnvironment', 'storeAt'],
-  'uketsuke/testing': ['manualClock', 'memory', 'storeSuite'],
+  'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }
 
@@ -94,6 +95,19 @@ describe('the package, as somebody else installs it', () => {
       expect(code, `${path}: ${said}`).toBe(0)
       expect(JSON.parse(said), path).toEqual(names[path])
     }
+  })
+
+  test('without its optional peer, redis() says what to install', () => {
+    const script = `
+      import { createJobs, sqlite } from 'uketsuke'
+      import { redis } from 'uketsuke/redis'
+      const jobs = createJobs({ jobs: {}, store: sqlite(':memory:'), dispatch: redis('redis://localhost') })
+      await jobs.ready().catch(({ code, message }) => console.log(code, message))
+      await jobs.close()`
+    const { said, code } = run(process.execPath, ['--no-warnings', '--input-type=module', '--eval', script], folder)
+    expect(code, said).toBe(0)
+    expect(said).toContain('invalid-configuration')
+    expect(said).toContain('npm install @redis/client')
   })
 
   test('nothing else can be imported', () => {

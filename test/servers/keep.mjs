@@ -11,15 +11,14 @@ const child = spawn(program, rest, { ...account, cwd: folder, stdio: ['ignore', 
 let ending = false
 // A parent that was killed can take no more of what the server says.
 process.stderr.on('error', () => {})
-process.stdin
-  .on('error', () => {})
-  .on('end', () => {
-    ending = true
-    child.kill('SIGINT')
-    setTimeout(() => child.kill('SIGKILL'), 5_000).unref()
-  })
+const end = () => {
+  ending = true
+  child.kill('SIGINT')
+  setTimeout(() => child.kill('SIGKILL'), 5_000).unref()
+}
+process.stdin.on('error', () => {}).on('end', end)
 process.stdin.resume()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill('SIGINT'))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end)
 child.on('error', (error) => {
   console.error(error.message)
   process.exit(1)

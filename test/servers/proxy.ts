@@ -1,64 +1,97 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A TCP proxy that fails on demand. */
-export interface BadNetwork {
-  readonly port: number
-  /** The next answer of each connection is withheld and the connection cut: what was asked for was done. */
-  loseAnswers(): void
-  /** Nothing goes through any more, and nothing is closed: half-open connections. */
-  freeze(): void
-  /** Cuts every connection, and lets new ones through. */
-  cut(): void
-  close(): Promise<void>
-}
+/** A TCP proxy on a free port that can be told to be a bad network. */
+export class BadNetwork {
+  readonly #sockets = new Set<Socket>()
+  /** The sides from which answers come. */
+  readonly #far = new Set<Socket>()
+  readonly #server: Server
+  #losing = new Set<Socket>()
+  #frozen = new Set<Socket>()
+  /** Milliseconds that everything takes on its way, in each direction. */
+  delay = 0
+  #silent = false
+  #refusing = false
 
-export async function startProxy(target: number): Promise<BadNetwork> {
-  const pairs = new Set<{ client: Socket; server: Socket }>()
-  let losing = new Set<Socket>()
-
-  const listener = createServer((client) => {
-    const server = connect(target, '127.0.0.1')
-    const pair = { client, server }
-    pairs.add(pair)
-    const end = () => {
-      client.destroy()
-      server.destroy()
-      pairs.delete(pair)
-    }
-    for (const socket of [client, server]) socket.on('error', end).on('close', end)
-    client.on('data', (data) => server.write(data))
-    server.on('data', (data) => {
-      if (losing.delete(client)) end()
-      else client.write(data)
+  private constructor(to: number) {
+    // Half-open is allowed, so that nothing tells one side that the other is gone.
+    this.#server = createServer({ allowHalfOpen: true }, (near) => {
+      if (this.#refusing) return near.resetAndDestroy()
+      const far = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true })
+      this.#far.add(far)
+      this.#pass(near, far)
+      this.#pass(far, near)
     })
-  })
-  listener.listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-
-  const cut = () => {
-    for (const { client, server } of pairs) {
-      client.destroy()
-      server.destroy()
-    }
-    losing = new Set()
   }
-  return {
-    port: (listener.address() as AddressInfo).port,
-    loseAnswers() {
-      losing = new Set([...pairs].map(({ client }) => client))
-    },
-    freeze() {
-      for (const { client, server } of pairs) {
-        client.removeAllListeners('data').pause()
-        server.removeAllListeners('data').pause()
-      }
-    },
-    cut,
-    async close() {
-      cut()
-      listener.close()
-      await once(listener, 'close')
-    },
+
+  static async to(port: number): Promise<BadNetwork> {
+    const proxy = new BadNetwork(port)
+    proxy.#server.listen(0, '127.0.0.1')
+    await once(proxy.#server, 'listening')
+    return proxy
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    this.#sockets.add(from)
+    from.on('data', (chunk) => {
+      if (this.#losing.delete(from)) this.#break(from, to)
+      else if (!this.#frozen.has(from)) this.#later(() => to.write(chunk))
+    })
+    from.on('end', () => this.#later(() => to.end()))
+    from.on('error', () => {})
+    from.on('close', () => {
+      this.#sockets.delete(from)
+      this.#far.delete(from)
+      this.#later(() => to.destroy())
+    })
+  }
+
+  #later(fn: () => void): void {
+    if (this.#silent) return
+    if (this.delay === 0) fn()
+    else setTimeout(() => !this.#silent && fn(), this.delay)
+  }
+
+  /** The next answer of each connection is withheld and the connection cut: what was asked for was done. */
+  loseAnswers(): void {
+    this.#losing = new Set(this.#far)
+  }
+
+  /** The connections there are go silent, as with `silence`; new ones work. */
+  freeze(): void {
+    this.#frozen = new Set(this.#sockets)
+  }
+
+  #break(...both: Socket[]): void {
+    for (const socket of both) socket.destroy()
+  }
+
+  /** Ends all connections at once, and refuses new ones until `restore`. */
+  cut(): void {
+    this.#refusing = true
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  /** Connections stay open and new ones are taken, but nothing comes through any more and nobody is told: a half-open socket. */
+  silence(): void {
+    this.#silent = true
+  }
+
+  /** As if nothing had been; what was lost in between stays lost, so its connections end. */
+  restore(): void {
+    this.#silent = false
+    this.#refusing = false
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+    await once(this.#server, 'close')
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Pool, PoolClient } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
 import { decode, encode } from '../text.ts'
-import { isConflict, isLost, isTooLate, unavailable } from './failures.ts'
+import { isConflict, isLost, isTooLate, notNow, unavailable } from './failures.ts'
 import type { Row, Value } from './rows.ts'
 
 export type Parameter = Value | readonly Value[]
@@ -84,7 +84,7 @@ export class Connection {
       } catch (error) {
         // A connection that did not come in its time has been waited for already.
         if (!isLost(error) || (isTooLate(error) && !unsure) || this.#late(unsure)) {
-          throw unavailable(error, unsure ? doubt : '')
+          throw notNow(error, unsure ? doubt : '')
         }
       }
       await pause(Math.random() * Math.min(20 * tries, 250))

@@ -44,13 +44,17 @@ export function isLost(error: unknown): boolean {
 /** What the server refused for now, having written nothing: too many connections, a full disk, a standby, a cancelled statement. */
 const refused = (code: string) => code.startsWith('53') || ['25006', '55P03', '57014'].includes(code)
 
-/** At run time: what may pass by itself is "not now"; a bad row stays what it is. */
+/**
+ * At run time: what may pass by itself is "not now"; a bad row stays what it is. Clients read this sentence, so that it says nothing of
+ * hosts and users: the cause does.
+ */
 export function unavailable(error: unknown, doubt = ''): unknown {
-  const code = codeOf(error)
-  if (!isLost(error) && !refused(code)) return error
-  const detail = isTooLate(error)
-    ? 'No database connection became free in time.'
-    : `The database cannot be used now: ${messageOf(error)}.`
+  return isLost(error) || refused(codeOf(error)) ? notNow(error, doubt) : error
+}
+
+/** Without a connection nothing has been written, whatever the reason. */
+export function notNow(error: unknown, doubt = ''): UketsukeError {
+  const detail = isTooLate(error) ? 'No database connection became free in time.' : 'The database cannot be used now.'
   return new UketsukeError('temporarily-unavailable', `${detail}${doubt}`, { cause: error, retryAfter: 1 })
 }
 
@@ -59,7 +63,10 @@ export function unusable(where: string, schema: string, error: unknown): unknown
   const cause = error instanceof UketsukeError && error.cause !== undefined ? error.cause : error
   if (cause instanceof UketsukeError) return cause
   const sentence = whatToDo(where, schema, codeOf(cause), messageOf(cause))
-  return sentence === null ? unavailable(cause) : new UketsukeError('store-unusable', sentence, { cause })
+  if (sentence !== null) return new UketsukeError('store-unusable', sentence, { cause })
+  if (!isLost(cause) && !refused(codeOf(cause))) return cause
+  const detail = `PostgreSQL at ${where} cannot be used now: ${messageOf(cause)}.`
+  return new UketsukeError('temporarily-unavailable', detail, { cause, retryAfter: 1 })
 }
 
 function whatToDo(where: string, schema: string, code: string, message: string): string | null {

@@ -65,24 +65,30 @@ async function planOf(ask: (sql: Sql) => Promise<unknown>) {
 const byIndex = ['Index Scan jobs_due', 'Index Scan jobs_due']
 const claiming = (query: ClaimQuery = asked) => planOf((sql) => claim(sql, time(systemClock), query, 'mark', false))
 
-/** Jobs a second, each inserted, claimed and completed in batches of 100, in the best of a few rounds. */
-async function rate(prefix: string): Promise<number> {
-  let best = 0
-  for (let round = 0; round < 8; round++) {
-    const jobs = Array.from({ length: 1_000 }, (_, i) =>
-      rules.create(
-        { id: `${prefix}-${round}-${i}`, type: 'fast', owner: 'o', input: '{}', maxAttempts: 1, retainFor: 1e9 },
-        Date.now(),
-      ),
-    )
-    await store.insert(jobs.map((job) => ({ job })))
-    const began = performance.now()
-    for (let done = 0; done < jobs.length; ) {
-      const claimed = await store.claim({ ...asked, types: ['fast'] })
-      await store.replace(claimed.map((job) => change(job, rules.succeed(job, Date.now(), '{}')!, Date.now())))
-      done += claimed.length
-    }
-    best = Math.max(best, (jobs.length * 1_000) / (performance.now() - began))
+/** Jobs a second, claimed and completed in batches of 100. */
+async function rate(store: Store, prefix: string): Promise<number> {
+  const jobs = Array.from({ length: 1_000 }, (_, i) =>
+    rules.create(
+      { id: `${prefix}-${i}`, type: 'fast', owner: 'o', input: '{}', maxAttempts: 1, retainFor: 1e9 },
+      Date.now(),
+    ),
+  )
+  await store.insert(jobs.map((job) => ({ job })))
+  const began = performance.now()
+  for (let done = 0; done < jobs.length; ) {
+    const claimed = await store.claim({ ...asked, types: ['fast'] })
+    await store.replace(claimed.map((job) => change(job, rules.succeed(job, Date.now(), '{}')!, Date.now())))
+    done += claimed.length
+  }
+  return (jobs.length * 1_000) / (performance.now() - began)
+}
+
+/** By turns, since the machine has other things to do: the best of a few rounds each. */
+async function rates(one: Store, other: Store): Promise<[number, number]> {
+  const best: [number, number] = [0, 0]
+  for (let round = 0; round < (full ? 20 : 5); round++) {
+    best[0] = Math.max(best[0], await rate(one, `one-${round}`))
+    best[1] = Math.max(best[1], await rate(other, `other-${round}`))
   }
   return best
 }
@@ -94,7 +100,6 @@ const fill = (prefix: string, count: number, columns: string, values: string) =>
     FROM generate_series(1, ${count}) AS n`)
 
 test(`claims among ${finished} finished jobs and ${waiting} waiting ones read the front of an index`, async () => {
-  const empty = await rate('empty')
   const far = Date.now() + 1e9
   await fill('done', finished, 'completed_at, expires_at', `'completed', 3, n, ${far} + n`)
   // Due, and for later: half of them each. No statistics yet, as after a sudden rush.
@@ -121,7 +126,11 @@ test(`claims among ${finished} finished jobs and ${waiting} waiting ones read th
   const idle = await claiming()
   expect(idle).toMatchObject({ rows: 0 })
   expect(idle.blocks).toBeLessThan(30)
-  const later = await rate('full')
+  await server.query('CHECKPOINT')
+  const small = postgres({ connectionString: server.url(), schema: 'small' })(systemClock)
+  await small.migrate()
+  const [empty, later] = await rates(small, store)
+  await small.close()
   const figures = `${Math.round(empty)} jobs/s claimed and completed on an empty table, ${Math.round(later)} on a full one`
   if (full) expect(later, figures).toBeGreaterThan(0.9 * empty)
   console.info(figures, { hundred: hundred.blocks, one: one.blocks, idle: idle.blocks })

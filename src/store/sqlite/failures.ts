@@ -45,9 +45,8 @@ export function unavailable(error: unknown): unknown {
   if (result === null) return error
   const message = (error as Error).message
   if (passing.includes(result)) {
-    const detail = isBusy(error)
-      ? 'Another process holds the database.'
-      : `The database cannot be used now: ${message}.`
+    // Clients see this; what SQLite says is in the cause, for the log.
+    const detail = isBusy(error) ? 'Another process holds the database.' : 'The database cannot be written to now.'
     return new UketsukeError('temporarily-unavailable', detail, { cause: error, retryAfter: 1 })
   }
   if (result === code.corrupt || result === code.notADatabase) {

@@ -1,0 +1,103 @@
+import type { Job, Priority, Queue } from '../domain/job.ts'
+import type { Client } from '../redis/client.ts'
+
+/**
+ * What is in Redis: a stream for each queue and priority, read by one consumer group, so that an entry wakes one worker. An entry is a
+ * hint that this job waits; it is gone as soon as a worker has looked for it, so the streams are as long as the backlog.
+ */
+export interface Entry {
+  readonly key: string
+  readonly id: string
+  readonly job: string
+  readonly type: string
+}
+
+const group = 'workers'
+const priorities: readonly Priority[] = ['high', 'normal']
+
+export const keyOf = (prefix: string, queue: Queue, priority: Priority) => `${prefix}:${queue}:${priority}`
+/** `high` first: where both have entries, it comes first in an answer. */
+export const keysOf = (prefix: string, queue: Queue) => priorities.map((priority) => keyOf(prefix, queue, priority))
+
+export const add = (client: Client, prefix: string, { id, type, queue, priority }: Job) =>
+  client.xAdd(keyOf(prefix, queue, priority), '*', { id, type })
+
+/**
+ * Makes sure of streams and groups; true where one was missing. From the beginning, so that what was announced before the group
+ * is not passed over. It is a write, so it also fails where Redis takes none.
+ */
+export async function ensure(client: Client, keys: readonly string[]): Promise<boolean> {
+  const made = await Promise.all(
+    keys.map((key) =>
+      client.xGroupCreate(key, group, '0', { MKSTREAM: true }).then(
+        () => true,
+        (error: Error) => {
+          if (error.message.startsWith('BUSYGROUP')) return false
+          throw error
+        },
+      ),
+    ),
+  )
+  return made.includes(true)
+}
+
+/** Up to `count` new entries of each stream. Waits for one for `block` milliseconds. */
+export async function read(client: Client, keys: readonly string[], consumer: string, count: number, block: number) {
+  const streams = keys.map((key) => ({ key, id: '>' }))
+  return entries(await client.xReadGroup(group, consumer, streams, { COUNT: count, BLOCK: block }))
+}
+
+/** What this consumer has read and not settled. */
+export async function unsettled(client: Client, keys: readonly string[], consumer: string): Promise<Entry[]> {
+  const streams = keys.map((key) => ({ key, id: '0' }))
+  return entries(await client.xReadGroup(group, consumer, streams, { COUNT: 1_000 }))
+}
+
+/** Takes entries away that somebody read `idle` milliseconds ago and never settled. */
+export async function takeOver(client: Client, keys: readonly string[], consumer: string, idle: number, count: number) {
+  const claims = keys.map(async (key) => {
+    const { messages } = await client.xAutoClaim(key, group, consumer, idle, '0-0', { COUNT: count })
+    return messages.flatMap((message) => (message === null ? [] : [entry(key, message)]))
+  })
+  return (await Promise.all(claims)).flat()
+}
+
+/** Settles entries in one go; what others are to hear of is added anew in it. */
+export async function settle(client: Client, done: readonly Entry[], handOn: readonly Entry[]): Promise<void> {
+  const all = client.multi()
+  for (const { key, job, type } of handOn) all.xAdd(key, '*', { id: job, type })
+  for (const key of new Set(done.map((one) => one.key))) {
+    const ids = done.filter((one) => one.key === key).map(({ id }) => id)
+    all.xAck(key, group, ids).xDel(key, ids)
+  }
+  await all.exec()
+}
+
+/** Removes consumers that hold nothing and have not been heard of for `idle` milliseconds. One that lives is made anew as it reads. */
+export async function dismissIdle(client: Client, key: string, idle: number): Promise<void> {
+  for (const one of await client.xInfoConsumers(key, group)) {
+    if (one.pending === 0 && one.idle > idle) await dismiss(client, key, one.name)
+  }
+}
+
+export async function dismiss(client: Client, key: string, consumer: string): Promise<void> {
+  // It read something in between, which nobody would ever settle: the group begins anew, and whoever gets an entry twice looks twice.
+  if ((await client.xGroupDelConsumer(key, group, consumer)) > 0) await client.xGroupSetId(key, group, '0')
+}
+
+interface Message {
+  id: string
+  message: Record<string, string>
+}
+
+const entry = (key: string, { id, message }: Message): Entry => ({
+  key,
+  id,
+  job: message.id ?? '',
+  type: message.type ?? '',
+})
+
+function entries(reply: unknown): Entry[] {
+  const streams = (reply ?? []) as { name: string; messages: Message[] }[]
+  return streams.flatMap(({ name, messages }) => messages.map((message) => entry(name, message)))
+}

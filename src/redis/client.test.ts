@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { UketsukeError } from '../domain/errors.ts'
+import { settings } from './client.ts'
+
+test('a URL is shown without its user and password', () => {
+  expect(settings('rediss://me:s3cret@redis.example:6380/2').shown).toBe('rediss://redis.example:6380/2')
+  expect(settings('unix://me:s3cret@/run/redis.sock').shown).toBe('unix socket')
+})
+
+test.each([
+  ['http://example', 'redis://'],
+  ['redis://:s3cret@host:port', 'cannot be read'],
+  [{ url: 'redis://x', prefix: 'a b' }, 'prefix'],
+  [{ url: 'redis://x', timeout: 0 }, 'timeout'],
+])('%o is refused, and nothing secret is said', (given, words) => {
+  const refused = () => settings(given)
+  expect(refused).toThrow(UketsukeError)
+  expect(refused).toThrow(words)
+  expect(refused).not.toThrow('s3cret')
+})

@@ -1,0 +1,83 @@
+import type { RedisClientType } from '@redis/client'
+import { UketsukeError } from '../domain/errors.ts'
+
+type Module = typeof import('@redis/client')
+/** With the third protocol, in which one connection takes messages and commands. */
+export type Client = RedisClientType
+
+export interface RedisOptions {
+  /** `redis://`, `rediss://` (TLS) or `unix://`, with user, password and database where they are needed. */
+  url: string
+  /** Begins every key and channel; `uketsuke` by default. Programs with another store need another prefix. */
+  prefix?: string
+  /** An answer that takes longer counts as none, in milliseconds; 1,000 by default. Meanwhile the store is asked instead. */
+  timeout?: number
+  /** After how many milliseconds another worker takes over what a worker read and did not settle; 10,000 by default. */
+  takeOverAfter?: number
+  /** Anything else that `createClient` of @redis/client takes, such as `{ socket: { ca } }` or `{ username, password }`. */
+  client?: Record<string, unknown>
+}
+
+export interface Settings extends Required<RedisOptions> {
+  /** The URL as it may be shown: without user and password. */
+  readonly shown: string
+}
+
+/** @throws {UketsukeError} `invalid-configuration`, which never says what is secret in the URL */
+export function settings(given: string | RedisOptions): Settings {
+  const {
+    url,
+    prefix = 'uketsuke',
+    timeout = 1_000,
+    takeOverAfter = 10_000,
+    client = {},
+  } = typeof given === 'string' ? { url: given } : given
+  must(/^(rediss?|unix):\/\/./.test(url), 'the URL must begin with redis://, rediss:// or unix://')
+  must(/^[^\s*?[\]]{1,64}$/.test(prefix), 'prefix must be 1 to 64 characters without spaces and wildcards')
+  must(Number.isInteger(timeout) && timeout >= 10, 'timeout must be a whole number of milliseconds from 10')
+  let shown = 'unix socket'
+  if (!url.startsWith('unix:')) {
+    const parsed = URL.parse ? URL.parse(url) : parse(url)
+    must(parsed !== null, 'the URL cannot be read; a password needs its special characters percent-encoded')
+    shown = `${parsed.protocol}//${parsed.host || 'localhost'}${parsed.pathname}`
+  }
+  return { url, prefix, timeout, takeOverAfter, client, shown }
+}
+
+/** Node 20 has no `URL.parse`, and what `new URL` throws holds the whole URL. */
+function parse(url: string): URL | null {
+  try {
+    return new URL(url)
+  } catch {
+    return null
+  }
+}
+
+/** Makes clients that connect once and never again by themselves: `Link` decides when. */
+export async function opener({ url, client }: Settings): Promise<() => Client> {
+  const { createClient } = await load()
+  return () =>
+    createClient({
+      maintNotifications: 'disabled',
+      ...client,
+      url,
+      socket: { connectTimeout: 5_000, ...(client.socket as object), reconnectStrategy: false },
+      // Nothing waits in a queue for a Redis that is not there, or that does not answer.
+      disableOfflineQueue: true,
+      commandsQueueMaxLength: 50_000,
+    }) as Client
+}
+
+async function load(): Promise<Module> {
+  try {
+    return await import('@redis/client')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    const sentence = 'redis() needs the package @redis/client, which is not installed: npm install @redis/client'
+    throw new UketsukeError('invalid-configuration', sentence, { cause })
+  }
+}
+
+function must(fine: boolean, sentence: string): asserts fine {
+  if (!fine) throw new UketsukeError('invalid-configuration', `redis(): ${sentence}.`)
+}

@@ -1,0 +1,310 @@
+import { createClient } from '@redis/client'
+import { describe, expect, test } from 'vitest'
+import { dismissIdle } from '../../src/dispatch/redis-entries.ts'
+import { redis as useRedis } from '../../src/relay/redis.ts'
+import { atEnd, counted, empty, key, processes, proxy, server, until } from './redis-stage.ts'
+
+type Stage = ReturnType<typeof processes>
+
+/** An API and some workers, all connected. */
+async function staffed(stage: Stage, { workers = 1, concurrency = 5 } = {}) {
+  const api = stage.one('api')
+  await api.ready()
+  const names = Array.from({ length: workers }, (_, i) => `worker-${i}`)
+  const all = names.map((name) => stage.one(name))
+  await Promise.all(all.map((one) => one.work({ concurrency })))
+  await until(() => stage.lines.of('Redis is connected') === 1 + workers)
+  const enqueue = async (count: number, from = 0, ms = 0) => {
+    for (let n = from; n < from + count; n++) await api.enqueue('count', { n, ms })
+  }
+  /** All of 0…count-1 have run. */
+  const done = (count: number) => until(() => new Set(stage.ran.map(({ n }) => n)).size === count)
+  /** How long until this one job has started, in milliseconds. */
+  const prompt = async (n: number) => {
+    await enqueue(1, n)
+    const asked = performance.now()
+    const { at } = await until(() => stage.ran.find((one) => one.n === n))
+    return at - asked
+  }
+  return { api, workers: all, enqueue, done, prompt }
+}
+
+test('jobs of one process run in another, each once, and no entry is left', async () => {
+  const redis = await server()
+  const stage = processes(redis.url)
+  const { api, done } = await staffed(stage)
+  const priority = (n: number) => (n % 3 === 0 ? 'high' : 'normal')
+  await Promise.all(Array.from({ length: 100 }, (_, n) => api.enqueue('count', { n }, { priority: priority(n) })))
+  await done(100)
+  await empty(redis)
+  expect(stage.ran).toHaveLength(100)
+  expect(stage.lines.all.filter(({ level }) => level !== 'info')).toEqual([])
+})
+
+test('an entry wakes one worker, so two workers share a burst', async () => {
+  const redis = await server()
+  const stage = processes(redis.url)
+  const { api, done } = await staffed(stage, { workers: 2, concurrency: 20 })
+  await Promise.all(Array.from({ length: 40 }, (_, n) => api.enqueue('count', { n, ms: 200 })))
+  await done(40)
+  for (const name of ['worker-0', 'worker-1']) {
+    expect(stage.ran.filter(({ by }) => by === name).length).toBeGreaterThanOrEqual(10)
+  }
+  await empty(redis)
+})
+
+test('a worker without room leaves entries to those who have it', async () => {
+  const redis = await server()
+  const stage = processes(redis.url)
+  const { enqueue, done, prompt } = await staffed(stage, { workers: 2, concurrency: 1 })
+  await enqueue(1, 0, 3_000)
+  await done(1)
+  const late: number[] = []
+  for (let n = 1; n <= 10; n++) late.push(await prompt(n))
+  expect(new Set(stage.ran.slice(1).map(({ by }) => by)).size).toBe(1)
+  expect(late.toSorted((a, b) => a - b)[5]).toBeLessThan(500)
+  await empty(redis)
+})
+
+test('a job whose entry came to a worker that does not know its type wakes one that does', async () => {
+  const redis = await server()
+  const stage = processes(redis.url)
+  const [print, mail] = [counted('print', stage.ran), counted('mail', stage.ran)]
+  const [api, printing, mailing] = [stage.open({ print, mail }), stage.open({ print }), stage.open({ mail })]
+  await api.ready()
+  await printing.work()
+  await mailing.work()
+  await until(() => stage.lines.of('Redis is connected') === 3)
+  const late: number[] = []
+  for (let n = 0; n < 10; n++) {
+    await api.enqueue(n % 2 === 0 ? 'print' : 'mail', { n })
+    const asked = performance.now()
+    late.push((await until(() => stage.ran.find((one) => one.n === n))).at - asked)
+  }
+  expect(late.toSorted((a, b) => a - b)[5]).toBeLessThan(500)
+  await empty(redis)
+})
+
+test('what a dead worker read is run by another within a second, and its entry is taken over', async () => {
+  const redis = await server()
+  const stage = processes(redis.url, { takeOverAfter: 200 })
+  const { enqueue, done, workers } = await staffed(stage)
+  await workers[0]?.close()
+  await enqueue(3)
+  // It reads, and is never heard of again.
+  const read = ['XREADGROUP', 'GROUP', 'workers', 'ghost', 'STREAMS', key('jobs', 'normal'), '>']
+  expect(await redis.command(...read)).not.toBeNull()
+  const living = stage.one('living')
+  await living.work()
+  await done(3)
+  await empty(redis)
+  expect(await redis.command('XPENDING', key('jobs', 'normal'), 'workers')).toEqual([0, null, null, null])
+})
+
+test('workers that are gone leave no consumers behind', async () => {
+  const redis = await server()
+  const stage = processes(redis.url)
+  const { workers, enqueue, done } = await staffed(stage, { workers: 2 })
+  await enqueue(10)
+  await done(10)
+  const consumers = async () =>
+    (await redis.command('XINFO', 'CONSUMERS', key('jobs', 'normal'), 'workers')) as unknown[]
+  await until(async () => (await consumers()).length === 2)
+  for (const worker of workers) await worker.close()
+  expect(await consumers()).toEqual([])
+  // One that could not say goodbye.
+  await redis.command('XGROUP', 'CREATECONSUMER', key('jobs', 'normal'), 'workers', 'ghost')
+  const client = createClient({ url: redis.url })
+  await client.connect()
+  atEnd(() => client.destroy())
+  await dismissIdle(client, key('jobs', 'normal'), 60_000)
+  expect(await consumers()).toHaveLength(1)
+  await until(async () => {
+    await dismissIdle(client, key('jobs', 'normal'), 5)
+    return (await consumers()).length === 0
+  })
+})
+
+describe('a Redis that is lost', () => {
+  test('killed and started again, it costs time and one line each way', async () => {
+    const redis = await server()
+    const stage = processes(redis.url, { takeOverAfter: 500 })
+    const { enqueue, done, prompt } = await staffed(stage, { workers: 2 })
+    await enqueue(10)
+    await redis.kill()
+    await enqueue(10, 10)
+    await done(20)
+    await until(() => stage.lines.of('Redis cannot be used') === 3)
+    expect(await prompt(20)).toBeLessThan(1_500)
+    await redis.start()
+    await until(() => stage.lines.of('Redis is back') === 3)
+    await enqueue(10, 21)
+    await done(31)
+    await empty(redis)
+    expect(stage.lines.of('Redis cannot be used')).toBe(3)
+  })
+
+  test('not there at the start, it is waited for elsewhere', async () => {
+    const redis = await server()
+    await redis.kill()
+    const stage = processes(redis.url)
+    const [api, worker] = [stage.one('api'), stage.one('worker')]
+    await worker.work()
+    await api.enqueue('count', { n: 0 })
+    await until(() => stage.ran.length === 1)
+    await redis.start()
+    await until(() => stage.lines.of('Redis is back') === 2)
+    await api.enqueue('count', { n: 1 })
+    await until(() => stage.ran.length === 2)
+    await empty(redis)
+  })
+
+  test.each([
+    ['cut off', (network: Awaited<ReturnType<typeof proxy>>) => network.cut()],
+    ['half-open', (network: Awaited<ReturnType<typeof proxy>>) => network.silence()],
+    [
+      'too slow',
+      (network: Awaited<ReturnType<typeof proxy>>) => {
+        network.delay = 1_000
+      },
+    ],
+  ])('%s, it holds up neither accepting nor working', async (_, harm) => {
+    const redis = await server()
+    const network = await proxy(redis.port)
+    const stage = processes(`redis://127.0.0.1:${network.port}`, { takeOverAfter: 500 })
+    const { enqueue, done, prompt } = await staffed(stage)
+    await enqueue(5)
+    await done(5)
+    harm(network)
+    const began = performance.now()
+    await enqueue(5, 5)
+    expect(performance.now() - began).toBeLessThan(1_500)
+    await done(10)
+    expect(performance.now() - began).toBeLessThan(3_500)
+    await until(() => stage.lines.of('Redis cannot be used') === 2)
+    const late: number[] = []
+    for (let n = 10; n < 15; n++) late.push(await prompt(n))
+    expect(late.toSorted((a, b) => a - b)[2]).toBeLessThan(1_000)
+    network.delay = 0
+    network.restore()
+    await until(() => stage.lines.of('Redis is back') >= 2)
+    await enqueue(5, 15)
+    await done(20)
+    await empty(redis)
+  })
+})
+
+describe('a Redis whose content is lost', () => {
+  test.each([
+    ['FLUSHALL', ['FLUSHALL']],
+    ['DEL of the stream', ['DEL', key('jobs', 'normal')]],
+    ['XGROUP DESTROY', ['XGROUP', 'DESTROY', key('jobs', 'normal'), 'workers']],
+  ])('%s: no job is lost, and the group is there again', async (_, command) => {
+    const redis = await server()
+    const stage = processes(redis.url)
+    const { enqueue, done, prompt } = await staffed(stage, { workers: 2, concurrency: 2 })
+    for (let round = 0; round < 3; round++) {
+      await enqueue(10, round * 12)
+      await redis.command(...command)
+      await enqueue(2, round * 12 + 10)
+      await done((round + 1) * 12)
+    }
+    const late: number[] = []
+    for (let n = 100; n < 107; n++) late.push(await prompt(n))
+    // By its entry, not by the poll of each second.
+    expect(late.toSorted((a, b) => a - b)[3]).toBeLessThan(500)
+    await empty(redis)
+    const groups = (await redis.command('XINFO', 'GROUPS', key('jobs', 'normal'))) as unknown[]
+    expect(groups).toHaveLength(1)
+    expect(stage.lines.of('Redis cannot be used')).toBe(0)
+  })
+})
+
+describe('a Redis that is not what it should be', () => {
+  test('one that evicts is warned of, once, with what it costs', async () => {
+    const redis = await server('--maxmemory-policy', 'allkeys-lru')
+    const stage = processes(redis.url)
+    const { enqueue, done } = await staffed(stage)
+    await enqueue(1)
+    await done(1)
+    const warnings = stage.lines.all.filter(({ message }) => message.includes('maxmemory-policy is allkeys-lru'))
+    expect(warnings.map(({ level }) => level)).toEqual(['warn', 'warn'])
+    expect(warnings[0]?.message).toContain('a second late')
+  })
+
+  test('a replica is not used, and it is said why', async () => {
+    const [master, replica] = [await server(), await server()]
+    await replica.command('REPLICAOF', '127.0.0.1', `${master.port}`)
+    await expectPolling(replica.url, 'replica')
+    // Once it is the master it is used.
+    await replica.command('REPLICAOF', 'NO', 'ONE')
+  })
+
+  test('a full one that refuses writes is not used', async () => {
+    const redis = await server('--maxmemory', '1')
+    await expectPolling(redis.url, 'OOM')
+  })
+
+  test('a wrong password is said without the password', async () => {
+    const redis = await server('--requirepass', 'right')
+    const stage = await expectPolling(redis.url.replace('//', '//default:s3cret-and-wrong@'), 'WRONGPASS')
+    expect(JSON.stringify(stage.lines.all)).not.toContain('s3cret')
+    expect(JSON.stringify(stage.lines.all)).toContain(`127.0.0.1:${redis.port}`)
+  })
+
+  test('a right password is used', async () => {
+    const redis = await server('--requirepass', 'p@ss/word')
+    const stage = processes(redis.url.replace('//', `//:${encodeURIComponent('p@ss/word')}@`))
+    const { enqueue, done } = await staffed(stage)
+    await enqueue(1)
+    await done(1)
+    expect(JSON.stringify(stage.lines.all)).not.toContain('word')
+  })
+
+  async function expectPolling(url: string, reason: string): Promise<Stage> {
+    const stage = processes(url)
+    const [api, worker] = [stage.one('api'), stage.one('worker')]
+    await worker.work()
+    await api.enqueue('count', { n: 0 })
+    await until(() => stage.ran.length === 1 && stage.lines.of('Redis cannot be used') === 2)
+    expect(stage.lines.all.filter(({ fields }) => JSON.stringify(fields).includes(reason))).toHaveLength(2)
+    expect(stage.lines.of('Redis is')).toBe(0)
+    return stage
+  }
+})
+
+describe('a watch in one process of a job in another', () => {
+  test('follows it over Redis', async () => {
+    const redis = await server()
+    const { api } = await staffed(processes(redis.url))
+    const { jobId } = await api.enqueue('count', { n: 0, ms: 300 })
+    const seen: string[] = []
+    for await (const { status } of api.watch(jobId)) seen.push(status)
+    expect(seen.slice(-2)).toEqual(['running', 'completed'])
+  })
+
+  test.each([
+    ['of both', true],
+    ['of the worker alone, while that of the watcher is fine', false],
+  ])('reaches the end though the Redis %s is lost on the way', async (_, both) => {
+    const redis = await server()
+    const network = await proxy(redis.port)
+    const stage = processes(`redis://127.0.0.1:${network.port}`)
+    const direct = stage.open({ count: counted('api', []) }, { dispatch: useRedis(redis.url) })
+    await direct.ready()
+    const watching = both ? stage.one('api') : direct
+    await watching.ready()
+    await stage.one('worker').work()
+    await until(() => stage.lines.of('Redis is connected') === (both ? 3 : 2))
+    const { jobId } = await watching.enqueue('count', { n: 0, ms: 1_000 })
+    const seen: string[] = []
+    for await (const { status } of watching.watch(jobId)) {
+      seen.push(status)
+      if (status === 'running') network.silence()
+    }
+    const ended = stage.ran[0]?.at ?? 0
+    expect(seen.at(-1)).toBe('completed')
+    // The handler took a second; the end was seen about a second later at most.
+    expect(performance.now() - ended).toBeLessThan(3_000)
+  })
+})

@@ -1,0 +1,115 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from '@redis/client'
+
+const running = new Set<ChildProcess>()
+/** However this process ends, no server outlives it. */
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** A real redis-server on a free port, with a folder of its own. `using` or `stop` ends it. */
+export class RedisServer {
+  readonly port: number
+  readonly #folder = mkdtempSync(join(tmpdir(), 'uketsuke-redis-'))
+  #child: ChildProcess | null = null
+  #said = ''
+  #client: Promise<{ sendCommand(args: string[]): Promise<unknown>; destroy(): void }> | null = null
+
+  constructor(port: number) {
+    this.port = port
+  }
+
+  static async start(...args: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort())
+    await server.start(...args)
+    return server
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  /** Again on the same port, with nothing of what was there. */
+  async start(...args: string[]): Promise<void> {
+    const fixed = [
+      '--port',
+      `${this.port}`,
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      this.#folder,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+    ]
+    const child = spawn(program(), [...fixed, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    running.add(child)
+    child.once('exit', () => running.delete(child))
+    const ready = new Promise<void>((resolve, reject) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        this.#said = (this.#said + chunk).slice(-4_000)
+        if (this.#said.includes('Ready to accept connections')) resolve()
+      })
+      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}:\n${this.#said}`)))
+    })
+    this.#said = ''
+    await ready
+  }
+
+  /** What redis-cli would do, over one connection that is made anew after a restart. */
+  async command(...args: string[]): Promise<unknown> {
+    this.#client ??= createClient({ url: this.url, RESP: 2, socket: { reconnectStrategy: false } })
+      .on('error', () => {
+        this.#client = null
+      })
+      .connect()
+    return (await this.#client).sendCommand(args)
+  }
+
+  /** kill -9 */
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  async stop(): Promise<void> {
+    ;(await this.#client?.catch(() => null))?.destroy()
+    await this.kill()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** redis-server from the PATH; on a fresh machine it is installed where that is allowed. */
+function program(): string {
+  const found = () => execFileSync('sh', ['-c', 'command -v redis-server'], { encoding: 'utf8' }).trim()
+  try {
+    return found()
+  } catch {
+    if (process.getuid?.() !== 0) {
+      throw new Error('These tests need redis-server on the PATH: install it (Debian: apt-get install redis-server).')
+    }
+    const quiet = { stdio: 'ignore' as const, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
+    execFileSync('apt-get', ['update'], quiet)
+    execFileSync('apt-get', ['install', '--yes', '--no-install-recommends', 'redis-server'], quiet)
+    return found()
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
