@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { storeAt } from '../engines.ts'
 import { examine } from '../redis/check.ts'
 import { opener, settings } from '../redis/client.ts'
@@ -36,13 +37,19 @@ async function redis(url: string): Promise<Finding[]> {
   client.on('error', () => {})
   try {
     await client.connect()
-    const found = (await examine(client)).map(({ level, message }) => ({ level: levels[level], message: `Redis: ${message}` }))
+    const late = pause(5_000, null, { ref: false }).then(() =>
+      Promise.reject(new Error('it takes connections and does not answer')),
+    )
+    const found = (await Promise.race([examine(client), late])).map(({ level, message }) => ({
+      level: levels[level],
+      message: `Redis: ${message}`,
+    }))
     return [{ level: 'ok', message: `Redis: ${chosen.shown} answers.` }, ...found]
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     const cost = 'the store is asked instead, and jobs start up to a second late'
     return [{ level: 'warn', message: `Redis: ${chosen.shown} cannot be used (${reason}): until it can, ${cost}.` }]
   } finally {
-    client.destroy()
+    if (client.isOpen) client.destroy()
   }
 }

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { startPgBouncer } from '../servers/pgbouncer.ts'
 import { startPostgres } from '../servers/postgres.ts'
+import { RedisServer } from '../servers/redis.ts'
 import { endAll, fresh, uketsuke } from './run.ts'
 
 afterEach(endAll)
@@ -68,4 +69,25 @@ test('PostgreSQL: a healthy one, then behind PgBouncer, then gone', async () => 
   const gone = await uketsuke(['doctor'], { DATABASE_URL: server.url() })
   expect(gone).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL {2}PostgreSQL: /m) })
   expect(gone.out).not.toContain('secret')
+})
+
+test('Redis: one that drops wake-ups when it is full, a replica, one that is gone', async () => {
+  const redis = await RedisServer.start('--maxmemory-policy', 'allkeys-lru')
+  const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(redis.port))
+  const doctor = (url: string) => uketsuke(['doctor', '--store', fresh()], { REDIS_URL: url })
+  try {
+    const evicting = await doctor(redis.url)
+    expect(evicting).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^ok {4}Redis: redis:\S+ answers/m) })
+    expect(evicting.out).toMatch(/^warn {2}Redis: maxmemory-policy is allkeys-lru: .* start up to a second late/m)
+    expect(await doctor(replica.url)).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^FAIL {2}Redis: .* replica/m),
+    })
+  } finally {
+    await replica.stop()
+    await redis.stop()
+  }
+  const gone = await doctor(redis.url.replace('//', '//me:hunter2@'))
+  expect(gone).toMatchObject({ code: 0, out: expect.stringMatching(/^warn {2}Redis: redis:\S+ cannot be used/m) })
+  expect(gone.out).not.toContain('hunter2')
 })

@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
+import { startPostgres } from '../servers/postgres.ts'
+import { RedisServer } from '../servers/redis.ts'
 import { Cli, endAll, fresh, jobsFile, openFile, uketsuke } from './run.ts'
 
 afterEach(endAll)
@@ -137,6 +139,30 @@ test('a module in TypeScript is served where this Node reads it or a loader does
       out: '',
       err: expect.stringMatching(/^Node 20\.\S+ does not read TypeScript: run 22\.18/),
     })
+  }
+})
+
+test('on PostgreSQL with Redis, each named; SIGTERM leaves nothing behind', async () => {
+  const [database, redis] = [await startPostgres(), await RedisServer.start()]
+  try {
+    const env = { DATABASE_URL: database.url(), REDIS_URL: redis.url }
+    const args = ['serve', '--jobs', jobsFile, '--port', '0', '--schema', 'desk']
+    const [api, worker] = [new Cli([...args, '--role', 'api'], env), new Cli([...args, '--role', 'worker'], env)]
+    const base = await addressOf(api)
+    await worker.says(/^worker/m)
+    expect(api.out).toMatch(/^store {5}PostgreSQL [\d.]+/m)
+    expect(api.out).toMatch(/^dispatch {2}Redis Streams at redis:\/\/127/m)
+    const done = await post(base, { type: 'echo', input: 7 }, { ...ann, prefer: 'wait=20' })
+    expect(await done.json()).toMatchObject({ status: 'completed' })
+    for (const cli of [api, worker]) {
+      cli.child.kill('SIGTERM')
+      expect(await cli.ended).toBe(0)
+    }
+    const { rows } = await database.query("SELECT FROM pg_stat_activity WHERE application_name LIKE 'uketsuke%'")
+    expect(rows).toEqual([])
+  } finally {
+    await redis.stop()
+    await database.stop()
   }
 })
 
