@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { startPgBouncer } from '../servers/pgbouncer.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { Cli, endAll, fill, fresh, jobsFile, uketsuke } from './run.ts'
 
@@ -138,9 +139,11 @@ test('killed in the middle: the half-moved store opens for nobody, and running i
 test('refused while a server or a worker is there, also one that comes by another name', async () => {
   const url = await server.create()
   const file = `sqlite:${fresh()}`
+  const pooler = await startPgBouncer(server)
   for (const [role, from, at] of [
     ['worker', url, `${url}?application_name=mine`],
     ['api', url, url],
+    ['worker', server.url(), pooler.url],
     ['worker', file, file],
     ['api', file, file],
   ] as const) {
@@ -153,6 +156,7 @@ test('refused while a server or a worker is there, also one that comes by anothe
     serving.child.kill('SIGTERM')
     expect(await serving.ended).toBe(0)
   }
+  await pooler.stop()
 })
 
 test.each([

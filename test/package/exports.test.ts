@@ -110,6 +110,11 @@ describe('the package, as somebody else installs it', () => {
     expect(said).toContain('npm install @redis/client')
   })
 
+  test('the command is there', () => {
+    const { said, code } = run(join(folder, 'node_modules', '.bin', 'uketsuke'), ['--version'], folder)
+    expect({ said, code }).toEqual({ said: `${manifest.version}\n`, code: 0 })
+  })
+
   test('nothing else can be imported', () => {
     for (const path of ['uketsuke/dist/jobs.js', 'uketsuke/http', 'uketsuke/src/index.ts']) {
       const { said } = run(process.execPath, ['--input-type=module', '--eval', `await import('${path}')`], folder)
