@@ -10,6 +10,8 @@ export async function migrate(args: readonly string[]): Promise<number> {
   const { from, to, 'from-schema': fromSchema, schema, store: file } = optionsOf('migrate', args, options)
   if (from === undefined && to === undefined) return bringUpToDate({ file, schema })
   if (from === undefined || to === undefined) throw new Misuse('A move needs both --from and --to.')
+  if (from === to && (fromSchema ?? 'uketsuke') === (schema ?? 'uketsuke'))
+    throw new Misuse('--from and --to are the same store.')
   const moved = await move(storeAt(from, fromSchema).archive, storeAt(to, schema).archive, (one) => {
     const before = one.before > 0 ? `, ${one.before} of them were there from an earlier try` : ''
     console.log(`${one.shelf}: ${one.rows} rows${before}, checksum ${one.checksum} on both sides`)

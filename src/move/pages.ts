@@ -2,11 +2,12 @@ import type { Archive, Row, Shelf } from '../store/archive.ts'
 
 /** A page of rows may hold about this much text: payloads are anything from two bytes to megabytes. */
 const pageSize = 4 << 20
-const mostRows = 1_000
+/** The next page is guessed from the last one; where short rows are followed by long ones, this is what bounds the surprise. */
+const mostRows = 200
 
 /** All rows of a shelf after one, a page at a time, in the order of the key. */
 export async function* pages(archive: Archive, shelf: Shelf, after: Row | null): AsyncGenerator<Row[]> {
-  let [last, limit] = [after, 50]
+  let [last, limit] = [after, 20]
   for (;;) {
     const rows = await archive.read(shelf, last, limit)
     if (rows.length === 0) return

@@ -9,6 +9,8 @@ import { open, type Parameter } from './open.ts'
 /** Everything in a file, for moving it: the file is held alone until `close`. */
 export function sqliteArchive(path: string): OpenArchive {
   return async ({ create }) => {
+    if (path === ':memory:')
+      throw new UketsukeError('store-unusable', 'A store in memory can be moved neither from nor to: name a file.')
     if (!create && statSync(path, { throwIfNoEntry: false }) === undefined) {
       throw new UketsukeError('store-unusable', `There is no file "${path}" to move from.`)
     }
