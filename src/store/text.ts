@@ -14,13 +14,19 @@ export function encode<T extends Plain>(value: T): T | string {
 
 /** Decodes a row in place. */
 export function decode(row: Record<string, unknown>): Record<string, unknown> {
-  for (const column in row) {
-    const value = row[column]
-    if (typeof value === 'string' && value.includes(mark)) {
-      row[column] = value.replace(marked, (_, which: string) => (which === '0' ? '\0' : mark))
-    }
-  }
+  for (const column in row) row[column] = plain(row[column])
   return row
+}
+
+/** Decodes a row of values in place. */
+export function decodeTuple(row: unknown[]): unknown[] {
+  for (let i = 0; i < row.length; i++) row[i] = plain(row[i])
+  return row
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value !== 'string' || !value.includes(mark)) return value
+  return value.replace(marked, (_, which: string) => (which === '0' ? '\0' : mark))
 }
 
 const marked = new RegExp(`${mark}([0${mark}])`, 'g')

@@ -12,12 +12,15 @@ export type AbortReason = 'cancelled' | 'timeout' | 'lease-lost' | 'shutdown'
  */
 export class HeldJob {
   readonly lease: Lease
-  readonly #abort = new AbortController()
   readonly #transition: Transition
   readonly #clock: Clock
   #job: Job
   #last: Promise<unknown> = Promise.resolve()
   #reason: AbortReason | null = null
+  #error: DOMException | null = null
+  /** Made when a handler asks for its signal: most never do. */
+  #controller: AbortController | null = null
+  #listener: ((reason: AbortReason, error: DOMException) => void) | null = null
   #leaving = false
   #writing = false
 
@@ -32,7 +35,9 @@ export class HeldJob {
     return this.#job
   }
   get signal(): AbortSignal {
-    return this.#abort.signal
+    this.#controller ??= new AbortController()
+    if (this.#error) this.#controller.abort(this.#error)
+    return this.#controller.signal
   }
   get reason(): AbortReason | null {
     return this.#reason
@@ -81,13 +86,24 @@ export class HeldJob {
     }
   }
 
-  /** The first reason counts. */
+  /** The first reason counts, unless the lease is lost: then nothing may be written. */
   abort(reason: AbortReason): void {
     if (reason === 'shutdown') this.#leaving = true
     if (reason === 'lease-lost') this.#reason = reason
     this.#reason ??= reason
-    const message = messages[reason]
-    this.#abort.abort(new DOMException(message, reason === 'timeout' ? 'TimeoutError' : 'AbortError'))
+    this.#error ??= new DOMException(messages[reason], reason === 'timeout' ? 'TimeoutError' : 'AbortError')
+    this.#controller?.abort(this.#error)
+    this.#listener?.(reason, this.#error)
+  }
+
+  /** Hears of every abort, of one that has been as well. */
+  onAbort(listener: (reason: AbortReason, error: DOMException) => void): void {
+    this.#listener = listener
+    if (this.#reason && this.#error) listener(this.#reason, this.#error)
+  }
+
+  throwIfAborted(): void {
+    if (this.#error) throw this.#error
   }
 }
 

@@ -76,11 +76,11 @@ export class Worker {
     this.#held.set(job.id, held)
     // Claimed while the stop came in: given back without a run.
     if (this.#stopping.signal.aborted) held.abort('shutdown')
-    const running = execute(held, lane.runnable(job.type), this.#parts.clock, this.#parts.log).finally(() => {
+    const { clock, log } = this.#parts
+    const running = execute(held, lane.runnable(job.type), { clock, log, done: () => lane.left() }).finally(() => {
       this.#running.delete(running)
       // The same job may be here again already, under a lease of its own.
       if (this.#held.get(job.id) === held) this.#held.delete(job.id)
-      lane.left()
     })
     this.#running.add(running)
   }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { UketsukeError } from '../../domain/errors.ts'
-import { decode, encode } from '../text.ts'
+import { decode, decodeTuple, encode } from '../text.ts'
 import { isBusy, unavailable } from './failures.ts'
 import type { Database, Parameter, Statement } from './open.ts'
 
@@ -9,11 +9,21 @@ export type Row = Record<string, unknown>
 /** What a query needs. Statements are prepared once, by their text. */
 export interface Sql {
   all(sql: string, ...parameters: Parameter[]): Row[]
+  /** Each row as its columns' values, in their order. */
+  tuples(sql: string, ...parameters: Parameter[]): unknown[][]
   get(sql: string, ...parameters: Parameter[]): Row | undefined
   /** Gives how many rows it changed. */
   run(sql: string, ...parameters: Parameter[]): number
   /** Several statements without parameters. */
   script(sql: string): void
+}
+
+interface Work {
+  /** When it was asked for: what waits behind others does not wait longer than they. */
+  since: number
+  run(): unknown
+  resolve(result: unknown): void
+  reject(error: unknown): void
 }
 
 /** How long a verb waits for another process's lock, in milliseconds. */
@@ -28,6 +38,8 @@ const cell = new Int32Array(new SharedArrayBuffer(4))
 export class Connection implements Sql {
   readonly #db: Database
   readonly #statements = new Map<string, Statement>()
+  #waiting: Work[] = []
+  #flushing: Promise<void> | null = null
   #open = true
 
   constructor(db: Database) {
@@ -38,26 +50,67 @@ export class Connection implements Sql {
     return this.#patiently(() => query(this))
   }
 
-  /** One commit: on disk when the promise resolves, or not at all. `work` may run again, and must not await. */
+  /**
+   * On disk when the promise resolves, or not at all. What is asked for in one turn of the event loop, whatever the verb, is one commit:
+   * one wait for the disk. `work` may run again, and must not await.
+   */
   write<T>(work: (sql: Sql) => T): Promise<T> {
-    return this.#patiently(() => {
-      // IMMEDIATE: a lock taken only at the first write could not be waited for, because what was read might be stale by then.
-      this.run('BEGIN IMMEDIATE')
-      try {
-        const result = work(this)
-        this.run('COMMIT')
-        return result
-      } catch (error) {
-        this.#rollback()
-        throw error
-      }
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({
+        since: performance.now(),
+        run: () => work(this),
+        resolve: (result) => resolve(result as T),
+        reject,
+      })
+      this.#flushing ??= this.#flush()
     })
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      // What the last commit set free asks again in this turn: it goes along with the next one.
+      await new Promise((resolve) => setImmediate(resolve))
+      await this.#commit(this.#waiting.splice(0))
+    }
+    this.#flushing = null
+  }
+
+  async #commit(works: readonly Work[]): Promise<void> {
+    try {
+      const results = await this.#patiently(() => this.#transaction(works), works[0]?.since)
+      for (const [i, work] of works.entries()) work.resolve(results[i])
+    } catch (error) {
+      const down = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
+      if (down || works.length === 1) for (const work of works) work.reject(error)
+      // One that fails must not take its neighbours along.
+      else for (const work of works) await this.#commit([work])
+    }
+  }
+
+  #transaction(works: readonly Work[]): unknown[] {
+    // IMMEDIATE: a lock taken only at the first write could not be waited for, because what was read might be stale by then.
+    this.run('BEGIN IMMEDIATE')
+    try {
+      const results = works.map((work) => work.run())
+      this.run('COMMIT')
+      return results
+    } catch (error) {
+      this.#rollback()
+      throw error
+    }
   }
 
   all(sql: string, ...parameters: Parameter[]): Row[] {
     return this.#prepare(sql)
       .all(...parameters.map(encode))
       .map(decode)
+  }
+
+  tuples(sql: string, ...parameters: Parameter[]): unknown[][] {
+    const statement = this.#prepare(sql)
+    statement.setReturnArrays(true)
+    const rows = statement.all(...parameters.map(encode)) as unknown as unknown[][]
+    return rows.map(decodeTuple)
   }
 
   get(sql: string, ...parameters: Parameter[]): Row | undefined {
@@ -73,7 +126,9 @@ export class Connection implements Sql {
     this.#db.exec(sql)
   }
 
-  close(): void {
+  /** After what is waiting has been written. */
+  async close(): Promise<void> {
+    await this.#flushing
     if (!this.#open) return
     this.#open = false
     try {
@@ -86,8 +141,8 @@ export class Connection implements Sql {
     this.#db.close()
   }
 
-  async #patiently<T>(attempt: () => T): Promise<T> {
-    const deadline = performance.now() + patience
+  async #patiently<T>(attempt: () => T, since = performance.now()): Promise<T> {
+    const deadline = since + patience
     for (let tries = 1; ; tries++) {
       if (!this.#open) throw new UketsukeError('temporarily-unavailable', 'The store is closed.')
       try {

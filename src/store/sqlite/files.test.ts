@@ -127,20 +127,24 @@ describe('a file that is in order', () => {
     const other = await open(path)
     other.exec('BEGIN IMMEDIATE')
 
-    let waited = true
-    const patient = store.insert([{ job: job('patient') }]).finally(() => {
-      waited = false
-    })
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
-    expect(waited).toBe(true)
-
-    const spy = vi.spyOn(performance, 'now').mockReturnValueOnce(0).mockReturnValueOnce(5_001)
-    const refused = store.insert([{ job: job('refused') }]).catch((error: unknown) => error)
-    await Promise.resolve()
-    await Promise.resolve()
-    spy.mockRestore()
+    const turns = async () => {
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    let waiting = true
+    const refused = store
+      .insert([{ job: job('refused') }])
+      .catch((error: unknown) => error)
+      .finally(() => {
+        waiting = false
+      })
+    await turns()
+    expect(waiting).toBe(true)
+    const spy = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 5_001)
     expect(await refused).toMatchObject({ code: 'temporarily-unavailable', retryAfter: 1 })
+    spy.mockRestore()
 
+    const patient = store.insert([{ job: job('patient') }])
+    await turns()
     other.exec('COMMIT')
     other.close()
     expect((await patient)[0]?.created).toBe(true)

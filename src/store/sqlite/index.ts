@@ -50,7 +50,7 @@ function store(path: string, clock: Clock): Store {
       await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
       return db
     } catch (error) {
-      db?.close()
+      await db?.close()
       throw unusable(path, error)
     }
   }
@@ -105,7 +105,7 @@ function store(path: string, clock: Clock): Store {
     async close() {
       foreign.stop()
       const db = await opening?.catch(() => null)
-      db?.close()
+      await db?.close()
     },
   }
 }

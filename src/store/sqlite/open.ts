@@ -11,15 +11,20 @@ export interface Statement {
   all(...parameters: Parameter[]): Record<string, unknown>[]
   get(...parameters: Parameter[]): Record<string, unknown> | undefined
   run(...parameters: Parameter[]): { changes: number | bigint }
+  setReturnArrays(enabled: boolean): void
 }
 
 interface Engine {
   readonly DatabaseSync: new (path: string) => Database
+  readonly StatementSync: { prototype: Partial<Statement> }
 }
 
-/** Node's own SQLite where it has one, else its twin: the same API, prebuilt inside the package. Neither touches the file yet. */
+/**
+ * Node's own SQLite where it has one that gives rows as arrays (22.16 and later), else its twin: the same API, prebuilt inside the
+ * package. Neither touches the file yet.
+ */
 export async function open(path: string): Promise<Database> {
-  const { DatabaseSync } = builtIn() ?? ((await import('@photostructure/sqlite')) as Engine)
+  const { DatabaseSync } = builtIn() ?? ((await import('@photostructure/sqlite')) as unknown as Engine)
   return new DatabaseSync(path)
 }
 
@@ -31,7 +36,8 @@ function builtIn(): Engine | undefined {
   const { emitWarning } = process
   process.emitWarning = () => {}
   try {
-    return process.getBuiltinModule?.('node:sqlite') as Engine | undefined
+    const engine = process.getBuiltinModule?.('node:sqlite') as Engine | undefined
+    return engine?.StatementSync.prototype.setReturnArrays ? engine : undefined
   } finally {
     process.emitWarning = emitWarning
   }

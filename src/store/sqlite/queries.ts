@@ -3,7 +3,16 @@ import { everyone, type Insert, type Inserted, type Known, type ListQuery, type 
 import { encode } from '../text.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
-import { changingColumns, changingValues, failureText, fixedColumns, fixedValues, toAttempt, toJob } from './rows.ts'
+import {
+  changingColumns,
+  changingValues,
+  failureText,
+  fixedColumns,
+  fixedValues,
+  jobColumns,
+  toAttempt,
+  toJob,
+} from './rows.ts'
 
 const places = (columns: string) => columns.replaceAll(/\w+/g, '?')
 const insertJob = `INSERT INTO jobs (${fixedColumns}, ${changingColumns}) VALUES (${places(fixedColumns)}, ${places(changingColumns)})`
@@ -69,7 +78,14 @@ const list = (values: readonly string[]) => JSON.stringify(values.map(encode))
 /** Two scans, each from the front of its range: `high`, then `normal`. */
 export function due(sql: Sql, queue: Queue, types: readonly string[], now: number, limit: number): Job[] {
   const scan = (priority: string, most: number) =>
-    sql.all(`SELECT * ${waiting} AND run_at <= ? ORDER BY run_at, id LIMIT ?`, queue, priority, list(types), now, most)
+    sql.tuples(
+      `SELECT ${jobColumns} ${waiting} AND run_at <= ? ORDER BY run_at, id LIMIT ?`,
+      queue,
+      priority,
+      list(types),
+      now,
+      most,
+    )
   const high = scan('high', limit)
   return (high.length < limit ? [...high, ...scan('normal', limit - high.length)] : high).map(toJob)
 }
@@ -110,16 +126,21 @@ export function renew(sql: Sql, { id, attempt, worker }: Lease, until: number): 
 
 export const lapsed = (sql: Sql, now: number, limit: number): Job[] =>
   sql
-    .all("SELECT * FROM jobs WHERE status = 'running' AND lease_until <= ? ORDER BY lease_until LIMIT ?", now, limit)
+    .tuples(
+      `SELECT ${jobColumns} FROM jobs WHERE status = 'running' AND lease_until <= ? ORDER BY lease_until LIMIT ?`,
+      now,
+      limit,
+    )
     .map(toJob)
 
 export function get(sql: Sql, owner: Owner, id: string): Job | null {
-  const row = sql.get('SELECT * FROM jobs WHERE id = ?', id)
-  return row !== undefined && (owner === everyone || row.owner === owner) ? toJob(row) : null
+  const [row] = sql.tuples(`SELECT ${jobColumns} FROM jobs WHERE id = ?`, id)
+  const job = row === undefined ? null : toJob(row)
+  return owner === everyone || job?.owner === owner ? job : null
 }
 
 export const newer = (sql: Sql, { id, version }: Known): Job[] =>
-  sql.all('SELECT * FROM jobs WHERE id = ? AND version > ?', id, version).map(toJob)
+  sql.tuples(`SELECT ${jobColumns} FROM jobs WHERE id = ? AND version > ?`, id, version).map(toJob)
 
 export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Job[] {
   const conditions = ["queue = 'jobs'"]
@@ -135,15 +156,19 @@ export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQ
   if (status?.length === 1 && status[0] === 'failed') conditions.push("status = 'failed'")
   else if (status !== undefined) where('status IN (SELECT value FROM json_each(?))', list(status))
   return sql
-    .all(`SELECT * FROM jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ?`, ...parameters, limit)
+    .tuples(
+      `SELECT ${jobColumns} FROM jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ?`,
+      ...parameters,
+      limit,
+    )
     .map(toJob)
 }
 
 export const deliveries = (sql: Sql, owner: Owner, parent: string): Job[] =>
   sql
-    .all('SELECT * FROM jobs WHERE parent = ? ORDER BY created_at, id', parent)
-    .filter((row) => owner === everyone || row.owner === owner)
+    .tuples(`SELECT ${jobColumns} FROM jobs WHERE parent = ? ORDER BY created_at, id`, parent)
     .map(toJob)
+    .filter((job) => owner === everyone || job.owner === owner)
 
 export const attempts = (sql: Sql, owner: Owner, id: string): Attempt[] =>
   get(sql, owner, id) === null
