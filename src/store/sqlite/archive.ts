@@ -21,7 +21,7 @@ export function sqliteArchive(path: string): OpenArchive {
       await migrate(db, path)
       return archive(db, path)
     } catch (error) {
-      db?.close()
+      await db?.close()
       throw inUse(path, error) ?? unusable(path, error)
     }
   }
@@ -66,7 +66,7 @@ function archive(db: Connection, path: string): Archive {
       }),
     // The lock on the file is kept.
     async alone() {},
-    close: async () => db.close(),
+    close: () => db.close(),
   }
 }
 

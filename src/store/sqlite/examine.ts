@@ -18,7 +18,7 @@ export async function examine(path: string): Promise<Finding[]> {
     const known = unusable(path, error)
     return [{ level: 'fail', message: `SQLite: ${known instanceof Error ? known.message : String(known)}` }]
   } finally {
-    db?.close()
+    await db?.close()
   }
 }
 
