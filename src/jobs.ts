@@ -102,6 +102,8 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     ready,
     basePath: base,
     store: opened,
+    /** For the operator: how the processes hear of each other. */
+    dispatch: { description: relay.description },
     /** Drains: nothing new is accepted, streams end and clients come back elsewhere, workers stop, the store closes. Idempotent. */
     close(): Promise<void> {
       closing ??= (async () => {

@@ -37,6 +37,14 @@ export interface JobsOptions<Types extends JobTypes> {
   clock?: Clock
 }
 
+/** What `uketsuke serve --jobs` reads: everything but the engines, which are the operator's to choose. */
+export type JobsModule<Types extends JobTypes> = Omit<JobsOptions<Types>, 'store' | 'dispatch' | 'clock'>
+
+/** For the default export of a module of jobs: gives it back, with its types checked. */
+export function defineJobs<Types extends JobTypes>(options: JobsModule<Types>): JobsModule<Types> {
+  return options
+}
+
 export interface EnqueueOptions {
   /** Whose job it is; `system` by default. Over HTTP only this owner will see it. */
   owner?: string

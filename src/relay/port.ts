@@ -7,6 +7,8 @@ import type { Store } from '../store/port.ts'
 
 /** How the processes on one store hear of each other: of work that waits, and of changes. Only ever hints. */
 export interface Relay {
+  /** For the operator: by what. */
+  readonly description: string
   readonly dispatch: Dispatch
   readonly signal: Signal
   /** Called once the store is open. Rejects where it could never work; a network that is down is waited for elsewhere. Idempotent. */
@@ -25,5 +27,11 @@ export type OpenRelay = (parts: RelayParts) => Relay
 
 /** By the store alone. */
 export function storeRelay({ store, log }: RelayParts): Relay {
-  return { dispatch: polling(store), signal: storeSignal(store, log), async start() {}, async close() {} }
+  return {
+    description: 'by the store itself',
+    dispatch: polling(store),
+    signal: storeSignal(store, log),
+    async start() {},
+    async close() {},
+  }
 }

@@ -18,6 +18,7 @@ export function redis(options: string | RedisOptions): OpenRelay {
     const hub = new Hub({ settings: chosen, ...parts }, prepareStreams(chosen.prefix))
     const dispatch = redisStreams({ hub, ...parts, takeOverAfter: chosen.takeOverAfter })
     const signal = redisSignal({ hub, ...parts })
-    return { dispatch, signal, start: () => hub.start(), close: () => hub.close() }
+    const description = `Redis Streams at ${chosen.shown}, and the store itself while that is away`
+    return { description, dispatch, signal, start: () => hub.start(), close: () => hub.close() }
   }
 }

@@ -5,6 +5,7 @@ import type { Check } from './store-suite/bench.ts'
 import { claiming } from './store-suite/claiming.ts'
 import { inserting } from './store-suite/inserting.ts'
 import { leasing } from './store-suite/leasing.ts'
+import { type Moving, moving } from './store-suite/moving.ts'
 import { reading } from './store-suite/reading.ts'
 import { removing } from './store-suite/removing.ts'
 import { sharing } from './store-suite/sharing.ts'
@@ -18,10 +19,12 @@ export interface StoreSuite {
   open(clock: Clock): Promise<Store>
   /** Two handles on one new, empty store, as two processes have them. Left out where a store is one process's own. */
   openTwice?(clock: Clock): Promise<[Store, Store]>
+  /** A new, empty place for a store, with its archive. Left out where nothing outlives the store. */
+  openKept?: Moving['openKept']
 }
 
 /** What every store must do: the port's promises, one test each. Whoever writes a store runs this over it. */
-export function storeSuite({ test, open, openTwice }: StoreSuite): void {
+export function storeSuite({ test, open, openTwice, openKept }: StoreSuite): void {
   const check: Check = (name, body) =>
     test(name, async () => {
       const clock = manualClock()
@@ -36,4 +39,5 @@ export function storeSuite({ test, open, openTwice }: StoreSuite): void {
 
   for (const group of [inserting, claiming, swapping, leasing, reading, removing, sharing]) group(check)
   if (openTwice !== undefined) together({ test, openTwice })
+  if (openKept !== undefined) moving({ test, openKept })
 }

@@ -19,7 +19,8 @@ const layers = [
   ['options'],
   ['library'],
   ['jobs'],
-  ['index', 'testing'],
+  ['engines', 'index', 'move', 'testing'],
+  ['cli'],
 ]
 
 interface Import {

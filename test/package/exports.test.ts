@@ -18,6 +18,7 @@ const names: Record<string, string[]> = {
     'UnrecoverableError',
     'catalogue',
     'createJobs',
+    'defineJobs',
     'job',
     'silentLog',
     'sqlite',
@@ -28,6 +29,7 @@ const names: Record<string, string[]> = {
   'uketsuke/redis': ['redis'],
   'uketsuke/store': ['claim', 'everyone', 'holds'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
+  'uketsuke/engines': ['fromEnvironment', 'storeAt'],
   'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }
@@ -106,6 +108,11 @@ describe('the package, as somebody else installs it', () => {
     expect(code, said).toBe(0)
     expect(said).toContain('invalid-configuration')
     expect(said).toContain('npm install @redis/client')
+  })
+
+  test('the command is there', () => {
+    const { said, code } = run(join(folder, 'node_modules', '.bin', 'uketsuke'), ['--version'], folder)
+    expect({ said, code }).toEqual({ said: `${manifest.version}\n`, code: 0 })
   })
 
   test('nothing else can be imported', () => {

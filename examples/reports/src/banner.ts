@@ -1,13 +1,18 @@
+import type { DemoJobs } from './jobs.ts'
+import { type Settings, storeFile } from './settings.ts'
+
 /** What the terminal says at the start. The three lines work as they stand. */
-export function banner(url: string, store: { durability: string }, file: string): string {
+export function banner(url: string, jobs: DemoJobs, settings: Settings): string {
+  const { durability } = jobs.store.description
+  const file = process.env.DATABASE_URL ? '' : `\n              ${storeFile(settings)}`
   const alice = "-H 'Authorization: Bearer demo-alice'"
   const body = `'{"startDate":"2014-01-01","endDate":"2014-12-31","webhookUrl":"${url}/demo/receiver"}'`
   return `
   受付  Uketsuke demo
 
   Open        ${url}
-  Store       ${store.durability}
-              ${file}
+  Store       ${durability}${file}
+  Dispatch    ${jobs.dispatch.description}
 
   Or by hand:
 

@@ -1,10 +1,10 @@
-import { join } from 'node:path'
-import { createJobs, job, sqlite } from 'uketsuke'
+import { createJobs, job } from 'uketsuke'
+import { fromEnvironment } from 'uketsuke/engines'
 import { terminalLog } from './log.ts'
 import { generateReport } from './report/generate.ts'
 import { reportInput } from './report/range.ts'
 import { webhookSecret } from './secret.ts'
-import { leaseMs, reportsIn, type Settings } from './settings.ts'
+import { leaseMs, reportsIn, type Settings, storeFile } from './settings.ts'
 import { ownerOf } from './users.ts'
 
 /** One configuration for both processes: the server takes jobs and tells about them, the worker runs them. */
@@ -27,7 +27,8 @@ export function openJobs(settings: Settings, name: 'server' | 'worker') {
         },
       }),
     },
-    store: sqlite(join(settings.folder, 'jobs.db')),
+    // DATABASE_URL and REDIS_URL choose; without them it is one file.
+    ...fromEnvironment({ file: storeFile(settings) }),
     authenticate({ headers }) {
       const owner = ownerOf(headers.get('authorization'), headers.get('cookie'))
       return owner === null ? null : { owner }

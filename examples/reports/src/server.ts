@@ -2,7 +2,6 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { UketsukeError } from 'uketsuke'
 import { createApp } from './app.ts'
 import { banner } from './banner.ts'
@@ -26,7 +25,7 @@ try {
   const supervisor = new Supervisor(settings)
   answer = createApp(jobs, supervisor, settings)
   supervisor.start()
-  console.log(banner(`http://${host}:${settings.port}`, jobs.store.description, join(settings.folder, 'jobs.db')))
+  console.log(banner(`http://${host}:${settings.port}`, jobs, settings))
 
   let stopping = false
   const stop = async () => {

@@ -27,6 +27,8 @@ export function asEnv({ port, folder, pace }: Settings): Record<string, string> 
   return { PORT: String(port), DATA_DIR: folder, REPORT_PACE: String(pace) }
 }
 
+/** Where jobs are kept, unless DATABASE_URL says otherwise. */
+export const storeFile = ({ folder }: Settings) => join(folder, 'jobs.db')
 export const reportsIn = ({ folder }: Settings) => join(folder, 'reports')
 
 function whole(env: NodeJS.ProcessEnv, name: string, usual: number, most: number): number {

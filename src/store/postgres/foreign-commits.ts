@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Client } from 'pg'
 import type { Clock } from '../../clock.ts'
 import type { ForeignCommit } from '../port.ts'
+import { lockOf } from './alone.ts'
 import { parse } from './news.ts'
 
 type Listener = (commit?: ForeignCommit) => void
@@ -38,7 +39,8 @@ export function foreignCommits(clock: Clock, reader: string) {
     })
     try {
       await client.connect()
-      await client.query(`LISTEN "${channel}"`)
+      // The channel is the schema's name; whoever listens counts as at work there, as every other connection does.
+      await client.query(`LISTEN "${channel}"; SELECT pg_try_advisory_lock_shared(${lockOf(channel)})`)
       heard()
       const gone = lost.then(() => false)
       while (await Promise.race([gone, pause(beat, true, { signal: stopping.signal, ref: false })])) {

@@ -1,5 +1,6 @@
 import type { Client, ClientBase, ClientConfig, Pool } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
+import { lockOf, nameAtWork } from './alone.ts'
 import type { Settings } from './options.ts'
 
 export interface Driver {
@@ -12,16 +13,20 @@ export interface Driver {
   readonly direct: boolean
 }
 
-/** `pg` is the user's to install: it is loaded here and nowhere else, so that whoever uses another store does not need it. */
-export async function load(settings: Settings): Promise<Driver> {
+/**
+ * `pg` is the user's to install: it is loaded here and nowhere else, so that whoever uses another store does not need it. Connections
+ * are made for work, or for a move, which wants to be alone.
+ */
+export async function load(settings: Settings, purpose: 'work' | 'alone' = 'work'): Promise<Driver> {
   const { default: pg } = await import('pg').catch((error: unknown) => {
     const sentence = 'postgres() needs the package "pg", which is not installed: npm install pg'
     throw new UketsukeError('invalid-configuration', sentence, { cause: error })
   })
-  const { connectionString, connectTimeout, statementTimeout, max } = settings
+  const { connectionString, connectTimeout, statementTimeout, max, schema } = settings
+  const atWork = purpose === 'work' ? schema : null
   const config: ClientConfig = {
     connectionString,
-    application_name: 'uketsuke',
+    application_name: atWork === null ? 'uketsuke migrate' : nameAtWork(atWork),
     keepAlive: true,
     connectionTimeoutMillis: connectTimeout,
     // The client's own limit: the server's would be a state of the session.
@@ -31,7 +36,7 @@ export async function load(settings: Settings): Promise<Driver> {
   const { host, port, database, user } = new pg.Client(config)
   let direct = true
   const onConnect = async (client: ClientBase) => {
-    direct = await greet(client)
+    direct = await greet(client, atWork)
   }
   return {
     get direct() {
@@ -46,16 +51,22 @@ export async function load(settings: Settings): Promise<Driver> {
 const int8 = 20
 
 /**
- * A server or a role may have been told to answer a commit before it is on disk; a 202 must not come from there. Gives whether this is
- * the server itself: a pooler tells a process id of its own, and keeps no settings for us.
+ * A server or a role may have been told to answer a commit before it is on disk; a 202 must not come from there. Who is at work in a
+ * schema says so by a lock (`alone.ts`). Gives whether this is the server itself: a pooler tells a process id of its own, and keeps
+ * neither settings nor locks for us.
  */
-async function greet(client: ClientBase): Promise<boolean> {
+export async function greet(client: ClientBase, atWork: string | null): Promise<boolean> {
   const { processID = 0 } = client as ClientBase & { processID?: number }
-  const { rows } = await client.query<{ direct: boolean }>(
+  const { rows } = await client.query<{ direct: boolean; free: boolean | null }>(
     `SELECT pg_backend_pid() = $1::int AS direct, CASE
        WHEN pg_backend_pid() = $1::int AND current_setting('synchronous_commit') = 'off'
-       THEN set_config('synchronous_commit', 'on', false) END`,
-    [processID],
+       THEN set_config('synchronous_commit', 'on', false) END,
+       CASE WHEN pg_backend_pid() = $1::int AND $2::text IS NOT NULL THEN pg_try_advisory_lock_shared($2::bigint) END AS free`,
+    [processID, atWork === null ? null : lockOf(atWork)],
   )
+  if (rows[0]?.free === false) {
+    const sentence = `The schema "${atWork}" is being moved by "uketsuke migrate"; it can be used when that is done.`
+    throw new UketsukeError('temporarily-unavailable', sentence, { retryAfter: 5 })
+  }
   return rows[0]?.direct === true
 }

@@ -4,6 +4,7 @@ import { type PostgresServer, startPostgres } from '../../../test/servers/postgr
 import { systemClock } from '../../clock.ts'
 import { storeSuite } from '../../testing/store-suite.ts'
 import { groupCommit } from '../group-commit.ts'
+import { postgresArchive } from './archive.ts'
 import { postgres } from './index.ts'
 
 let server: PostgresServer
@@ -27,6 +28,10 @@ describe('postgres', () => {
     openTwice: async (clock) => {
       const where = options()
       return [postgres(where)(clock), postgres(where)(clock)]
+    },
+    openKept: async (clock) => {
+      const where = options()
+      return { store: () => postgres(where)(clock), archive: postgresArchive(where) }
     },
   })
 })

@@ -120,3 +120,9 @@ export async function shared(sql: Sql, name: string, initial: string): Promise<s
   const [row] = await sql.query('SELECT value FROM uketsuke.shared WHERE name = $1', [name])
   return row?.value as string
 }
+
+/** The shared values that tell of moves. */
+export async function notes(sql: Sql): Promise<Map<string, string>> {
+  const rows = await sql.query("SELECT name, value FROM uketsuke.shared WHERE name LIKE 'move.%'", [])
+  return new Map(rows.map(({ name, value }) => [name as string, value as string]))
+}

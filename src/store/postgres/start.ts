@@ -1,9 +1,11 @@
 import { UketsukeError } from '../../domain/errors.ts'
+import { checkMoves } from '../archive.ts'
 import { Connection } from './connection.ts'
 import { unusable } from './failures.ts'
 import { migrate } from './migrations/index.ts'
 import { type Driver, load } from './open.ts'
 import type { Settings } from './options.ts'
+import { notes } from './queries.ts'
 
 /** What was found at the start. */
 export interface Opened {
@@ -44,6 +46,8 @@ export async function start(settings: Settings): Promise<Opened> {
       )
     }
     await connection.transaction((sql) => migrate(sql, settings.schema))
+    const shared = await connection.run(notes)
+    checkMoves(`PostgreSQL at ${driver.where}, schema "${settings.schema}"`, (note) => shared.get(note))
     return {
       connection,
       driver,

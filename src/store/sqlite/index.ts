@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import { claim } from '../../domain/rules.ts'
+import { checkMoves } from '../archive.ts'
 import type { OpenStore, Store } from '../port.ts'
 import { Connection, type Sql } from './connection.ts'
 import { unusable } from './failures.ts'
@@ -46,6 +47,7 @@ function store(path: string, clock: Clock): Store {
         )
       }
       await migrate(db, path)
+      await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
       return db
     } catch (error) {
       await db?.close()

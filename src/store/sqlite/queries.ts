@@ -224,3 +224,7 @@ export function shared(sql: Sql, name: string, initial: string): string {
   sql.run('INSERT INTO shared (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING', name, initial)
   return sql.get('SELECT value FROM shared WHERE name = ?', name)?.value as string
 }
+
+/** A shared value that is only looked for. */
+export const note = (sql: Sql, name: string): string | undefined =>
+  sql.get('SELECT value FROM shared WHERE name = ?', name)?.value as string | undefined

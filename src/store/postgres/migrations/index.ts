@@ -4,6 +4,7 @@ import { jobs } from './001-jobs.ts'
 
 /** Forward only: what has been released is never changed, only added to. */
 const migrations: readonly string[] = [jobs]
+export const schemaVersion = migrations.length
 
 /**
  * Several processes may start at once: whoever gets the advisory lock first migrates, and the others find it done. The lock is the

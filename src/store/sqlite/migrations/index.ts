@@ -4,9 +4,10 @@ import { jobs } from './001-jobs.ts'
 
 /** Forward only: what has been released is never changed, only added to. `PRAGMA user_version` counts how many a file has had. */
 const migrations: readonly string[] = [jobs]
+export const schemaVersion = migrations.length
 
 /** "uket" in ASCII: tells our files from other programs' databases. */
-const applicationId = 0x756b6574
+export const applicationId = 0x756b6574
 
 /**
  * Several processes may start at once: whoever takes the write lock first migrates, and the others find it done, since the version is

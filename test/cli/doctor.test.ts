@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import { startPgBouncer } from '../servers/pgbouncer.ts'
+import { startPostgres } from '../servers/postgres.ts'
+import { RedisServer } from '../servers/redis.ts'
+import { endAll, fresh, uketsuke } from './run.ts'
+
+afterEach(endAll)
+
+test('SQLite: not there yet, up to date, of another program, not a database', async () => {
+  const file = fresh()
+  const doctor = () => uketsuke(['doctor', '--store', file])
+  expect(await doctor()).toMatchObject({ code: 0, err: '', out: expect.stringContaining('there is no file') })
+  await uketsuke(['migrate', '--store', file])
+  const healthy = await doctor()
+  expect(healthy).toMatchObject({ code: 0, err: '' })
+  expect(
+    healthy.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.slice(0, 4)),
+  ).toEqual(['ok  ', 'ok  ', 'ok  ', 'ok  ', 'ok  '])
+  expect(healthy.out).toContain('synchronous=FULL')
+  writeFileSync(file, 'this is no database, and it is long enough to tell so'.repeat(99))
+  expect(await doctor()).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL {2}SQLite: .*damaged/m) })
+})
+
+test('PostgreSQL: each setting that costs something is named with what it costs', async () => {
+  const careless = await startPostgres(['fsync = off', 'full_page_writes = off', 'synchronous_commit = off'])
+  try {
+    const { code, out, err } = await uketsuke(['doctor'], { DATABASE_URL: careless.url() })
+    expect({ code, err }).toEqual({ code: 1, err: '' })
+    expect(out).toMatch(/^FAIL {2}PostgreSQL: fsync=off: a crash of the machine loses accepted jobs/m)
+    expect(out).toMatch(/^FAIL {2}PostgreSQL: full_page_writes=off: a power cut may ruin/m)
+    expect(out).toMatch(/^warn {2}PostgreSQL: synchronous_commit=off, which uketsuke overrules/m)
+    expect(out).toMatch(/^ok {4}PostgreSQL: there is no schema "uketsuke" yet/m)
+  } finally {
+    await careless.stop()
+  }
+})
+
+test('PostgreSQL: a healthy one, then behind PgBouncer, then gone', async () => {
+  const server = await startPostgres()
+  try {
+    await uketsuke(['migrate'], { DATABASE_URL: server.url() })
+    const healthy = await uketsuke(['doctor'], { DATABASE_URL: server.url() })
+    expect(healthy).toMatchObject({ code: 0, err: '' })
+    expect(healthy.out).not.toMatch(/^(warn|FAIL)/m)
+    expect(healthy.out).toMatch(
+      /^ok {4}PostgreSQL: the database's clock is \d+ ms (behind|ahead of) this machine's\.$/m,
+    )
+    expect(healthy.out).toMatch(/schema "uketsuke" is at \d+, up to date/)
+
+    const pooler = await startPgBouncer(server)
+    const pooled = await uketsuke(['doctor'], { DATABASE_URL: pooler.url })
+    expect(pooled).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^warn {2}PostgreSQL: a pooler such as PgBouncer/m),
+    })
+    const moving = await uketsuke(['migrate', '--from', pooler.url, '--to', `sqlite:${fresh()}`])
+    expect(moving).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/behind a pooler, which cannot keep a lock[^\n]*\n$/),
+    })
+    await pooler.stop()
+  } finally {
+    await server.stop()
+  }
+  const gone = await uketsuke(['doctor'], { DATABASE_URL: server.url() })
+  expect(gone).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL {2}PostgreSQL: /m) })
+  expect(gone.out).not.toContain('secret')
+})
+
+test('Redis: one that drops wake-ups when it is full, a replica, one that is gone', async () => {
+  const redis = await RedisServer.start('--maxmemory-policy', 'allkeys-lru')
+  const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(redis.port))
+  const doctor = (url: string) => uketsuke(['doctor', '--store', fresh()], { REDIS_URL: url })
+  try {
+    const evicting = await doctor(redis.url)
+    expect(evicting).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^ok {4}Redis: redis:\S+ answers/m) })
+    expect(evicting.out).toMatch(/^warn {2}Redis: maxmemory-policy is allkeys-lru: .* start up to a second late/m)
+    expect(await doctor(replica.url)).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^FAIL {2}Redis: .* replica/m),
+    })
+  } finally {
+    await replica.stop()
+    await redis.stop()
+  }
+  const gone = await doctor(redis.url.replace('//', '//me:hunter2@'))
+  expect(gone).toMatchObject({ code: 0, out: expect.stringMatching(/^warn {2}Redis: redis:\S+ cannot be used/m) })
+  expect(gone.out).not.toContain('hunter2')
+})

@@ -1,0 +1,40 @@
+/** The jobs that the tests of the command line serve. */
+import { existsSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { defineJobs, job, silentLog } from 'uketsuke'
+
+const anything = { '~standard': { version: 1, vendor: 'cli-tests', validate: (value) => ({ value }) } }
+const quickly = { input: anything, backoff: { base: 10, max: 10 } }
+
+export default defineJobs({
+  jobs: {
+    /** Gives back what it got. */
+    echo: job({ ...quickly, run: ({ input }) => ({ input }) }),
+    /** Fails, then succeeds. */
+    stumble: job({
+      ...quickly,
+      run({ attempt }) {
+        if (attempt === 1) throw new Error('NUL \u0000 and U+2028 \u2028')
+        return { attempt }
+      },
+    }),
+    /** Waits for a file. */
+    held: job({
+      ...quickly,
+      async run({ input, signal, progress }) {
+        for (let i = 0; !existsSync(input.until); i++) {
+          progress(Math.min(i, 90))
+          await pause(20, undefined, { signal })
+        }
+        return { found: input.until }
+      },
+    }),
+  },
+  authenticate: ({ headers }) => {
+    const owner = headers.get('authorization')?.replace('Bearer ', '')
+    return owner ? { owner } : null
+  },
+  lease: 1_000,
+  webhooks: { secret: 'a secret of the CLI tests', allowHosts: [process.env.RECEIVER ?? '127.0.0.1:9'] },
+  log: silentLog,
+})

@@ -1,0 +1,4 @@
+/** A module without authenticate. */
+import jobs from './jobs.mjs'
+
+export default { ...jobs, authenticate: undefined }

@@ -1,0 +1,102 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const program = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url))
+const filler = fileURLToPath(new URL('fill.mjs', import.meta.url))
+export const jobsFile = fileURLToPath(new URL('jobs.mjs', import.meta.url))
+export const openFile = fileURLToPath(new URL('open.mjs', import.meta.url))
+
+type Env = Record<string, string | undefined>
+
+const running = new Set<ChildProcess>()
+const folders = new Set<string>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** For `afterEach`: ends what a test has started, and removes its folders. */
+export async function endAll(): Promise<void> {
+  for (const child of [...running]) {
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  folders.clear()
+}
+
+/** A new file's path, in a folder of its own. */
+export function fresh(name = 'jobs.db'): string {
+  const folder = mkdtempSync(join(tmpdir(), 'uketsuke-cli-'))
+  folders.add(folder)
+  return join(folder, name)
+}
+
+/** One `uketsuke …`, and what it has said so far. */
+export class Cli {
+  readonly child: ChildProcess
+  readonly ended: Promise<number | null>
+  out = ''
+  err = ''
+
+  constructor(args: readonly string[], env: Env = {}) {
+    const { DATABASE_URL: _, REDIS_URL: __, NODE_OPTIONS: ___, ...rest } = process.env
+    this.child = spawn(process.execPath, [program, ...args], {
+      env: { ...rest, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    track(this.child)
+    this.child.stdout?.on('data', (chunk: Buffer) => {
+      this.out += chunk
+    })
+    this.child.stderr?.on('data', (chunk: Buffer) => {
+      this.err += chunk
+    })
+    this.ended = once(this.child, 'close').then(() => this.child.exitCode)
+  }
+
+  /** Waits until it says this. */
+  async says(what: RegExp): Promise<RegExpExecArray> {
+    const over = this.ended.then(() => true)
+    for (;;) {
+      const found = what.exec(this.out)
+      if (found !== null) return found
+      const next = once(this.child.stdout!, 'data').then(() => false)
+      if (await Promise.race([over, next])) throw new Error(`It ended without saying ${what}: ${this.out}${this.err}`)
+    }
+  }
+}
+
+/** Runs it to its end. */
+export async function uketsuke(
+  args: readonly string[],
+  env: Env = {},
+): Promise<{ code: number | null; out: string; err: string }> {
+  const cli = new Cli(args, env)
+  const code = await cli.ended
+  return { code, out: cli.out, err: cli.err }
+}
+
+/** A process that has filled a store and holds it. */
+export async function fill(file: string, until: string, receiver: string, many = 0) {
+  const env = { ...process.env, RECEIVER: receiver }
+  const child = fork(filler, [file, until, receiver, String(many)], { execArgv: [], env })
+  track(child)
+  const [ids] = (await once(child, 'message')) as [Record<'held' | 'done' | 'stumbled' | 'later' | 'big', string>]
+  const end = async (how: 'kill' | 'stop') => {
+    const gone = once(child, 'exit')
+    if (how === 'kill') child.kill('SIGKILL')
+    else child.send('stop')
+    await gone
+  }
+  return { ids, kill: () => end('kill'), stop: () => end('stop') }
+}
+
+function track(child: ChildProcess): void {
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+}

@@ -1,0 +1,190 @@
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pathToFileURL } from 'node:url'
+import { afterEach, describe, expect, test } from 'vitest'
+import { startPostgres } from '../servers/postgres.ts'
+import { RedisServer } from '../servers/redis.ts'
+import { Cli, endAll, fresh, jobsFile, openFile, uketsuke } from './run.ts'
+
+afterEach(endAll)
+
+const ann = { authorization: 'Bearer ann', 'content-type': 'application/json' }
+const post = (base: string, body: object, headers: Record<string, string> = ann) =>
+  fetch(base, { method: 'POST', headers, body: JSON.stringify(body) })
+const addressOf = async (cli: Cli) => (await cli.says(/^address\s+(http\S+)$/m))[1]!
+const oneSentence = /^[^\n]{10,}\n$/
+
+test('an API and a worker on one file: jobs go from one to the other, and SIGTERM ends streams before the process', async () => {
+  const store = fresh()
+  const until = fresh('now')
+  const api = new Cli(['serve', '--jobs', jobsFile, '--role', 'api', '--port', '0', '--store', store])
+  const base = await addressOf(api)
+  expect(api.out).toMatch(/^store {5}SQLite [\d.]+, WAL, synchronous=FULL: an accepted job survives/m)
+  expect(api.out).toMatch(/^worker {4}none/m)
+  const worker = new Cli(['serve', '--jobs', jobsFile, '--role', 'worker', '--store', store, '--concurrency', '2'])
+  expect((await worker.says(/^worker\s+(\S+)$/m))[1]).toContain(String(worker.child.pid))
+  expect(worker.out).toMatch(/^address {3}none/m)
+
+  expect((await fetch(base)).status).toBe(401)
+  const done = await post(base, { type: 'echo', input: 7 }, { ...ann, prefer: 'wait=20' })
+  expect(await done.json()).toMatchObject({ status: 'completed', output: { input: 7 } })
+
+  const held = await (await post(base, { type: 'held', input: { until } })).json()
+  const stream = await fetch(new URL(held.streamUrl, base), { headers: ann })
+  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader()
+  let events = (await reader.read()).value ?? ''
+  api.child.kill('SIGTERM')
+  for (let part = await reader.read(); !part.done; part = await reader.read()) events += part.value
+  // Where to come back, and after a while that is another one for each client.
+  expect(events).toMatch(/\nretry: \d+\n\n$/)
+  expect(await api.ended).toBe(0)
+  await expect(fetch(base)).rejects.toThrow()
+
+  writeFileSync(until, '')
+  worker.child.kill('SIGTERM')
+  expect(await worker.ended).toBe(0)
+  expect(worker.err + api.err).toBe('')
+})
+
+test('without authenticate: only when it is said in words, and only to this machine', async () => {
+  const serve = ['serve', '--jobs', openFile, '--port', '0', '--store', fresh()]
+  const unsaid = await uketsuke(serve)
+  expect(unsaid).toMatchObject({ code: 2, out: '', err: expect.stringMatching(oneSentence) })
+  expect(unsaid.err).toContain('--anyone-may-call')
+  for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com']) {
+    const told = await uketsuke([...serve, '--anyone-may-call', '--host', host])
+    expect(told, host).toMatchObject({ code: 2, out: '', err: expect.stringContaining('loopback') })
+  }
+  const cli = new Cli([...serve, '--anyone-may-call'])
+  const base = await addressOf(cli)
+  const said = await post(base, { type: 'echo', input: 1 }, { 'content-type': 'application/json', prefer: 'wait=20' })
+  expect(await said.json()).toMatchObject({ status: 'completed' })
+  // A page of somebody else's, whose name was made to point here.
+  const { hostname, port } = new URL(base)
+  expect(await statusFor(hostname, port, 'evil.example')).toBe(421)
+  expect(await statusFor(hostname, port, `localhost:${port}`)).toBe(200)
+  // A worker serves nobody, so nobody needs to be known.
+  const worker = new Cli(['serve', '--jobs', openFile, '--role', 'worker', '--store', fresh()])
+  await worker.says(/^worker/m)
+})
+
+describe('one sentence and the exit code', () => {
+  const script = (text: string) => {
+    const file = fresh('jobs.mjs')
+    writeFileSync(file, text)
+    return file
+  }
+  test.each<[string, () => string[], number, RegExp]>([
+    ['no jobs', () => [], 2, /--jobs/],
+    ['an unknown option', () => ['--jbos', 'a.js'], 2, /Unknown option '--jbos'/],
+    ['a word too many', () => ['a.js'], 2, /Unexpected argument 'a.js'/],
+    ['a role that is none', () => ['--jobs', jobsFile, '--role', 'boss'], 2, /--role must be one of all, api, worker/],
+    [
+      'a port that is none',
+      () => ['--jobs', jobsFile, '--port', '70000'],
+      2,
+      /--port must be a whole number from 0 to 65535/,
+    ],
+    ['no concurrency', () => ['--jobs', jobsFile, '--concurrency', '0'], 2, /--concurrency must be/],
+    ['no such file', () => ['--jobs', '/nowhere/jobs.js'], 2, /There is no file "\/nowhere\/jobs.js"/],
+    ['a module that throws', () => ['--jobs', script('throw new Error("no luck")')], 2, /cannot be loaded: no luck/],
+    ['a module without jobs', () => ['--jobs', script('export default {}')], 2, /default export of defineJobs/],
+    [
+      'jobs of a wrong name',
+      () => ['--jobs', script('export default { jobs: { "a b": {} }, authenticate() {} }')],
+      2,
+      /"a b"/,
+    ],
+    ['a store that is none', () => ['--jobs', jobsFile, '--store', '/'], 2, /is a directory/],
+  ])('%s', async (_, args, code, sentence) => {
+    const said = await uketsuke(['serve', ...args()])
+    expect(said).toMatchObject({ code, out: '', err: expect.stringMatching(oneSentence) })
+    expect(said.err).toMatch(sentence)
+  })
+
+  test('an engine that nobody knows; its password is not repeated', async () => {
+    const said = await uketsuke(['serve', '--jobs', jobsFile], { DATABASE_URL: 'mysql://root:hunter2@db/x' })
+    expect(said).toEqual({ code: 2, out: '', err: 'A store is named by postgres://… or by sqlite:path.\n' })
+  })
+
+  test('a port that is taken', async () => {
+    const other = createServer()
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const { port } = other.address() as AddressInfo
+    const said = await uketsuke(['serve', '--jobs', jobsFile, '--store', fresh(), '--port', `${port}`])
+    expect(said).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/^Port \d+ on 127\.0\.0\.1 is taken: [^\n]+\n$/),
+    })
+    await new Promise((resolve) => other.close(resolve))
+  })
+})
+
+test('a module in TypeScript is served where this Node reads it or a loader does, else a sentence says what to do', async () => {
+  const file = fresh('jobs.ts')
+  writeFileSync(
+    file,
+    `const port: number = 0\nexport { default } from ${JSON.stringify(pathToFileURL(jobsFile).href)}\n`,
+  )
+  const serve = ['serve', '--jobs', file, '--port', '0', '--store', fresh()]
+  if ('typescript' in process.features) {
+    const cli = new Cli(serve)
+    await addressOf(cli)
+  } else {
+    const said = await uketsuke(serve)
+    expect(said).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(/^Node 20\.\S+ does not read TypeScript: run 22\.18/),
+    })
+  }
+})
+
+test('on PostgreSQL with Redis, each named; SIGTERM leaves nothing behind', async () => {
+  const [database, redis] = [await startPostgres(), await RedisServer.start()]
+  try {
+    const env = { DATABASE_URL: database.url(), REDIS_URL: redis.url }
+    const args = ['serve', '--jobs', jobsFile, '--port', '0', '--schema', 'desk']
+    const [api, worker] = [new Cli([...args, '--role', 'api'], env), new Cli([...args, '--role', 'worker'], env)]
+    const base = await addressOf(api)
+    await worker.says(/^worker/m)
+    expect(api.out).toMatch(/^store {5}PostgreSQL [\d.]+/m)
+    expect(api.out).toMatch(/^dispatch {2}Redis Streams at redis:\/\/127/m)
+    const done = await post(base, { type: 'echo', input: 7 }, { ...ann, prefer: 'wait=20' })
+    expect(await done.json()).toMatchObject({ status: 'completed' })
+    for (const cli of [api, worker]) {
+      cli.child.kill('SIGTERM')
+      expect(await cli.ended).toBe(0)
+    }
+    const { rows } = await database.query("SELECT FROM pg_stat_activity WHERE application_name LIKE 'uketsuke%'")
+    expect(rows).toEqual([])
+  } finally {
+    await redis.stop()
+    await database.stop()
+  }
+})
+
+test('help and version', async () => {
+  expect(await uketsuke([])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('serve') })
+  expect(await uketsuke(['sevre'])).toMatchObject({ code: 2, err: expect.stringMatching(oneSentence) })
+  expect(await uketsuke(['--version'])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  for (const command of ['serve', 'migrate', 'doctor']) {
+    const help = await uketsuke([command, '--help'])
+    expect(help).toMatchObject({ code: 0, err: '', out: expect.stringMatching(new RegExp(`^uketsuke ${command}`)) })
+    expect((await uketsuke(['help', command])).out).toBe(help.out)
+  }
+})
+
+/** `fetch` lets nobody choose the Host. */
+async function statusFor(hostname: string, port: string, host: string): Promise<number> {
+  const { request } = await import('node:http')
+  return new Promise((resolve, reject) => {
+    const req = request({ hostname, port, path: '/api/jobs', headers: { host } }, (res) => {
+      res.resume()
+      resolve(res.statusCode ?? 0)
+    })
+    req.on('error', reject).end()
+  })
+}
