@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Real processes, sockets, browsers and kills: one file after another, since two cores are all there may be. */
 const heavy = [
-  'test/{crash,faults,browser}/**/*.test.ts',
+  'test/{chaos,crash,faults,browser}/**/*.test.ts',
   'test/package/exports.test.ts',
   'src/store/postgres/*.test.ts',
   'test/postgres/*.test.ts',
