@@ -10,12 +10,12 @@ import { judge } from './verdict.ts'
 
 afterEach(endAll)
 
-const jobs = Number(process.env.CHAOS_JOBS ?? 500)
-/** Every kind once, at least; a long run is spread over more of them. */
-const events = Number(process.env.CHAOS_EVENTS ?? Math.max(18, Math.round(jobs / 125)))
+const jobs = Number(process.env.CHAOS_JOBS ?? 400)
+/** Of the eighteen kinds each one comes before any comes again. */
+const events = Number(process.env.CHAOS_EVENTS ?? Math.max(14, Math.round(jobs / 125)))
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)
 /** So many have not ended at any time, so that what is harmed is under way and not a backlog. */
-const mostUnderWay = 60
+const mostUnderWay = 100
 
 test(
   `${jobs} jobs through ${events} harms: none lost, none ends twice, each stream reaches the end, each webhook comes`,
@@ -66,7 +66,7 @@ test(
       done[harm.name] = (done[harm.name] ?? 0) + 1
     }
 
-    const working = Promise.all(Array.from({ length: 12 }, client))
+    const working = Promise.all(Array.from({ length: 24 }, client))
     working.catch(() => {})
     const supervisor = setInterval(() => fleet.mind(), 100)
     try {

@@ -24,16 +24,18 @@ export class Clients {
     const draw = this.#draw
     const key = `wish-${this.#ledger.wishes.length}`
     const fate = draw()
+    const cancels = fate > 0.85 && fate < 0.95
     const wish: Wish = {
       key,
       input: {
         key,
-        steps: Math.floor(draw() * 5),
-        stepMs: Math.floor(draw() * 60),
+        // What is to be cancelled lasts long enough for that.
+        steps: cancels ? 30 : Math.floor(draw() * 10),
+        stepMs: cancels ? 60 : Math.floor(draw() * 100),
         throws: fate < 0.1 ? 1 : 0,
         givesUp: fate > 0.95,
       },
-      cancels: fate > 0.85 && fate < 0.95,
+      cancels,
       follows: draw() < 0.5,
       jobId: null,
       sent: 0,
