@@ -22,6 +22,7 @@ test(
   async () => {
     console.log(`CHAOS_JOBS=${jobs} CHAOS_EVENTS=${events} CHAOS_SEED=${seed}`)
     const began = performance.now()
+    const age = () => Math.round((performance.now() - began) / 1_000)
     // Draws of its own for what happens, so that how many requests there were does not change it.
     const [fate, taste] = [seeded(seed), seeded(seed + 1)]
     const stage = await build()
@@ -46,6 +47,7 @@ test(
         const wish = clients.make()
         const seen = await clients.send(wish)
         accepted++
+        if (accepted % 2_000 === 0) console.log(`${accepted} accepted, ${ledger.ends.size} ended, ${age()} s`)
         if (wish.follows) following.push(clients.follow(seen, over.signal))
         if (wish.cancels) await clients.cancel(seen.jobId)
         // As a client that did not hear the answer would.
@@ -117,7 +119,6 @@ test(
     wrong.push(...fleet.wrong)
     const verdict = await judge(stage, ledger)
     const sent = ledger.wishes.reduce((sum, wish) => sum + wish.sent, 0)
-    const seconds = (performance.now() - began) / 1_000
     console.log(
       `chaos: ${events} harms (seed ${seed}: ${Object.entries(done)
         .map(([name, times]) => `${name} ${times}`)
@@ -126,7 +127,7 @@ test(
         `${fleet.runs} runs heard of, attempts a job p50 ${verdict.attempts.p50} max ${verdict.attempts.max}; ` +
         `${verdict.webhooks} webhooks, ${verdict.webhooks - ledger.hooks.size} of them again; ` +
         `${followed.clients} event streams over ${followed.connections} connections with ${followed.events} events, ` +
-        `${followed.ended} reached the end; ${seconds.toFixed(0)} s; ${wrong.length} lost, doubled or otherwise wrong`,
+        `${followed.ended} reached the end; ${age()} s; ${wrong.length} lost, doubled or otherwise wrong`,
     )
     expect(wrong.slice(0, 20)).toEqual([])
     expect(verdict.jobs).toBe(jobs)
