@@ -12,10 +12,11 @@ afterEach(endAll)
 
 const jobs = Number(process.env.CHAOS_JOBS ?? 400)
 /** Of the eighteen kinds each one comes before any comes again. */
-const events = Number(process.env.CHAOS_EVENTS ?? Math.max(14, Math.round(jobs / 125)))
+const events = Number(process.env.CHAOS_EVENTS ?? Math.max(14, Math.round(jobs / 250)))
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)
-/** So many have not ended at any time, so that what is harmed is under way and not a backlog. */
-const mostUnderWay = 100
+const clientsAtOnce = Number(process.env.CHAOS_CLIENTS ?? 24)
+/** Of the requests so many have not ended at any time, so that what is harmed is under way and not a backlog. */
+const mostUnderWay = 4 * clientsAtOnce
 
 test(
   `${jobs} jobs through ${events} harms: none lost, none ends twice, each stream reaches the end, each webhook comes`,
@@ -33,7 +34,6 @@ test(
     await fleet.ready()
     await watchRows(stage)
 
-    const over = new AbortController()
     const clients = new Clients(fleet, ledger, hook.url, taste)
     const following: Promise<void>[] = []
     let accepted = 0
@@ -48,7 +48,7 @@ test(
         const seen = await clients.send(wish)
         accepted++
         if (accepted % 2_000 === 0) console.log(`${accepted} accepted, ${ledger.ends.size} ended, ${age()} s`)
-        if (wish.follows) following.push(clients.follow(seen, over.signal))
+        if (wish.follows) following.push(clients.follow(seen))
         if (wish.cancels) await clients.cancel(seen.jobId)
         // As a client that did not hear the answer would.
         if (taste() < 0.1) await clients.send(wish)
@@ -68,7 +68,7 @@ test(
       done[harm.name] = (done[harm.name] ?? 0) + 1
     }
 
-    const working = Promise.all(Array.from({ length: 24 }, client))
+    const working = Promise.all(Array.from({ length: clientsAtOnce }, client))
     working.catch(() => {})
     const supervisor = setInterval(() => fleet.mind(), 100)
     try {
@@ -110,7 +110,7 @@ test(
     const { streams: followed } = ledger
     const reached = () => followed.ended + wrong.length >= followed.clients
     await until(reached, 'the streams end', { ms: 20_000 }).catch(() => {})
-    over.abort()
+    clients.leave()
     await Promise.all(following)
 
     // Whatever the processes still do, they do before the verdict.

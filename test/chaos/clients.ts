@@ -12,6 +12,8 @@ export class Clients {
   readonly #ledger: Ledger
   readonly #hook: string
   readonly #draw: () => number
+  readonly #open = new Set<AbortController>()
+  #left = false
 
   constructor(fleet: Fleet, ledger: Ledger, hook: string, draw: () => number) {
     this.#fleet = fleet
@@ -93,17 +95,20 @@ export class Clients {
   }
 
   /** As EventSource does it, over one API or the other, to the terminal event; some ask again after it, and get 204. */
-  async follow({ jobId, version }: Seen, over: AbortSignal): Promise<void> {
+  async follow({ jobId, version }: Seen): Promise<void> {
     const { streams, wrong } = this.#ledger
     let last: number | undefined
     let ended = false
     streams.clients++
     const again = this.#draw() < 0.3
-    while (!over.aborted) {
+    while (!this.#left) {
       const url = await this.#fleet.url(this.#draw)
       streams.connections++
+      // A signal of its own, since each request leaves a listener behind.
+      const gone = new AbortController()
+      this.#open.add(gone)
       try {
-        const answer = await openStream(url, jobId, last, over)
+        const answer = await openStream(url, jobId, last, gone.signal)
         if (answer.status === 204) {
           if (!ended) wrong.push(`${jobId}: 204 to one that had seen version ${last} only`)
           break
@@ -124,13 +129,21 @@ export class Clients {
           // It would end an EventSource for good. Only a first connect may be refused.
           wrong.push(`${jobId}: a stream was answered ${answer.status} after version ${last}`)
         }
-        await answer.body?.cancel()
       } catch {
         // Cut off: it comes back with what it has.
+      } finally {
+        this.#open.delete(gone)
+        gone.abort()
       }
       await pause(300 * this.#draw())
     }
     if (ended) streams.ended++
     else wrong.push(`${jobId}: an event stream did not reach the end, but version ${last}`)
+  }
+
+  /** Whoever still follows gives up. */
+  leave(): void {
+    this.#left = true
+    for (const one of this.#open) one.abort()
   }
 }

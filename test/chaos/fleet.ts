@@ -46,7 +46,7 @@ export class Fleet {
         if (one && !this.#killed.has(one)) this.#ask(kind, one)
         this.starts++
         const role = { ...this.#common, ...this.#stage.reach(i), takeOverAfter: 3_000 }
-        const does = kind === 'api' ? { api: true } : { work: { concurrency: 10 } }
+        const does = kind === 'api' ? { api: true } : { work: { concurrency: 20 } }
         this.slots[kind][i] = new Program({ ...role, ...does }, ({ event }) => {
           if (event === 'start') this.runs++
         })
