@@ -1,13 +1,23 @@
 import { defineConfig } from 'vitest/config'
 
-/** Real processes, sockets, browsers and kills: one file after another, since two cores are all there may be. */
-const heavy = [
-  'test/{bench,chaos,cli,crash,faults,browser}/**/*.test.ts',
+/** What measures a latency, kills at random or drives a browser is alone on the machine: two cores are all there may be. */
+const alone = [
+  'test/{browser,chaos,crash}/**/*.test.ts',
+  'test/postgres/{latency,processes}.test.ts',
+  'test/faults/redis-processes.test.ts',
+  'src/store/postgres/plan.test.ts',
+]
+
+/** Real processes and servers of their own, whose tests mostly wait for them: two files at a time. */
+const servers = [
+  'test/{bench,cli,faults}/**/*.test.ts',
   'test/package/exports.test.ts',
   'src/store/postgres/*.test.ts',
   'test/postgres/*.test.ts',
   'examples/*/test/**/*.test.ts',
 ]
+
+const patient = { testTimeout: 120_000, hookTimeout: 120_000 }
 
 export default defineConfig({
   test: {
@@ -25,7 +35,7 @@ export default defineConfig({
         test: {
           name: 'quick',
           include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [...heavy, '**/node_modules/**'],
+          exclude: [...alone, ...servers, '**/node_modules/**'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           sequence: { groupOrder: 0 },
@@ -34,13 +44,16 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'heavy',
-          include: heavy,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          maxWorkers: 1,
+          name: 'servers',
+          include: servers,
+          exclude: [...alone, '**/node_modules/**'],
+          ...patient,
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, ...patient, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -1,14 +1,26 @@
 /**
- * A process of the crash tests: an API, a worker, or both, on one SQLite file. What it is to be is its one argument, in JSON; what
- * happens in it is told over IPC, with the time at which it happened.
+ * A process of the crash tests: an API, a worker, or both, on one SQLite file or one PostgreSQL. What it is to be is its one argument,
+ * in JSON; what happens in it is told over IPC, with the time at which it happened.
  */
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
+import { postgres } from 'uketsuke/postgres'
 import { redis } from 'uketsuke/redis'
 
-const { file, api, work, lease = 1_000, allowHosts = [], secret, uid, redisUrl } = JSON.parse(process.argv[2])
+const {
+  file,
+  database,
+  api,
+  work,
+  lease = 1_000,
+  allowHosts = [],
+  secret,
+  uid,
+  redisUrl,
+  takeOverAfter,
+} = JSON.parse(process.argv[2])
 if (uid !== undefined) {
   // Loaded while it can be: the folder of this repository may be closed to whoever this process becomes.
   await import('@photostructure/sqlite')
@@ -82,8 +94,8 @@ const jobs = createJobs({
     ...Object.fromEntries(Object.entries(types).map(([name, run]) => [name, plain(run)])),
     deadly: job({ input: anything, maxAttempts: 2, run: types.deadly }),
   },
-  store: sqlite(file),
-  dispatch: redisUrl && redis(redisUrl),
+  store: database ? postgres(database) : sqlite(file),
+  dispatch: redisUrl && redis({ url: redisUrl, takeOverAfter }),
   lease,
   webhooks: secret && { secret, allowHosts },
   authenticate: (request) => ({ owner: request.headers.get('authorization')?.replace('Bearer ', '') || 'nobody' }),

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { verifyWebhook } from '../../src/notify/sign.ts'
+import type { PostgresOptions } from '../../src/store/postgres/index.ts'
 import { open } from '../../src/store/sqlite/open.ts'
 
 const program = fileURLToPath(new URL('./program.mjs', import.meta.url))
@@ -27,7 +28,9 @@ export interface Told {
 }
 
 export interface Role {
-  file: string
+  /** Either a SQLite file or a PostgreSQL keeps the jobs. */
+  file?: string
+  database?: PostgresOptions
   api?: boolean
   work?: { concurrency?: number; drain?: number }
   /** Milliseconds; the shortest that is allowed by default. */
@@ -36,6 +39,8 @@ export interface Role {
   allowHosts?: string[]
   uid?: number
   redisUrl?: string
+  /** As in RedisOptions. */
+  takeOverAfter?: number
 }
 
 const cleanups = new Set<() => unknown>()
@@ -288,32 +293,40 @@ export interface Block {
 /** Reads a job's stream to its end. */
 export async function* stream(url: string, id: string, lastEventId?: number): AsyncGenerator<Block> {
   const gone = new AbortController()
-  const answer = await fetch(`${url}/${id}/stream`, {
-    headers: { ...bearer, ...(lastEventId !== undefined && { 'last-event-id': String(lastEventId) }) },
-    signal: gone.signal,
-  })
+  const answer = await openStream(url, id, lastEventId, gone.signal)
   if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`)
   try {
-    let text = ''
-    for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
-      const at = Date.now()
-      text += Buffer.from(chunk).toString()
-      const blocks = text.split('\n\n')
-      text = blocks.pop() ?? ''
-      for (const block of blocks) {
-        const fields = new Map(block.split('\n').map((line) => line.split(/: ?(.*)/s, 2) as [string, string]))
-        const [eventId, retry, data] = [fields.get('id'), fields.get('retry'), fields.get('data')]
-        if (eventId === undefined && retry === undefined && data === undefined) continue
-        yield {
-          at,
-          ...(eventId !== undefined && { id: Number(eventId) }),
-          ...(retry !== undefined && { retry: Number(retry) }),
-          ...(data !== undefined && { data: JSON.parse(data) }),
-        }
-      }
-    }
+    yield* blocks(answer)
   } finally {
     gone.abort()
+  }
+}
+
+/** As EventSource asks, whatever the answer. */
+export const openStream = (url: string, id: string, lastEventId: number | undefined, signal: AbortSignal) =>
+  fetch(`${url}/${id}/stream`, {
+    headers: { ...bearer, ...(lastEventId !== undefined && { 'last-event-id': String(lastEventId) }) },
+    signal,
+  })
+
+export async function* blocks(answer: Response): AsyncGenerator<Block> {
+  let text = ''
+  for await (const chunk of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+    const at = Date.now()
+    text += Buffer.from(chunk).toString()
+    const whole = text.split('\n\n')
+    text = whole.pop() ?? ''
+    for (const block of whole) {
+      const fields = new Map(block.split('\n').map((line) => line.split(/: ?(.*)/s, 2) as [string, string]))
+      const [eventId, retry, data] = [fields.get('id'), fields.get('retry'), fields.get('data')]
+      if (eventId === undefined && retry === undefined && data === undefined) continue
+      yield {
+        at,
+        ...(eventId !== undefined && { id: Number(eventId) }),
+        ...(retry !== undefined && { retry: Number(retry) }),
+        ...(data !== undefined && { data: JSON.parse(data) }),
+      }
+    }
   }
 }
 

@@ -1,16 +1,24 @@
-import { test } from 'vitest'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { silentLog, sqlite } from '../../src/index.ts'
 import { type OpenRelay, storeRelay } from '../../src/relay/port.ts'
 import { redis } from '../../src/relay/redis.ts'
+import type { OpenStore } from '../../src/store/port.ts'
+import { postgres } from '../../src/store/postgres/index.ts'
 import { dispatchSuite } from '../../src/testing/dispatch-suite.ts'
 import { atEnd, tempFile } from '../jobs/stage.ts'
+import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { server } from './redis-stage.ts'
 
-async function sides(open: OpenRelay) {
-  const file = tempFile()
+let database: PostgresServer
+beforeAll(async () => {
+  database = await startPostgres()
+}, 60_000)
+afterAll(() => database.stop())
+
+async function sides(openStore: OpenStore, open: OpenRelay) {
   const side = async () => {
-    const store = sqlite(file)(systemClock)
+    const store = openStore(systemClock)
     await store.migrate()
     const relay = open({ store, clock: systemClock, log: silentLog })
     await relay.start()
@@ -23,13 +31,23 @@ async function sides(open: OpenRelay) {
   return [await side(), await side()] as [Awaited<ReturnType<typeof side>>, Awaited<ReturnType<typeof side>>]
 }
 
-dispatchSuite({ test: (name, fn) => test(`polling: ${name}`, fn), open: () => sides(storeRelay) })
-dispatchSuite({
-  test: (name, fn) => test(`Redis Streams: ${name}`, fn),
-  open: async () => sides(redis((await server()).url)),
-})
-// Without its Redis it must do as well.
-dispatchSuite({
-  test: (name, fn) => test(`Redis Streams without Redis: ${name}`, fn),
-  open: () => sides(redis('redis://127.0.0.1:1')),
+let schemas = 0
+const fresh = (options = {}) => postgres({ connectionString: database.url(), schema: `s${++schemas}`, ...options })
+
+describe.each([
+  { over: 'SQLite', store: () => sqlite(tempFile()) },
+  { over: 'PostgreSQL', store: () => fresh() },
+  // As behind a pooler.
+  { over: 'PostgreSQL without LISTEN', store: () => fresh({ pollOnly: true }) },
+])('over $over', ({ store }) => {
+  dispatchSuite({ test: (name, fn) => test(`polling: ${name}`, fn), open: () => sides(store(), storeRelay) })
+  dispatchSuite({
+    test: (name, fn) => test(`Redis Streams: ${name}`, fn),
+    open: async () => sides(store(), redis((await server()).url)),
+  })
+  // Without its Redis it must do as well.
+  dispatchSuite({
+    test: (name, fn) => test(`Redis Streams without Redis: ${name}`, fn),
+    open: () => sides(store(), redis('redis://127.0.0.1:1')),
+  })
 })

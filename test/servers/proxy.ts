@@ -38,23 +38,32 @@ export class BadNetwork {
 
   #pass(from: Socket, to: Socket): void {
     this.#sockets.add(from)
+    const later = this.#inOrder()
     from.on('data', (chunk) => {
       if (this.#losing.delete(from)) this.#break(from, to)
-      else if (!this.#frozen.has(from)) this.#later(() => to.write(chunk))
+      else if (!this.#frozen.has(from)) later(() => to.write(chunk))
     })
-    from.on('end', () => this.#later(() => to.end()))
+    from.on('end', () => later(() => to.end()))
     from.on('error', () => {})
     from.on('close', () => {
       this.#sockets.delete(from)
       this.#far.delete(from)
-      this.#later(() => to.destroy())
+      later(() => to.destroy())
     })
   }
 
-  #later(fn: () => void): void {
-    if (this.#silent) return
-    if (this.delay === 0) fn()
-    else setTimeout(() => !this.#silent && fn(), this.delay)
+  /** Nothing overtakes what went before it in its direction, also where the delay becomes shorter meanwhile. */
+  #inOrder(): (fn: () => void) => void {
+    const queue: (() => void)[] = []
+    return (fn) => {
+      if (this.#silent) return
+      if (this.delay === 0 && queue.length === 0) return fn()
+      queue.push(fn)
+      setTimeout(() => {
+        const next = queue.shift()
+        if (!this.#silent) next?.()
+      }, this.delay)
+    }
   }
 
   /** The next answer of each connection is withheld and the connection cut: what was asked for was done. */

@@ -1,0 +1,149 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { bearer, blocks, openStream, post, type Seen } from '../crash/support.ts'
+import type { Fleet } from './fleet.ts'
+import type { Ledger, Wish } from './ledger.ts'
+
+/** However long the harm lasts, nobody is refused for longer than this. */
+const patience = 120_000
+
+/** Clients of the API, that want an answer however often what they talk to dies. */
+export class Clients {
+  readonly #fleet: Fleet
+  readonly #ledger: Ledger
+  readonly #hook: string
+  readonly #draw: () => number
+  readonly #open = new Set<AbortController>()
+  #left = false
+
+  constructor(fleet: Fleet, ledger: Ledger, hook: string, draw: () => number) {
+    this.#fleet = fleet
+    this.#ledger = ledger
+    this.#hook = hook
+    this.#draw = draw
+  }
+
+  make(): Wish {
+    const draw = this.#draw
+    const key = `wish-${this.#ledger.wishes.length}`
+    const fate = draw()
+    const cancels = fate > 0.85 && fate < 0.95
+    const wish: Wish = {
+      key,
+      input: {
+        key,
+        // What is to be cancelled lasts long enough for that.
+        steps: cancels ? 30 : Math.floor(draw() * 10),
+        stepMs: cancels ? 60 : Math.floor(draw() * 100),
+        throws: fate < 0.1 ? 1 : 0,
+        givesUp: fate > 0.95,
+      },
+      cancels,
+      follows: draw() < 0.5,
+      jobId: null,
+      sent: 0,
+    }
+    this.#ledger.wishes.push(wish)
+    return wish
+  }
+
+  /** Tries until `once` gives something; its throwing is an answer that was lost. */
+  async #until<T>(what: string, once: (url: string) => Promise<T | string>): Promise<T> {
+    const deadline = performance.now() + patience
+    const whys: string[] = []
+    for (;;) {
+      const url = await this.#fleet.url(this.#draw)
+      try {
+        const answer = await once(url)
+        if (typeof answer !== 'string') return answer
+        whys.push(answer)
+      } catch (error) {
+        this.#ledger.lostAnswers++
+        whys.push(String(error))
+      }
+      if (performance.now() > deadline) throw new Error(`${what}: not in time; ${whys.slice(-10).join(', ')}`)
+      await pause(20 + 80 * this.#draw())
+    }
+  }
+
+  /** Sends until it is answered 202, with the same key. */
+  send(wish: Wish): Promise<Seen> {
+    return this.#until(`${wish.key} is answered 202`, async (url) => {
+      wish.sent++
+      const answer = await post(url, 'steps', wish.input, { key: wish.key, webhookUrl: this.#hook })
+      const seen = (await answer.json()) as Seen
+      if (answer.status !== 202) {
+        if (answer.status !== 503 && answer.status !== 409) this.#ledger.wrong.push(`POST: ${answer.status}`)
+        return `${answer.status} ${JSON.stringify(seen)}`
+      }
+      if (wish.jobId !== null && wish.jobId !== seen.jobId) this.#ledger.wrong.push(`${wish.key} gave two jobs`)
+      wish.jobId = seen.jobId
+      this.#ledger.saw(seen, '202')
+      return seen
+    })
+  }
+
+  /** Cancelling again is harmless. */
+  cancel(jobId: string): Promise<Seen> {
+    return this.#until(`${jobId} is cancelled`, async (url) => {
+      const signal = AbortSignal.timeout(20_000)
+      const answer = await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer, signal })
+      const seen = (await answer.json()) as Seen
+      if (!answer.ok) return `${answer.status}`
+      this.#ledger.saw(seen, 'cancel')
+      return seen
+    })
+  }
+
+  /** As EventSource does it, over one API or the other, to the terminal event; some ask again after it, and get 204. */
+  async follow({ jobId, version }: Seen): Promise<void> {
+    const { streams, wrong } = this.#ledger
+    let last: number | undefined
+    let ended = false
+    streams.clients++
+    const again = this.#draw() < 0.3
+    while (!this.#left) {
+      const url = await this.#fleet.url(this.#draw)
+      streams.connections++
+      // A signal of its own, since each request leaves a listener behind.
+      const gone = new AbortController()
+      this.#open.add(gone)
+      try {
+        const answer = await openStream(url, jobId, last, gone.signal)
+        if (answer.status === 204) {
+          if (!ended) wrong.push(`${jobId}: 204 to one that had seen version ${last} only`)
+          break
+        }
+        if (answer.status === 200) {
+          for await (const { id, data } of blocks(answer)) {
+            if (data === undefined) continue
+            streams.events++
+            if (ended || id !== data.data.version || id < version || (last !== undefined && id <= last)) {
+              wrong.push(`${jobId}: version ${data.data.version} with id ${id} was streamed after ${last ?? version}`)
+            }
+            last = id
+            ended ||= data.data.completedAt !== null
+            this.#ledger.saw(data.data, 'stream')
+          }
+          if (ended && !again) break
+        } else if (last !== undefined || ![429, 503].includes(answer.status)) {
+          // It would end an EventSource for good. Only a first connect may be refused.
+          wrong.push(`${jobId}: a stream was answered ${answer.status} after version ${last}`)
+        }
+      } catch {
+        // Cut off: it comes back with what it has.
+      } finally {
+        this.#open.delete(gone)
+        gone.abort()
+      }
+      await pause(300 * this.#draw())
+    }
+    if (ended) streams.ended++
+    else wrong.push(`${jobId}: an event stream did not reach the end, but version ${last}`)
+  }
+
+  /** Whoever still follows gives up. */
+  leave(): void {
+    this.#left = true
+    for (const one of this.#open) one.abort()
+  }
+}

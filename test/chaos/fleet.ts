@@ -1,0 +1,88 @@
+import { Program, type Role, until } from '../crash/support.ts'
+import type { Stage } from './stage.ts'
+
+export type Kind = 'api' | 'worker'
+
+/** Two API and three worker processes, and what brings a dead one back. */
+export class Fleet {
+  readonly slots: Record<Kind, (Program | null)[]> = { api: [null, null], worker: [null, null, null] }
+  /** What has gone wrong by itself. */
+  readonly wrong: string[] = []
+  starts = 0
+  kills = 0
+  /** Runs of handlers that were heard of. */
+  runs = 0
+  readonly #stage: Stage
+  readonly #common: Partial<Role>
+  readonly #killed = new Set<Program>()
+
+  constructor(stage: Stage, common: Partial<Role>) {
+    this.#stage = stage
+    this.#common = common
+  }
+
+  all(): Program[] {
+    return [...this.slots.api, ...this.slots.worker].filter((one) => one !== null)
+  }
+
+  urls(): string[] {
+    return this.slots.api.flatMap((one) => (one?.alive && one.url ? [one.url] : []))
+  }
+
+  /** One API that lives, drawn by `draw`. */
+  url(draw: () => number): Promise<string> {
+    const look = () => {
+      const urls = this.urls()
+      return urls[Math.floor(draw() * urls.length)]
+    }
+    return until(look, 'an API lives', { ms: 60_000 })
+  }
+
+  /** Starts whatever does not run, as a supervisor would. */
+  mind(): void {
+    for (const kind of ['api', 'worker'] as const) {
+      this.slots[kind].forEach((one, i) => {
+        if (one?.alive) return
+        if (one && !this.#killed.has(one)) this.#ask(kind, one)
+        this.starts++
+        const role = { ...this.#common, ...this.#stage.reach(i), takeOverAfter: 3_000 }
+        const does = kind === 'api' ? { api: true } : { work: { concurrency: 20 } }
+        this.slots[kind][i] = new Program({ ...role, ...does }, ({ event }) => {
+          if (event === 'start') this.runs++
+        })
+      })
+    }
+  }
+
+  /** A process may end by itself for one reason only: that at its start the database could not be reached. */
+  #ask(kind: Kind, one: Program): void {
+    if (one.find('unusable')?.code === 'temporarily-unavailable') return
+    this.wrong.push(`the ${kind} ${one.pid} died by itself: ${one.output}`)
+  }
+
+  async kill(kind: Kind, i: number): Promise<void> {
+    const victim = this.slots[kind][i]
+    if (!victim?.alive) return
+    this.kills++
+    this.#killed.add(victim)
+    await victim.kill()
+  }
+
+  /** Until all serve and work. */
+  async ready(): Promise<void> {
+    await until(
+      () => {
+        this.mind()
+        return this.all().every((one) => one.alive && one.find('ready'))
+      },
+      'the processes start',
+      { ms: 60_000, more: () => this.output() },
+    )
+  }
+
+  output(): string {
+    return this.all()
+      .map(({ pid, output }) => `${pid}: ${output}`)
+      .join('\n')
+  }
+}

@@ -1,0 +1,63 @@
+import { finally_ } from '../crash/support.ts'
+import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
+import { BadNetwork } from '../servers/proxy.ts'
+import { RedisServer } from '../servers/redis.ts'
+
+/** Two ways to each server: half of the processes take the one and half the other, so that one half may lose what the other has. */
+type Ways = readonly [BadNetwork, BadNetwork]
+
+export interface Stage {
+  readonly postgres: PostgresServer
+  readonly redis: RedisServer
+  readonly ways: { readonly postgres: Ways; readonly redis: Ways }
+  /** What a process is told: the database and the Redis as the way of that number leads there. */
+  reach(way: number): { database: { connectionString: string; statementTimeout: number }; redisUrl: string }
+}
+
+/** A PostgreSQL, a Redis that keeps its data, and the network between them and whoever uses them. */
+export async function build(): Promise<Stage> {
+  const postgres = await startPostgres()
+  finally_(() => postgres.stop())
+  const redis = await RedisServer.start('--appendonly', 'yes')
+  finally_(() => redis.stop())
+  const lay = async (port: number) => {
+    const way = await BadNetwork.to(port)
+    finally_(() => way.close())
+    return way
+  }
+  const ways = {
+    postgres: [await lay(postgres.port), await lay(postgres.port)],
+    redis: [await lay(redis.port), await lay(redis.port)],
+  } as const
+  return {
+    postgres,
+    redis,
+    ways,
+    reach(way) {
+      const [database, relay] = [ways.postgres[way % 2 === 0 ? 0 : 1], ways.redis[way % 2 === 0 ? 0 : 1]]
+      return {
+        database: {
+          connectionString: postgres.url().replace(`:${postgres.port}`, `:${database.port}`),
+          // A connection that went silent is given up sooner than by default, so that a run can have more of them.
+          statementTimeout: 5_000,
+        },
+        redisUrl: `redis://127.0.0.1:${relay.port}`,
+      }
+    },
+  }
+}
+
+/** A witness of the database's own: rows that change after their end, versions that leap or go back, rows that are removed. */
+export async function watchRows({ postgres }: Stage): Promise<void> {
+  await postgres.query(`
+    CREATE TABLE public.irregular (id text, was text, became text);
+    CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        INSERT INTO public.irregular VALUES (OLD.id, OLD.status || ' ' || OLD.version, NEW.status || ' ' || NEW.version);
+        RETURN NULL;
+      END $$;
+    CREATE TRIGGER changed AFTER UPDATE ON uketsuke.jobs FOR EACH ROW
+      WHEN (OLD.completed_at IS NOT NULL OR NEW.version NOT IN (OLD.version, OLD.version + 1))
+      EXECUTE FUNCTION public.note();
+    CREATE TRIGGER removed AFTER DELETE ON uketsuke.jobs FOR EACH ROW EXECUTE FUNCTION public.note();`)
+}
