@@ -59,8 +59,12 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
       flush()
     },
     receive(reception) {
-      // Only workers need it.
-      if (!subscribed) void hub.subscribe(wakeChannel(hub.prefix), (queue) => hintHere(queue as Queue))
+      // Only workers need it. What was said before it could be heard is made good by looking.
+      if (!subscribed) {
+        void hub
+          .subscribe(wakeChannel(hub.prefix), (queue) => hintHere(queue as Queue))
+          .then(() => queues.forEach(hintHere))
+      }
       subscribed = true
       receptions.add(reception)
       const reader = new Reader({ ...parts, wakeAll: () => wakeAll(reception.queue) }, reception)
