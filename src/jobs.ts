@@ -1,4 +1,3 @@
-import { monotonicFactory } from 'ulid'
 import { acceptor } from './accept/accept.ts'
 import { defaultLimits } from './accept/validate.ts'
 import { systemClock } from './clock.ts'
@@ -19,6 +18,7 @@ import { type Relay, storeRelay } from './relay/port.ts'
 import { groupCommit } from './store/group-commit.ts'
 import type { Store } from './store/port.ts'
 import { transitions } from './store/transition.ts'
+import { ulids } from './ulids.ts'
 import { staff } from './work/staff.ts'
 
 /**
@@ -46,8 +46,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     if (waiting.length > 0) dispatch.announce(waiting)
   })
 
-  const newId = monotonicFactory()
-  const ids = () => newId(clock.now())
+  const ids = ulids(clock)
   const limits = { ...defaultLimits, ...options.limits }
   const accept = acceptor({ store, dispatch, clock, types, destinations: allowed, limits, newId: ids })
   const draining = new AbortController()

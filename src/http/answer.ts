@@ -8,16 +8,19 @@ export function json(body: unknown, status: number, headers: Record<string, stri
 }
 
 /** The job as one response tells it, and the header fields that go with it. */
-export async function represent(desk: Desk, job: Job): Promise<{ body: JobView; headers: Record<string, string> }> {
+export function represent(
+  desk: Desk,
+  job: Job,
+  position: number | null,
+): { body: JobView; headers: Record<string, string> } {
   const body = view(job, desk.base)
-  const position = job.status === 'pending' ? await cheapPosition(desk, job) : null
   if (position !== null) body.queuePosition = position
   const wait = retryAfter(job, desk.clock.now(), position ?? 1)
   return { body, headers: { ETag: etag(job.version), ...(wait !== null && { 'Retry-After': String(wait) }) } }
 }
 
-/** It may be absent, so no answer ever fails for want of it: least of all one that follows a commit. */
-async function cheapPosition(desk: Desk, job: Job): Promise<number | null> {
+/** It may be absent, so no answer ever fails for want of it. */
+export async function cheapPosition(desk: Desk, job: Job): Promise<number | null> {
   try {
     return await desk.position(job)
   } catch {
@@ -36,9 +39,12 @@ export function retryAfter(job: Job, now: number, position: number): number | nu
   return Math.min(30, Math.max(1, Math.ceil(age / 10)))
 }
 
-/** 202 for a job that was accepted: `POST /`, a route of the user's own, and retry. */
-export async function accepted(desk: Desk, job: Job, more: Record<string, string>): Promise<Response> {
-  const { body, headers } = await represent(desk, job)
+/**
+ * 202 for a job that was accepted: `POST /`, a route of the user's own, and retry. Its place in the queue is left to the status: counting
+ * those before it would cost as much as accepting it.
+ */
+export function accepted(desk: Desk, job: Job, more: Record<string, string>): Response {
+  const { body, headers } = represent(desk, job, null)
   return json({ ...body, message: message(job) }, 202, {
     ...headers,
     Location: body.statusUrl,

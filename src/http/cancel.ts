@@ -20,7 +20,7 @@ export const cancel: Route = {
   },
   async handle({ desk, owner, jobId }) {
     const job = await desk.cancel(owner, jobId)
-    const { body, headers } = await represent(desk, job)
+    const { body, headers } = represent(desk, job, null)
     return json(body, isTerminal(job) ? 200 : 202, { ...headers, 'Cache-Control': 'no-store' })
   },
 }

@@ -1,5 +1,5 @@
 import { isTerminal, type Job } from '../domain/job.ts'
-import { json, represent } from './answer.ts'
+import { cheapPosition, json, represent } from './answer.ts'
 import type { Call, Route } from './call.ts'
 import { jobAnswer, parameter, problems } from './describe.ts'
 import { noneMatch, preferredWait } from './headers.ts'
@@ -27,7 +27,7 @@ export const status: Route = {
     const include = withInput(query)
     const seconds = preferredWait(request.headers.get('prefer'))
     const job = seconds === null ? await desk.find(call.owner, call.jobId) : await awaited(call, seconds)
-    const { body, headers } = await represent(desk, job)
+    const { body, headers } = represent(desk, job, await cheapPosition(desk, job))
     headers['Cache-Control'] = 'private, no-cache'
     if (seconds !== null) headers['Preference-Applied'] = `wait=${seconds}`
     if (!noneMatch(request.headers.get('if-none-match'), job.version)) {

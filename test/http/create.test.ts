@@ -34,7 +34,6 @@ describe('POST /', () => {
       priority: 'high',
       metadata: { page: 1 },
       webhookUrl: 'https://example.com/hook',
-      queuePosition: 1,
       message: expect.stringMatching(/accepted/),
     })
     expect(job).not.toHaveProperty('input')
@@ -57,7 +56,9 @@ describe('POST /', () => {
 
   it('asks to be polled less often behind a long queue', async () => {
     for (let n = 0; n < 25; n++) await api.create()
-    expect((await api.post('', held)).headers.get('retry-after')).toBe('3')
+    const { jobId } = await body(await api.post('', held))
+    const status = await api.call(`/${jobId}`)
+    expect([status.headers.get('retry-after'), (await body(status)).queuePosition]).toEqual(['3', 26])
   })
 
   it('is refused while the process drains, and nothing is stored', async () => {

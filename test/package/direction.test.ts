@@ -14,7 +14,7 @@ const layers = [
   ['dispatch', 'notify'],
   ['relay'],
   ['accept', 'work'],
-  ['desk'],
+  ['desk', 'ulids'],
   ['http'],
   ['options'],
   ['library'],

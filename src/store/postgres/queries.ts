@@ -85,7 +85,7 @@ export async function attempts(sql: Sql, owner: Owner, id: string): Promise<Atte
 }
 
 /** Beyond this many a place in the queue is not cheap to know, and means little. */
-const countable = 1_000
+const countable = 100
 
 export async function position(sql: Sql, time: Time, id: string): Promise<number | null> {
   const parameters = new Parameters()

@@ -98,7 +98,7 @@ export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): numbe
 }
 
 /** Beyond this many a place in the queue is not cheap to know, and means little. */
-const countable = 1_000
+const countable = 100
 
 export function position(sql: Sql, { id }: Job, now: number): number | null {
   const job = get(sql, everyone, id)
