@@ -34,6 +34,18 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
     hintHere(queue)
     void hub.ask((client) => client.publish(wakeChannel(hub.prefix), queue)).catch(() => {})
   }
+  /** Announced here while Redis could not be told. A process whose Redis was up meanwhile has not heard of it in any other way. */
+  const missed = new Set<Queue>()
+  const miss = (jobs: readonly Job[]) => {
+    for (const { queue } of jobs) missed.add(queue)
+    hintOf(jobs)
+  }
+  hub.watch((up) => {
+    if (!up) return
+    for (const queue of missed) wakeAll(queue)
+    missed.clear()
+  })
+
   const flush = oneAtATime(async () => {
     while (waiting.length > 0) {
       const jobs = waiting.splice(0, batch)
@@ -41,7 +53,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
         await hub.ask((client) => Promise.all(jobs.map((job) => add(client, hub.prefix, job))))
       } catch (error) {
         hub.refuse(error)
-        hintOf(jobs)
+        miss(jobs)
       }
     }
   })
@@ -53,8 +65,9 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
       const later = jobs.filter((job) => job.runAt > now)
       const due = later.length === 0 ? jobs : jobs.filter((job) => job.runAt <= now)
       // Those for the future are for whoever looks then; only here can it be known when that is.
-      hintOf(hub.up ? later : jobs)
-      if (!hub.up || due.length === 0) return
+      if (!hub.up) return miss(jobs)
+      hintOf(later)
+      if (due.length === 0) return
       if (waiting.length < waitingAtMost) for (const job of due) waiting.push(job)
       flush()
     },

@@ -45,7 +45,7 @@ export class Hub {
         for (const channel of this.#channels.keys()) await this.#join(client, channel)
       },
       // Whoever came between the last of these and this moment.
-      { ping: true, up: () => void this.#joinAll() },
+      { ping: true, up: () => void this.#joinLate() },
     )
   }
 
@@ -81,6 +81,13 @@ export class Hub {
     await this.#joinAll()
   }
 
+  /** What was said to a channel while it was being joined is made good by looking, as after any change. */
+  async #joinLate(): Promise<void> {
+    const before = this.#subscribed.size
+    await this.#joinAll()
+    if (this.up && this.#subscribed.size > before) for (const watcher of this.#watchers) watcher(true)
+  }
+
   async #joinAll(): Promise<void> {
     const missing = [...this.#channels.keys()].filter((channel) => !this.#subscribed.has(channel))
     // Where this fails, the next connection subscribes.
@@ -92,7 +99,7 @@ export class Hub {
     await client.subscribe(channel, (message) => this.#channels.get(channel)?.(message))
   }
 
-  /** Calls `fn` at every change of `up`. */
+  /** Calls `fn` at every change of `up`, and again where something may have been missed. */
   watch(fn: (up: boolean) => void): () => void {
     this.#watchers.add(fn)
     return () => void this.#watchers.delete(fn)
