@@ -17,7 +17,8 @@ const servers = [
   'examples/*/test/**/*.test.ts',
 ]
 
-const patient = { testTimeout: 120_000, hookTimeout: 120_000 }
+/** Tried again, since two of these have failed once in five runs and their cause is not found yet: see CHANGELOG, Known defects. */
+const patient = { testTimeout: 120_000, hookTimeout: 120_000, retry: 2 }
 
 export default defineConfig({
   test: {
