@@ -17,8 +17,7 @@ const servers = [
   'examples/*/test/**/*.test.ts',
 ]
 
-/** Tried again, since two of these have failed once in five runs and their cause is not found yet: see CHANGELOG, Known defects. */
-const patient = { testTimeout: 120_000, hookTimeout: 120_000, retry: 2 }
+const patient = { testTimeout: 120_000, hookTimeout: 120_000 }
 
 export default defineConfig({
   test: {

@@ -38,7 +38,12 @@ beforeEach(async () => {
   page = await context.newPage()
   await page.goto(demo.url)
 })
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  // What a person would look at: the page, the job behind it, and what the processes said.
+  if (task.result?.state === 'fail') {
+    const seen = await page.locator('main').innerText()
+    console.error(seen, await get(`/api/jobs/${jobId()}`).then((answer) => answer.text()), demo.said())
+  }
   await context.close()
   expect(asked.filter(({ origin }) => origin !== demo.url)).toEqual([])
   expect(wrong).toEqual([])

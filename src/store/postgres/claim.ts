@@ -36,15 +36,16 @@ function take(sql: Sql, time: Time, { queue, types, limit, worker, leaseMs }: Cl
   const due = (priority: string) => `
     SELECT ctid AS place FROM uketsuke.jobs
     WHERE queue = ${parameters.add(queue)} AND priority = '${priority}' AND due_at <= ${now} AND type = ANY(${wanted}::text[])`
-  const turn = `ORDER BY due_at, id LIMIT ${most}::int FOR UPDATE SKIP LOCKED`
+  // No more than it takes: a row that is locked and left would be passed over by another claim that has room for it.
+  const turn = (room: string) => `ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
   // By place and not by id: a join by id would leave the planner a choice. RETURNING has no order of its own.
   return sql.query(
-    `WITH high AS MATERIALIZED (${due('high')} ${turn}),
-     normal AS MATERIALIZED (${due('normal')} AND (SELECT count(*) FROM high) < ${most}::int ${turn})
+    `WITH high AS MATERIALIZED (${due('high')} ${turn(`${most}::int`)}),
+     normal AS MATERIALIZED (${due('normal')} ${turn(`${most}::int - (SELECT count(*) FROM high)`)})
      UPDATE uketsuke.jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0,
        progress_message = NULL, started_at = ${now}, worker = ${parameters.add(worker)},
        lease_until = ${now} + ${parameters.add(leaseMs)}::bigint, claimed = ${parameters.add(mark)}, due_at = NULL
-     WHERE ctid = ANY((ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal))[1:${most}::int])
+     WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal))
      RETURNING *`,
     parameters.values,
   )

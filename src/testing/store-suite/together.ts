@@ -35,6 +35,18 @@ export function together({ test, openTwice }: Twice): void {
     assert.deepEqual([...claimed, ...rest].sort(), ids(jobs).sort())
   })
 
+  check('two handles: a claim holds nothing that it does not take', async (stores, clock) => {
+    for (let round = 0; round < 10; round++) {
+      const jobs = Array.from({ length: 200 }, (_, i) =>
+        job(clock, { id: `job-${round}-${i}`, priority: i % 4 === 0 ? 'high' : 'normal' }),
+      )
+      await stores[0].insert(jobs.map((waiting) => ({ job: waiting })))
+      // Exactly as much room as there is work: what one passes over, because it seems to be another's, nobody takes.
+      const claims = stores.map((store) => store.claim({ ...asked, limit: 100 }))
+      assert.deepEqual(ids((await Promise.all(claims)).flat()).sort(), ids(jobs).sort())
+    }
+  })
+
   check('two handles: a race for one version has one winner', async ([one, two], clock) => {
     await one.insert([{ job: job(clock, { id: 'a' }) }])
     const [running] = await one.claim(asked)
