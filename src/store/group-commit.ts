@@ -75,13 +75,12 @@ function lane<Row, Result>(
   run: (rows: Row[]) => Promise<Result[]>,
   cap: number,
   inFlight: number,
-  idOf: (row: Row) => string | null = () => null,
+  idOf: ((row: Row) => string) | null = null,
 ): Lane<Row, Result> {
   let waiting: Call<Row, Result>[] = []
   let size = 0
   const flushing = new Set<Promise<void>>()
   const underWay = new Set<string>()
-  const idsOf = (call: Call<Row, Result>) => call.rows.map(idOf).filter((id) => id !== null)
 
   function take(): Call<Row, Result>[] {
     const batch: Call<Row, Result>[] = []
@@ -92,11 +91,7 @@ function lane<Row, Result>(
     for (const call of waiting) {
       if (rows > 0 && rows + call.rows.length > cap) break
       looked++
-      const ids = idsOf(call)
-      const free = ids.every((id) => !seen.has(id))
-      // Of a call that must wait too: a later call may not overtake it.
-      for (const id of ids) seen.add(id)
-      if (!free) {
+      if (idOf !== null && !claims(call, seen, idOf)) {
         passedOver.push(call)
         continue
       }
@@ -115,10 +110,9 @@ function lane<Row, Result>(
       const batch = take()
       // All that waits has an id that is under way; whoever commits that comes back for them.
       if (batch.length === 0) return
-      const ids = batch.flatMap(idsOf)
-      for (const id of ids) underWay.add(id)
+      for (const { rows } of batch) for (const row of rows) if (idOf !== null) underWay.add(idOf(row))
       await settle(batch, run)
-      for (const id of ids) underWay.delete(id)
+      for (const { rows } of batch) for (const row of rows) if (idOf !== null) underWay.delete(idOf(row))
     }
   }
 
@@ -146,10 +140,19 @@ function lane<Row, Result>(
   }
 }
 
+/** Whether none of a call's ids is among those seen. They are from now on, also if it must wait: a later call may not overtake it. */
+function claims<Row>({ rows }: Call<Row, unknown>, seen: Set<string>, idOf: (row: Row) => string): boolean {
+  const free = rows.every((row) => !seen.has(idOf(row)))
+  for (const row of rows) seen.add(idOf(row))
+  return free
+}
+
 /** One bad row must not fail its neighbours: the batch is halved until it stands alone. A store that is down is not asked again. */
 async function settle<Row, Result>(batch: Call<Row, Result>[], run: (rows: Row[]) => Promise<Result[]>): Promise<void> {
   try {
-    const results = await run(batch.flatMap((call) => call.rows))
+    const rows: Row[] = []
+    for (const call of batch) for (const row of call.rows) rows.push(row)
+    const results = await run(rows)
     let next = 0
     for (const call of batch) {
       call.resolve(results.slice(next, next + call.rows.length))
