@@ -61,6 +61,8 @@ export async function opener({ url, client }: Settings): Promise<() => Client> {
       maintNotifications: 'disabled',
       ...client,
       url,
+      // `Link` has a deadline for each answer. The client's own would be a timer for each command, which goes off even when it was sent.
+      commandOptions: { timeout: undefined, ...(client.commandOptions as object) },
       socket: { connectTimeout: 5_000, ...(client.socket as object), reconnectStrategy: false },
       // Nothing waits in a queue for a Redis that is not there, or that does not answer.
       disableOfflineQueue: true,

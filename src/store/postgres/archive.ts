@@ -2,6 +2,7 @@ import { UketsukeError } from '../../domain/errors.ts'
 import { type Archive, columns, layout, type OpenArchive, onConflict, type Row, type Shelf } from '../archive.ts'
 import { hold, stillAlone } from './alone.ts'
 import { Parameters } from './arrays.ts'
+import type { Type } from './binary.ts'
 import { Connection, type Sql } from './connection.ts'
 import { unusable } from './failures.ts'
 import { migrate } from './migrations/index.ts'
@@ -71,7 +72,7 @@ function shelvesOf(connection: Connection): Pick<Archive, 'read' | 'last' | 'wri
 /** One statement, which does no harm when it is repeated because its answer was lost. */
 async function write(sql: Sql, shelf: Shelf, rows: readonly Row[]): Promise<void> {
   const { text, numbers } = layout(shelf)
-  const of = (type: string) => (name: string) => [name, type, (row: Row) => row[name] ?? null] as const
+  const of = (type: Type) => (name: string) => [name, type, (row: Row) => row[name] ?? null] as const
   const parameters = new Parameters()
   const from = parameters.rows('new', [...text.map(of('text')), ...numbers.map(of('bigint'))], rows)
   const names = columns(shelf)

@@ -1,7 +1,8 @@
+import { binaryArray, type Type } from './binary.ts'
 import type { Parameter } from './connection.ts'
 import type { Value } from './rows.ts'
 
-type Column<T> = readonly [name: string, type: string, value: (of: T) => Value]
+type Column<T> = readonly [name: string, type: Type, value: (of: T) => Value]
 
 /** The parameters of one statement, as they are written down. */
 export class Parameters {
@@ -13,9 +14,23 @@ export class Parameters {
     return `$${this.values.length}`
   }
 
-  /** Many rows as one array a column: `unnest(…) AS name (…)`. */
+  /**
+   * Many rows as something to select from, by `name`: one array a column. A column whose value is the same in all of them, as most are
+   * in a batch of new or of completed jobs, is sent once. The first column is the key.
+   */
   rows<T>(name: string, columns: readonly Column<T>[], rows: readonly T[]): string {
-    const arrays = columns.map(([, type, value]) => `${this.add(rows.map(value))}::${type}[]`)
-    return `unnest(${arrays.join(', ')}) AS ${name} (${columns.map(([column]) => column).join(', ')})`
+    const [arrays, arrayNames, selected]: [string[], string[], string[]] = [[], [], []]
+    for (const [column, type, value] of columns) {
+      const values = rows.map(value)
+      const [first = null] = values
+      if (arrays.length > 0 && values.every((one) => one === first)) {
+        selected.push(`${first === null ? 'NULL' : this.add(first)}::${type} AS ${column}`)
+      } else {
+        arrays.push(`${this.add(binaryArray(type, values) ?? values)}::${type}[]`)
+        arrayNames.push(column)
+        selected.push(column)
+      }
+    }
+    return `(SELECT ${selected.join(', ')} FROM unnest(${arrays.join(', ')}) AS each (${arrayNames.join(', ')})) AS ${name}`
   }
 }

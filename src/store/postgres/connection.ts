@@ -5,7 +5,8 @@ import { decode, encode } from '../text.ts'
 import { isConflict, isLost, isTooLate, notNow, unavailable } from './failures.ts'
 import type { Row, Value } from './rows.ts'
 
-export type Parameter = Value | readonly Value[]
+/** A buffer is in the server's binary format. */
+export type Parameter = Value | readonly Value[] | Buffer
 
 /** What a query needs. Nothing is prepared by name and no session keeps a state, so that a pooler may stand in between. */
 export interface Sql {
@@ -122,4 +123,7 @@ function on(client: PoolClient, schema: string): Sql {
   }
 }
 
-const bound = (value: Parameter) => (typeof value === 'object' && value !== null ? value.map(encode) : encode(value))
+function bound(value: Parameter) {
+  if (typeof value !== 'object' || value === null) return encode(value)
+  return Buffer.isBuffer(value) ? value : value.map(encode)
+}

@@ -66,7 +66,7 @@ function store(settings: Settings, clock: Clock): Store {
         return found === null ? this.engine : durability(this.engine, found)
       },
     },
-    group: { cap: 200, inFlight: 2 },
+    group: { cap: 500, inFlight: 2 },
     async migrate() {
       opening ??= open()
       try {
