@@ -1,22 +1,28 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 
-/** The key bytes of a secret: base64 after `whsec_`, as Standard Webhooks has it. */
-function keyOf(secret: string): Buffer {
-  return secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : Buffer.from(secret)
+/** The key of a secret: base64 after `whsec_`, as Standard Webhooks has it. A `KeyObject`, since Node 24 takes 15 µs to make one of bytes for each HMAC. */
+function keyOf(secret: string): KeyObject {
+  const prefix = 'whsec_'
+  return createSecretKey(
+    secret.startsWith(prefix) ? Buffer.from(secret.slice(prefix.length), 'base64') : Buffer.from(secret),
+  )
 }
 
 /**
- * The three headers of Standard Webhooks (https://www.standardwebhooks.com). One signature a secret: while a secret rotates the
+ * Makes the three headers of Standard Webhooks (https://www.standardwebhooks.com). One signature a secret: while a secret rotates the
  * receiver may know either. `time` is in milliseconds.
  */
-export function sign(secrets: readonly string[], id: string, time: number, body: string): Record<string, string> {
-  const timestamp = String(Math.floor(time / 1_000))
-  const signatures = secrets.map((secret) => `v1,${mac(secret, id, timestamp, body)}`)
-  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') }
+export function signer(secrets: readonly string[]) {
+  const keys = secrets.map(keyOf)
+  return (id: string, time: number, body: string): Record<string, string> => {
+    const timestamp = String(Math.floor(time / 1_000))
+    const signatures = keys.map((key) => `v1,${mac(key, id, timestamp, body)}`)
+    return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') }
+  }
 }
 
-const mac = (secret: string, id: string, timestamp: string, body: string) =>
-  createHmac('sha256', keyOf(secret)).update(`${id}.${timestamp}.${body}`).digest('base64')
+const mac = (key: KeyObject, id: string, timestamp: string, body: string) =>
+  createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')
 
 const toleranceMs = 5 * 60_000
 
@@ -35,7 +41,7 @@ export function verifyWebhook(
   if (!/^\d{1,12}$/.test(timestamp) || Math.abs(now - Number(timestamp) * 1_000) > toleranceMs) return false
   const given = (headers.get('webhook-signature') ?? '').split(' ')
   return [secrets].flat().some((secret) => {
-    const expected = Buffer.from(`v1,${mac(secret, id, timestamp, body)}`)
+    const expected = Buffer.from(`v1,${mac(keyOf(secret), id, timestamp, body)}`)
     return given
       .map((text) => Buffer.from(text))
       .some((one) => one.length === expected.length && timingSafeEqual(one, expected))

@@ -4,10 +4,11 @@ import { deliveryWait } from '../domain/backoff.ts'
 import { DeliveryError, UnrecoverableError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { event } from '../domain/view.ts'
-import { everyone, type Store } from '../store/port.ts'
+import type { Store } from '../store/port.ts'
 import type { Destinations } from './egress.ts'
+import { parentReader } from './parents.ts'
 import type { Answer, Post } from './post.ts'
-import { sign } from './sign.ts'
+import { signer } from './sign.ts'
 
 interface WebhookParts {
   store: Store
@@ -26,6 +27,8 @@ const minute = 60_000
 
 /** Delivering a webhook, as workers run it: a job like any other, with the schedule and the manners of Standard Webhooks. */
 export function webhookDelivery(parts: WebhookParts): Runnable {
+  const parentOf = parentReader(parts.store)
+  const sign = signer(parts.secrets)
   return {
     parse: async (input) => JSON.parse(input),
     timeout: attemptMs,
@@ -33,16 +36,17 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
       return deliveryWait(attempt, thrown instanceof DeliveryError ? thrown.waitAtLeast : 0, parts.random())
     },
     async run({ signal }, delivery) {
-      const [job] = await parts.store.get(everyone, [delivery.parent ?? ''])
+      const job = await parentOf(delivery.parent ?? '')
       if (!job?.webhookUrl) throw new UnrecoverableError('The job has been deleted.', { code: 'job-not-found' })
       // Looked at again: what was allowed at the time of the request may not be now.
-      const refused = parts.destinations.refuse(new URL(job.webhookUrl))
+      const url = new URL(job.webhookUrl)
+      const refused = parts.destinations.refuse(url)
       if (refused) throw new UnrecoverableError(refused, { code: 'webhook-url-forbidden' })
       const now = parts.clock.now()
       const body = bodyOf(job, parts.base, now)
       // One terminal event a job, so the job's id tells the same webhook over retries and redeliveries.
-      const headers = { 'content-type': 'application/json', ...sign(parts.secrets, `msg_${job.id}`, now, body) }
-      return judge(await parts.post(job.webhookUrl, headers, body, signal), now)
+      const headers = { 'content-type': 'application/json', ...sign(`msg_${job.id}`, now, body) }
+      return judge(await parts.post(url, headers, body, signal), now)
     },
   }
 }

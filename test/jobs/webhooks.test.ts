@@ -3,9 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { job, verifyWebhook } from '../../src/index.ts'
+import { job, sqlite, verifyWebhook } from '../../src/index.ts'
+import { everyone, type OpenStore, type Store } from '../../src/store/port.ts'
 import type { ManualClock } from '../../src/testing/clock.ts'
-import { atEnd, open, until } from './stage.ts'
+import { atEnd, open, tempFile, until } from './stage.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const older = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
@@ -182,6 +183,30 @@ describe('a receiver that does not answer 2xx', () => {
 })
 
 describe('a delivery', () => {
+  it('reads its job along with those of the deliveries that were claimed with it', async () => {
+    const to = await receiver({ status: 204 })
+    const reads: number[] = []
+    const noting: OpenStore = (clock) => {
+      const store = sqlite(tempFile())(clock)
+      const get: Store['get'] = (owner, ids) => {
+        if (owner === everyone) reads.push(ids.length)
+        return store.get(owner, ids)
+      }
+      return { ...store, get }
+    }
+    const { jobs, clock } = open({ sum }, { store: noting, webhooks: { secret, allowHosts: [to.host] } })
+    const inputs = Array.from({ length: 10 }, (_, n) => ({ n }))
+    await Promise.all(inputs.map((input) => jobs.enqueue('sum', input, { webhookUrl: to.url })))
+    await jobs.work({ concurrency: 10 })
+    await until(async () => {
+      await clock.advance(0)
+      return to.received.length === 10
+    })
+    const told = to.received.map(({ body }) => JSON.parse(body).data.output.sum)
+    expect(told.sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(Math.max(...reads)).toBeGreaterThan(1)
+  })
+
   it('of a job that has been removed goes with it', async () => {
     const { jobs, jobId, clock, received } = await delivered([{ status: 500 }])
     await jobs.remove(jobId)
