@@ -37,13 +37,16 @@ const cell = new Int32Array(new SharedArrayBuffer(4))
  */
 export class Connection implements Sql {
   readonly #db: Database
+  readonly #committed: () => void
   readonly #statements = new Map<string, Statement>()
   #waiting: Work[] = []
   #flushing: Promise<void> | null = null
   #open = true
 
-  constructor(db: Database) {
+  /** `committed` is called after each commit, when other connections can read it. */
+  constructor(db: Database, committed = () => {}) {
     this.#db = db
+    this.#committed = committed
   }
 
   read<T>(query: (sql: Sql) => T): Promise<T> {
@@ -93,6 +96,7 @@ export class Connection implements Sql {
     try {
       const results = works.map((work) => work.run())
       this.run('COMMIT')
+      this.#committed()
       return results
     } catch (error) {
       this.#rollback()
