@@ -26,16 +26,12 @@ const insertingOnce = statements(jobColumns, (names) => `${insert(names)} ON CON
 export function insertion(job: Job, { once = false } = {}): Write {
   const values: Parameter[] = []
   let set = 0
-  let bit = 1
-  for (const part of [fixedValues(job), changingValues(job)]) {
-    for (const value of part) {
-      if (value !== null) {
-        values.push(value)
-        set |= bit
-      }
-      bit <<= 1
-    }
-  }
+  const all = fixedValues(job).concat(changingValues(job))
+  all.forEach((value, i) => {
+    if (value === null) return
+    values.push(value)
+    set |= 1 << i
+  })
   return { text: once ? insertingOnce(set) : inserting(set), values }
 }
 
@@ -52,14 +48,11 @@ export function update(before: Job, after: Job): Write {
   const old = changingValues(before)
   const values: Parameter[] = []
   let set = 0
-  let bit = 1
-  for (const [i, value] of changingValues(after).entries()) {
-    if (value !== old[i]) {
-      values.push(value)
-      set |= bit
-    }
-    bit <<= 1
-  }
+  changingValues(after).forEach((value, i) => {
+    if (value === old[i]) return
+    values.push(value)
+    set |= 1 << i
+  })
   values.push(before.id, before.version)
   return { text: updating(set), values }
 }
