@@ -12,10 +12,11 @@ export interface Signal {
  * into the -wal comes before. The -shm is the same file for as long as anybody has the database open.
  *
  * It is never opened here: closing a file takes from the process all locks that SQLite has on it. Away from Linux watching a file does
- * open it, so nothing is heard there; nor where the touch is not allowed (another user's file), or inotify has no watches left.
+ * open it, so nothing is heard there; nor where inotify has no watches left, nor of who may not touch it (another user's file).
  */
 export function signal(path: string): Signal {
-  let able = process.platform === 'linux' && path !== ':memory:'
+  const able = process.platform === 'linux' && path !== ':memory:'
+  let refused = false
   let file = ''
   // SQLite names it after what a symbolic link points to.
   const shm = () => {
@@ -25,12 +26,12 @@ export function signal(path: string): Signal {
 
   return {
     give() {
-      if (!able) return
+      if (!able || refused) return
       try {
         const now = Date.now() / 1_000
         utimesSync(shm(), now, now)
       } catch {
-        able = false
+        refused = true
       }
     },
     hear(fn) {
