@@ -30,6 +30,12 @@ interface Work {
 const patience = 5_000
 const cell = new Int32Array(new SharedArrayBuffer(4))
 
+/** In place, since the parameters of a call are an array of its own. */
+function encoded(parameters: Parameter[]): Parameter[] {
+  for (let i = 0; i < parameters.length; i++) parameters[i] = encode(parameters[i] as Parameter)
+  return parameters
+}
+
 /**
  * One connection. SQLite's own busy handler sleeps in steps that starve a second writer, so the wait is ours: a few tries at
  * distances of a commit, then with jitter and without blocking the event loop. It is real time, not the clock's, since it is another
@@ -37,13 +43,16 @@ const cell = new Int32Array(new SharedArrayBuffer(4))
  */
 export class Connection implements Sql {
   readonly #db: Database
+  readonly #committed: () => void
   readonly #statements = new Map<string, Statement>()
   #waiting: Work[] = []
   #flushing: Promise<void> | null = null
   #open = true
 
-  constructor(db: Database) {
+  /** `committed` is called after each commit, when other connections can read it. */
+  constructor(db: Database, committed = () => {}) {
     this.#db = db
+    this.#committed = committed
   }
 
   read<T>(query: (sql: Sql) => T): Promise<T> {
@@ -93,6 +102,7 @@ export class Connection implements Sql {
     try {
       const results = works.map((work) => work.run())
       this.run('COMMIT')
+      this.#committed()
       return results
     } catch (error) {
       this.#rollback()
@@ -102,24 +112,24 @@ export class Connection implements Sql {
 
   all(sql: string, ...parameters: Parameter[]): Row[] {
     return this.#prepare(sql)
-      .all(...parameters.map(encode))
+      .all(...encoded(parameters))
       .map(decode)
   }
 
   tuples(sql: string, ...parameters: Parameter[]): unknown[][] {
     const statement = this.#prepare(sql)
     statement.setReturnArrays(true)
-    const rows = statement.all(...parameters.map(encode)) as unknown as unknown[][]
+    const rows = statement.all(...encoded(parameters)) as unknown as unknown[][]
     return rows.map(decodeTuple)
   }
 
   get(sql: string, ...parameters: Parameter[]): Row | undefined {
-    const row = this.#prepare(sql).get(...parameters.map(encode))
+    const row = this.#prepare(sql).get(...encoded(parameters))
     return row === undefined ? undefined : decode(row)
   }
 
   run(sql: string, ...parameters: Parameter[]): number {
-    return Number(this.#prepare(sql).run(...parameters.map(encode)).changes)
+    return Number(this.#prepare(sql).run(...encoded(parameters)).changes)
   }
 
   script(sql: string): void {

@@ -1,12 +1,14 @@
+import { oneAtATime } from '../../bell.ts'
 import type { Clock } from '../../clock.ts'
+import type { Signal } from './signal.ts'
 
 const interval = 20
 
 /**
  * SQLite tells nobody about a commit, but `PRAGMA data_version` changes with those of other connections, and only those, if it is asked
- * on the connection that writes. It is asked every 20 ms while somebody listens.
+ * on the connection that writes. While somebody listens it is asked at each signal, and where 20 ms went by without one.
  */
-export function foreignCommits(clock: Clock, dataVersion: () => Promise<number>) {
+export function foreignCommits(clock: Clock, signal: Signal, dataVersion: () => Promise<number>) {
   const listeners = new Set<() => void>()
   let stop = () => {}
 
@@ -14,19 +16,24 @@ export function foreignCommits(clock: Clock, dataVersion: () => Promise<number>)
     let going = true
     let known: number | null = null
     let cancel = () => {}
-    const look = async () => {
+    let unhear: (() => void) | null = null
+    const look = oneAtATime(async () => {
       // A failed look is no news: the next one will tell.
       const seen = await dataVersion().catch(() => known)
       if (!going) return
+      // The first answer is also the first time that there surely is a file to watch.
+      if (seen !== null) unhear ??= signal.hear(look)
       const changed = known !== null && seen !== known
       known = seen
-      cancel = clock.after(interval, () => void look(), { background: true })
+      cancel()
+      cancel = clock.after(interval, look, { background: true })
       if (changed) for (const listener of listeners) listener()
-    }
-    void look()
+    })
+    look()
     return () => {
       going = false
       cancel()
+      unhear?.()
     }
   }
 

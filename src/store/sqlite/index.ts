@@ -9,6 +9,7 @@ import { foreignCommits } from './foreign-commits.ts'
 import { migrate } from './migrations/index.ts'
 import { open } from './open.ts'
 import * as queries from './queries.ts'
+import { signal } from './signal.ts'
 
 /**
  * Jobs in one SQLite file on a local disk, opened by `migrate`. Several processes of one machine may share the file. `:memory:` is a
@@ -29,12 +30,15 @@ function store(path: string, clock: Clock): Store {
   }
   const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
   const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
-  const foreign = foreignCommits(clock, () => read((sql) => sql.get('PRAGMA data_version')?.data_version as number))
+  const committed = signal(path)
+  const foreign = foreignCommits(clock, committed, () =>
+    read((sql) => sql.get('PRAGMA data_version')?.data_version as number),
+  )
 
   async function start(): Promise<Connection> {
     let db: Connection | null = null
     try {
-      db = new Connection(await open(path))
+      db = new Connection(await open(path), committed.give)
       version = await db.read((sql) => {
         sql.script(settings)
         return sql.get('SELECT sqlite_version() AS version')?.version as string

@@ -3,21 +3,8 @@ import { everyone, type Insert, type Inserted, type Known, type ListQuery, type 
 import { encode } from '../text.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
-import {
-  changingColumns,
-  changingValues,
-  failureText,
-  fixedColumns,
-  fixedValues,
-  jobColumns,
-  toAttempt,
-  toJob,
-} from './rows.ts'
-
-const places = (columns: string) => columns.replaceAll(/\w+/g, '?')
-const insertJob = `INSERT INTO jobs (${fixedColumns}, ${changingColumns}) VALUES (${places(fixedColumns)}, ${places(changingColumns)})`
-const swapJob = `UPDATE jobs SET (${changingColumns}) = (${places(changingColumns).replace(/\?$/, 'max(?, coalesce(lease_until, 0))')})
-  WHERE id = ? AND version = ?`
+import { failureText, jobColumns, toAttempt, toJob } from './rows.ts'
+import { insertion, update, type Write } from './writes.ts'
 
 export function insert(sql: Sql, { job, key }: Insert): Inserted {
   if (key !== undefined) {
@@ -44,14 +31,15 @@ export function insert(sql: Sql, { job, key }: Insert): Inserted {
       key.expiresAt,
     )
   }
-  sql.run(insertJob, ...fixedValues(job), ...changingValues(job))
+  write(sql, insertion(job))
   return { job, created: true, fingerprint: key?.fingerprint ?? null }
 }
 
+const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...values)
+
 export function swap(sql: Sql, { before, after, spawn, attempt }: Change): boolean {
-  if (sql.run(swapJob, ...changingValues(after), before.id, before.version) === 0) return false
-  if (spawn !== null)
-    sql.run(`${insertJob} ON CONFLICT (id) DO NOTHING`, ...fixedValues(spawn), ...changingValues(spawn))
+  if (write(sql, update(before, after)) === 0) return false
+  if (spawn !== null) write(sql, insertion(spawn, { once: true }))
   if (attempt !== null) log(sql, attempt, after.version)
   return true
 }

@@ -23,7 +23,7 @@ export const fixedValues = (job: Job): Parameter[] => [
   job.input,
 ]
 
-/** What the rules change. The lease is last, because a swap treats it apart. */
+/** What the rules change. */
 export const changingColumns =
   'status, version, attempt, progress, progress_message, output, error, last_error, run_at, started_at, completed_at, ' +
   'cancel_requested_at, expires_at, worker, lease_until'
