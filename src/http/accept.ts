@@ -49,10 +49,10 @@ export async function accept(desk: Desk, incoming: Incoming, asked: Asked): Prom
   const idempotency = key === null ? undefined : { route: where(incoming), key }
   const { job, created } = await desk.accept({ ...asked, idempotency })
   const held = seconds === null ? job : await waited(desk, incoming, job, seconds)
-  return accepted(desk, held, {
-    ...(!created && { 'Idempotent-Replayed': 'true' }),
-    ...(seconds !== null && { 'Preference-Applied': `wait=${seconds}` }),
-  })
+  const more: Record<string, string> = {}
+  if (!created) more['Idempotent-Replayed'] = 'true'
+  if (seconds !== null) more['Preference-Applied'] = `wait=${seconds}`
+  return accepted(desk, held, more)
 }
 
 async function waited(desk: Desk, incoming: Incoming, job: Job, seconds: number): Promise<Job> {

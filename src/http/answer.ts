@@ -29,8 +29,10 @@ export interface Sink {
   destroy(): unknown
 }
 
+/** The header fields are the answer's own from here on. */
 export function json(body: unknown, status: number, headers: Record<string, string>): Answer {
-  return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) }
+  headers['Content-Type'] = 'application/json'
+  return { status, headers, body: JSON.stringify(body) }
 }
 
 /** The job as one response tells it, and the header fields that go with it. */
@@ -42,7 +44,9 @@ export function represent(
   const body = view(job, desk.base)
   if (position !== null) body.queuePosition = position
   const wait = retryAfter(job, desk.clock.now(), position ?? 1)
-  return { body, headers: { ETag: etag(job.version), ...(wait !== null && { 'Retry-After': String(wait) }) } }
+  const headers: Record<string, string> = { ETag: etag(job.version) }
+  if (wait !== null) headers['Retry-After'] = String(wait)
+  return { body, headers }
 }
 
 /** It may be absent, so no answer ever fails for want of it. */
@@ -71,12 +75,9 @@ export function retryAfter(job: Job, now: number, position: number): number | nu
  */
 export function accepted(desk: Desk, job: Job, more: Record<string, string>): Answer {
   const { body, headers } = represent(desk, job, null)
-  return json({ ...body, message: message(job) }, 202, {
-    ...headers,
-    Location: body.statusUrl,
-    'Cache-Control': 'no-store',
-    ...more,
-  })
+  headers.Location = body.statusUrl
+  headers['Cache-Control'] = 'no-store'
+  return json(Object.assign(body, { message: message(job) }), 202, Object.assign(headers, more))
 }
 
 function message(job: Job): string {
