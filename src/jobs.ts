@@ -5,8 +5,7 @@ import { type JobTypes, runnable } from './define.ts'
 import { type Desk, openDesk } from './desk.ts'
 import { deliveryType } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
-import { acceptResponse } from './http/accept.ts'
-import { createFetch } from './http/fetch.ts'
+import { openFront } from './http/front.ts'
 import { library } from './library.ts'
 import { defaultLog } from './log.ts'
 import { destinations } from './notify/egress.ts'
@@ -81,7 +80,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
       'createJobs() needs authenticate: who calls must be known before anything is served.',
     )
   }
-  let fetch: ReturnType<typeof createFetch> | null = null
+  const front = openFront(desk, http)
   let closing: Promise<void> | null = null
 
   return {
@@ -89,14 +88,9 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     /** Runs jobs in this process until `stop()`. Rejects as `ready()` does. */
     work: workers.work,
     /** Answers the jobs API: a `Request` whose path begins with `basePath`. Never rejects but for a missing `authenticate`. */
-    async fetch(request: Request): Promise<Response> {
-      fetch ??= createFetch(desk, http())
-      return fetch(request)
-    },
+    fetch: front.fetch,
     /** Answers the whole 202, or the problem, on a route of your own; the request says who, which key and how long to wait. */
-    async accept(request: Request, asked: AskedFor<Types>): Promise<Response> {
-      return acceptResponse(desk, http(), request, asked)
-    },
+    accept: front.accept as (request: Request, asked: AskedFor<Types>) => Promise<Response>,
     /** Opens the store. Rejects with `store-unusable`, or `temporarily-unavailable`, after which calling again tries again. */
     ready,
     basePath: base,

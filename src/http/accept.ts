@@ -2,11 +2,12 @@ import type { Asked } from '../accept/accept.ts'
 import type { Desk } from '../desk.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
-import { accepted } from './answer.ts'
+import { type Answer, accepted } from './answer.ts'
 import type { HttpOptions } from './call.ts'
 import { idempotencyKey, preferredWait } from './headers.ts'
 import { hold } from './hold.ts'
 import { identify } from './identity.ts'
+import { type Incoming, where } from './incoming.ts'
 import { known, problem } from './problem.ts'
 
 /** What a route of the user's own asks for: the request itself says who, which key, and how long to wait. */
@@ -16,17 +17,17 @@ export type AskedByRoute = Omit<Asked, 'owner' | 'idempotency'>
  * The whole answer to a request that asks for a job, on a route of the user's own: the 202 with `Location`, `Retry-After`, `statusUrl`
  * and `message`, or the problem. It never rejects.
  */
-export async function acceptResponse(
+export async function acceptOnRoute(
   desk: Desk,
   options: HttpOptions,
-  request: Request,
+  incoming: Incoming,
   asked: AskedByRoute,
-): Promise<Response> {
+): Promise<Answer> {
   try {
-    const owner = await identify(options, request, 'jobs:write')
-    return await accept(desk, request, { ...asked, owner })
+    const owner = await identify(options, incoming, 'jobs:write')
+    return await accept(desk, incoming, { ...asked, owner })
   } catch (thrown) {
-    const error = known(thrown, desk.log, where(request))
+    const error = known(thrown, desk.log, where(incoming))
     return problem(fromInput(error))
   }
 }
@@ -42,33 +43,25 @@ function fromInput<E extends UketsukeError>(error: E): E {
 }
 
 /** Stores the job and answers 202, always after the commit and never with an error after one. */
-export async function accept(desk: Desk, request: Request, asked: Asked): Promise<Response> {
-  const key = idempotencyKey(request.headers.get('idempotency-key'))
-  const seconds = preferredWait(request.headers.get('prefer'))
-  const idempotency = key === null ? undefined : { route: where(request), key }
+export async function accept(desk: Desk, incoming: Incoming, asked: Asked): Promise<Answer> {
+  const key = idempotencyKey(incoming.header('idempotency-key'))
+  const seconds = preferredWait(incoming.header('prefer'))
+  const idempotency = key === null ? undefined : { route: where(incoming), key }
   const { job, created } = await desk.accept({ ...asked, idempotency })
-  const held = seconds === null ? job : await waited(desk, request, job, seconds)
-  return accepted(desk, held, {
-    ...(!created && { 'Idempotent-Replayed': 'true' }),
-    ...(seconds !== null && { 'Preference-Applied': `wait=${seconds}` }),
-  })
+  const held = seconds === null ? job : await waited(desk, incoming, job, seconds)
+  const more: Record<string, string> = {}
+  if (!created) more['Idempotent-Replayed'] = 'true'
+  if (seconds !== null) more['Preference-Applied'] = `wait=${seconds}`
+  return accepted(desk, held, more)
 }
 
-async function waited(desk: Desk, request: Request, job: Job, seconds: number): Promise<Job> {
+async function waited(desk: Desk, incoming: Incoming, job: Job, seconds: number): Promise<Job> {
   if (seconds === 0 || isTerminal(job)) return job
   try {
     const follower = await desk.follow(job.owner, job.id, job.version)
-    return await hold({ desk, request }, follower, job, seconds, isTerminal)
+    return await hold({ desk, incoming }, follower, job, seconds, isTerminal)
   } catch (thrown) {
     desk.log.warn({ err: thrown, jobId: job.id }, 'waiting for a job could not begin')
     return job
   }
-}
-
-/** Method and path: what a log may know of a request, and the route in the scope of an idempotency key. */
-export const where = (request: Request) => `${request.method} ${pathname(request.url)}`
-
-function pathname(url: string): string {
-  const { pathname } = new URL(url)
-  return pathname.length > 1 && pathname.endsWith('/') ? pathname.slice(0, -1) : pathname
 }

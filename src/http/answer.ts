@@ -3,8 +3,36 @@ import { isTerminal, type Job } from '../domain/job.ts'
 import { type JobView, view } from '../domain/view.ts'
 import { etag } from './headers.ts'
 
-export function json(body: unknown, status: number, headers: Record<string, string>): Response {
-  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json', ...headers } })
+/** What a route answers: a plain value, so that each server can send it in the way that costs it least. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Streamed | null
+}
+
+/** A body that is written bit by bit. */
+export interface Streamed {
+  /** Nothing is written before the first `drained()`. */
+  open(sink: Sink): void
+  /** The reader takes more. */
+  drained(): void
+  /** The reader has gone, or never came. */
+  close(): void
+}
+
+/** Where a stream's bytes go; a ServerResponse is one. */
+export interface Sink {
+  /** False: nothing more before `drained()`. */
+  write(chunk: Uint8Array): boolean
+  end(): unknown
+  /** Cuts the connection. */
+  destroy(): unknown
+}
+
+/** The header fields are the answer's own from here on. */
+export function json(body: unknown, status: number, headers: Record<string, string>): Answer {
+  headers['Content-Type'] = 'application/json'
+  return { status, headers, body: JSON.stringify(body) }
 }
 
 /** The job as one response tells it, and the header fields that go with it. */
@@ -16,7 +44,9 @@ export function represent(
   const body = view(job, desk.base)
   if (position !== null) body.queuePosition = position
   const wait = retryAfter(job, desk.clock.now(), position ?? 1)
-  return { body, headers: { ETag: etag(job.version), ...(wait !== null && { 'Retry-After': String(wait) }) } }
+  const headers: Record<string, string> = { ETag: etag(job.version) }
+  if (wait !== null) headers['Retry-After'] = String(wait)
+  return { body, headers }
 }
 
 /** It may be absent, so no answer ever fails for want of it. */
@@ -43,14 +73,11 @@ export function retryAfter(job: Job, now: number, position: number): number | nu
  * 202 for a job that was accepted: `POST /`, a route of the user's own, and retry. Its place in the queue is left to the status: counting
  * those before it would cost as much as accepting it.
  */
-export function accepted(desk: Desk, job: Job, more: Record<string, string>): Response {
+export function accepted(desk: Desk, job: Job, more: Record<string, string>): Answer {
   const { body, headers } = represent(desk, job, null)
-  return json({ ...body, message: message(job) }, 202, {
-    ...headers,
-    Location: body.statusUrl,
-    'Cache-Control': 'no-store',
-    ...more,
-  })
+  headers.Location = body.statusUrl
+  headers['Cache-Control'] = 'no-store'
+  return json(Object.assign(body, { message: message(job) }), 202, Object.assign(headers, more))
 }
 
 function message(job: Job): string {

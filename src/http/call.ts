@@ -1,5 +1,7 @@
 import type { Desk } from '../desk.ts'
+import type { Answer } from './answer.ts'
 import type { Identity, Scope } from './identity.ts'
+import type { Incoming } from './incoming.ts'
 
 export interface HttpOptions {
   /** Who calls? Null answers 401. Throw `quota-exceeded` (or a `QuotaExceeded`) for a 429. */
@@ -12,11 +14,10 @@ export interface HttpOptions {
 export interface Call {
   readonly desk: Desk
   readonly options: HttpOptions
-  readonly request: Request
+  readonly incoming: Incoming
   readonly owner: string
   /** Well-formed; whether there is such a job is the desk's to say. Empty on routes without one. */
   readonly jobId: string
-  readonly query: URLSearchParams
   readonly routes: readonly Route[]
 }
 
@@ -33,15 +34,11 @@ export interface Route {
   /** A GET that makes no sense without its body. */
   readonly head?: false
   readonly operation: Operation
-  handle(call: Call): Promise<Response>
+  handle(call: Call): Promise<Answer>
   /** Another way to be known than `authenticate`; null means: not by this one. */
-  admit?(desk: Desk, url: URL, jobId: string): Promise<string | null>
+  admit?(desk: Desk, query: URLSearchParams, jobId: string): Promise<string | null>
   /** The last word on an error, where a plain problem would do harm. */
-  soften?(
-    request: Request,
-    query: URLSearchParams,
-    error: { code: string; retryAfter: number | undefined },
-  ): Response | null
+  soften?(incoming: Incoming, error: { code: string; retryAfter: number | undefined }): Answer | null
 }
 
 /** An OpenAPI operation without what every one has. */

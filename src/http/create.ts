@@ -24,8 +24,8 @@ export const create: Route = {
       ...problems(400, 406, 409, 413, 415, 422),
     },
   },
-  async handle({ desk, options, request, owner }) {
-    const { type, input, ...more } = await readObject(request, members, options.maxBodyBytes)
-    return accept(desk, request, { ...more, owner, type, input })
+  async handle({ desk, options, incoming, owner }) {
+    const { type, input, ...more } = await readObject(incoming, members, options.maxBodyBytes)
+    return accept(desk, incoming, { ...more, owner, type, input })
   },
 }

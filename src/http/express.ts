@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AskedByRoute } from './accept.ts'
-import { type JobsOverHttp, listen } from './node.ts'
+import { acceptor, type JobsOverHttp, nodeListener } from './node.ts'
 
 /** The part of Express's request that is used. Express itself is not imported. */
 export interface ExpressRequest extends IncomingMessage {
@@ -14,7 +14,7 @@ type Handler<Req extends ExpressRequest> = (req: Req, res: ServerResponse, next:
 
 /** Middleware that answers what lies below the jobs' base path, wherever it is mounted, and leaves the rest to others. */
 export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
-  const listener = listen((request) => jobs.fetch(request))
+  const listener = nodeListener(jobs)
   return (req, res, next) => {
     const path = req.originalUrl.split('?', 1)[0] ?? ''
     if (path !== jobs.basePath && !path.startsWith(`${jobs.basePath}/`)) next()
@@ -37,7 +37,7 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
         req.url = req.originalUrl
         // `accept` never reads the body: what `asked` made of it is all there is to know.
         req.rawBody = Buffer.alloc(0)
-        listen((request) => jobs.accept(request, wanted))(req, res)
+        acceptor(jobs, wanted)(req, res)
       })
       .catch(next)
   }
@@ -48,7 +48,7 @@ function whole(req: ExpressRequest, next: Next, then: () => void): void {
   req.url = req.originalUrl
   try {
     if (req.body !== undefined && !(req.rawBody instanceof Buffer)) {
-      // node-server reads `rawBody`, where it is there, in place of the stream.
+      // Read in place of the stream.
       req.rawBody = bytes(req.body)
       // The parser has unpacked it.
       delete req.headers['content-encoding']

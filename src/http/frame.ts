@@ -3,21 +3,20 @@ import { isTerminal, type Job } from '../domain/job.ts'
 import { event } from '../domain/view.ts'
 
 interface Frames {
-  snapshot?: Uint8Array
-  change?: Uint8Array
+  snapshot?: Buffer
+  change?: Buffer
 }
 
-const utf8 = new TextEncoder()
 const cache = new WeakMap<Desk, WeakMap<Job, Frames>>()
 
 /**
  * One event of a stream. All who follow a job are given the same object, so a change is serialised once and not once a connection.
  * JSON has no raw line end (a newline in a string is escaped, and U+2028 is none to EventSource), so no text can forge an event.
  */
-export function frame(desk: Desk, job: Job, first: boolean): Uint8Array {
+export function frame(desk: Desk, job: Job, first: boolean): Buffer {
   const frames = of(desk, job)
   const kind = first && !isTerminal(job) ? 'snapshot' : 'change'
-  frames[kind] ??= utf8.encode(
+  frames[kind] ??= Buffer.from(
     `id: ${job.version}\ndata: ${JSON.stringify(event(job, desk.base, desk.clock.now(), first))}\n\n`,
   )
   return frames[kind]

@@ -2,7 +2,7 @@ import { UketsukeError } from '../domain/errors.ts'
 
 /** Whether `Accept` leaves room for a media type: the most specific range that matches decides (RFC 9110, 12.5.1). */
 export function accepts(accept: string | null, type: string): boolean {
-  if (accept === null || accept.trim() === '') return true
+  if (accept === null || accept === '*/*' || accept === type || accept.trim() === '') return true
   const [major] = type.split('/')
   const order = ['*/*', `${major}/*`, type]
   let best = -1

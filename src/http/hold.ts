@@ -2,13 +2,14 @@ import type { Desk } from '../desk.ts'
 import type { Job } from '../domain/job.ts'
 import type { Follower } from '../notify/watch.ts'
 import { onDraining } from './drain.ts'
+import type { Incoming } from './incoming.ts'
 
 /**
  * `Prefer: wait`: the job once `enough` says so, or as it stands when `seconds` have passed, the process drains, or the client goes
  * away; that cancels nothing. Closing the follower ends its `next()`, so there is nothing else to race.
  */
 export async function hold(
-  { desk, request }: { desk: Desk; request: Request },
+  { desk, incoming }: { desk: Desk; incoming: Incoming },
   follower: Follower,
   job: Job,
   seconds: number,
@@ -16,11 +17,9 @@ export async function hold(
 ): Promise<Job> {
   let latest = job
   const close = () => follower.close()
-  const { signal } = request
   const cancelTimer = desk.clock.after(seconds * 1_000, close)
   const forgetDraining = onDraining(desk, close)
-  signal.addEventListener('abort', close)
-  if (signal.aborted) close()
+  const forgetGoing = incoming.onGone(close)
   try {
     while (!enough(latest)) {
       const next = await follower.next()
@@ -33,7 +32,7 @@ export async function hold(
   } finally {
     cancelTimer()
     forgetDraining()
-    signal.removeEventListener('abort', close)
+    forgetGoing()
     follower.close()
   }
   return latest

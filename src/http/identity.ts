@@ -1,5 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import type { HttpOptions } from './call.ts'
+import type { Incoming } from './incoming.ts'
 
 export type Scope = 'jobs:read' | 'jobs:write'
 
@@ -12,8 +13,8 @@ export interface Identity {
 }
 
 /** @throws `unauthorized`, `forbidden` */
-export async function identify(options: HttpOptions, request: Request, scope: Scope | null): Promise<string> {
-  const identity = await options.authenticate(request)
+export async function identify(options: HttpOptions, incoming: Incoming, scope: Scope | null): Promise<string> {
+  const identity = await options.authenticate(incoming.request)
   if (identity === null || identity === undefined) throw new UketsukeError('unauthorized')
   // Fails closed: an owner that is no name must never be taken for anybody, least of all for everybody.
   if (typeof identity.owner !== 'string' || identity.owner === '') {

@@ -16,7 +16,7 @@ export const list: Route = {
     parameters: [parameter.status, parameter.type, parameter.limit, parameter.cursor],
     responses: { 200: listAnswer, ...problems(400, 406) },
   },
-  async handle({ desk, owner, query }) {
+  async handle({ desk, owner, incoming: { query } }) {
     const { items, next } = await desk.list({
       owner,
       status: statusFilter(query),

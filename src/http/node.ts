@@ -1,48 +1,44 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
 import type { AskedByRoute } from './accept.ts'
+import { type Front, shortcut } from './front.ts'
+import { NodeIncoming } from './node-incoming.ts'
+import { relay, send } from './node-outgoing.ts'
+import { NodeRequest } from './node-request.ts'
 
 /** What the adapters need of `createJobs()`. */
-export interface JobsOverHttp {
-  fetch(request: Request): Promise<Response>
-  accept(request: Request, asked: AskedByRoute): Promise<Response>
+export interface JobsOverHttp extends Front {
   readonly basePath: string
 }
 
 /** For `http.createServer`: answers every request with the jobs API. */
 export function nodeListener(jobs: Pick<JobsOverHttp, 'fetch'>): (req: IncomingMessage, res: ServerResponse) => void {
-  return listen((request) => jobs.fetch(request))
+  const direct = shortcut(jobs.fetch)
+  if (direct === undefined) return listen((request) => jobs.fetch(request))
+  return exchange(async (req, res) => send(await direct.fetch(new NodeIncoming(req, res)), req, res))
 }
 
-/** From a fetch handler to Node. What it is given never rejects. */
+/** Answers one request that asks for a job, on a route of the user's own. */
+export function acceptor(jobs: Pick<JobsOverHttp, 'accept'>, asked: AskedByRoute) {
+  const direct = shortcut(jobs.accept)
+  if (direct === undefined) return listen((request) => jobs.accept(request, asked))
+  return exchange(async (req, res) => send(await direct.accept(new NodeIncoming(req, res), asked), req, res))
+}
+
+/** From any fetch handler to Node. */
 export function listen(answer: (request: Request) => Promise<Response>) {
-  const listener = getRequestListener(
-    async (request, { outgoing }) => cutWhenDropped(await answer(request), outgoing),
-    // A library leaves the globals of its host alone. HTTP/1.0 may come without a Host.
-    { overrideGlobalObjects: false, hostname: 'localhost' },
-  )
-  return (req: IncomingMessage, res: ServerResponse): void => void listener(req, res)
+  return exchange(async (req, res) => relay(await answer(new NodeRequest(req, res).real), req, res))
 }
 
-/**
- * A stream that fails while its reader takes nothing must cut the connection at once: node-server would first wait for the reader,
- * then write the error into the stream.
- */
-function cutWhenDropped(response: Response, outgoing: { destroy(): unknown }): Response {
-  const reader = response.headers.get('content-type') === 'text/event-stream' ? response.body?.getReader() : undefined
-  if (reader === undefined) return response
-  reader.closed.catch(() => outgoing.destroy())
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        // Once it has failed the connection is gone, and nobody waits for an answer.
-        const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }) as const)
-        if (done) controller.close()
-        else controller.enqueue(value)
-      },
-      cancel: (reason) => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  )
-  return new Response(body, response)
+type Exchange = (req: IncomingMessage, res: ServerResponse) => Promise<void>
+
+/** What fails here has not begun to answer, or cannot go on. */
+function exchange(answer: Exchange): (req: IncomingMessage, res: ServerResponse) => void {
+  return (req, res) => {
+    // What is not a host must not become a part of the path.
+    if (!/^[\w.:[\]-]*$/.test(req.headers.host ?? '')) return void res.writeHead(400).end()
+    answer(req, res).catch(() => {
+      if (res.headersSent) res.destroy()
+      else res.writeHead(500).end()
+    })
+  }
 }

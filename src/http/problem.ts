@@ -1,5 +1,6 @@
 import { catalogue, type ErrorCode, UketsukeError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
+import type { Answer } from './answer.ts'
 import { QuotaExceeded } from './quota.ts'
 
 /** The codes a client can meet, and the status each is answered with. Any other error is ours, and a 500 that says nothing. */
@@ -59,15 +60,23 @@ const isProblem = (error: UketsukeError): error is UketsukeError & { code: Probl
   Object.hasOwn(statuses, error.code)
 
 /** RFC 9457. */
-export function problem(error: UketsukeError & { code: ProblemCode }): Response {
+export function problem(error: UketsukeError & { code: ProblemCode }): Answer {
   const { code } = error
-  const headers = new Headers({ 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
-  if (code === 'unauthorized') headers.set('WWW-Authenticate', 'Bearer')
+  const headers: Record<string, string> = { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' }
+  if (code === 'unauthorized') headers['WWW-Authenticate'] = 'Bearer'
   const wait = error.retryAfter ?? waits[code]
-  if (wait !== undefined) headers.set('Retry-After', String(Math.max(1, Math.ceil(wait))))
-  if (error instanceof QuotaExceeded) error.describe(headers)
-  return new Response(
-    JSON.stringify({
+  if (wait !== undefined) headers['Retry-After'] = String(Math.max(1, Math.ceil(wait)))
+  if (error instanceof QuotaExceeded) {
+    error.describe({
+      set: (name, value) => {
+        headers[name] = value
+      },
+    })
+  }
+  return {
+    status: statuses[code],
+    headers,
+    body: JSON.stringify({
       type: problemType(code),
       title: catalogue[code],
       status: statuses[code],
@@ -75,6 +84,5 @@ export function problem(error: UketsukeError & { code: ProblemCode }): Response 
       detail: code === 'job-not-found' ? `${catalogue[code]}.` : error.message,
       ...(statuses[code] === 422 && error.errors !== undefined && { errors: error.errors }),
     }),
-    { status: statuses[code], headers },
-  )
+  }
 }

@@ -20,7 +20,7 @@ export class QuotaExceeded extends UketsukeError {
     this.quota = quota
   }
 
-  describe(headers: Headers): void {
+  describe(headers: Pick<Headers, 'set'>): void {
     const { name, limit, window, remaining, reset } = this.quota
     const item = `"${name.replace(/[^ !#-[\]-~]/g, '')}"`
     headers.set('RateLimit-Policy', `${item};q=${Math.trunc(limit)};w=${Math.ceil(window)}`)

@@ -14,6 +14,6 @@ export const remove: Route = {
   },
   async handle({ desk, owner, jobId }) {
     await desk.remove(owner, jobId)
-    return new Response(null, { status: 204 })
+    return { status: 204, headers: {}, body: null }
   },
 }

@@ -23,15 +23,15 @@ export const status: Route = {
     },
   },
   async handle(call) {
-    const { desk, request, query } = call
-    const include = withInput(query)
-    const seconds = preferredWait(request.headers.get('prefer'))
+    const { desk, incoming } = call
+    const include = withInput(incoming.query)
+    const seconds = preferredWait(incoming.header('prefer'))
     const job = seconds === null ? await desk.find(call.owner, call.jobId) : await awaited(call, seconds)
     const { body, headers } = represent(desk, job, await cheapPosition(desk, job))
     headers['Cache-Control'] = 'private, no-cache'
     if (seconds !== null) headers['Preference-Applied'] = `wait=${seconds}`
-    if (!noneMatch(request.headers.get('if-none-match'), job.version)) {
-      return new Response(null, { status: 304, headers })
+    if (!noneMatch(incoming.header('if-none-match'), job.version)) {
+      return { status: 304, headers, body: null }
     }
     if (include) body.input = JSON.parse(job.input)
     return json(body, 200, headers)
@@ -43,8 +43,8 @@ export const status: Route = {
  * must not be told an earlier one, and what this process follows can be a moment behind another's commits.
  */
 async function awaited(call: Call, seconds: number): Promise<Job> {
-  const { desk, owner, jobId, request } = call
-  const tags = request.headers.get('if-none-match')
+  const { desk, owner, jobId, incoming } = call
+  const tags = incoming.header('if-none-match')
   const job = await desk.find(owner, jobId)
   const enough =
     tags === null ? isTerminal : (one: Job) => isTerminal(one) || one !== job || noneMatch(tags, one.version)

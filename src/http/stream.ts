@@ -2,6 +2,7 @@ import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal } from '../domain/job.ts'
 import type { Route } from './call.ts'
 import { parameter, problems, streamAnswer } from './describe.ts'
+import type { Incoming } from './incoming.ts'
 import { single } from './query.ts'
 import { eventStream, refuseSoftly } from './sse.ts'
 import { holder } from './ticket.ts'
@@ -24,32 +25,32 @@ export const stream: Route = {
       ...problems(400, 404, 406, 503),
     },
   },
-  async admit(desk, url, jobId) {
-    const ticket = single(url.searchParams, 'ticket')
+  async admit(desk, query, jobId) {
+    const ticket = single(query, 'ticket')
     return ticket === null ? null : holder(desk, jobId, ticket)
   },
-  async handle({ desk, request, query, owner, jobId }) {
+  async handle({ desk, incoming, owner, jobId }) {
     if (desk.draining.aborted) throw new UketsukeError('temporarily-unavailable', 'The service is stopping.')
     // Read first: who saw a version elsewhere must not be told an earlier one by a process that is a moment behind.
     const job = await desk.find(owner, jobId)
-    const { version } = lastSeen(request, query)
+    const { version } = lastSeen(incoming)
     if (isTerminal(job) && version !== null && version >= job.version) {
-      return new Response(null, { status: 204, headers: { 'Cache-Control': 'no-store' } })
+      return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
     }
     const follower = await desk.follow(owner, jobId, job.version)
     // Only a state that the client has is not told again; an id from the future is no id at all.
     return eventStream(desk, follower, version === job.version ? null : job)
   },
   /** 429 and 503 end a browser's EventSource for good: a reconnect is told to come back instead. */
-  soften(request, query, { code, retryAfter }) {
+  soften(incoming, { code, retryAfter }) {
     const passing = code === 'quota-exceeded' || code === 'temporarily-unavailable'
-    return passing && lastSeen(request, query).given ? refuseSoftly(retryAfter) : null
+    return passing && lastSeen(incoming).given ? refuseSoftly(retryAfter) : null
   },
 }
 
 /** The header is what EventSource itself sends on a reconnect, so it is newer than what its URL says. */
-function lastSeen(request: Request, query: URLSearchParams): { given: boolean; version: number | null } {
-  const text = request.headers.get('last-event-id') ?? query.get('lastEventId')
+function lastSeen(incoming: Incoming): { given: boolean; version: number | null } {
+  const text = incoming.header('last-event-id') ?? incoming.query.get('lastEventId')
   return {
     given: text !== null,
     version: text !== null && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null,

@@ -1,0 +1,37 @@
+import type { Desk } from '../desk.ts'
+import { type AskedByRoute, acceptOnRoute } from './accept.ts'
+import type { Answer } from './answer.ts'
+import type { HttpOptions } from './call.ts'
+import { answerTo } from './fetch.ts'
+import { fromRequest, type Incoming } from './incoming.ts'
+import { toResponse } from './response.ts'
+
+/** The two ways in, in the words of the web. */
+export interface Front {
+  fetch(request: Request): Promise<Response>
+  accept(request: Request, asked: AskedByRoute): Promise<Response>
+}
+
+/** The same two without a Request and a Response, which cost more than all the rest of accepting a job. */
+interface Direct {
+  fetch(incoming: Incoming): Promise<Answer>
+  accept(incoming: Incoming, asked: AskedByRoute): Promise<Answer>
+}
+
+const shortcuts = new WeakMap<Front['fetch'] | Front['accept'], Direct>()
+
+/** Of these very functions; one that somebody has wrapped around them has no shortcut past itself. */
+export const shortcut = (way: Front['fetch'] | Front['accept']): Direct | undefined => shortcuts.get(way)
+
+/** Both reject where `options` throws, and never else. */
+export function openFront(desk: Desk, options: () => HttpOptions): Front {
+  const direct: Direct = {
+    fetch: async (incoming) => answerTo(desk, options(), incoming),
+    accept: async (incoming, asked) => acceptOnRoute(desk, options(), incoming, asked),
+  }
+  const fetch: Front['fetch'] = async (request) => toResponse(await direct.fetch(fromRequest(request)))
+  const accept: Front['accept'] = async (request, asked) => toResponse(await direct.accept(fromRequest(request), asked))
+  shortcuts.set(fetch, direct)
+  shortcuts.set(accept, direct)
+  return { fetch, accept }
+}
