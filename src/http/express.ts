@@ -1,6 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AskedByRoute } from './accept.ts'
-import { acceptor, type JobsOverHttp, nodeListener } from './node.ts'
+import { shortcut } from './front.ts'
+import { type JobsOverHttp, listen, nodeListener } from './node.ts'
+import { exchange } from './node-exchange.ts'
+import { NodeIncoming } from './node-incoming.ts'
+import { send } from './node-outgoing.ts'
 
 /** The part of Express's request that is used. Express itself is not imported. */
 export interface ExpressRequest extends IncomingMessage {
@@ -41,6 +45,13 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
       })
       .catch(next)
   }
+}
+
+/** Answers one request that asks for a job, on a route of the user's own. */
+function acceptor(jobs: Pick<JobsOverHttp, 'accept'>, asked: AskedByRoute) {
+  const direct = shortcut(jobs.accept)
+  if (direct === undefined) return listen((request) => jobs.accept(request, asked))
+  return exchange(async (req, res) => send(await direct.accept(new NodeIncoming(req, res), asked), req, res))
 }
 
 /** The request as it came in: a router has cut the URL, `express.json()` has eaten the body. */

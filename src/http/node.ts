@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AskedByRoute } from './accept.ts'
 import { type Front, shortcut } from './front.ts'
+import { exchange } from './node-exchange.ts'
 import { NodeIncoming } from './node-incoming.ts'
 import { relay, send } from './node-outgoing.ts'
 import { NodeRequest } from './node-request.ts'
@@ -17,28 +17,7 @@ export function nodeListener(jobs: Pick<JobsOverHttp, 'fetch'>): (req: IncomingM
   return exchange(async (req, res) => send(await direct.fetch(new NodeIncoming(req, res)), req, res))
 }
 
-/** Answers one request that asks for a job, on a route of the user's own. */
-export function acceptor(jobs: Pick<JobsOverHttp, 'accept'>, asked: AskedByRoute) {
-  const direct = shortcut(jobs.accept)
-  if (direct === undefined) return listen((request) => jobs.accept(request, asked))
-  return exchange(async (req, res) => send(await direct.accept(new NodeIncoming(req, res), asked), req, res))
-}
-
 /** From any fetch handler to Node. */
 export function listen(answer: (request: Request) => Promise<Response>) {
   return exchange(async (req, res) => relay(await answer(new NodeRequest(req, res).real), req, res))
-}
-
-type Exchange = (req: IncomingMessage, res: ServerResponse) => Promise<void>
-
-/** What fails here has not begun to answer, or cannot go on. */
-function exchange(answer: Exchange): (req: IncomingMessage, res: ServerResponse) => void {
-  return (req, res) => {
-    // What is not a host must not become a part of the path.
-    if (!/^[\w.:[\]-]*$/.test(req.headers.host ?? '')) return void res.writeHead(400).end()
-    answer(req, res).catch(() => {
-      if (res.headersSent) res.destroy()
-      else res.writeHead(500).end()
-    })
-  }
 }

@@ -87,7 +87,7 @@ describe('what authenticate is shown on Node', () => {
       await jobs.close()
     })
     const post = (text: string) =>
-      fetch(`http://127.0.0.1:${port}/api/jobs?`, {
+      fetch(`http://127.0.0.1:${port}/api/jobs`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-who': 'ann' },
         body: text,
@@ -106,7 +106,7 @@ describe('what authenticate is shown on Node', () => {
       request.bodyUsed,
     ])
     expect((await post('{"type":"any","input":{}}')).status).toBe(202)
-    expect(seen).toEqual([[true, 'POST', `http://127.0.0.1:${port}/api/jobs?`, 'ann', false, 'follow', false]])
+    expect(seen).toEqual([[true, 'POST', `http://127.0.0.1:${port}/api/jobs`, 'ann', false, 'follow', false]])
   })
 
   it('can be cloned to sign its body, and the route still reads it', async () => {
