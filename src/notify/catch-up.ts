@@ -61,6 +61,8 @@ export class CatchUp {
       const known = [...this.#listeners].flatMap((listener) => [...listener.known()].filter(isNews))
       if (known.length > 0) for (const job of await this.#store.newer(known)) this.tell(job)
     } catch (error) {
+      for (const [id, version] of news) this.#news.set(id, Math.max(version, this.#news.get(id) ?? 0))
+      this.#all ||= all
       this.#log.warn({ err: error }, 'changes of other processes could not be read; the next commit tries again')
     }
   })

@@ -30,8 +30,9 @@ async function twoHandles(path: string, pathOfOther = path) {
     others: () => insert(stores[1]),
     async listen() {
       stores[0].onForeignCommit(() => heard())
-      // From the first look on there is a known version to compare with.
+      // The first look is news in any case; from then on there is a version to compare with.
       await vi.waitFor(() => expect(clock.pending).toBe(1))
+      heard.mockClear()
     },
     close: () => Promise.all(stores.map((store) => store.close())),
   }
@@ -80,6 +81,19 @@ describe.runIf(process.platform === 'linux')(
     })
   },
 )
+
+it('a commit that comes before the first look is not missed', async () => {
+  const path = join(folder, 'early.db')
+  const store = sqlite(path)(manualClock())
+  await store.migrate()
+  const other = await open(path)
+  const heard = vi.fn()
+  store.onForeignCommit(() => heard())
+  other.exec("INSERT INTO shared (name, value) VALUES ('early', 'bird')")
+  await vi.waitFor(() => expect(heard).toHaveBeenCalled())
+  other.close()
+  await store.close()
+})
 
 describe.skipIf(process.platform === 'win32')('where there is nothing to watch and to touch', () => {
   it('a commit of another process is heard by asking, every 20 ms', async () => {

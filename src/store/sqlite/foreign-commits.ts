@@ -23,7 +23,8 @@ export function foreignCommits(clock: Clock, signal: Signal, dataVersion: () => 
       if (!going) return
       // The first answer is also the first time that there surely is a file to watch.
       if (seen !== null) unhear ??= signal.hear(look)
-      const changed = known !== null && seen !== known
+      // The first version is news too: between the listener's own read and this one somebody may have committed.
+      const changed = seen !== known
       known = seen
       cancel()
       cancel = clock.after(interval, look, { background: true })
