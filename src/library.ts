@@ -38,9 +38,10 @@ export function library<Types extends JobTypes>(desk: Desk) {
      * `idempotency-in-progress`, `temporarily-unavailable`, `invalid-configuration` for a `tx` where the store lends none
      */
     async enqueue<N extends Name>(type: N, input: InputOf<Types[N]>, options: EnqueueOptions = {}) {
-      const { owner = 'system', idempotencyKey: key, tx, ...rest } = options
+      const { owner = 'system', idempotencyKey: key, tx, priority, webhookUrl, delay, runAt, metadata } = options
       const idempotency = key === undefined ? undefined : { route: 'enqueue', key }
-      const { job } = await desk.accept({ ...rest, owner, type, input, idempotency }, tx)
+      const asked = { owner, type, input, priority, webhookUrl, delay, runAt, metadata, idempotency }
+      const { job } = await desk.accept(asked, tx)
       return show<N>(job)
     },
     /** The job as it stands; null where there is none. */

@@ -48,9 +48,9 @@ export function acceptor(parts: AcceptParts): (asked: Asked, within?: Transactio
   const inFlight = new InFlight(clock)
   return async (asked, within) => {
     const now = clock.now()
-    const job = create(await validate(asked, parts.newId(), { ...parts, now }), now)
+    const job = create(await validate(asked, parts.newId(), parts, now), now)
+    if (!asked.idempotency) return insert(parts, { job }, within)
     const { owner, idempotency, ...payload } = asked
-    if (!idempotency) return insert(parts, { job }, within)
     const { route, key } = idempotency
     const keyed = { route, key, fingerprint: fingerprint(payload), expiresAt: now + keyLifetime }
     return inFlight.run(JSON.stringify([owner, route, key]), () => insert(parts, { job, key: keyed }, within))

@@ -20,14 +20,13 @@ interface Checks {
   types: ReadonlyMap<string, JobType>
   destinations: Destinations
   limits: Limits
-  now: number
 }
 
 /**
  * Checks everything that was asked for and gives all that is wrong at once.
  * @throws `unknown-job-type`, `webhook-url-forbidden`, `validation-error` with a pointer for each violation
  */
-export async function validate(asked: Asked, id: string, checks: Checks): Promise<NewJob> {
+export async function validate(asked: Asked, id: string, checks: Checks, now: number): Promise<NewJob> {
   const type = typeof asked.type === 'string' ? checks.types.get(asked.type) : undefined
   if (asked.type === undefined) invalid([{ pointer: '/type', detail: 'A job type is required.' }])
   if (!type) throw new UketsukeError('unknown-job-type', `There is no job type ${shown(asked.type)}.`)
@@ -40,7 +39,7 @@ export async function validate(asked: Asked, id: string, checks: Checks): Promis
   if (input !== null) wrong.push(...(await violations(type.input, JSON.parse(input))))
   const metadata = asked.metadata == null ? null : metadataText(asked.metadata, checks.limits.metadataBytes, at)
   const priority = priorityOf(asked.priority, at)
-  const runAt = runAtOf(asked, checks, at)
+  const runAt = asked.delay == null && asked.runAt == null ? now : runAtOf(asked, checks.limits, now, at)
   const webhookUrl = asked.webhookUrl == null ? null : urlOf(asked.webhookUrl, at)
   if (wrong.length > 0 || input === null) invalid(wrong)
   if (webhookUrl !== null) {
@@ -104,11 +103,10 @@ function priorityOf(value: unknown, at: At): Priority {
   return 'normal'
 }
 
-function runAtOf({ delay, runAt }: Asked, { now, limits }: Checks, at: At): number {
+function runAtOf({ delay, runAt }: Asked, limits: Limits, now: number, at: At): number {
   if (delay != null && runAt != null) at('/runAt', 'Give either delay or runAt, not both.')
   const field = delay != null ? '/delay' : '/runAt'
-  const time =
-    delay != null ? now + (typeof delay === 'number' ? delay : Number.NaN) : runAt == null ? now : timeOf(runAt)
+  const time = delay != null ? now + (typeof delay === 'number' ? delay : Number.NaN) : timeOf(runAt)
   if (Number.isNaN(time) || (delay != null && time < now)) {
     at(
       field,
