@@ -8,6 +8,11 @@ export class Bell {
     this.#wake?.()
   }
 
+  /** Whether a wait would be over at once. */
+  get isRung(): boolean {
+    return this.#rung
+  }
+
   /** Resolves at the next ring since the last time it was waited for. One waiter. */
   async rung(): Promise<void> {
     if (!this.#rung) {

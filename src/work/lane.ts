@@ -82,8 +82,8 @@ export class Lane {
 
   /** Until there may be something to claim: a hint, room again, the next due time, or the poll. */
   async wait(): Promise<void> {
-    // With no room left it is the next job to end that rings.
-    if (this.#room > 0) {
+    // With no room left it is the next job to end that rings. Where it has rung already there is no time to wait for.
+    if (this.#room > 0 && !this.#bell.isRung) {
       const due = this.#failing ? null : await this.#nextDue()
       const wait = Math.max(0, Math.min(pollMs, due === null ? pollMs : due - this.#parts.clock.now()))
       this.#cancelTimer = this.#parts.clock.after(wait, this.#lookAgain)
