@@ -1,7 +1,7 @@
 /** `npm run bench`: every measure with every system in turn, round after round, then the table. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { machine, versions } from './machine.ts'
 import { measure, measures } from './measures/index.ts'
@@ -44,7 +44,7 @@ async function main(): Promise<boolean> {
       const table = await perform(one)
       tables.push(table)
       console.log(`\n${markdown(table)}`)
-      if (options.out !== null) writeFileSync(join(home, options.out), report(facts, tables))
+      if (options.out !== null) writeFileSync(resolve(home, options.out), report(facts, tables))
     }
   } finally {
     await theatre.stop()
