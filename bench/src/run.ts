@@ -84,7 +84,8 @@ function profileFolder(): string {
 }
 
 function report(facts: readonly string[], tables: readonly Table[]): string {
-  const command = ['npm run bench', ...process.argv.slice(2)].join(' -- ')
+  const given = process.argv.slice(2)
+  const command = ['npm run bench', ...(given.length > 0 ? ['--'] : []), ...given].join(' ')
   const note =
     'Written by the command below; medians, with minimum and maximum in brackets. What the measures mean: [README.md](README.md).'
   const about = [`\`${command}\`, ${new Date().toISOString().slice(0, 10)}`, ...facts].map((one) => `- ${one}`)

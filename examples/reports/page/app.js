@@ -21,7 +21,7 @@ form.addEventListener('submit', (event) => {
   void guard(submit)
 })
 element('cancel').addEventListener('click', () => void guard(async () => current && cancel(current)))
-element('kill').addEventListener('click', () => void guard(() => kill(current)))
+element('kill').addEventListener('click', () => void guard(() => kill(() => current)))
 window.addEventListener('hashchange', () => open(location.hash.slice(1)))
 // Another tab may have ordered or ended something meanwhile.
 document.addEventListener('visibilitychange', () => void guard(showEarlier))

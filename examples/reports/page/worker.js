@@ -15,10 +15,11 @@ export async function showWorker() {
 
 /**
  * Sends the worker a real SIGKILL, and shows the lease of the job in hand running out.
- * @param {Job | null} job
+ * @param {() => Job | null} inHand the job as it stands when asked for: it may have ended while the order was under way
  */
-export async function kill(job) {
+export async function kill(inHand) {
   const { killed, leaseMs } = await killWorker()
+  const job = inHand()
   if (killed === null) return say('There is no worker at this moment; the next one is being started.')
   setTimeout(() => void showWorker().catch(() => {}), 900)
   clearInterval(ticking)
