@@ -41,8 +41,12 @@ export class CatchUp {
   /** Somebody says that these jobs are at these versions: read what is listened for and news. */
   heard(changed: readonly Known[]): void {
     if (this.#listeners.size === 0) return
-    for (const { id, version } of changed) this.#news.set(id, Math.max(version, this.#news.get(id) ?? 0))
+    for (const one of changed) this.#note(one)
     this.#read()
+  }
+
+  #note({ id, version }: Known): void {
+    this.#news.set(id, Math.max(version, this.#news.get(id) ?? 0))
   }
 
   /** What the store says of another process's commit. */
@@ -61,7 +65,7 @@ export class CatchUp {
       const known = [...this.#listeners].flatMap((listener) => [...listener.known()].filter(isNews))
       if (known.length > 0) for (const job of await this.#store.newer(known)) this.tell(job)
     } catch (error) {
-      for (const [id, version] of news) this.#news.set(id, Math.max(version, this.#news.get(id) ?? 0))
+      for (const [id, version] of news) this.#note({ id, version })
       this.#all ||= all
       this.#log.warn({ err: error }, 'changes of other processes could not be read; the next commit tries again')
     }
