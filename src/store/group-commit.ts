@@ -80,18 +80,19 @@ function lane<Row, Result>(
   let waiting: Call<Row, Result>[] = []
   let size = 0
   const flushing = new Set<Promise<void>>()
-  const underWay = new Set<string>()
+  /** The ids of each commit that is under way. A set a commit: one that all shared would keep its past alive (see `Roster`). */
+  let underWay: ReadonlySet<string>[] = []
 
-  function take(): Call<Row, Result>[] {
+  function take(): { batch: Call<Row, Result>[]; ids: ReadonlySet<string> } {
     const batch: Call<Row, Result>[] = []
     const passedOver: Call<Row, Result>[] = []
-    const seen = new Set(underWay)
+    const ids = new Set<string>()
     let rows = 0
     let looked = 0
     for (const call of waiting) {
       if (rows > 0 && rows + call.rows.length > cap) break
       looked++
-      if (idOf !== null && !claims(call, seen, idOf)) {
+      if (idOf !== null && !claims(call, ids, underWay, idOf)) {
         passedOver.push(call)
         continue
       }
@@ -100,19 +101,19 @@ function lane<Row, Result>(
     }
     waiting = passedOver.concat(waiting.slice(looked))
     size -= rows
-    return batch
+    return { batch, ids }
   }
 
   async function flush(): Promise<void> {
     while (waiting.length > 0) {
       // A synchronous store leaves no time in flight: this turn is what lets the next requests come in.
       await new Promise((resolve) => setImmediate(resolve))
-      const batch = take()
+      const { batch, ids } = take()
       // All that waits has an id that is under way; whoever commits that comes back for them.
       if (batch.length === 0) return
-      for (const { rows } of batch) for (const row of rows) if (idOf !== null) underWay.add(idOf(row))
+      underWay.push(ids)
       await settle(batch, run)
-      for (const { rows } of batch) for (const row of rows) if (idOf !== null) underWay.delete(idOf(row))
+      underWay = underWay.filter((one) => one !== ids)
     }
   }
 
@@ -140,10 +141,18 @@ function lane<Row, Result>(
   }
 }
 
-/** Whether none of a call's ids is among those seen. They are from now on, also if it must wait: a later call may not overtake it. */
-function claims<Row>({ rows }: Call<Row, unknown>, seen: Set<string>, idOf: (row: Row) => string): boolean {
-  const free = rows.every((row) => !seen.has(idOf(row)))
-  for (const row of rows) seen.add(idOf(row))
+/**
+ * Whether none of a call's ids is in `ids` or under way. They are in `ids` from now on, also if it must wait: a later call may not
+ * overtake it.
+ */
+function claims<Row>(
+  { rows }: Call<Row, unknown>,
+  ids: Set<string>,
+  underWay: readonly ReadonlySet<string>[],
+  idOf: (row: Row) => string,
+): boolean {
+  const free = rows.every((row) => !ids.has(idOf(row)) && !underWay.some((commit) => commit.has(idOf(row))))
+  for (const row of rows) ids.add(idOf(row))
   return free
 }
 

@@ -1,6 +1,6 @@
 import { sleep } from '../clock.ts'
 import { everyone } from '../store/port.ts'
-import type { HeldJob } from './lease.ts'
+import type { Roster } from './roster.ts'
 import type { WorkerParts } from './worker.ts'
 
 /**
@@ -9,12 +9,12 @@ import type { WorkerParts } from './worker.ts'
  */
 export async function heartbeat(
   { store, clock, log, leaseMs }: WorkerParts,
-  held: ReadonlyMap<string, HeldJob>,
+  held: Roster,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     await sleep(clock, leaseMs / 3, signal)
-    const jobs = [...held.values()]
+    const jobs = held.all()
     if (jobs.length === 0 || signal.aborted) continue
     try {
       const versions = await store.renew(

@@ -14,6 +14,7 @@ import { execute } from './execute.ts'
 import { heartbeat } from './heartbeat.ts'
 import { Lane } from './lane.ts'
 import { HeldJob } from './lease.ts'
+import { Roster } from './roster.ts'
 
 export interface WorkerParts {
   store: Store
@@ -37,8 +38,7 @@ export interface Lanes {
 export class Worker {
   readonly id = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   readonly #parts: WorkerParts
-  readonly #held = new Map<string, HeldJob>()
-  readonly #running = new Set<Promise<void>>()
+  readonly #held = new Roster()
   readonly #stopping = new AbortController()
   readonly #stopped = new AbortController()
   readonly #loops: Promise<void>[]
@@ -49,7 +49,7 @@ export class Worker {
     this.#parts = parts
     this.#loops = lanes.map((lane) => this.#loop(new Lane(lane, parts, this.#stopping.signal)))
     const unlisten = parts.signal.listen({
-      known: () => [...this.#held.values()].map(({ job }) => job),
+      known: () => this.#held.all().map(({ job }) => job),
       changed: (job) => this.#held.get(job.id)?.heard(job),
     })
     this.#stopped.signal.addEventListener('abort', unlisten)
@@ -73,16 +73,13 @@ export class Worker {
 
   #run(lane: Lane, job: Job): void {
     const held = new HeldJob(job, this.#parts.transition, this.#parts.clock)
-    this.#held.set(job.id, held)
+    this.#held.add(held)
     // Claimed while the stop came in: given back without a run.
     if (this.#stopping.signal.aborted) held.abort('shutdown')
     const { clock, log } = this.#parts
-    const running = execute(held, lane.runnable(job.type), { clock, log, done: () => lane.left() }).finally(() => {
-      this.#running.delete(running)
-      // The same job may be here again already, under a lease of its own.
-      if (this.#held.get(job.id) === held) this.#held.delete(job.id)
-    })
-    this.#running.add(running)
+    void execute(held, lane.runnable(job.type), { clock, log, done: () => lane.left() }).finally(() =>
+      this.#held.remove(held),
+    )
   }
 
   /**
@@ -99,10 +96,10 @@ export class Worker {
     await Promise.all(this.#loops)
     const overtime = new AbortController()
     const { clock } = this.#parts
-    await Promise.race([Promise.all(this.#running), sleep(clock, drain, overtime.signal)])
+    await Promise.race([this.#held.empty(), sleep(clock, drain, overtime.signal)])
     overtime.abort()
-    for (const held of this.#held.values()) held.abort('shutdown')
-    await Promise.all(this.#running)
+    for (const held of this.#held.all()) held.abort('shutdown')
+    await this.#held.empty()
     this.#stopped.abort()
     await Promise.all(this.#upkeep)
   }
