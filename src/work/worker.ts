@@ -77,9 +77,10 @@ export class Worker {
     // Claimed while the stop came in: given back without a run.
     if (this.#stopping.signal.aborted) held.abort('shutdown')
     const { clock, log } = this.#parts
-    void execute(held, lane.runnable(job.type), { clock, log, done: () => lane.left() }).finally(() =>
-      this.#held.remove(held),
-    )
+    void execute(held, lane.runnable(job.type), { clock, log, done: () => lane.left() }).finally(() => {
+      this.#held.remove(held)
+      lane.settled()
+    })
   }
 
   /**

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { UketsukeError } from '../../domain/errors.ts'
 import { decode, decodeTuple, encode } from '../text.ts'
 import { isBusy, unavailable } from './failures.ts'
+import type { Log } from './log.ts'
 import type { Database, Parameter, Statement } from './open.ts'
 
 export type Row = Record<string, unknown>
@@ -21,6 +22,8 @@ export interface Sql {
 interface Work {
   /** When it was asked for: what waits behind others does not wait longer than they. */
   since: number
+  /** Whether the commit is enough, or it must be on the disk as well. */
+  soon: boolean
   run(): unknown
   resolve(result: unknown): void
   reject(error: unknown): void
@@ -44,15 +47,22 @@ function encoded(parameters: Parameter[]): Parameter[] {
 export class Connection implements Sql {
   readonly #db: Database
   readonly #committed: () => void
+  #log: Log | null = null
   readonly #statements = new Map<string, Statement>()
   #waiting: Work[] = []
   #flushing: Promise<void> | null = null
   #open = true
 
-  /** `committed` is called after each commit, when other connections can read it. */
+  /** `committed` is called after each commit, when it is on disk and other connections can read it. */
   constructor(db: Database, committed = () => {}) {
     this.#db = db
     this.#committed = committed
+  }
+
+  /** From now on `log` puts commits on the disk, and SQLite does not. */
+  syncBy(log: Log): void {
+    this.script('PRAGMA synchronous = NORMAL')
+    this.#log = log
   }
 
   read<T>(query: (sql: Sql) => T): Promise<T> {
@@ -60,13 +70,15 @@ export class Connection implements Sql {
   }
 
   /**
-   * On disk when the promise resolves, or not at all. What is asked for in one turn of the event loop, whatever the verb, is one commit:
-   * one wait for the disk. `work` may run again, and must not await.
+   * On disk when the promise resolves, or not at all; with `soon` when it is committed, so that it is lost with the machine's power alone.
+   * What is asked for in one turn of the event loop, whatever the verb, is one commit: one wait for the disk. `work` may run again, and
+   * must not await.
    */
-  write<T>(work: (sql: Sql) => T): Promise<T> {
+  write<T>(work: (sql: Sql) => T, { soon = false } = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({
         since: performance.now(),
+        soon,
         run: () => work(this),
         resolve: (result) => resolve(result as T),
         reject,
@@ -77,6 +89,7 @@ export class Connection implements Sql {
 
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await this.#log?.room()
       // What the last commit set free asks again in this turn: it goes along with the next one.
       await new Promise((resolve) => setImmediate(resolve))
       await this.#commit(this.#waiting.splice(0))
@@ -84,10 +97,11 @@ export class Connection implements Sql {
     this.#flushing = null
   }
 
+  /** Resolves when the transaction is over; whoever wants it on the disk hears later. */
   async #commit(works: readonly Work[]): Promise<void> {
     try {
       const results = await this.#patiently(() => this.#transaction(works), works[0]?.since)
-      for (const [i, work] of works.entries()) work.resolve(results[i])
+      void this.#tell(works, results)
     } catch (error) {
       const down = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
       if (down || works.length === 1) for (const work of works) work.reject(error)
@@ -96,13 +110,28 @@ export class Connection implements Sql {
     }
   }
 
+  async #tell(works: readonly Work[], results: readonly unknown[]): Promise<void> {
+    const resolve = (those: (work: Work) => boolean) => {
+      for (const [i, work] of works.entries()) if (those(work)) work.resolve(results[i])
+    }
+    const soon = (work: Work) => work.soon || this.#log === null
+    resolve(soon)
+    try {
+      if (!works.every(soon)) await this.#log?.sync()
+      this.#committed()
+      resolve((work) => !soon(work))
+    } catch (error) {
+      for (const work of works) work.reject(error)
+    }
+  }
+
   #transaction(works: readonly Work[]): unknown[] {
+    this.#log?.throwIfFailed()
     // IMMEDIATE: a lock taken only at the first write could not be waited for, because what was read might be stale by then.
     this.run('BEGIN IMMEDIATE')
     try {
       const results = works.map((work) => work.run())
       this.run('COMMIT')
-      this.#committed()
       return results
     } catch (error) {
       this.#rollback()
@@ -141,6 +170,7 @@ export class Connection implements Sql {
     await this.#flushing
     if (!this.#open) return
     this.#open = false
+    await this.#log?.close()
     try {
       // Closing the last connection would do this too, but `@photostructure/sqlite` keeps the file until its statements are collected.
       this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')

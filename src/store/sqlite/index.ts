@@ -6,6 +6,7 @@ import type { OpenStore, Store } from '../port.ts'
 import { Connection, type Sql } from './connection.ts'
 import { unusable } from './failures.ts'
 import { foreignCommits } from './foreign-commits.ts'
+import { Log } from './log.ts'
 import { migrate } from './migrations/index.ts'
 import { open } from './open.ts'
 import * as queries from './queries.ts'
@@ -30,6 +31,8 @@ function store(path: string, clock: Clock): Store {
   }
   const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
   const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
+  // What is lost with the machine's power would be void without it as well: the worker that held the lease.
+  const writeSoon = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { soon: true })
   const committed = signal(path)
   const foreign = foreignCommits(clock, committed, () =>
     read((sql) => sql.get('PRAGMA data_version')?.data_version as number),
@@ -52,6 +55,8 @@ function store(path: string, clock: Clock): Store {
       }
       await migrate(db, path)
       await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
+      const log = volatile ? null : Log.open(path)
+      if (log !== null) db.syncBy(log)
       return db
     } catch (error) {
       await db?.close()
@@ -66,7 +71,7 @@ function store(path: string, clock: Clock): Store {
       },
       get durability() {
         if (volatile) return `${this.engine}, in memory: an accepted job is lost with the process`
-        return `${this.engine}, WAL, synchronous=FULL: an accepted job survives a crash of the process and of the machine`
+        return `${this.engine}, WAL, synced before it is told: an accepted job survives a crash of the process and of the machine`
       },
     },
     async migrate() {
@@ -83,7 +88,7 @@ function store(path: string, clock: Clock): Store {
       // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
       const next = await read((sql) => queries.nextDue(sql, queue, types))
       if (next === null || next > clock.now()) return []
-      return write((sql) => {
+      return writeSoon((sql) => {
         const now = clock.now()
         return queries.due(sql, queue, types, now, limit).flatMap((before) => {
           const after = claim(before, now, { worker, leaseMs })
@@ -92,7 +97,8 @@ function store(path: string, clock: Clock): Store {
       })
     },
     replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
-    renew: (leases, leaseMs) => write((sql) => leases.map((lease) => queries.renew(sql, lease, clock.now() + leaseMs))),
+    renew: (leases, leaseMs) =>
+      writeSoon((sql) => leases.map((lease) => queries.renew(sql, lease, clock.now() + leaseMs))),
     lapsed: (limit) => read((sql) => queries.lapsed(sql, clock.now(), limit)),
     nextDue: (queue, types) => read((sql) => queries.nextDue(sql, queue, types)),
     get: (owner, ids) => read((sql) => ids.map((id) => queries.get(sql, owner, id))),
@@ -115,7 +121,7 @@ function store(path: string, clock: Clock): Store {
 }
 
 /**
- * FULL: a commit is on the disk before it is told. busy_timeout=0: see `Connection`. The log is copied back every 4000 pages (16 MB: a
+ * FULL, until `Log` takes over: a commit is on the disk before it is told. busy_timeout=0: see `Connection`. The log is copied back every 4000 pages (16 MB: a
  * page that changes often is copied once; with 1000 pages a drain was 15 % slower), and a log that had to grow (a long reader, a big
  * batch) shrinks again to 16 MiB.
  */
