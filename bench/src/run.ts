@@ -55,7 +55,7 @@ async function main(): Promise<boolean> {
   /** Interleaved: all entries once, then all again, so that what the machine does meanwhile meets each of them. */
   async function perform(one: Measure): Promise<Table> {
     const rows = one.entries(systems).map((entry): Row => ({ entry, samples: [], failures: [] }))
-    const rounds = options.rounds ?? one.rounds
+    const rounds = options.rounds(one.name) ?? one.rounds
     for (let round = 1; round <= rounds; round++) {
       // Each round begins with another one, so that none is always the first after the pause.
       for (const [i] of rows.entries()) {

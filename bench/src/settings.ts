@@ -47,7 +47,8 @@ const short: Settings = {
 
 export interface Asked {
   readonly settings: Settings
-  readonly rounds: number | null
+  /** Of a measure; null for its own number. */
+  rounds(measure: string): number | null
   readonly only: readonly string[]
   readonly systems: readonly string[]
   readonly profile: boolean
@@ -98,7 +99,7 @@ export function asked(args: readonly string[]): Asked {
   const partial = values.short === true || values.only !== undefined || values.systems !== undefined
   return {
     settings,
-    rounds: values.rounds === undefined ? (values.short || values.profile ? 1 : null) : Number(values.rounds),
+    rounds: roundsOf(list(values.rounds ?? (values.short || values.profile ? '1' : undefined))),
     only: list(values.profile ?? values.only),
     systems: list(values.systems),
     profile: values.profile !== undefined,
@@ -107,5 +108,17 @@ export function asked(args: readonly string[]): Asked {
     // A part of the table must not pass for the whole one, unless it is asked for.
     out: values.out ?? (partial || values.profile !== undefined ? null : 'RESULTS.md'),
     list: values.list === true,
+  }
+}
+
+/** `2` is for all measures, `growth=1` for one. */
+function roundsOf(given: readonly string[]): Asked['rounds'] {
+  const counts = new Map(given.map((one) => (one.includes('=') ? one.split('=', 2) : ['', one]) as [string, string]))
+  for (const [name, count] of counts) {
+    if (!/^[1-9]\d*$/.test(count)) throw new Error(`--rounds must be a number from 1${name ? ` for ${name}` : ''}.`)
+  }
+  return (measure) => {
+    const count = counts.get(measure) ?? counts.get('')
+    return count === undefined ? null : Number(count)
   }
 }

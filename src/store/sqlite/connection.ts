@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { UketsukeError } from '../../domain/errors.ts'
 import { decode, decodeTuple, encode } from '../text.ts'
+import type { Checkpoints } from './checkpoint.ts'
 import { isBusy, unavailable } from './failures.ts'
 import type { Log } from './log.ts'
 import type { Database, Parameter, Statement } from './open.ts'
@@ -48,6 +49,7 @@ export class Connection implements Sql {
   readonly #db: Database
   readonly #committed: () => void
   #log: Log | null = null
+  #checkpoints: Checkpoints | null = null
   readonly #statements = new Map<string, Statement>()
   #waiting: Work[] = []
   #flushing: Promise<void> | null = null
@@ -59,10 +61,11 @@ export class Connection implements Sql {
     this.#committed = committed
   }
 
-  /** From now on `log` puts commits on the disk, and SQLite does not. */
-  syncBy(log: Log): void {
+  /** From now on `log` puts commits on the disk, and `checkpoints` the log into the database: SQLite would stop the process for either. */
+  keptBy(log: Log, checkpoints: Checkpoints | null = null): void {
     this.script('PRAGMA synchronous = NORMAL')
     this.#log = log
+    this.#checkpoints = checkpoints
   }
 
   read<T>(query: (sql: Sql) => T): Promise<T> {
@@ -89,6 +92,7 @@ export class Connection implements Sql {
 
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await this.#checkpoints?.paused
       await this.#log?.room()
       // What the last commit set free asks again in this turn: it goes along with the next one.
       await new Promise((resolve) => setImmediate(resolve))
@@ -132,6 +136,7 @@ export class Connection implements Sql {
     try {
       const results = works.map((work) => work.run())
       this.run('COMMIT')
+      this.#checkpoints?.committed()
       return results
     } catch (error) {
       this.#rollback()
@@ -171,6 +176,7 @@ export class Connection implements Sql {
     if (!this.#open) return
     this.#open = false
     await this.#log?.close()
+    await this.#checkpoints?.close()
     try {
       // Closing the last connection would do this too, but `@photostructure/sqlite` keeps the file until its statements are collected.
       this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')

@@ -111,11 +111,11 @@ describe('a file that is in order', () => {
     const store = sqlite(path)(clock)
     await store.migrate()
     const input = JSON.stringify('x'.repeat(20_000))
-    for (let i = 0; i < 50; i++) {
+    for (let i = 0; i < 200; i++) {
       await store.insert(Array.from({ length: 50 }, (_, j) => ({ job: job(`${i}-${j}`, input) })))
     }
-    expect(statSync(path).size + statSync(`${path}-wal`).size).toBeGreaterThan(50_000_000)
-    expect(statSync(`${path}-wal`).size).toBeLessThan(20_000_000)
+    expect(statSync(path).size + statSync(`${path}-wal`).size).toBeGreaterThan(200_000_000)
+    expect(statSync(`${path}-wal`).size).toBeLessThan(100_000_000)
     await store.close()
     expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
   })

@@ -3,6 +3,7 @@ import { UketsukeError } from '../../domain/errors.ts'
 import { claim } from '../../domain/rules.ts'
 import { checkMoves } from '../archive.ts'
 import type { OpenStore, Store } from '../port.ts'
+import { Checkpoints } from './checkpoint.ts'
 import { Connection, type Sql } from './connection.ts'
 import { unusable } from './failures.ts'
 import { foreignCommits } from './foreign-commits.ts'
@@ -56,7 +57,7 @@ function store(path: string, clock: Clock): Store {
       await migrate(db, path)
       await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
       const log = volatile ? null : Log.open(path)
-      if (log !== null) db.syncBy(log)
+      if (log !== null) db.keptBy(log, new Checkpoints(path, backstop(db)))
       return db
     } catch (error) {
       await db?.close()
@@ -121,15 +122,19 @@ function store(path: string, clock: Clock): Store {
 }
 
 /**
- * FULL, until `Log` takes over: a commit is on the disk before it is told. busy_timeout=0: see `Connection`. The log is copied back every 4000 pages (16 MB: a
- * page that changes often is copied once; with 1000 pages a drain was 15 % slower), and a log that had to grow (a long reader, a big
- * batch) shrinks again to 16 MiB.
+ * FULL, until `Log` takes over: a commit is on the disk before it is told. busy_timeout=0: see `Connection`. The log is copied back every
+ * 4000 pages (16 MB: a page that changes often is copied once), until `Checkpoints` does that. It is written over and over, since a file
+ * that grows is slow to sync, and shrinks to 32 MiB where it had to grow beyond (a long reader, a big batch).
  */
 const settings = `
 PRAGMA busy_timeout = 0;
 PRAGMA synchronous = FULL;
 PRAGMA wal_autocheckpoint = 4000;
-PRAGMA journal_size_limit = 16777216;
+PRAGMA journal_size_limit = 33554432;
 PRAGMA cache_size = -32768;
 PRAGMA trusted_schema = OFF;
 `
+
+/** While a thread makes the checkpoints, SQLite makes one only where the log grows all the same: 64 MB. */
+const backstop = (db: Connection) => (alone: boolean) =>
+  db.script(`PRAGMA wal_autocheckpoint = ${alone ? 16_000 : 4_000}`)

@@ -37,7 +37,7 @@ const turns = async () => {
 test('a write resolves when it is on the disk, one that only has to be committed before that', async () => {
   const db = await database('order.db')
   const log = new Slow(openSync(join(folder, 'order.db-wal'), 'r+'))
-  db.syncBy(log)
+  db.keptBy(log)
   const order: string[] = []
   const writes = [
     insert(db, 1).then(() => order.push('on disk')),
@@ -77,7 +77,7 @@ test('each sync that is waited for begins after the commit, and those of one tim
 test('nothing is accepted any more once the disk has refused a commit', async () => {
   const db = await database('refused.db')
   // A file that can be opened and not synced.
-  db.syncBy(new Log(openSync('/dev/null', 'r')))
+  db.keptBy(new Log(openSync('/dev/null', 'r')))
   const refusal = { code: 'temporarily-unavailable', cause: { code: 'EINVAL' } }
   await expect(insert(db, 1)).rejects.toMatchObject(refusal)
   await expect(insert(db, 2)).rejects.toMatchObject(refusal)

@@ -28,6 +28,9 @@ export async function open(path: string): Promise<Database> {
   return new DatabaseSync(path)
 }
 
+/** What `require` finds the same engine by: two SQLites in one process would take each other's locks away. */
+export const engineName = (): string => (builtIn() ? 'node:sqlite' : '@photostructure/sqlite')
+
 /**
  * Node warns on stderr that `node:sqlite` is experimental. The choice of engine is ours and not the operator's, so the warning is held
  * back; loading is synchronous, so that nobody else's warning can be lost meanwhile.
