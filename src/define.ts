@@ -77,21 +77,28 @@ function check(fine: boolean, sentence: string): asserts fine {
 
 /** How a worker runs a user's type. */
 export function runnable(type: JobTypes[string], random: () => number): Runnable {
+  const parsed = (checked: StandardSchemaV1.Result<unknown>): unknown => {
+    if (!checked.issues) return checked.value
+    const [issue] = checked.issues
+    throw new UketsukeError(
+      'invalid-input',
+      `The stored input no longer fits its schema: ${issue?.message ?? 'no reason given'}`,
+    )
+  }
   return {
-    async parse(text) {
-      const checked = await type.input['~standard'].validate(readable(text))
-      if (!checked.issues) return checked.value
-      const [issue] = checked.issues
-      throw new UketsukeError(
-        'invalid-input',
-        `The stored input no longer fits its schema: ${issue?.message ?? 'no reason given'}`,
-      )
+    parse(text) {
+      const checked = type.input['~standard'].validate(readable(text))
+      return isThenable(checked) ? checked.then(parsed) : parsed(checked)
     },
     run: (context) => type.run(context),
     timeout: type.timeout,
     retryIn: (attempt) => exponential(type.backoff, attempt, random()),
   }
 }
+
+/** Of what may be a promise: where it is none, nothing is waited for. */
+export const isThenable = <T>(given: T | PromiseLike<T>): given is PromiseLike<T> =>
+  typeof given === 'object' && given !== null && 'then' in given && typeof given.then === 'function'
 
 function readable(text: string): unknown {
   try {
@@ -108,8 +115,8 @@ export type OutputOf<T> = T extends JobType<infer _, infer Output> ? Awaited<Out
 
 /** What a worker needs to know about a type to run it: a user's job type, or the system's own webhook delivery. */
 export interface Runnable {
-  /** Turns the stored text into what `run` gets. @throws `invalid-input`, `corrupt` */
-  parse(input: string): Promise<unknown>
+  /** Turns the stored text into what `run` gets, or a promise of it. @throws `invalid-input`, `corrupt` */
+  parse(input: string): unknown
   run(context: JobContext<unknown>, job: Job): unknown
   readonly timeout: number
   /** Milliseconds from a failed attempt to the next. */

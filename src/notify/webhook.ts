@@ -30,7 +30,7 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
   const parentOf = parentReader(parts.store)
   const sign = signer(parts.secrets)
   return {
-    parse: async (input) => JSON.parse(input),
+    parse: (input) => JSON.parse(input),
     timeout: attemptMs,
     retryIn(attempt, thrown) {
       return deliveryWait(attempt, thrown instanceof DeliveryError ? thrown.waitAtLeast : 0, parts.random())

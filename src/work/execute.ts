@@ -1,5 +1,5 @@
 import { type Clock, sleep } from '../clock.ts'
-import type { Runnable } from '../define.ts'
+import { isThenable, type Runnable } from '../define.ts'
 import { catalogue, type Failure, UketsukeError } from '../domain/errors.ts'
 import { fail, release, succeed } from '../domain/rules.ts'
 import type { Log } from '../log.ts'
@@ -18,15 +18,17 @@ const cancelGrace = 5_000
 export async function execute(
   held: HeldJob,
   type: Runnable,
-  { clock, log, done }: { clock: Clock; log: Log; done: () => void },
+  { clock, log }: { clock: Clock; log: Log },
+  done: () => void,
 ): Promise<void> {
   const context = new Context(held, clock, log)
-  const interruption = interrupted(held, type.timeout, clock)
+  const interruption = new Interruption(held, type.timeout, clock)
   let settle: Rule | null
   try {
-    context.input = await type.parse(held.job.input)
+    const input = type.parse(held.job.input)
+    context.input = isThenable(input) ? await input : input
     held.throwIfAborted()
-    const output = serialise(await Promise.race([type.run(context, held.job), interruption.promise]))
+    const output = serialise(await interruption.or(type.run(context, held.job)))
     settle = (job) => succeed(job, clock.now(), output)
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)
@@ -50,26 +52,40 @@ function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock
   return (job) => fail(job, clock.now(), failure, clock.now() + wait)
 }
 
-/** Rejects once the attempt must end whether its handler does or not: it may never settle. */
-function interrupted(held: HeldJob, timeout: number, clock: Clock) {
-  const cancelTimer = clock.after(timeout, () => held.abort('timeout'))
-  let cancelGraceTimer: () => void = () => {}
-  const promise = new Promise<never>((_, reject) => {
+/** The end of an attempt whether its handler ends or not: it may never settle. */
+class Interruption {
+  readonly #cancelTimer: () => void
+  #cancelGrace: (() => void) | null = null
+  #error: DOMException | null = null
+  #reject: ((error: DOMException) => void) | null = null
+
+  constructor(held: HeldJob, timeout: number, clock: Clock) {
+    this.#cancelTimer = clock.after(timeout, () => held.abort('timeout'))
     held.onAbort((reason, error) => {
-      const end = () => reject(error)
       // A harder reason that comes during the grace ends it.
-      if (reason === 'cancelled') cancelGraceTimer = clock.after(cancelGrace, end)
-      else end()
+      if (reason !== 'cancelled') this.#end(error)
+      else this.#cancelGrace ??= clock.after(cancelGrace, () => this.#end(error))
     })
-  })
-  // The race may be over when this rejects.
-  promise.catch(() => {})
-  return {
-    promise,
-    clear() {
-      cancelTimer()
-      cancelGraceTimer()
-    },
+  }
+
+  /** What the handler gives, unless the interruption is there first. */
+  or(given: unknown): unknown {
+    if (!isThenable(given)) return given
+    return new Promise((resolve, reject) => {
+      if (this.#error) return reject(this.#error)
+      this.#reject = reject
+      given.then(resolve, reject)
+    })
+  }
+
+  clear(): void {
+    this.#cancelTimer()
+    this.#cancelGrace?.()
+  }
+
+  #end(error: DOMException): void {
+    this.#error = error
+    this.#reject?.(error)
   }
 }
 

@@ -106,7 +106,7 @@ export class Lane {
   }
 
   /** A handler has ended. */
-  left(): void {
+  readonly left = (): void => {
     this.#running--
     this.#unsaved++
     if (this.#room > 0) this.#lookAgain()

@@ -22,7 +22,8 @@ export class HeldJob {
   #controller: AbortController | null = null
   #listener: ((reason: AbortReason, error: DOMException) => void) | null = null
   #leaving = false
-  #writing = false
+  /** Under way, and waiting their turn. */
+  #writes = 0
 
   constructor(job: Job, transition: Transition, clock: Clock) {
     this.#job = job
@@ -50,27 +51,27 @@ export class HeldJob {
 
   /** Gives the job as stored, or null where the rule says no or the lease is lost. */
   write(rule: Rule): Promise<Job | null> {
-    const write = this.#last.then(() => this.#write(rule))
+    const mine = () => this.#write(rule)
     // A failed write must not fail those behind it; its own caller hears of it.
-    this.#last = write.catch(() => null)
+    const write = this.#writes++ === 0 ? mine() : this.#last.then(mine, mine)
+    this.#last = write
     return write
   }
 
   async #write(rule: Rule): Promise<Job | null> {
-    if (this.#reason === 'lease-lost') return null
-    let held = true
-    const still: Rule = (job) => {
-      held = holds(this.lease, job)
-      return held ? rule(job) : null
-    }
-    this.#writing = true
     try {
+      if (this.#reason === 'lease-lost') return null
+      let held = true
+      const still: Rule = (job) => {
+        held = holds(this.lease, job)
+        return held ? rule(job) : null
+      }
       const after = await this.#transition(this.#job, still, this.#clock.now)
       if (after) this.#job = after
       else if (!held) this.abort('lease-lost')
       return after
     } finally {
-      this.#writing = false
+      this.#writes--
     }
   }
 
@@ -80,7 +81,7 @@ export class HeldJob {
     if (holds(this.lease, job)) {
       this.#job = job
       if (job.cancelRequestedAt !== null) this.abort('cancelled')
-    } else if (!this.#writing) {
+    } else if (this.#writes === 0) {
       // During a write the news may be that very write; if it is not, the swap will miss and find out.
       this.abort('lease-lost')
     }

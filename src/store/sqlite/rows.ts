@@ -3,50 +3,46 @@ import type { Attempt, Job } from '../../domain/job.ts'
 import type { Row } from './connection.ts'
 import type { Parameter } from './open.ts'
 
-/** What is known of a job from the beginning and never changes. */
-export const fixedColumns =
-  'id, queue, type, owner, priority, max_attempts, metadata, webhook_url, retry_of, parent, created_at, retain_for, input'
+export type Column = readonly [name: string, value: (job: Job) => Parameter]
 
-export const fixedValues = (job: Job): Parameter[] => [
-  job.id,
-  job.queue,
-  job.type,
-  job.owner,
-  job.priority,
-  job.maxAttempts,
-  job.metadata,
-  job.webhookUrl,
-  job.retryOf,
-  job.parent,
-  job.createdAt,
-  job.retainFor,
-  job.input,
+/** What is known of a job from the beginning and never changes. */
+const fixed: readonly Column[] = [
+  ['id', (job) => job.id],
+  ['queue', (job) => job.queue],
+  ['type', (job) => job.type],
+  ['owner', (job) => job.owner],
+  ['priority', (job) => job.priority],
+  ['max_attempts', (job) => job.maxAttempts],
+  ['metadata', (job) => job.metadata],
+  ['webhook_url', (job) => job.webhookUrl],
+  ['retry_of', (job) => job.retryOf],
+  ['parent', (job) => job.parent],
+  ['created_at', (job) => job.createdAt],
+  ['retain_for', (job) => job.retainFor],
+  ['input', (job) => job.input],
 ]
 
 /** What the rules change. */
-export const changingColumns =
-  'status, version, attempt, progress, progress_message, output, error, last_error, run_at, started_at, completed_at, ' +
-  'cancel_requested_at, expires_at, worker, lease_until'
-
-export const changingValues = (job: Job): Parameter[] => [
-  job.status,
-  job.version,
-  job.attempt,
-  job.progress,
-  job.progressMessage,
-  job.output,
-  failureText(job.error),
-  failureText(job.lastError),
-  job.runAt,
-  job.startedAt,
-  job.completedAt,
-  job.cancelRequestedAt,
-  job.expiresAt,
-  job.worker,
-  job.leaseUntil,
+export const changing: readonly Column[] = [
+  ['status', (job) => job.status],
+  ['version', (job) => job.version],
+  ['attempt', (job) => job.attempt],
+  ['progress', (job) => job.progress],
+  ['progress_message', (job) => job.progressMessage],
+  ['output', (job) => job.output],
+  ['error', (job) => failureText(job.error)],
+  ['last_error', (job) => failureText(job.lastError)],
+  ['run_at', (job) => job.runAt],
+  ['started_at', (job) => job.startedAt],
+  ['completed_at', (job) => job.completedAt],
+  ['cancel_requested_at', (job) => job.cancelRequestedAt],
+  ['expires_at', (job) => job.expiresAt],
+  ['worker', (job) => job.worker],
+  ['lease_until', (job) => job.leaseUntil],
 ]
 
-export const jobColumns = `${fixedColumns}, ${changingColumns}`
+export const whole: readonly Column[] = [...fixed, ...changing]
+export const jobColumns = whole.map(([name]) => name).join(', ')
 
 /**
  * Of a row as `jobColumns` has it: by position, since an object a row costs six times as much. The table is STRICT and written by this

@@ -1,6 +1,6 @@
 import type { Job } from '../../domain/job.ts'
 import type { Parameter } from './open.ts'
-import { changingColumns, changingValues, fixedValues, jobColumns } from './rows.ts'
+import { type Column, changing, whole } from './rows.ts'
 
 export interface Write {
   readonly text: string
@@ -8,8 +8,8 @@ export interface Write {
 }
 
 /** The statement that writes some of `columns`: one for each set of them, which has a bit for each. There are few sets in practice. */
-function statements(columns: string, make: (names: string[]) => string): (set: number) => string {
-  const names = columns.split(', ')
+function statements(columns: typeof whole, make: (names: string[]) => string): (set: number) => string {
+  const names = columns.map(([name]) => name)
   const made = new Map<number, string>()
   return (set) => {
     const text = made.get(set) ?? make(names.filter((_, i) => set & (1 << i)))
@@ -19,40 +19,38 @@ function statements(columns: string, make: (names: string[]) => string): (set: n
 }
 
 const insert = (names: string[]) => `INSERT INTO jobs (${names}) VALUES (${names.map(() => '?')})`
-const inserting = statements(jobColumns, insert)
-const insertingOnce = statements(jobColumns, (names) => `${insert(names)} ON CONFLICT (id) DO NOTHING`)
+const inserting = statements(whole, insert)
+const insertingOnce = statements(whole, (names) => `${insert(names)} ON CONFLICT (id) DO NOTHING`)
 
 /** Leaves out what is null, which is half of a new job. `once`: unless the id is stored already. */
 export function insertion(job: Job, { once = false } = {}): Write {
   const values: Parameter[] = []
   let set = 0
-  const all = fixedValues(job).concat(changingValues(job))
-  all.forEach((value, i) => {
-    if (value === null) return
+  for (let i = 0; i < whole.length; i++) {
+    const value = (whole[i] as Column)[1](job)
+    if (value === null) continue
     values.push(value)
     set |= 1 << i
-  })
+  }
   return { text: once ? insertingOnce(set) : inserting(set), values }
 }
 
 // Of a lease that was renewed since, without a new version, the later one stands; one that ends is null either way.
 const assign = (name: string) =>
   name === 'lease_until' ? 'lease_until = max(?, coalesce(lease_until, 0))' : `${name} = ?`
-const updating = statements(
-  changingColumns,
-  (names) => `UPDATE jobs SET ${names.map(assign)} WHERE id = ? AND version = ?`,
-)
+const updating = statements(changing, (names) => `UPDATE jobs SET ${names.map(assign)} WHERE id = ? AND version = ?`)
 
 /** Swaps by version. Leaves out what stays as it is: SQLite then leaves alone the indexes that none of the others is in. */
 export function update(before: Job, after: Job): Write {
-  const old = changingValues(before)
   const values: Parameter[] = []
   let set = 0
-  changingValues(after).forEach((value, i) => {
-    if (value === old[i]) return
+  for (let i = 0; i < changing.length; i++) {
+    const [, of] = changing[i] as Column
+    const value = of(after)
+    if (value === of(before)) continue
     values.push(value)
     set |= 1 << i
-  })
+  }
   values.push(before.id, before.version)
   return { text: updating(set), values }
 }
