@@ -6,7 +6,7 @@ export interface ManualClock extends Clock {
   readonly pending: number
   /**
    * Moves time on by `ms`. Timers fire in the order of their times, those they set on the way included; what each one set off has
-   * settled (promises, microtasks, immediates, files) before the next one fires. One `advance` at a time.
+   * settled (promises, microtasks, immediates) before the next one fires. One `advance` at a time.
    */
   advance(ms: number): Promise<void>
 }
@@ -56,15 +56,6 @@ function first(timers: Iterable<Timer>, end: number): Timer | null {
 }
 
 /** Group commit answers from a `setImmediate`, and what it answers may ask again: a few turns let such a chain run out. */
-const chain = 5
-/** In real milliseconds: a file operation of somebody else may never end. */
-const patience = 1_000
-
 async function settle(): Promise<void> {
-  const deadline = performance.now() + patience
-  for (let turns = 0; turns < chain; turns++) {
-    await new Promise((resolve) => setImmediate(resolve))
-    // A commit on its way to the disk.
-    if (performance.now() < deadline && process.getActiveResourcesInfo().includes('FSReqCallback')) turns = -1
-  }
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

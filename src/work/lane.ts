@@ -16,8 +16,6 @@ export class Lane {
   readonly #bell = new Bell()
   readonly #receiver: Receiver
   #running = 0
-  /** Handlers that have ended, and whose outcomes are still to be stored. */
-  #unsaved = 0
   /** How many jobs were announced to this lane alone since the last claim. */
   #hinted = 0
   /** There may be more than was announced: the claim takes all there is room for. */
@@ -63,10 +61,8 @@ export class Lane {
     return jobs
   }
 
-  /** A store that is slow must not let outcomes pile up, since what is not stored will run again: no more of them than jobs may run. */
   get #room(): number {
-    const { concurrency } = this.#lane
-    return Math.min(concurrency - this.#running, 2 * concurrency - this.#running - this.#unsaved)
+    return this.#lane.concurrency - this.#running
   }
 
   async #claim(worker: string, limit: number): Promise<Job[]> {
@@ -86,7 +82,7 @@ export class Lane {
 
   /** Until there may be something to claim: a hint, room again, the next due time, or the poll. */
   async wait(): Promise<void> {
-    // With no room left it is the next job to end, or to be stored, that rings. Where it has rung already there is no time to wait for.
+    // With no room left it is the next job to end that rings. Where it has rung already there is no time to wait for.
     if (this.#room > 0 && !this.#bell.isRung) {
       const due = this.#failing ? null : await this.#nextDue()
       const wait = Math.max(0, Math.min(pollMs, due === null ? pollMs : due - this.#parts.clock.now()))
@@ -108,15 +104,7 @@ export class Lane {
   /** A handler has ended. */
   readonly left = (): void => {
     this.#running--
-    this.#unsaved++
-    if (this.#room > 0) this.#lookAgain()
-  }
-
-  /** Its outcome is stored, or never will be. */
-  settled(): void {
-    const wasFull = this.#room === 0
-    this.#unsaved--
-    if (wasFull) this.#lookAgain()
+    this.#lookAgain()
   }
 
   async close(): Promise<void> {

@@ -76,10 +76,7 @@ export class Worker {
     this.#held.add(held)
     // Claimed while the stop came in: given back without a run.
     if (this.#stopping.signal.aborted) held.abort('shutdown')
-    void execute(held, lane.runnable(job.type), this.#parts, lane.left).then(() => {
-      this.#held.remove(held)
-      lane.settled()
-    })
+    void execute(held, lane.runnable(job.type), this.#parts, lane.left).then(() => this.#held.remove(held))
   }
 
   /**

@@ -20,7 +20,7 @@ test('SQLite: not there yet, up to date, of another program, not a database', as
       .split('\n')
       .map((line) => line.slice(0, 4)),
   ).toEqual(['ok  ', 'ok  ', 'ok  ', 'ok  ', 'ok  '])
-  expect(healthy.out).toContain('synced before it is told')
+  expect(healthy.out).toContain('synchronous=FULL')
   writeFileSync(file, 'this is no database, and it is long enough to tell so'.repeat(99))
   expect(await doctor()).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL {2}SQLite: .*damaged/m) })
 })

@@ -20,7 +20,7 @@ test('an API and a worker on one file: jobs go from one to the other, and SIGTER
   const until = fresh('now')
   const api = new Cli(['serve', '--jobs', jobsFile, '--role', 'api', '--port', '0', '--store', store])
   const base = await addressOf(api)
-  expect(api.out).toMatch(/^store {5}SQLite [\d.]+, WAL, synced before it is told: an accepted job survives/m)
+  expect(api.out).toMatch(/^store {5}SQLite [\d.]+, WAL, synchronous=FULL: an accepted job survives/m)
   expect(api.out).toMatch(/^worker {4}none/m)
   const worker = new Cli(['serve', '--jobs', jobsFile, '--role', 'worker', '--store', store, '--concurrency', '2'])
   expect((await worker.says(/^worker\s+(\S+)$/m))[1]).toContain(String(worker.child.pid))

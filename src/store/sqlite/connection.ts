@@ -3,7 +3,6 @@ import { UketsukeError } from '../../domain/errors.ts'
 import { decode, decodeTuple, encode } from '../text.ts'
 import type { Checkpoints } from './checkpoint.ts'
 import { isBusy, unavailable } from './failures.ts'
-import type { Log } from './log.ts'
 import type { Database, Parameter, Statement } from './open.ts'
 
 export type Row = Record<string, unknown>
@@ -23,8 +22,6 @@ export interface Sql {
 interface Work {
   /** When it was asked for: what waits behind others does not wait longer than they. */
   since: number
-  /** Whether the commit is enough, or it must be on the disk as well. */
-  soon: boolean
   run(): unknown
   resolve(result: unknown): void
   reject(error: unknown): void
@@ -48,23 +45,20 @@ function encoded(parameters: Parameter[]): Parameter[] {
 export class Connection implements Sql {
   readonly #db: Database
   readonly #committed: () => void
-  #log: Log | null = null
   #checkpoints: Checkpoints | null = null
   readonly #statements = new Map<string, Statement>()
   #waiting: Work[] = []
   #flushing: Promise<void> | null = null
   #open = true
 
-  /** `committed` is called after each commit, when it is on disk and other connections can read it. */
+  /** `committed` is called after each commit, when other connections can read it. */
   constructor(db: Database, committed = () => {}) {
     this.#db = db
     this.#committed = committed
   }
 
-  /** From now on `log` puts commits on the disk, and `checkpoints` the log into the database: SQLite would stop the process for either. */
-  keptBy(log: Log, checkpoints: Checkpoints | null = null): void {
-    this.script('PRAGMA synchronous = NORMAL')
-    this.#log = log
+  /** From now on `checkpoints` keeps the log short: SQLite would stop the process for that. */
+  keptShortBy(checkpoints: Checkpoints): void {
     this.#checkpoints = checkpoints
   }
 
@@ -73,15 +67,13 @@ export class Connection implements Sql {
   }
 
   /**
-   * On disk when the promise resolves, or not at all; with `soon` when it is committed, so that it is lost with the machine's power alone.
-   * What is asked for in one turn of the event loop, whatever the verb, is one commit: one wait for the disk. `work` may run again, and
-   * must not await.
+   * On disk when the promise resolves, or not at all. What is asked for in one turn of the event loop, whatever the verb, is one commit:
+   * one wait for the disk. `work` may run again, and must not await.
    */
-  write<T>(work: (sql: Sql) => T, { soon = false } = {}): Promise<T> {
+  write<T>(work: (sql: Sql) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({
         since: performance.now(),
-        soon,
         run: () => work(this),
         resolve: (result) => resolve(result as T),
         reject,
@@ -93,7 +85,6 @@ export class Connection implements Sql {
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
       await this.#checkpoints?.paused
-      await this.#log?.room()
       // What the last commit set free asks again in this turn: it goes along with the next one.
       await new Promise((resolve) => setImmediate(resolve))
       await this.#commit(this.#waiting.splice(0))
@@ -101,11 +92,10 @@ export class Connection implements Sql {
     this.#flushing = null
   }
 
-  /** Resolves when the transaction is over; whoever wants it on the disk hears later. */
   async #commit(works: readonly Work[]): Promise<void> {
     try {
       const results = await this.#patiently(() => this.#transaction(works), works[0]?.since)
-      void this.#tell(works, results)
+      for (const [i, work] of works.entries()) work.resolve(results[i])
     } catch (error) {
       const down = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
       if (down || works.length === 1) for (const work of works) work.reject(error)
@@ -114,28 +104,13 @@ export class Connection implements Sql {
     }
   }
 
-  async #tell(works: readonly Work[], results: readonly unknown[]): Promise<void> {
-    const resolve = (those: (work: Work) => boolean) => {
-      for (const [i, work] of works.entries()) if (those(work)) work.resolve(results[i])
-    }
-    const soon = (work: Work) => work.soon || this.#log === null
-    resolve(soon)
-    try {
-      if (!works.every(soon)) await this.#log?.sync()
-      this.#committed()
-      resolve((work) => !soon(work))
-    } catch (error) {
-      for (const work of works) work.reject(error)
-    }
-  }
-
   #transaction(works: readonly Work[]): unknown[] {
-    this.#log?.throwIfFailed()
     // IMMEDIATE: a lock taken only at the first write could not be waited for, because what was read might be stale by then.
     this.run('BEGIN IMMEDIATE')
     try {
       const results = works.map((work) => work.run())
       this.run('COMMIT')
+      this.#committed()
       this.#checkpoints?.committed()
       return results
     } catch (error) {
@@ -175,7 +150,6 @@ export class Connection implements Sql {
     await this.#flushing
     if (!this.#open) return
     this.#open = false
-    await this.#log?.close()
     await this.#checkpoints?.close()
     try {
       // Closing the last connection would do this too, but `@photostructure/sqlite` keeps the file until its statements are collected.

@@ -43,7 +43,8 @@ function look(sql: Sql): Finding[] {
   else say('ok', `schema ${version}, up to date.`)
 
   const mode = pragma('journal_mode')
-  if (mode === 'wal') say('ok', 'write-ahead log, synced before it is told: an accepted job survives a power cut.')
+  if (mode === 'wal')
+    say('ok', 'write-ahead log, synchronous=FULL (which every start sets): an accepted job survives a power cut.')
   else if (empty) say('ok', 'the file is empty; the first start gives it its write-ahead log.')
   else say('warn', `journal_mode=${mode}: the next start changes it to WAL, which needs a local disk.`)
 

@@ -87,7 +87,7 @@ describe('a file that is in order', () => {
     const onDisk = sqlite(join(folder, 'told.db'))(clock)
     await onDisk.migrate()
     expect(onDisk.description.engine).toMatch(/^SQLite 3\.\d+\.\d+$/)
-    expect(onDisk.description.durability).toMatch(/WAL, synced before it is told: an accepted job survives a crash/)
+    expect(onDisk.description.durability).toMatch(/WAL, synchronous=FULL: an accepted job survives a crash/)
     await onDisk.close()
     const inMemory = sqlite(':memory:')(clock)
     await inMemory.migrate()

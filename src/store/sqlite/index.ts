@@ -7,7 +7,6 @@ import { Checkpoints } from './checkpoint.ts'
 import { Connection, type Sql } from './connection.ts'
 import { unusable } from './failures.ts'
 import { foreignCommits } from './foreign-commits.ts'
-import { Log } from './log.ts'
 import { migrate } from './migrations/index.ts'
 import { open } from './open.ts'
 import * as queries from './queries.ts'
@@ -32,8 +31,6 @@ function store(path: string, clock: Clock): Store {
   }
   const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
   const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
-  // What is lost with the machine's power would be void without it as well: the worker that held the lease.
-  const writeSoon = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { soon: true })
   const committed = signal(path)
   const foreign = foreignCommits(clock, committed, () =>
     read((sql) => sql.get('PRAGMA data_version')?.data_version as number),
@@ -56,8 +53,7 @@ function store(path: string, clock: Clock): Store {
       }
       await migrate(db, path)
       await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
-      const log = volatile ? null : Log.open(path)
-      if (log !== null) db.keptBy(log, new Checkpoints(path, backstop(db)))
+      if (!volatile) db.keptShortBy(new Checkpoints(path, backstop(db)))
       return db
     } catch (error) {
       await db?.close()
@@ -72,7 +68,7 @@ function store(path: string, clock: Clock): Store {
       },
       get durability() {
         if (volatile) return `${this.engine}, in memory: an accepted job is lost with the process`
-        return `${this.engine}, WAL, synced before it is told: an accepted job survives a crash of the process and of the machine`
+        return `${this.engine}, WAL, synchronous=FULL: an accepted job survives a crash of the process and of the machine`
       },
     },
     async migrate() {
@@ -89,7 +85,7 @@ function store(path: string, clock: Clock): Store {
       // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
       const next = await read((sql) => queries.nextDue(sql, queue, types))
       if (next === null || next > clock.now()) return []
-      return writeSoon((sql) => {
+      return write((sql) => {
         const now = clock.now()
         return queries.due(sql, queue, types, now, limit).flatMap((before) => {
           const after = claim(before, now, { worker, leaseMs })
@@ -98,8 +94,7 @@ function store(path: string, clock: Clock): Store {
       })
     },
     replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
-    renew: (leases, leaseMs) =>
-      writeSoon((sql) => leases.map((lease) => queries.renew(sql, lease, clock.now() + leaseMs))),
+    renew: (leases, leaseMs) => write((sql) => leases.map((lease) => queries.renew(sql, lease, clock.now() + leaseMs))),
     lapsed: (limit) => read((sql) => queries.lapsed(sql, clock.now(), limit)),
     nextDue: (queue, types) => read((sql) => queries.nextDue(sql, queue, types)),
     get: (owner, ids) => read((sql) => ids.map((id) => queries.get(sql, owner, id))),
@@ -122,9 +117,9 @@ function store(path: string, clock: Clock): Store {
 }
 
 /**
- * FULL, until `Log` takes over: a commit is on the disk before it is told. busy_timeout=0: see `Connection`. The log is copied back every
- * 4000 pages (16 MB: a page that changes often is copied once), until `Checkpoints` does that. It is written over and over, since a file
- * that grows is slow to sync, and shrinks to 32 MiB where it had to grow beyond (a long reader, a big batch).
+ * FULL: a commit is on the disk before it is told. busy_timeout=0: see `Connection`. The log is copied back every 4000 pages (16 MB: a
+ * page that changes often is copied once), until `Checkpoints` does that. It is written over and over, since a file that grows is slow to
+ * sync, and shrinks to 32 MiB where it had to grow beyond (a long reader, a big batch).
  */
 const settings = `
 PRAGMA busy_timeout = 0;
