@@ -1,6 +1,7 @@
 import type { Desk } from '../desk.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { type JobView, view } from '../domain/view.ts'
+import { acceptedText } from './fresh.ts'
 import { etag } from './headers.ts'
 
 /** What a route answers: a plain value, so that each server can send it in the way that costs it least. */
@@ -43,10 +44,14 @@ export function represent(
 ): { body: JobView; headers: Record<string, string> } {
   const body = view(job, desk.base)
   if (position !== null) body.queuePosition = position
-  const wait = retryAfter(job, desk.clock.now(), position ?? 1)
+  return { body, headers: told(desk, job, position ?? 1) }
+}
+
+function told(desk: Desk, job: Job, position: number): Record<string, string> {
+  const wait = retryAfter(job, desk.clock.now(), position)
   const headers: Record<string, string> = { ETag: etag(job.version) }
   if (wait !== null) headers['Retry-After'] = String(wait)
-  return { body, headers }
+  return headers
 }
 
 /** It may be absent, so no answer ever fails for want of it. */
@@ -74,16 +79,10 @@ export function retryAfter(job: Job, now: number, position: number): number | nu
  * those before it would cost as much as accepting it.
  */
 export function accepted(desk: Desk, job: Job, more: Record<string, string>): Answer {
-  const { body, headers } = represent(desk, job, null)
-  headers.Location = body.statusUrl
+  const headers = told(desk, job, 1)
+  headers.Location = `${desk.base}/${job.id}`
   headers['Cache-Control'] = 'no-store'
-  return json(Object.assign(body, { message: message(job) }), 202, Object.assign(headers, more))
-}
-
-function message(job: Job): string {
-  if (job.status === 'completed') return 'The job was accepted and has completed; its output is here.'
-  if (job.status === 'failed') return 'The job was accepted and has failed; its error says why.'
-  if (job.status === 'cancelled') return 'The job was accepted and has been cancelled.'
-  const state = job.status === 'running' ? 'is running' : 'waits to run'
-  return `The job was accepted and ${state}. Poll statusUrl, or open streamUrl, to see how it goes.`
+  for (const name in more) headers[name] = more[name] as string
+  headers['Content-Type'] = 'application/json'
+  return { status: 202, headers, body: acceptedText(job, desk.base) }
 }

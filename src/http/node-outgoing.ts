@@ -8,8 +8,17 @@ import type { Answer, Streamed } from './answer.ts'
 export function send({ status, headers, body }: Answer, req: IncomingMessage, res: ServerResponse): void {
   if (typeof body === 'object' && body !== null) stream(body, status, headers, res)
   else if (body === null) res.writeHead(status, headers).end()
-  else res.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body)
+  else write(status, headers, body, res)
   dismiss(req)
+}
+
+/** ASCII is the same in both encodings, and Latin-1 is written as it lies. */
+function write(status: number, headers: Answer['headers'], body: string, res: ServerResponse): void {
+  const length = Buffer.byteLength(body)
+  const fields: string[] = []
+  for (const name in headers) fields.push(name, headers[name] as string)
+  fields.push('Content-Length', String(length))
+  res.writeHead(status, fields).end(body, length === body.length ? 'latin1' : 'utf8')
 }
 
 function stream(body: Streamed, status: number, headers: Answer['headers'], res: ServerResponse): void {
