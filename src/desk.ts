@@ -121,7 +121,7 @@ export function openDesk(parts: DeskParts): Desk {
     async accept(asked, within) {
       open()
       await ready()
-      return parts.accept(asked, within)
+      return await parts.accept(asked, within)
     },
     async list({ limit, ...query }) {
       await ready()

@@ -48,8 +48,9 @@ export function acceptor(parts: AcceptParts): (asked: Asked, within?: Transactio
   const inFlight = new InFlight(clock)
   return async (asked, within) => {
     const now = clock.now()
-    const job = create(await validate(asked, parts.newId(), parts, now), now)
-    if (!asked.idempotency) return insert(parts, { job }, within)
+    const valid = validate(asked, parts.newId(), parts, now)
+    const job = create(valid instanceof Promise ? await valid : valid, now)
+    if (!asked.idempotency) return await insert(parts, { job }, within)
     const { owner, idempotency, ...payload } = asked
     const { route, key } = idempotency
     const keyed = { route, key, fingerprint: fingerprint(payload), expiresAt: now + keyLifetime }

@@ -23,53 +23,51 @@ interface Checks {
 }
 
 /**
- * Checks everything that was asked for and gives all that is wrong at once.
+ * Checks everything that was asked for and gives all that is wrong at once; a promise only where the schema gives one.
  * @throws `unknown-job-type`, `webhook-url-forbidden`, `validation-error` with a pointer for each violation
  */
-export async function validate(asked: Asked, id: string, checks: Checks, now: number): Promise<NewJob> {
+export function validate(asked: Asked, id: string, checks: Checks, now: number): NewJob | Promise<NewJob> {
   const type = typeof asked.type === 'string' ? checks.types.get(asked.type) : undefined
   if (asked.type === undefined) invalid([{ pointer: '/type', detail: 'A job type is required.' }])
   if (!type) throw new UketsukeError('unknown-job-type', `There is no job type ${shown(asked.type)}.`)
 
   const wrong: Violation[] = []
   const at = (pointer: string, detail: string) => void wrong.push({ pointer, detail })
-
   const input = jsonText(asked.input, '/input', checks.limits.inputBytes, at)
+  const rest = ({ issues }: StandardSchemaV1.Result<unknown>): NewJob => {
+    for (const { message, path = [] } of issues ?? []) at(pointerTo(path), message)
+    const more = others(asked, checks, now, at)
+    if (wrong.length > 0 || input === null) invalid(wrong)
+    if (more.webhookUrl !== null) allowed(more.webhookUrl, checks)
+    const { maxAttempts, retention: retainFor } = type
+    return { id, type: asked.type as string, owner: asked.owner, input, ...more, maxAttempts, retainFor }
+  }
+  if (input === null) return rest(unchecked)
   // The schema sees what JSON keeps, since that is what the handler will get.
-  if (input !== null) wrong.push(...(await violations(type.input, JSON.parse(input))))
+  const checked = type.input['~standard'].validate(JSON.parse(input))
+  return checked instanceof Promise ? checked.then(rest) : rest(checked)
+}
+
+const unchecked = { value: undefined }
+
+function others(asked: Asked, checks: Checks, now: number, at: At) {
   const metadata = asked.metadata == null ? null : metadataText(asked.metadata, checks.limits.metadataBytes, at)
   const priority = priorityOf(asked.priority, at)
   const runAt = asked.delay == null && asked.runAt == null ? now : runAtOf(asked, checks.limits, now, at)
   const webhookUrl = asked.webhookUrl == null ? null : urlOf(asked.webhookUrl, at)
-  if (wrong.length > 0 || input === null) invalid(wrong)
-  if (webhookUrl !== null) {
-    const refused = checks.destinations.refuse(new URL(webhookUrl))
-    if (refused) throw new UketsukeError('webhook-url-forbidden', refused)
-  }
-  const { maxAttempts, retention: retainFor } = type
-  return {
-    id,
-    type: asked.type as string,
-    owner: asked.owner,
-    input,
-    metadata,
-    priority,
-    runAt,
-    webhookUrl,
-    maxAttempts,
-    retainFor,
-  }
+  return { metadata, priority, runAt, webhookUrl }
+}
+
+/** @throws `webhook-url-forbidden` */
+function allowed(webhookUrl: string, { destinations }: Checks): void {
+  const refused = destinations.refuse(new URL(webhookUrl))
+  if (refused) throw new UketsukeError('webhook-url-forbidden', refused)
 }
 
 type At = (pointer: string, detail: string) => void
 
 function invalid(errors: readonly Violation[]): never {
   throw new UketsukeError('validation-error', 'The request has members that are not valid.', { errors })
-}
-
-async function violations(schema: StandardSchemaV1, value: unknown): Promise<Violation[]> {
-  const { issues = [] } = await schema['~standard'].validate(value)
-  return issues.map(({ message, path = [] }) => ({ pointer: pointerTo(path), detail: message }))
 }
 
 function pointerTo(path: NonNullable<StandardSchemaV1.Issue['path']>): string {

@@ -15,14 +15,15 @@ export type AskedByRoute = Omit<Asked, 'owner' | 'idempotency'>
 
 /**
  * The whole answer to a request that asks for a job, on a route of the user's own: the 202 with `Location`, `Retry-After`, `statusUrl`
- * and `message`, or the problem. It never rejects.
+ * and `message`, or the problem. It rejects where `given` throws, and never else.
  */
 export async function acceptOnRoute(
   desk: Desk,
-  options: HttpOptions,
+  given: () => HttpOptions,
   incoming: Incoming,
   asked: AskedByRoute,
 ): Promise<Answer> {
+  const options = given()
   try {
     const owner = await identify(options, incoming, 'jobs:write')
     return await accept(desk, incoming, { ...asked, owner })
@@ -42,12 +43,12 @@ function fromInput<E extends UketsukeError>(error: E): E {
   return new UketsukeError(error.code, error.message, { errors, cause: error }) as E
 }
 
-/** Stores the job and answers 202, always after the commit and never with an error after one. */
+/** Stores the job and answers 202, always after the commit and never with an error after one. `asked` is this call's own. */
 export async function accept(desk: Desk, incoming: Incoming, asked: Asked): Promise<Answer> {
   const key = idempotencyKey(incoming.header('idempotency-key'))
   const seconds = preferredWait(incoming.header('prefer'))
-  const idempotency = key === null ? undefined : { route: where(incoming), key }
-  const { job, created } = await desk.accept({ ...asked, idempotency })
+  if (key !== null) asked.idempotency = { route: where(incoming), key }
+  const { job, created } = await desk.accept(asked)
   const held = seconds === null ? job : await waited(desk, incoming, job, seconds)
   const more: Record<string, string> = {}
   if (!created) more['Idempotent-Replayed'] = 'true'

@@ -12,7 +12,15 @@ export async function readObject(
   maxBytes = mebibyte,
 ): Promise<Record<string, unknown>> {
   mustBeJson(incoming)
-  const body = parse(await bounded(incoming, maxBytes))
+  if (Number(incoming.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  let bytes: Uint8Array
+  try {
+    bytes = await incoming.read(maxBytes)
+  } catch (thrown) {
+    if (thrown instanceof UketsukeError) throw thrown
+    throw new UketsukeError('invalid-json', 'The body ended before it was whole.', { cause: thrown })
+  }
+  const body = parse(bytes)
   const errors = isObject(body)
     ? [unknownMember(body, members), unfit(body, 1)].filter((one) => one !== null)
     : [{ pointer: '', detail: 'The body must be a JSON object.' }]
@@ -33,16 +41,6 @@ function isJson(contentType: string): boolean {
   const charset = parameters.map((one) => one.trim()).find((one) => one.startsWith('charset='))
   const json = /^application\/(?:[\w!#$&^.+-]+\+)?json$/.test(type.trim())
   return json && (charset === undefined || /^charset="?utf-8"?$/.test(charset))
-}
-
-async function bounded(incoming: Incoming, maxBytes: number): Promise<Uint8Array> {
-  if (Number(incoming.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  try {
-    return await incoming.read(maxBytes)
-  } catch (thrown) {
-    if (thrown instanceof UketsukeError) throw thrown
-    throw new UketsukeError('invalid-json', 'The body ended before it was whole.', { cause: thrown })
-  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

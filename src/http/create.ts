@@ -25,7 +25,12 @@ export const create: Route = {
     },
   },
   async handle({ desk, options, incoming, owner }) {
-    const { type, input, ...more } = await readObject(incoming, members, options.maxBodyBytes)
-    return accept(desk, incoming, { ...more, owner, type, input })
+    const { type, input, priority, webhookUrl, delay, runAt, metadata } = await readObject(
+      incoming,
+      members,
+      options.maxBodyBytes,
+    )
+    const asked = { owner, type, input, priority, webhookUrl, delay, runAt, metadata }
+    return await accept(desk, incoming, asked)
   },
 }

@@ -19,8 +19,9 @@ import { ticket } from './ticket.ts'
 
 export const routes: readonly Route[] = [create, list, openapi, status, stream, cancel, retry, remove, ticket]
 
-/** The jobs API as a function of a request, mounted at `desk.base`. It never rejects. */
-export async function answerTo(desk: Desk, options: HttpOptions, incoming: Incoming): Promise<Answer> {
+/** The jobs API as a function of a request, mounted at `desk.base`. It rejects where `given` throws, and never else. */
+export async function answerTo(desk: Desk, given: () => HttpOptions, incoming: Incoming): Promise<Answer> {
+  const options = given()
   const head = incoming.method === 'HEAD'
   let route: Route | null = null
   try {
@@ -40,8 +41,9 @@ export async function answerTo(desk: Desk, options: HttpOptions, incoming: Incom
 
 async function handled(desk: Desk, options: HttpOptions, incoming: Incoming, found: Found): Promise<Answer> {
   const { route, jobId } = found
-  const admitted = route.admit && (await route.admit(desk, incoming.query, jobId))
-  const owner = admitted ?? (await identify(options, incoming, route.scope))
+  const admitted = route.admit ? await route.admit(desk, incoming.query, jobId) : null
+  const caller = admitted ?? identify(options, incoming, route.scope)
+  const owner = typeof caller === 'string' ? caller : await caller
   if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')
   onlyKnown(incoming.query, route.query)
   if (route.produces !== null && !accepts(incoming.header('accept'), route.produces)) {

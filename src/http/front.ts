@@ -26,8 +26,8 @@ export const shortcut = (way: Front['fetch'] | Front['accept']): Direct | undefi
 /** Both reject where `options` throws, and never else. */
 export function openFront(desk: Desk, options: () => HttpOptions): Front {
   const direct: Direct = {
-    fetch: async (incoming) => answerTo(desk, options(), incoming),
-    accept: async (incoming, asked) => acceptOnRoute(desk, options(), incoming, asked),
+    fetch: (incoming) => answerTo(desk, options, incoming),
+    accept: (incoming, asked) => acceptOnRoute(desk, options, incoming, asked),
   }
   const fetch: Front['fetch'] = async (request) => toResponse(await direct.fetch(fromRequest(request)))
   const accept: Front['accept'] = async (request, asked) => toResponse(await direct.accept(fromRequest(request), asked))

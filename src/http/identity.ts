@@ -12,9 +12,14 @@ export interface Identity {
   scopes?: readonly string[] | undefined
 }
 
-/** @throws `unauthorized`, `forbidden` */
-export async function identify(options: HttpOptions, incoming: Incoming, scope: Scope | null): Promise<string> {
-  const identity = await options.authenticate(incoming.request)
+/** The owner; a promise only where `authenticate` gives one. @throws `unauthorized`, `forbidden` */
+export function identify(options: HttpOptions, incoming: Incoming, scope: Scope | null): string | Promise<string> {
+  const identity = options.authenticate(incoming.request)
+  if (identity && 'then' in identity) return Promise.resolve(identity).then((one) => ownerOf(one, scope))
+  return ownerOf(identity, scope)
+}
+
+function ownerOf(identity: Identity | null | undefined, scope: Scope | null): string {
   if (identity === null || identity === undefined) throw new UketsukeError('unauthorized')
   // Fails closed: an owner that is no name must never be taken for anybody, least of all for everybody.
   if (typeof identity.owner !== 'string' || identity.owner === '') {

@@ -5,6 +5,7 @@ const invalid = (detail: string) => new UketsukeError('invalid-query', detail)
 
 /** A client that misspells a member learns so, instead of getting what it did not ask for. @throws `invalid-query` */
 export function onlyKnown(query: URLSearchParams, allowed: readonly string[]): void {
+  if (query.size === 0) return
   for (const name of query.keys()) {
     if (allowed.includes(name)) continue
     const known = allowed.length === 0 ? 'none' : allowed.join(', ')
