@@ -25,7 +25,8 @@ export async function acceptOnRoute(
 ): Promise<Answer> {
   const options = given()
   try {
-    const owner = await identify(options, incoming, 'jobs:write')
+    const caller = identify(options, incoming, 'jobs:write')
+    const owner = typeof caller === 'string' ? caller : await caller
     return await accept(desk, incoming, { ...asked, owner })
   } catch (thrown) {
     const error = known(thrown, desk.log, where(incoming))

@@ -35,17 +35,26 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
   asked: (req: Req) => AskedByRoute | Promise<AskedByRoute>,
 ): Handler<Req> {
   return (req, res, next) => {
-    Promise.resolve()
-      .then(() => asked(req))
-      .then((wanted) => {
-        req.url = req.originalUrl
-        // `accept` never reads the body: what `asked` made of it is all there is to know.
-        req.rawBody = Buffer.alloc(0)
-        acceptor(jobs, wanted)(req, res)
-      })
-      .catch(next)
+    const answer = (wanted: AskedByRoute) => {
+      req.url = req.originalUrl
+      // `accept` never reads the body: what `asked` made of it is all there is to know.
+      req.rawBody = unread
+      acceptor(jobs, wanted)(req, res)
+    }
+    try {
+      const wanted = asked(req)
+      if (isLater(wanted)) Promise.resolve(wanted).then(answer).catch(next)
+      else answer(wanted)
+    } catch (error) {
+      next(error)
+    }
   }
 }
+
+const unread = Buffer.alloc(0)
+
+const isLater = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  typeof (value as Partial<PromiseLike<T>> | undefined)?.then === 'function'
 
 /** Answers one request that asks for a job, on a route of the user's own. */
 function acceptor(jobs: Pick<JobsOverHttp, 'accept'>, asked: AskedByRoute) {
