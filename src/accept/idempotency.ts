@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { type Clock, sleep } from '../clock.ts'
 import { UketsukeError } from '../domain/errors.ts'
@@ -15,9 +15,7 @@ export function fingerprint(payload: unknown): string {
   const text = JSON.stringify(payload).replace(/\\(\\|ud[89a-f][0-9a-f]{2})/g, (found) =>
     found === '\\\\' ? found.repeat(2) : `\\${found}`,
   )
-  return createHash('sha256')
-    .update(canonicalize(JSON.parse(text)) ?? '')
-    .digest('base64url')
+  return hash('sha256', canonicalize(JSON.parse(text)) ?? '', 'base64url')
 }
 
 /** Lets the requests of one scope through one after another, so that a repeated one meets what the first has stored. */
