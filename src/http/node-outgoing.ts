@@ -12,13 +12,11 @@ export function send({ status, headers, body }: Answer, req: IncomingMessage, re
   dismiss(req)
 }
 
-/** ASCII is the same in both encodings, and Latin-1 is written as it lies. */
 function write(status: number, headers: Answer['headers'], body: string, res: ServerResponse): void {
-  const length = Buffer.byteLength(body)
   const fields: string[] = []
   for (const name in headers) fields.push(name, headers[name] as string)
-  fields.push('Content-Length', String(length))
-  res.writeHead(status, fields).end(body, length === body.length ? 'latin1' : 'utf8')
+  fields.push('Content-Length', String(Buffer.byteLength(body)))
+  res.writeHead(status, fields).end(body)
 }
 
 function stream(body: Streamed, status: number, headers: Answer['headers'], res: ServerResponse): void {
