@@ -24,7 +24,7 @@ export class Parameters {
       const values = rows.map(value)
       const [first = null] = values
       if (arrays.length > 0 && values.every((one) => one === first)) {
-        selected.push(`${first === null ? 'NULL' : this.add(first)}::${type} AS ${column}`)
+        selected.push(`${this.add(first)}::${type} AS ${column}`)
       } else {
         arrays.push(`${this.add(binaryArray(type, values) ?? values)}::${type}[]`)
         arrayNames.push(column)

@@ -3,12 +3,13 @@ import type { Pool, PoolClient } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
 import { decode, encode } from '../text.ts'
 import { isConflict, isLost, isTooLate, notNow, unavailable } from './failures.ts'
+import type { Prepared } from './prepared.ts'
 import type { Row, Value } from './rows.ts'
 
 /** A buffer is in the server's binary format. */
 export type Parameter = Value | readonly Value[] | Buffer
 
-/** What a query needs. Nothing is prepared by name and no session keeps a state, so that a pooler may stand in between. */
+/** What a query needs. Behind a pooler nothing is prepared by name and no session keeps a state. */
 export interface Sql {
   query(text: string, parameters: readonly Parameter[]): Promise<Row[]>
   /** Several statements without parameters. */
@@ -27,12 +28,15 @@ const conflicts = 5
 export class Connection {
   readonly #pool: Pool
   readonly #schema: string
+  readonly #prepared: () => Prepared | null
   #downSince: number | null = null
   #closing: Promise<void> | null = null
 
-  constructor(pool: Pool, schema: string) {
+  /** `prepared`: what to name queries by, where they may be named. */
+  constructor(pool: Pool, schema: string, prepared: () => Prepared | null = () => null) {
     this.#pool = pool
     this.#schema = schema
+    this.#prepared = prepared
     // A connection that breaks is replaced, and who was using it is told by their statement; without listeners it would end the process.
     pool.on('error', () => {})
     pool.on('connect', (client) => void client.on('error', () => {}))
@@ -47,7 +51,7 @@ export class Connection {
     for (let tries = 1; ; tries++) {
       const client = await this.#connect(unsure)
       try {
-        const result = await work(on(client, this.#schema), unsure)
+        const result = await work(on(client, this.#schema, this.#prepared()), unsure)
         client.release()
         this.#downSince = null
         return result
@@ -110,15 +114,15 @@ const doubt = ' Whether what was under way has been stored is not known.'
 export const inSchema = (schema: string, text: string): string =>
   schema === 'uketsuke' ? text : text.replaceAll(/\buketsuke\b/g, `"${schema}"`)
 
-function on(client: PoolClient, schema: string): Sql {
-  const named = (text: string) => inSchema(schema, text)
+function on(client: PoolClient, schema: string, prepared: Prepared | null): Sql {
   return {
-    async query(text, parameters) {
-      const { rows } = await client.query<Row>({ text: named(text), values: parameters.map(bound) })
+    async query(query, parameters) {
+      const text = inSchema(schema, query)
+      const { rows } = await client.query<Row>({ name: prepared?.nameOf(text), text, values: parameters.map(bound) })
       return rows.map(decode)
     },
     async script(text) {
-      await client.query(named(text))
+      await client.query(inSchema(schema, text))
     },
   }
 }

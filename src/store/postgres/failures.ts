@@ -33,8 +33,14 @@ const cannotConnectNow = '57P03'
 /** No connection came about within its time, be it that the pool is exhausted or that nothing answers. */
 export const isTooLate = (error: unknown): boolean => begins(error, timedOut)
 
+const invalidStatementName = '26000'
+/** The session has forgotten a statement, or the table has another column since: a new connection prepares it anew. */
+const isStale = (error: unknown) =>
+  codeOf(error) === invalidStatementName || begins(error, ['cached plan must not change result type'])
+
 /** The connection is gone or the server is: a statement that was under way may have been committed or not. */
 export function isLost(error: unknown): boolean {
+  if (isStale(error)) return true
   const code = codeOf(error)
   if (network.includes(code) || code.startsWith('08')) return true
   if ([adminShutdown, crashShutdown, cannotConnectNow].includes(code)) return true

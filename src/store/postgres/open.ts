@@ -2,6 +2,7 @@ import type { Client, ClientBase, ClientConfig, Pool } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
 import { lockOf, nameAtWork } from './alone.ts'
 import type { Settings } from './options.ts'
+import { planning } from './prepared.ts'
 
 export interface Driver {
   pool(): Pool
@@ -61,8 +62,15 @@ export async function greet(client: ClientBase, atWork: string | null): Promise<
     `SELECT pg_backend_pid() = $1::int AS direct, CASE
        WHEN pg_backend_pid() = $1::int AND current_setting('synchronous_commit') = 'off'
        THEN set_config('synchronous_commit', 'on', false) END,
-       CASE WHEN pg_backend_pid() = $1::int AND $2::text IS NOT NULL THEN pg_try_advisory_lock_shared($2::bigint) END AS free`,
-    [processID, atWork === null ? null : lockOf(atWork)],
+       CASE WHEN pg_backend_pid() = $1::int AND $2::text IS NOT NULL THEN pg_try_advisory_lock_shared($2::bigint) END AS free,
+       CASE WHEN pg_backend_pid() = $1::int AND $2::text IS NOT NULL THEN (
+         SELECT count(set_config(name, value, false)) FROM unnest($3::text[], $4::text[]) AS planning (name, value)) END`,
+    [
+      processID,
+      atWork === null ? null : lockOf(atWork),
+      planning.map(([name]) => name),
+      planning.map(([, value]) => value),
+    ],
   )
   if (rows[0]?.free === false) {
     const sentence = `The schema "${atWork}" is being moved by "uketsuke migrate"; it can be used when that is done.`

@@ -5,6 +5,7 @@ import { unusable } from './failures.ts'
 import { migrate } from './migrations/index.ts'
 import { type Driver, load } from './open.ts'
 import type { Settings } from './options.ts'
+import { Prepared } from './prepared.ts'
 import { notes } from './queries.ts'
 
 /** What was found at the start. */
@@ -23,7 +24,8 @@ const oldest = 130_000
 /** Connects, looks at the server and brings the schema up to date. @throws `store-unusable` or `temporarily-unavailable` */
 export async function start(settings: Settings): Promise<Opened> {
   const driver = await load(settings)
-  const connection = new Connection(driver.pool(), settings.schema)
+  const prepared = new Prepared()
+  const connection = new Connection(driver.pool(), settings.schema, () => (driver.direct ? prepared : null))
   try {
     const [facts] = await connection.run((sql) =>
       sql.query(
