@@ -4,7 +4,7 @@ import { fail } from '../../domain/rules.ts'
 import type { ClaimQuery } from '../port.ts'
 import { Parameters } from './arrays.ts'
 import type { Sql } from './connection.ts'
-import { corrupt, read } from './rows.ts'
+import { corrupt, failure, type Row } from './rows.ts'
 import type { Time } from './time.ts'
 
 export interface Claimed {
@@ -19,14 +19,16 @@ export interface Claimed {
  */
 export async function claim(sql: Sql, time: Time, query: ClaimQuery, mark: string, unsure: boolean): Promise<Claimed> {
   const rows = (unsure ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark))
-  const unreadable: Change[] = []
-  const jobs = rows.map(read).flatMap(({ job, corrupt: damaged }) => {
-    if (!damaged) return [job]
-    const now = job.startedAt ?? job.createdAt
-    const after = fail({ ...job, lastError: null }, now, corrupt, now)
-    if (after !== null) unreadable.push(change(job, after, now))
-    return []
-  })
+  const [jobs, unreadable]: [Job[], Change[]] = [[], []]
+  for (const row of rows) {
+    const job = claimed(row, query)
+    if (job.lastError !== corrupt) jobs.push(job)
+    else {
+      const now = job.startedAt ?? job.createdAt
+      const after = fail({ ...job, lastError: null }, now, corrupt, now)
+      if (after !== null) unreadable.push(change(job, after, now))
+    }
+  }
   return { jobs: jobs.sort(byTurn), unreadable }
 }
 
@@ -46,13 +48,50 @@ function take(sql: Sql, time: Time, { queue, types, limit, worker, leaseMs }: Cl
        progress_message = NULL, started_at = ${now}, worker = ${parameters.add(worker)},
        lease_until = ${now} + ${parameters.add(leaseMs)}::bigint, claimed = ${parameters.add(mark)}, due_at = NULL
      WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal))
-     RETURNING *`,
+     RETURNING ${returned}`,
     parameters.values,
   )
 }
 
+/** What the claimer does not know by itself. */
+const returned = `id, type, owner, priority, version, attempt, max_attempts, last_error, metadata, webhook_url, retry_of, parent,
+  created_at, run_at, started_at, cancel_requested_at, retain_for, input`
+
+const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
+  id: row.id as string,
+  queue,
+  type: row.type as string,
+  owner: row.owner as string,
+  priority: row.priority as Job['priority'],
+  status: 'running',
+  version: row.version as number,
+  attempt: row.attempt as number,
+  maxAttempts: row.max_attempts as number,
+  progress: 0,
+  progressMessage: null,
+  input: row.input as string,
+  output: null,
+  error: null,
+  lastError: failure(row.last_error),
+  metadata: row.metadata as string | null,
+  webhookUrl: row.webhook_url as string | null,
+  retryOf: row.retry_of as string | null,
+  parent: row.parent as string | null,
+  createdAt: row.created_at as number,
+  runAt: row.run_at as number,
+  startedAt: row.started_at as number,
+  completedAt: null,
+  cancelRequestedAt: row.cancel_requested_at as number | null,
+  retainFor: row.retain_for as number,
+  expiresAt: null,
+  worker,
+  leaseUntil: (row.started_at as number) + leaseMs,
+})
+
 async function lost(sql: Sql, mark: string) {
-  const rows = await sql.query('SELECT * FROM uketsuke.jobs WHERE worker IS NOT NULL AND claimed = $1', [mark])
+  const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE worker IS NOT NULL AND claimed = $1`, [
+    mark,
+  ])
   return rows.length > 0 ? rows : null
 }
 

@@ -73,7 +73,7 @@ async function write(
        INSERT INTO uketsuke.idempotency_keys (${names(keyColumns)}) SELECT ${names(keyColumns)} FROM asked
        ON CONFLICT DO NOTHING RETURNING owner, route, key
      ), free AS (
-       SELECT place FROM asked JOIN keyed USING (owner, route, key)
+       SELECT place FROM asked WHERE ((owner, route, key) IN (SELECT owner, route, key FROM keyed)) IS TRUE
      ), made AS (
        ${jobs} WHERE new.place <> ALL(${parameters.add(keyed.map((one) => one.place))}::int[]) OR new.place IN (SELECT place FROM free)
      )

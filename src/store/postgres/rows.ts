@@ -45,9 +45,8 @@ export const changing: readonly Column<Job>[] = [
 
 export const whole: readonly Column<Job>[] = [...changing, ...fixed]
 
-export const ended: readonly Column<Attempt & { version: number }>[] = [
-  ['job_id', 'text', (one) => one.jobId],
-  ['version', 'int', (one) => one.version],
+/** Beside the job and the version that the end gave it. */
+export const ended: readonly Column<Attempt>[] = [
   ['attempt', 'int', (one) => one.attempt],
   ['worker', 'text', (one) => one.worker],
   ['started_at', 'bigint', (one) => one.startedAt],
@@ -57,12 +56,6 @@ export const ended: readonly Column<Attempt & { version: number }>[] = [
 ]
 
 export const names = (columns: readonly Column<never>[]): string => columns.map(([name]) => name).join(', ')
-
-/** A job as it can be told, and whether something in its row could not be read. */
-export interface Read {
-  readonly job: Job
-  readonly corrupt: boolean
-}
 
 export const corrupt: Failure = {
   code: 'corrupt',
@@ -74,9 +67,8 @@ export const corrupt: Failure = {
  * Numbers may come as text, depending on whose connection read them. An error that is no JSON is told as `corrupt`, so that one
  * damaged row fails alone and not the batch it came in.
  */
-export function read(row: Row): Read {
-  const [error, lastError] = [failure(row.error), failure(row.last_error)]
-  const job: Job = {
+export function toJob(row: Row): Job {
+  return {
     id: row.id as string,
     queue: row.queue as Job['queue'],
     type: row.type as string,
@@ -90,8 +82,8 @@ export function read(row: Row): Read {
     progressMessage: row.progress_message as string | null,
     input: row.input as string,
     output: row.output as string | null,
-    error,
-    lastError,
+    error: failure(row.error),
+    lastError: failure(row.last_error),
     metadata: row.metadata as string | null,
     webhookUrl: row.webhook_url as string | null,
     retryOf: row.retry_of as string | null,
@@ -106,10 +98,7 @@ export function read(row: Row): Read {
     worker: row.worker as string | null,
     leaseUntil: time(row.lease_until),
   }
-  return { job, corrupt: error === corrupt || lastError === corrupt }
 }
-
-export const toJob = (row: Row): Job => read(row).job
 
 export const toAttempt = (row: Row): Attempt => ({
   jobId: row.job_id as string,
@@ -124,7 +113,7 @@ export const toAttempt = (row: Row): Attempt => ({
 const time = (value: unknown): number | null => (value === null ? null : Number(value))
 const failureText = (value: Failure | null): string | null => (value === null ? null : JSON.stringify(value))
 
-function failure(text: unknown): Failure | null {
+export function failure(text: unknown): Failure | null {
   if (text === null) return null
   try {
     const value: unknown = JSON.parse(text as string)

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Attempt, Change, Job, Lease } from '../../domain/job.ts'
+import type { Change, Job, Lease } from '../../domain/job.ts'
+import { encode } from '../text.ts'
 import { Parameters } from './arrays.ts'
 import type { Sql } from './connection.ts'
 import { get } from './queries.ts'
@@ -7,10 +8,13 @@ import { changing, ended, names, type Value, whole } from './rows.ts'
 import type { Time } from './time.ts'
 
 type Spawned = Job & { cause: string }
-type Ended = Attempt & { version: number }
 const cause: readonly [string, 'text', (of: Spawned) => Value] = ['cause', 'text', (one) => one.cause]
 const expected: readonly [string, 'int', (of: Change) => Value] = ['expected', 'int', ({ before }) => before.version]
 const swapped = changing.map(([name, type, value]) => [name, type, (one: Change) => value(one.after)] as const)
+/** What a swap says of the attempt that it ends; without an outcome it ends none. */
+const logged = ended.map(
+  ([name, type, value]) => [`ended_${name}`, type, ({ attempt }: Change) => attempt && value(attempt)] as const,
+)
 const set = changing
   .filter(([name]) => name !== 'id' && name !== 'lease_until')
   .map(([name]) => `${name} = new.${name}`)
@@ -23,19 +27,30 @@ export async function swap(sql: Sql, time: Time, changes: readonly Change[], uns
   if (changes.length === 0) return []
   const sorted = changes.toSorted((a, b) => (a.before.id < b.before.id ? -1 : 1))
   const parameters = new Parameters()
+  const ending = sorted.some(({ attempt }) => attempt !== null)
   const parts = [
     `swapped AS (
        UPDATE uketsuke.jobs AS old SET ${set.join(', ')}, due_at = ${time.due(parameters)},
          lease_until = CASE WHEN new.lease_until IS NOT NULL THEN greatest(new.lease_until, old.lease_until) END
-       FROM ${parameters.rows('new', [...swapped, expected], sorted)}
-       WHERE old.id = new.id AND old.version = new.expected RETURNING old.id
+       FROM ${parameters.rows('new', ending ? [...swapped, expected, ...logged] : [...swapped, expected], sorted)}
+       WHERE old.id = new.id AND old.version = new.expected
+       RETURNING old.id${ending ? `, old.version, ${names(logged)}` : ''}
      )`,
     spawning(parameters, time, sorted),
-    logging(parameters, sorted),
+    ending &&
+      `logged AS (
+         INSERT INTO uketsuke.attempts (job_id, version, ${names(ended)})
+         SELECT id, version, ${names(logged)} FROM swapped WHERE ended_outcome IS NOT NULL
+       )`,
   ]
-  const rows = await sql.query(`WITH ${parts.filter(Boolean).join(', ')} SELECT id FROM swapped`, parameters.values)
-  const done = new Set(rows.map(({ id }) => id))
-  const results = changes.map(({ before }) => done.has(before.id))
+  // Most often all of them are, and their ids need not come back.
+  const [row] = await sql.query(
+    `WITH ${parts.filter(Boolean).join(', ')}
+     SELECT CASE WHEN count(*) < ${parameters.add(sorted.length)}::int THEN coalesce(array_agg(id), '{}') END AS some FROM swapped`,
+    parameters.values,
+  )
+  const some = row?.some === null ? null : new Set((row?.some ?? []) as string[])
+  const results = changes.map(({ before }) => some === null || some.has(encode(before.id)))
   if (unsure && results.includes(false)) return settled(sql, changes, results)
   return results
 }
@@ -47,18 +62,7 @@ function spawning(parameters: Parameters, time: Time, changes: readonly Change[]
   return `spawned AS (
     INSERT INTO uketsuke.jobs (${columns}, due_at) SELECT ${columns}, ${time.due(parameters)}
     FROM ${parameters.rows('new', [...whole, cause], spawned)}
-    WHERE new.cause IN (SELECT id FROM swapped) ON CONFLICT (id) DO NOTHING
-  )`
-}
-
-function logging(parameters: Parameters, changes: readonly Change[]): string {
-  const log = changes.flatMap(({ after, attempt }): Ended[] =>
-    attempt ? [{ ...attempt, version: after.version }] : [],
-  )
-  if (log.length === 0) return ''
-  return `logged AS (
-    INSERT INTO uketsuke.attempts (${names(ended)}) SELECT ${names(ended)}
-    FROM ${parameters.rows('new', ended, log)} WHERE new.job_id IN (SELECT id FROM swapped)
+    WHERE (new.cause IN (SELECT id FROM swapped)) IS TRUE ON CONFLICT (id) DO NOTHING
   )`
 }
 
