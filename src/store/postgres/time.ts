@@ -17,7 +17,10 @@ export interface Time {
 export function time(clock: Clock): Time {
   const own = clock !== systemClock
   const now = (parameters: Parameters) =>
-    own ? `${parameters.add(clock.now())}::bigint` : 'floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint'
+    own
+      ? `${parameters.add(clock.now())}::bigint`
+      : // A query of its own is evaluated once, not for each row.
+        '(SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint)'
   return {
     now,
     here: (time, now) => time - now + clock.now(),
