@@ -12,6 +12,8 @@ export type Parameter = Value | readonly Value[] | Buffer
 /** What a query needs. Behind a pooler nothing is prepared by name and no session keeps a state. */
 export interface Sql {
   query(text: string, parameters: readonly Parameter[]): Promise<Row[]>
+  /** Sends another query right behind one whose answer is still to come; nobody waits for it. Not through a pooler. */
+  follow?(text: string, parameters: readonly Parameter[]): void
   /** Several statements without parameters. */
   script(text: string): Promise<void>
 }
@@ -115,12 +117,13 @@ export const inSchema = (schema: string, text: string): string =>
   schema === 'uketsuke' ? text : text.replaceAll(/\buketsuke\b/g, `"${schema}"`)
 
 function on(client: PoolClient, schema: string, prepared: Prepared | null): Sql {
+  const send = (query: string, parameters: readonly Parameter[]) => {
+    const text = inSchema(schema, query)
+    return client.query<Row>({ name: prepared?.nameOf(text), text, values: parameters.map(bound) })
+  }
   return {
-    async query(query, parameters) {
-      const text = inSchema(schema, query)
-      const { rows } = await client.query<Row>({ name: prepared?.nameOf(text), text, values: parameters.map(bound) })
-      return rows.map(decode)
-    },
+    query: async (text, parameters) => (await send(text, parameters)).rows.map(decode),
+    ...(prepared && { follow: (text, parameters) => void send(text, parameters).catch(() => {}) }),
     async script(text) {
       await client.query(inSchema(schema, text))
     },

@@ -50,12 +50,30 @@ function store(settings: Settings, clock: Clock): Store {
   const run = async <T>(work: (sql: Sql, unsure: boolean) => Promise<T>) => opened().connection.run(work)
   const announce = (jobs: readonly Job[]) => opened().tell.announce(jobs)
 
-  async function replace(changes: readonly Change[]): Promise<boolean[]> {
-    const swapped = await run((sql, unsure) => swap(sql, time, changes, unsure))
-    const stored = changes.filter((_, i) => swapped[i])
-    announce(stored.flatMap(({ after, spawn }) => (spawn === null ? [after] : [after, spawn])))
-    return swapped
+  /** Commits, and tells others: right behind the statement of what it is to store, or else after its answer of what it stored. */
+  async function commit<T>(
+    work: (sql: Sql, unsure: boolean) => Promise<T>,
+    hoped: readonly Job[],
+    stored: (result: T) => readonly Job[],
+  ): Promise<T> {
+    let told = false
+    const result = await run((sql, unsure) => {
+      const working = work(sql, unsure)
+      told = opened().tell.follow(sql, hoped)
+      return working
+    })
+    if (!told) announce(stored(result))
+    return result
   }
+
+  const outcomes = (changes: readonly Change[]) =>
+    changes.flatMap(({ after, spawn }) => (spawn === null ? [after] : [after, spawn]))
+  const replace = (changes: readonly Change[]): Promise<boolean[]> =>
+    commit(
+      (sql, unsure) => swap(sql, time, changes, unsure),
+      changes.length > few ? [] : outcomes(changes),
+      (swapped) => outcomes(changes.filter((_, i) => swapped[i])),
+    )
 
   return {
     description: {
@@ -76,11 +94,13 @@ function store(settings: Settings, clock: Clock): Store {
         throw error
       }
     },
-    async insert(inserts) {
-      const inserted = await run((sql, unsure) => insert(sql, time, inserts, unsure))
-      announce(inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])))
-      return inserted
-    },
+    insert: (inserts) =>
+      commit(
+        (sql, unsure) => insert(sql, time, inserts, unsure),
+        // Whether a key is taken is known when it has been looked up.
+        inserts.some(({ key }) => key !== undefined) ? [] : inserts.map(({ job }) => job),
+        (inserted) => inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])),
+      ),
     insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
     async claim(query) {
       const mark = randomUUID()
@@ -112,6 +132,9 @@ function store(settings: Settings, clock: Clock): Store {
     },
   }
 }
+
+/** Whoever waits for the end of a job is told the sooner; the ends of many are told together, with the claims beside them. */
+const few = 20
 
 function durability(engine: string, { fsync, synchronousCommit, listens }: Opened): string {
   const hears = listens ? '' : '; other processes are heard by polling, without LISTEN'

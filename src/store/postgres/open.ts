@@ -29,6 +29,7 @@ export async function load(settings: Settings, purpose: 'work' | 'alone' = 'work
     connectionString,
     application_name: atWork === null ? 'uketsuke migrate' : nameAtWork(atWork),
     keepAlive: true,
+    pipeline: true,
     connectionTimeoutMillis: connectTimeout,
     // The client's own limit: the server's would be a state of the session.
     query_timeout: statementTimeout,
