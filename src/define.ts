@@ -88,7 +88,7 @@ export function runnable(type: JobTypes[string], random: () => number): Runnable
   return {
     parse(text) {
       const checked = type.input['~standard'].validate(readable(text))
-      return isThenable(checked) ? checked.then(parsed) : parsed(checked)
+      return isThenable(checked) ? Promise.resolve(checked).then(parsed) : parsed(checked)
     },
     run: (context) => type.run(context),
     timeout: type.timeout,

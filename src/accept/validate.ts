@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { JobType } from '../define.ts'
+import { isThenable, type JobType } from '../define.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { NewJob, Priority } from '../domain/job.ts'
 import type { Destinations } from '../notify/egress.ts'
@@ -45,7 +45,7 @@ export function validate(asked: Asked, id: string, checks: Checks, now: number):
   if (input === null) return rest(unchecked)
   // The schema sees what JSON keeps, since that is what the handler will get.
   const checked = type.input['~standard'].validate(JSON.parse(input))
-  return checked instanceof Promise ? checked.then(rest) : rest(checked)
+  return isThenable(checked) ? Promise.resolve(checked).then(rest) : rest(checked)
 }
 
 const unchecked = { value: undefined }
