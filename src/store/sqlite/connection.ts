@@ -22,6 +22,8 @@ export interface Sql {
 interface Work {
   /** When it was asked for: what waits behind others does not wait longer than they. */
   since: number
+  /** Whether it may be lost with the machine's power, and need not wait for the disk. */
+  soon: boolean
   run(): unknown
   resolve(result: unknown): void
   reject(error: unknown): void
@@ -50,6 +52,7 @@ export class Connection implements Sql {
   #waiting: Work[] = []
   #flushing: Promise<void> | null = null
   #open = true
+  #waits = true
 
   /** `committed` is called after each commit, when other connections can read it. */
   constructor(db: Database, committed = () => {}) {
@@ -67,13 +70,14 @@ export class Connection implements Sql {
   }
 
   /**
-   * On disk when the promise resolves, or not at all. What is asked for in one turn of the event loop, whatever the verb, is one commit:
-   * one wait for the disk. `work` may run again, and must not await.
+   * On disk when the promise resolves, or not at all; with `soon` it is committed, and on disk with whatever comes after it. What is asked
+   * for in one turn of the event loop, whatever the verb, is one commit: one wait for the disk. `work` may run again, and must not await.
    */
-  write<T>(work: (sql: Sql) => T): Promise<T> {
+  write<T>(work: (sql: Sql) => T, { soon = false } = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({
         since: performance.now(),
+        soon,
         run: () => work(this),
         resolve: (result) => resolve(result as T),
         reject,
@@ -105,6 +109,7 @@ export class Connection implements Sql {
   }
 
   #transaction(works: readonly Work[]): unknown[] {
+    this.#waitForDisk(works.some(({ soon }) => !soon))
     // IMMEDIATE: a lock taken only at the first write could not be waited for, because what was read might be stale by then.
     this.run('BEGIN IMMEDIATE')
     try {
@@ -117,6 +122,12 @@ export class Connection implements Sql {
       this.#rollback()
       throw error
     }
+  }
+
+  #waitForDisk(wanted: boolean): void {
+    if (wanted === this.#waits) return
+    this.script(`PRAGMA synchronous = ${wanted ? 'FULL' : 'NORMAL'}`)
+    this.#waits = wanted
   }
 
   all(sql: string, ...parameters: Parameter[]): Row[] {

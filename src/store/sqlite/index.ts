@@ -31,6 +31,8 @@ function store(path: string, clock: Clock): Store {
   }
   const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
   const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
+  // A lease does not wait for the disk: what would lose it, the power, ends its worker too.
+  const lease = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { soon: true })
   const committed = signal(path)
   const foreign = foreignCommits(clock, committed, () =>
     read((sql) => sql.get('PRAGMA data_version')?.data_version as number),
@@ -85,7 +87,7 @@ function store(path: string, clock: Clock): Store {
       // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
       const next = await read((sql) => queries.nextDue(sql, queue, types))
       if (next === null || next > clock.now()) return []
-      return write((sql) => {
+      return lease((sql) => {
         const now = clock.now()
         return queries.due(sql, queue, types, now, limit).flatMap((before) => {
           const after = claim(before, now, { worker, leaseMs })
@@ -94,7 +96,7 @@ function store(path: string, clock: Clock): Store {
       })
     },
     replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
-    renew: (leases, leaseMs) => write((sql) => leases.map((lease) => queries.renew(sql, lease, clock.now() + leaseMs))),
+    renew: (leases, leaseMs) => lease((sql) => leases.map((one) => queries.renew(sql, one, clock.now() + leaseMs))),
     lapsed: (limit) => read((sql) => queries.lapsed(sql, clock.now(), limit)),
     nextDue: (queue, types) => read((sql) => queries.nextDue(sql, queue, types)),
     get: (owner, ids) => read((sql) => ids.map((id) => queries.get(sql, owner, id))),
@@ -117,7 +119,7 @@ function store(path: string, clock: Clock): Store {
 }
 
 /**
- * FULL: a commit is on the disk before it is told. busy_timeout=0: see `Connection`. The log is copied back every 4000 pages (16 MB: a
+ * FULL: a commit is on the disk before it is told, but for leases. busy_timeout=0: see `Connection`. The log is copied back every 4000 pages (16 MB: a
  * page that changes often is copied once), until `Checkpoints` does that. It is written over and over, since a file that grows is slow to
  * sync, and shrinks to 32 MiB where it had to grow beyond (a long reader, a big batch).
  */
