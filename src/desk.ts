@@ -33,6 +33,8 @@ export interface Desk {
   ready(): Promise<void>
   /** Validates and stores, within the caller's own transaction where one is given. `created` is false where an idempotency key gave an earlier job. */
   accept(asked: Asked, within?: Transaction): Promise<Accepted>
+  /** The same for many, in one commit: all of them or none. No keys. */
+  acceptMany(asked: readonly Asked[], within?: Transaction): Promise<Job[]>
   /** @throws `job-not-found` */
   find(owner: Owner, id: string): Promise<Job>
   /** Newest first; `next` is the id to go on from, null at the end. */
@@ -76,6 +78,7 @@ export interface DeskParts extends Pick<Desk, 'base' | 'clock' | 'log' | 'draini
   transition: Transition
   watch: Watch
   accept(asked: Asked, within?: Transaction): Promise<Accepted>
+  acceptMany: Desk['acceptMany']
   newId(): string
 }
 
@@ -122,6 +125,11 @@ export function openDesk(parts: DeskParts): Desk {
       open()
       await ready()
       return await parts.accept(asked, within)
+    },
+    async acceptMany(asked, within) {
+      open()
+      await ready()
+      return parts.acceptMany(asked, within)
     },
     async list({ limit, ...query }) {
       await ready()

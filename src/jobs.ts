@@ -1,4 +1,5 @@
 import { acceptor } from './accept/accept.ts'
+import { manyAcceptor } from './accept/many.ts'
 import { defaultLimits } from './accept/validate.ts'
 import { systemClock } from './clock.ts'
 import { type JobTypes, runnable } from './define.ts'
@@ -47,7 +48,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
 
   const ids = ulids(clock)
   const limits = { ...defaultLimits, ...options.limits }
-  const accept = acceptor({ store, dispatch, clock, types, destinations: allowed, limits, newId: ids })
+  const accepting = { store, dispatch, clock, types, destinations: allowed, limits, newId: ids }
   const draining = new AbortController()
   const ready = opening(store, relay)
   const desk = openDesk({
@@ -59,7 +60,8 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     dispatch,
     transition,
     watch,
-    accept,
+    accept: acceptor(accepting),
+    acceptMany: manyAcceptor(accepting),
     newId: ids,
     ready,
     draining: draining.signal,

@@ -44,6 +44,20 @@ export function library<Types extends JobTypes>(desk: Desk) {
       const { job } = await desk.accept(asked, tx)
       return show<N>(job)
     },
+    /**
+     * Stores many jobs of one type in one commit, all of them or none, and gives them back in the order of their inputs once they are on
+     * disk. The options are for each of them. At most 10,000.
+     * @throws {UketsukeError} as `enqueue` does; the pointers of a `validation-error` begin with the place of the input, as in `/3/input/n`
+     */
+    async enqueueMany<N extends Name>(
+      type: N,
+      inputs: readonly InputOf<Types[N]>[],
+      options: Omit<EnqueueOptions, 'idempotencyKey'> = {},
+    ) {
+      const { owner = 'system', tx, priority, webhookUrl, delay, runAt, metadata } = options
+      const asked = inputs.map((input) => ({ owner, type, input, priority, webhookUrl, delay, runAt, metadata }))
+      return (await desk.acceptMany(asked, tx)).map((job) => show<N>(job))
+    },
     /** The job as it stands; null where there is none. */
     async get<N extends Name = Name>(id: string, options: As & { include?: readonly 'input'[] } = {}) {
       try {

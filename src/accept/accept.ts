@@ -32,7 +32,7 @@ export interface Accepted {
   created: boolean
 }
 
-interface AcceptParts {
+export interface AcceptParts {
   store: Store
   dispatch: Dispatch
   clock: Clock
@@ -70,7 +70,8 @@ async function insert({ store, dispatch }: AcceptParts, asked: Insert, within?: 
   return { job: stored.job, created: stored.created }
 }
 
-function lent({ insertWithin }: Store): NonNullable<Store['insertWithin']> {
+/** @throws `invalid-configuration` */
+export function lent({ insertWithin }: Store): NonNullable<Store['insertWithin']> {
   if (insertWithin) return insertWithin
   throw new UketsukeError(
     'invalid-configuration',

@@ -192,3 +192,44 @@ function cycle() {
   self.self = self
   return self
 }
+
+describe('many in one call', () => {
+  it('are stored in one commit, in their order, and run', async () => {
+    const ran: number[] = []
+    const count = job({ input: z.object({ n: z.number() }), run: ({ input }) => void ran.push(input.n) })
+    const { jobs, clock } = open({ count })
+    const inputs = Array.from({ length: 250 }, (_, n) => ({ n }))
+    const made = await jobs.enqueueMany('count', inputs, { owner: 'ann', metadata: { batch: 7 } })
+    expect(made.map(({ jobId }) => jobId)).toEqual(made.map(({ jobId }) => jobId).sort())
+    expect(await jobs.get(made[249]?.jobId ?? '', { owner: 'ann', include: ['input'] })).toMatchObject({
+      status: 'pending',
+      input: { n: 249 },
+      metadata: { batch: 7 },
+    })
+    await jobs.work({ concurrency: 100 })
+    await clock.advance(100)
+    expect(ran).toEqual(inputs.map(({ n }) => n))
+  })
+
+  it('are none where one is not valid, and all that is wrong is told', async () => {
+    const count = job({ input: z.object({ n: z.number() }), run: () => 1 })
+    const { jobs } = open({ count })
+    const inputs = [{ n: 1 }, { n: 'x' as unknown as number }, { n: 3 }, {} as { n: number }]
+    await expect(jobs.enqueueMany('count', inputs, { delay: -1 })).rejects.toMatchObject({
+      code: 'validation-error',
+      errors: ['/0/delay', '/1/input/n', '/1/delay', '/2/delay', '/3/input/n', '/3/delay'].map((pointer) =>
+        expect.objectContaining({ pointer }),
+      ),
+    })
+    expect((await jobs.list()).items).toEqual([])
+  })
+
+  it('may be none at all, but not too many, and of no other type', async () => {
+    const { jobs } = open({ report })
+    expect(await jobs.enqueueMany('report', [])).toEqual([])
+    const many = Array.from({ length: 10_001 }, () => input)
+    await expect(jobs.enqueueMany('report', many)).rejects.toMatchObject({ code: 'validation-error' })
+    await expect(jobs.enqueueMany('nope' as 'report', [input])).rejects.toMatchObject({ code: 'unknown-job-type' })
+    expect((await jobs.list()).items).toEqual([])
+  })
+})

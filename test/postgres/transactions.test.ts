@@ -147,6 +147,24 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     await worker.stop()
   })
 
+  test('many are all there with the commit, and none without it', async () => {
+    const inputs = ['a', 'b', 'c'].map((to) => ({ to: `${name} ${to}` }))
+    const enqueue = (tx: Transaction) => jobs.enqueueMany('mail', inputs, { tx, delay: 60_000 })
+    const kept = await library.transaction(enqueue)
+    let lost: typeof kept = []
+    await library
+      .transaction(async (tx) => {
+        lost = await enqueue(tx)
+        throw new Error('rolled back')
+      })
+      .catch(() => {})
+    expect(lost).toHaveLength(3)
+    expect(await Promise.all(lost.map(({ jobId }) => jobs.get(jobId)))).toEqual([null, null, null])
+    expect(await Promise.all(kept.map(({ jobId }) => jobs.get(jobId, { include: ['input'] })))).toMatchObject(
+      inputs.map((input) => ({ status: 'pending', input })),
+    )
+  })
+
   test('a key makes one job, within a transaction and over several', async () => {
     const idempotencyKey = `${name}-key`
     const enqueue = (tx: Transaction, to = 'one') => jobs.enqueue('mail', { to }, { tx, idempotencyKey, delay: 60_000 })
@@ -165,5 +183,6 @@ test('a store without transactions says so', async () => {
   const jobs = createJobs({ jobs: { mail }, store: sqlite(':memory:'), log: silentLog })
   const tx = { query: async () => [] }
   await expect(jobs.enqueue('mail', {}, { tx })).rejects.toMatchObject({ code: 'invalid-configuration' })
+  await expect(jobs.enqueueMany('mail', [{}], { tx })).rejects.toMatchObject({ code: 'invalid-configuration' })
   await jobs.close()
 })

@@ -72,8 +72,7 @@ async function open(
   return {
     durability: async () => jobs.store.description.durability,
     enqueue,
-    // There is no verb for many: concurrent calls share their commits.
-    bulk: (payloads) => Promise.all(payloads.map(enqueue)),
+    bulk: (payloads) => jobs.enqueueMany('noop', payloads, asked),
     async work(run, { concurrency = 200 } = {}) {
       handler = run
       const worker = await jobs.work({ concurrency })

@@ -1,0 +1,45 @@
+import { UketsukeError, type Violation } from '../domain/errors.ts'
+import type { Job } from '../domain/job.ts'
+import { create } from '../domain/rules.ts'
+import type { Transaction } from '../store/transaction.ts'
+import { type AcceptParts, type Asked, lent } from './accept.ts'
+import { validate } from './validate.ts'
+
+/** What one call may bring: more would keep other commits waiting. */
+const most = 10_000
+
+/** Accepting the jobs of one call: all of them, in one commit, or none. */
+export function manyAcceptor(parts: AcceptParts): (asked: readonly Asked[], within?: Transaction) => Promise<Job[]> {
+  const { store, dispatch, clock } = parts
+  return async (asked, within) => {
+    if (asked.length > most) invalid([{ pointer: '', detail: `At most ${most} jobs can be enqueued in one call.` }])
+    if (asked.length === 0) return []
+    const jobs = await checked(asked, parts, clock.now())
+    const inserts = jobs.map((job) => ({ job }))
+    await (within ? lent(store)(within, inserts) : store.insert(inserts))
+    // Within a transaction there is nothing to tell yet: its commit tells.
+    if (!within) dispatch.announce(jobs)
+    return jobs
+  }
+}
+
+async function checked(asked: readonly Asked[], parts: AcceptParts, now: number): Promise<Job[]> {
+  const jobs: Job[] = []
+  const wrong: Violation[] = []
+  for (let i = 0; i < asked.length; i++) {
+    try {
+      const valid = validate(asked[i] as Asked, parts.newId(), parts, now)
+      jobs.push(create(valid instanceof Promise ? await valid : valid, now))
+    } catch (error) {
+      // What else there is to refuse, such as the type, is the same for all of them.
+      if (!(error instanceof UketsukeError) || error.code !== 'validation-error') throw error
+      for (const { pointer, detail } of error.errors ?? []) wrong.push({ pointer: `/${i}${pointer}`, detail })
+    }
+  }
+  if (wrong.length > 0) invalid(wrong)
+  return jobs
+}
+
+function invalid(errors: readonly Violation[]): never {
+  throw new UketsukeError('validation-error', 'None of the jobs was enqueued, since some are not valid.', { errors })
+}
