@@ -41,7 +41,7 @@ beforeEach(async () => {
 afterEach(async ({ task }) => {
   // What a person would look at: the page, the job behind it, and what the processes said.
   if (task.result?.state === 'fail') {
-    const seen = await page.locator('main').innerText()
+    const seen = await page.locator('main').textContent()
     console.error(seen, await get(`/api/jobs/${jobId()}`).then((answer) => answer.text()), demo.said())
   }
   await context.close()
