@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import { engineName } from './open.ts'
 
 /** Pages in the log (16 MB) past which it is to begin again from its start. */
 const longLog = 4_000
@@ -11,8 +9,8 @@ const [commits, interval] = [50, 150]
 const program = `
 const { parentPort, workerData } = require('node:worker_threads')
 process.emitWarning = () => {}
-const { DatabaseSync } = require(workerData.engine)
-const db = new DatabaseSync(workerData.path)
+const { DatabaseSync } = require('node:sqlite')
+const db = new DatabaseSync(workerData)
 db.exec('PRAGMA busy_timeout = 0; PRAGMA synchronous = NORMAL')
 parentPort.on('message', (wanted) => {
   if (wanted === 'close') {
@@ -38,7 +36,8 @@ export class Checkpoints {
   readonly #path: string
   readonly #alone: (alone: boolean) => void
   #thread: Worker | null = null
-  #broken = false
+  /** Closed, or there is no thread to be had. */
+  #over = false
   #since = 0
   #last = 0
   #running = false
@@ -57,7 +56,7 @@ export class Checkpoints {
   }
 
   committed(): void {
-    if (++this.#since < commits || this.#running || this.#broken) return
+    if (++this.#since < commits || this.#running || this.#over) return
     if (performance.now() - this.#last < interval) return
     this.#since = 0
     this.#running = true
@@ -67,8 +66,8 @@ export class Checkpoints {
 
   async close(): Promise<void> {
     const thread = this.#thread
-    if (thread === null || this.#broken) return
-    this.#broken = true
+    if (thread === null || this.#over) return
+    this.#over = true
     await new Promise((resolve) => {
       thread.once('exit', resolve)
       thread.ref()
@@ -78,25 +77,27 @@ export class Checkpoints {
 
   #start(): Worker | null {
     try {
-      const workerData = { path: this.#path, engine: createRequire(import.meta.url).resolve(engineName()) }
-      const thread = new Worker(program, { eval: true, workerData, env: {}, execArgv: [] })
-      thread.unref()
+      const thread = new Worker(program, { eval: true, workerData: this.#path, env: {}, execArgv: [] })
       thread.on('message', (pages: number) => this.#done(pages))
-      thread.on('error', () => this.#give())
-      thread.on('exit', () => this.#give())
+      thread.on('error', () => this.#fail())
+      thread.on('exit', () => this.#fail())
+      // Last, since a listener takes it back.
+      thread.unref()
       this.#alone(true)
       return thread
     } catch {
-      this.#give()
+      this.#fail()
       return null
     }
   }
 
   #done(pages: number): void {
-    if (pages >= longLog && this.#resume === null && !this.#broken) {
+    if (pages >= longLog && this.#resume === null && !this.#over) {
       this.#paused = new Promise((resolve) => {
         this.#resume = resolve
       })
+      // A program may have nothing else to wait for than its commits.
+      this.#thread?.ref()
       this.#thread?.postMessage('checkpoint')
       return
     }
@@ -106,15 +107,16 @@ export class Checkpoints {
   }
 
   #go(): void {
-    this.#resume?.()
+    if (this.#resume === null) return
+    this.#thread?.unref()
+    this.#resume()
     this.#resume = this.#paused = null
   }
 
-  /** No thread to be had. */
-  #give(): void {
+  #fail(): void {
     this.#go()
-    if (this.#broken) return
-    this.#broken = true
+    if (this.#over) return
+    this.#over = true
     this.#alone(false)
   }
 }

@@ -8,7 +8,7 @@ import { Connection, type Sql } from './connection.ts'
 import { unusable } from './failures.ts'
 import { foreignCommits } from './foreign-commits.ts'
 import { migrate } from './migrations/index.ts'
-import { open } from './open.ts'
+import { open, worksInThreads } from './open.ts'
 import * as queries from './queries.ts'
 import { signal } from './signal.ts'
 
@@ -55,7 +55,7 @@ function store(path: string, clock: Clock): Store {
       }
       await migrate(db, path)
       await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
-      if (!volatile) db.keptShortBy(new Checkpoints(path, backstop(db)))
+      if (!volatile && worksInThreads()) db.keptShortBy(new Checkpoints(path, backstop(db)))
       return db
     } catch (error) {
       await db?.close()

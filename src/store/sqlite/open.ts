@@ -28,8 +28,8 @@ export async function open(path: string): Promise<Database> {
   return new DatabaseSync(path)
 }
 
-/** What `require` finds the same engine by: two SQLites in one process would take each other's locks away. */
-export const engineName = (): string => (builtIn() ? 'node:sqlite' : '@photostructure/sqlite')
+/** The twin cannot be used from a thread: a process that ends while one has it open is aborted. */
+export const worksInThreads = (): boolean => builtIn() !== undefined
 
 /**
  * Node warns on stderr that `node:sqlite` is experimental. The choice of engine is ours and not the operator's, so the warning is held
