@@ -1,3 +1,4 @@
+import { isThenable } from '../define.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { HttpOptions } from './call.ts'
 import type { Incoming } from './incoming.ts'
@@ -15,7 +16,7 @@ export interface Identity {
 /** The owner; a promise only where `authenticate` gives one. @throws `unauthorized`, `forbidden` */
 export function identify(options: HttpOptions, incoming: Incoming, scope: Scope | null): string | Promise<string> {
   const identity = options.authenticate(incoming.request)
-  if (identity && 'then' in identity) return Promise.resolve(identity).then((one) => ownerOf(one, scope))
+  if (isThenable(identity)) return Promise.resolve(identity).then((one) => ownerOf(one, scope))
   return ownerOf(identity, scope)
 }
 

@@ -103,6 +103,26 @@ describe('several processes on one file', () => {
     await store.close()
   })
 
+  it('end by themselves without a close, and with all that they were told', async () => {
+    const path = join(folder, 'left.db')
+    const body = `
+      await store.migrate()
+      const input = JSON.stringify('x'.repeat(20_000))
+      // Enough for the log to be copied back, and to have commits wait for it.
+      for (let i = 0; i < 200; i++) {
+        await store.insert(Array.from({ length: 50 }, (_, j) => ({ job: job(i + '-' + j, input) })))
+      }
+      tell('told')
+    `
+    const one = child(path, body)
+    const ended = new Promise((resolve) => one.process.once('exit', (...how) => resolve(how)))
+    expect(await one.rest()).toEqual(['told'])
+    expect(await ended).toEqual([0, null])
+    const store = await filled(path, 0)
+    expect((await store.stats()).jobs.pending).toBe(10_000)
+    await store.close()
+  })
+
   it('claim every job once', async () => {
     const path = join(folder, 'claims.db')
     const store = await filled(path, 3_000)
