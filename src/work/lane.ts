@@ -20,6 +20,8 @@ export class Lane {
   #hinted = 0
   /** There may be more than was announced: the claim takes all there is room for. */
   #look = true
+  /** The last claim took all that there was room for: there may be more, for whoever makes room. */
+  #full = false
   #failing = false
   #cancelTimer = () => {}
 
@@ -52,11 +54,15 @@ export class Lane {
    */
   async claim(worker: string): Promise<Job[]> {
     const seen = this.#hinted
-    const limit = Math.min(this.#room, this.#look ? this.#room : seen)
+    const room = this.#room
+    const limit = this.#look ? room : Math.min(room, seen)
     this.#hinted = 0
-    this.#look &&= limit === 0
+    this.#look &&= room === 0
     const jobs = limit === 0 ? [] : await this.#claim(worker, limit)
     this.#running += jobs.length
+    this.#full = jobs.length === room
+    // Room was made while the claim was under way.
+    if (this.#full && this.#room > 0) this.#lookAgain()
     this.#receiver.ready({ seen, found: jobs.length, room: this.#failing ? 0 : this.#room })
     return jobs
   }
@@ -104,7 +110,7 @@ export class Lane {
   /** A handler has ended. */
   readonly left = (): void => {
     this.#running--
-    this.#lookAgain()
+    if (this.#full) this.#lookAgain()
   }
 
   async close(): Promise<void> {
