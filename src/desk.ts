@@ -3,6 +3,7 @@ import type { Accepted, Asked } from './accept/accept.ts'
 import type { Clock } from './clock.ts'
 import type { JobType } from './define.ts'
 import type { Dispatch } from './dispatch/port.ts'
+import { lastAttempt } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { type Attempt, isTerminal, type Job, type JobStatus } from './domain/job.ts'
 import { cancel, create, retry } from './domain/rules.ts'
@@ -158,8 +159,7 @@ export function openDesk(parts: DeskParts): Desk {
       return follower
     },
     async attempts(owner, id) {
-      await find(owner, id)
-      return store.attempts(owner, id)
+      return attemptsOf(store, owner, await find(owner, id))
     },
     async deliveries(owner, id) {
       await find(owner, id)
@@ -183,5 +183,11 @@ export function openDesk(parts: DeskParts): Desk {
 /** Each delivery about one job with its attempts, oldest first. */
 async function deliveriesOf(store: Store, owner: Owner, id: string): Promise<Delivery[]> {
   const deliveries = await store.deliveries(owner, id)
-  return Promise.all(deliveries.map(async (job) => ({ job, attempts: await store.attempts(owner, job.id) })))
+  return Promise.all(deliveries.map(async (job) => ({ job, attempts: await attemptsOf(store, owner, job) })))
+}
+
+async function attemptsOf(store: Store, owner: Owner, job: Job): Promise<Attempt[]> {
+  const earlier = await store.attempts(owner, job.id)
+  const last = lastAttempt(job)
+  return last === null ? earlier : [...earlier, last]
 }

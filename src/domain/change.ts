@@ -1,3 +1,4 @@
+import type { Failure } from './errors.ts'
 import { type Attempt, type Change, isTerminal, type Job } from './job.ts'
 import { create } from './rules.ts'
 
@@ -30,24 +31,35 @@ function delivery(job: Job, now: number): Job | null {
   )
 }
 
-/** Leaving `running` ends an attempt. */
+/** An attempt that ends while the job goes on: the next one would be written over it. */
 function ended(before: Job, after: Job, now: number): Attempt | null {
-  if (before.status !== 'running' || after.status === 'running') return null
-  return {
-    jobId: before.id,
-    attempt: before.attempt,
-    worker: before.worker ?? '',
-    startedAt: before.startedAt ?? now,
-    endedAt: now,
-    outcome: outcome(before, after),
-    error: after.error ?? (after.status === 'pending' && after.attempt === before.attempt ? after.lastError : null),
-  }
+  if (before.status !== 'running' || after.status !== 'pending') return null
+  const released = after.attempt < before.attempt
+  const error = released ? null : after.lastError
+  return attempt(before, now, released ? 'released' : (lost(error) ?? 'retrying'), error)
 }
 
-function outcome(before: Job, after: Job): Attempt['outcome'] {
-  const reason = after.error ?? after.lastError
-  if (after.attempt < before.attempt) return 'released'
-  if (after.status !== 'completed' && reason?.code === 'lease-lost') return 'lease-lost'
-  if (after.status === 'pending') return 'retrying'
-  return after.status as 'completed' | 'failed' | 'cancelled'
+/** The attempt with which a job ended; null where it goes on, or ended while it waited. */
+export function lastAttempt(job: Job): Attempt | null {
+  if (job.completedAt === null || job.worker === null) return null
+  return attempt(
+    job,
+    job.completedAt,
+    lost(job.error) ?? (job.status as 'completed' | 'failed' | 'cancelled'),
+    job.error,
+  )
+}
+
+const lost = (error: Failure | null) => (error?.code === 'lease-lost' ? 'lease-lost' : null)
+
+function attempt(of: Job, endedAt: number, outcome: Attempt['outcome'], error: Failure | null): Attempt {
+  return {
+    jobId: of.id,
+    attempt: of.attempt,
+    worker: of.worker ?? '',
+    startedAt: of.startedAt ?? endedAt,
+    endedAt,
+    outcome,
+    error,
+  }
 }

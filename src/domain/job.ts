@@ -42,6 +42,7 @@ export interface Job {
   /** How long the job is kept once it is terminal, in milliseconds. */
   readonly retainFor: number
   readonly expiresAt: number | null
+  /** Who runs it, or ran the attempt with which it ended; null where it waits, or ended while it waited. */
   readonly worker: string | null
   readonly leaseUntil: number | null
 }
@@ -70,7 +71,7 @@ export interface Lease {
   readonly worker: string
 }
 
-/** One ended attempt, kept for whoever asks what happened. */
+/** One ended attempt, for whoever asks what happened. The one with which a job ended stands in the job itself: `lastAttempt`. */
 export interface Attempt {
   readonly jobId: string
   readonly attempt: number
@@ -87,7 +88,7 @@ export interface Change {
   readonly after: Job
   /** The webhook delivery that this change causes, stored in the same commit. */
   readonly spawn: Job | null
-  /** The attempt that this change ends, stored in the same commit. */
+  /** The attempt that this change ends while the job goes on, stored in the same commit. */
   readonly attempt: Attempt | null
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { change, deliveryAttempts, deliveryType } from './change.ts'
+import { change, deliveryAttempts, deliveryType, lastAttempt } from './change.ts'
 import { isTerminal, type Job, type NewJob } from './job.ts'
 import { cancel, claim, create, expire, fail, holds, progress, release, retry, succeed } from './rules.ts'
 
@@ -88,7 +88,7 @@ describe('succeed', () => {
       expiresAt: 1_200,
       output: '{"a":1}',
     })
-    expect(completed).toMatchObject({ worker: null, leaseUntil: null, lastError: null })
+    expect(completed).toMatchObject({ worker: 'w', leaseUntil: null, lastError: null })
   })
   it('keeps work that was done in spite of a cancel', () =>
     expect(succeed(asked2stop, 1, '1')?.status).toBe('completed'))
@@ -199,34 +199,48 @@ describe('change', () => {
     const delivery = { ...told, queue: 'deliveries' } as const
     expect(change(delivery, succeed(delivery, 1, '1') as Job, 1).spawn).toBeNull()
   })
+  const second = { ...running, attempt: 2 }
   it.each([
-    ['completed', running, completed, null],
-    ['retrying', running, waiting, broke],
-    ['released', running, release(running, 1) as Job, null],
-    ['lease-lost', running, expire(running, 130) as Job, { code: 'lease-lost' }],
-    ['lease-lost', { ...running, attempt: 2 }, expire({ ...running, attempt: 2 }, 130) as Job, { code: 'lease-lost' }],
-    ['cancelled', asked2stop, fail(asked2stop, 1, broke, 0) as Job, { code: 'cancelled' }],
-    ['failed', running, fail(running, 1, { ...broke, retryable: false }, 0) as Job, { code: 'handler-error' }],
-  ])('logs an attempt that ended as %s', (outcome, before, after, error) => {
-    const { attempt } = change(before, after, 500)
-    expect(attempt).toMatchObject({
-      jobId: 'A',
-      attempt: before.attempt,
-      worker: 'w',
-      startedAt: 100,
-      endedAt: 500,
-      outcome,
-    })
+    ['retrying', waiting, broke],
+    ['released', release(running, 1) as Job, null],
+    ['lease-lost', expire(running, 130) as Job, { code: 'lease-lost' }],
+  ])('logs an attempt that ended as %s, since the job goes on', (outcome, after, error) => {
+    const { attempt } = change(running, after, 500)
+    expect(attempt).toMatchObject({ jobId: 'A', attempt: 1, worker: 'w', startedAt: 100, endedAt: 500, outcome })
     if (error) expect(attempt?.error).toMatchObject(error)
     else expect(attempt?.error).toBeNull()
+    expect(lastAttempt(after)).toBeNull()
   })
-  it('logs none while the attempt goes on or before one began', () => {
-    expect(change(running, progress(running, 1, null) as Job, 1).attempt).toBeNull()
-    expect(change(pending, cancel(pending, 1) as Job, 1).attempt).toBeNull()
+  it.each([
+    ['completed', running, completed, null],
+    ['lease-lost', second, expire(second, 200) as Job, { code: 'lease-lost' }],
+    ['cancelled', asked2stop, fail(asked2stop, 200, broke, 0) as Job, { code: 'cancelled' }],
+    ['failed', running, fail(running, 200, { ...broke, retryable: false }, 0) as Job, { code: 'handler-error' }],
+  ])('leaves an attempt that ended the job as %s to its row', (outcome, before, after, error) => {
+    expect(change(before, after, 200).attempt).toBeNull()
+    const { attempt } = before
+    expect(lastAttempt(after)).toMatchObject({
+      jobId: 'A',
+      attempt,
+      worker: 'w',
+      startedAt: 100,
+      endedAt: 200,
+      outcome,
+    })
+    if (error) expect(lastAttempt(after)?.error).toMatchObject(error)
+    else expect(lastAttempt(after)?.error).toBeNull()
+  })
+  it('knows of none while the attempt goes on, before one began, or where the job ended while it waited', () => {
+    const further = progress(running, 1, null) as Job
+    for (const after of [further, pending, cancel(pending, 1) as Job, cancel(waiting, 1) as Job]) {
+      expect(lastAttempt(after)).toBeNull()
+    }
+    expect(change(running, further, 1).attempt).toBeNull()
+    expect(change(waiting, cancel(waiting, 1) as Job, 1).attempt).toBeNull()
   })
   it('can log an attempt of a row that names neither worker nor start', () => {
     const bare = { ...running, worker: null, startedAt: null }
-    expect(change(bare, succeed(bare, 9, '1') as Job, 9).attempt).toMatchObject({ worker: '', startedAt: 9 })
+    expect(change(bare, release(bare, 9) as Job, 9).attempt).toMatchObject({ worker: '', startedAt: 9 })
   })
 })
 

@@ -123,5 +123,5 @@ function next(job: Job, change: Partial<Job>): Job {
 
 /** In two steps, since a spread of a spread costs forty times as much. */
 function settle(job: Job, now: number, end: Partial<Job>): Job {
-  return { ...next(job, end), completedAt: now, expiresAt: now + job.retainFor, worker: null, leaseUntil: null }
+  return { ...next(job, end), completedAt: now, expiresAt: now + job.retainFor, leaseUntil: null }
 }

@@ -104,7 +104,7 @@ export interface Store {
   list(query: ListQuery): Promise<Job[]>
   /** The deliveries about one job, oldest first. */
   deliveries(owner: Owner, parent: string): Promise<Job[]>
-  /** The ended attempts of one job, oldest first. */
+  /** The attempts of one job that were stored with a change, oldest first: all but the one with which it ended. */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
   /** How many due jobs of its queue are before this one, plus 1; null where that is not cheap to know or it is not due and pending. */
   position(job: Job): Promise<number | null>

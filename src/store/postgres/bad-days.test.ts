@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../../test/servers/postgres.ts'
 import { BadNetwork } from '../../../test/servers/proxy.ts'
 import { systemClock } from '../../clock.ts'
-import { change } from '../../domain/change.ts'
+import { change, lastAttempt } from '../../domain/change.ts'
 import type { Job, NewJob } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
 import { groupCommit } from '../group-commit.ts'
@@ -39,6 +39,7 @@ const asked: ClaimQuery = { queue: 'jobs', types: ['t'], limit: 100, worker: 'w'
 const job = (id: string, more: Partial<NewJob> = {}): Job =>
   rules.create({ id, type: 't', owner: 'o', input: '{}', maxAttempts: 3, retainFor: 60_000, ...more }, Date.now())
 const done = (one: Job) => change(one, rules.succeed(one, Date.now(), '1')!, Date.now())
+const givenBack = (one: Job) => change(one, rules.release(one, Date.now())!, Date.now())
 const key = (name: string) => ({ route: 'r', key: name, fingerprint: 'f', expiresAt: Date.now() + 60_000 })
 
 test('an answer that is lost on its way is found out about, whatever was asked', async () => {
@@ -58,11 +59,14 @@ test('an answer that is lost on its way is found out about, whatever was asked',
   const claimed = await store.claim(asked)
   expect(claimed.map(({ id, attempt }) => [id, attempt])).toEqual(['a', 'b', 'c', 'd'].map((id) => [id, 1]))
   proxy.loseAnswers()
-  expect(await store.replace(claimed.map(done))).toEqual([true, true, true, true])
+  expect(await store.replace(claimed.map(givenBack))).toEqual([true, true, true, true])
   expect(await direct.attempts('o', 'a')).toHaveLength(1)
+  const again = await store.claim(asked)
+  proxy.loseAnswers()
+  expect(await store.replace(again.map(done))).toEqual([true, true, true, true])
   // A swap that was lost to another stays lost.
   proxy.loseAnswers()
-  expect(await store.replace([done({ ...claimed[0]!, worker: 'another' })])).toEqual([false])
+  expect(await store.replace([done({ ...again[0]!, worker: 'another' })])).toEqual([false])
   proxy.loseAnswers()
   expect(await store.remove('o', 'a')).toBe(true)
   expect(await direct.get('o', ['a', 'b'])).toEqual([null, expect.objectContaining({ status: 'completed' })])
@@ -172,9 +176,9 @@ test('a row that cannot be read fails alone, and its batch goes on', async () =>
   await server.query(`UPDATE ${schema}.jobs SET last_error = '{"code":' WHERE id = 'b'`)
   expect((await store.claim(asked)).map(({ id }) => id)).toEqual(['a', 'c'])
   const [b] = await store.get('o', ['b'])
-  expect(b).toMatchObject({ status: 'failed', error: { code: 'corrupt', retryable: false }, worker: null })
+  expect(b).toMatchObject({ status: 'failed', error: { code: 'corrupt', retryable: false }, leaseUntil: null })
   expect(await store.deliveries('o', 'b')).toHaveLength(1)
-  expect(await store.attempts('o', 'b')).toMatchObject([{ outcome: 'failed' }])
+  expect(lastAttempt(b!)).toMatchObject({ outcome: 'failed', worker: 'w' })
   await server.query(`UPDATE ${schema}.jobs SET error = 'x' WHERE id = 'b'`)
   expect((await store.list({ owner: 'o', limit: 10 })).map(({ id }) => id)).toEqual(['c', 'b', 'a'])
 })

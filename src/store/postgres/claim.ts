@@ -4,7 +4,7 @@ import { fail } from '../../domain/rules.ts'
 import type { ClaimQuery } from '../port.ts'
 import { Parameters } from './arrays.ts'
 import type { Sql } from './connection.ts'
-import { corrupt, failure, type Row } from './rows.ts'
+import { corrupt, failure, type Row, running } from './rows.ts'
 import type { Time } from './time.ts'
 
 export interface Claimed {
@@ -89,9 +89,7 @@ const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
 })
 
 async function lost(sql: Sql, mark: string) {
-  const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE worker IS NOT NULL AND claimed = $1`, [
-    mark,
-  ])
+  const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE ${running} AND claimed = $1`, [mark])
   return rows.length > 0 ? rows : null
 }
 

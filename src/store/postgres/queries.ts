@@ -2,7 +2,7 @@ import type { Attempt, Job, JobStatus, Queue } from '../../domain/job.ts'
 import { everyone, type Known, type ListQuery, type Owner } from '../port.ts'
 import { Parameters } from './arrays.ts'
 import type { Parameter, Sql } from './connection.ts'
-import { toAttempt, toJob } from './rows.ts'
+import { running, toAttempt, toJob } from './rows.ts'
 import type { Time } from './time.ts'
 
 const whose = (owner: Owner): string | null => (owner === everyone ? null : owner)
@@ -31,7 +31,7 @@ export async function newer(sql: Sql, known: readonly Known[]): Promise<Job[]> {
 export async function lapsed(sql: Sql, time: Time, limit: number): Promise<Job[]> {
   const parameters = new Parameters()
   const rows = await sql.query(
-    `SELECT * FROM uketsuke.jobs WHERE worker IS NOT NULL AND lease_until <= ${time.now(parameters)}
+    `SELECT * FROM uketsuke.jobs WHERE ${running} AND lease_until <= ${time.now(parameters)}
      ORDER BY lease_until LIMIT ${parameters.add(limit)}`,
     parameters.values,
   )
@@ -108,7 +108,7 @@ export async function stats(sql: Sql): Promise<Record<Queue, Record<JobStatus, n
   const rows = await sql.query(
     `SELECT queue, status, count(*) AS n FROM uketsuke.jobs WHERE expires_at IS NOT NULL GROUP BY queue, status
      UNION ALL SELECT queue, 'pending', count(*) FROM uketsuke.jobs WHERE due_at IS NOT NULL GROUP BY queue
-     UNION ALL SELECT queue, 'running', count(*) FROM uketsuke.jobs WHERE worker IS NOT NULL GROUP BY queue`,
+     UNION ALL SELECT queue, 'running', count(*) FROM uketsuke.jobs WHERE ${running} GROUP BY queue`,
     [],
   )
   for (const { queue, status, n } of rows) counts[queue as Queue][status as JobStatus] = Number(n)

@@ -110,6 +110,9 @@ export const toAttempt = (row: Row): Attempt => ({
   error: failure(row.error),
 })
 
+/** Says of a row what the index `jobs_running` says. */
+export const running = 'worker IS NOT NULL AND completed_at IS NULL'
+
 const time = (value: unknown): number | null => (value === null ? null : Number(value))
 const failureText = (value: Failure | null): string | null => (value === null ? null : JSON.stringify(value))
 

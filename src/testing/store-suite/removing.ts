@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import * as rules from '../../domain/rules.ts'
 import { everyone } from '../../store/port.ts'
-import { asked, type Check, end, job, step } from './bench.ts'
+import { asked, type Check, end, giveBack, job, step } from './bench.ts'
 
 export function removing(check: Check): void {
   check('remove: a terminal job, with its attempts and deliveries', async ({ store, clock }) => {
     await store.insert(['a', 'b'].map((id) => ({ job: job(clock, { id, webhookUrl: 'https://example.com' }) })))
     assert.equal(await store.remove('ann', 'a'), false)
+    await giveBack(store, clock)
     const [running] = await store.claim({ ...asked, limit: 1 })
     assert.equal(await store.remove('ann', 'a'), false)
     await store.replace([step(running!, rules.succeed(running!, clock.now(), '1'), clock)])
@@ -25,6 +26,7 @@ export function removing(check: Check): void {
   check('prune: what has expired, up to the limit', async ({ store, clock }) => {
     await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(clock, { id, retainFor: 100 }) })))
     await store.insert([{ job: job(clock, { id: 'kept', retainFor: 101 }) }])
+    await giveBack(store, clock)
     await end(store, clock)
     await store.insert([{ job: job(clock, { id: 'waits', retainFor: 1 }) }])
     await clock.advance(99)
@@ -40,6 +42,7 @@ export function removing(check: Check): void {
     )
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     assert.deepEqual(await store.attempts('ann', 'a'), [])
+    assert.equal((await store.attempts('ann', 'kept')).length, 1)
   })
 
   check('prune: a job whose delivery has not ended stays', async ({ store, clock }) => {

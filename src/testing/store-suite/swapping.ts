@@ -3,6 +3,8 @@ import type { Job } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
 import { asked, type Check, job, step } from './bench.ts'
 
+const broke = { code: 'handler-error', message: 'It broke.', retryable: true }
+
 export function swapping(check: Check): void {
   check('replace: in one batch the stale are lost and their neighbours are not', async ({ store, clock }) => {
     await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(clock, { id }) })))
@@ -24,16 +26,28 @@ export function swapping(check: Check): void {
     await store.replace([told])
     await clock.advance(7)
     const late = step(running, rules.succeed(running, clock.now(), '{}'), clock)
-    assert.ok(late.spawn && late.attempt)
+    assert.ok(late.spawn)
     assert.deepEqual(await store.replace([late]), [false])
     assert.deepEqual(await store.deliveries('ann', 'a'), [])
-    assert.deepEqual(await store.attempts('ann', 'a'), [])
 
     const done = step(told.after, rules.succeed(told.after, clock.now(), '{"url":"…"}'), clock)
     assert.deepEqual(await store.replace([done]), [true])
     assert.deepEqual(await store.get('ann', ['a']), [done.after])
     assert.deepEqual(await store.deliveries('ann', 'a'), [done.spawn])
-    assert.deepEqual(await store.attempts('ann', 'a'), [done.attempt])
+
+    await store.insert([{ job: job(clock, { id: 'b' }) }])
+    const [again] = await store.claim(asked)
+    assert.ok(again)
+    const failed = step(again, rules.fail(again, clock.now(), broke, clock.now()), clock)
+    assert.ok(failed.attempt)
+    await store.replace([step(again, rules.progress(again, 50, null), clock)])
+    assert.deepEqual(await store.replace([failed]), [false])
+    assert.deepEqual(await store.attempts('ann', 'b'), [])
+    const [now] = await store.get('ann', ['b'])
+    assert.ok(now)
+    const retried = step(now, rules.fail(now, clock.now(), broke, clock.now()), clock)
+    assert.deepEqual(await store.replace([retried]), [true])
+    assert.deepEqual(await store.attempts('ann', 'b'), [retried.attempt])
   })
 
   check('replace: a spawn that is stored already is left as it stands', async ({ store, clock }) => {
@@ -48,7 +62,7 @@ export function swapping(check: Check): void {
 
   check('replace: an attempt that was given back is logged again under its number', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a' }) }])
-    for (const rule of [rules.release, (one: Job, now: number) => rules.succeed(one, now, '1')]) {
+    for (const rule of [rules.release, (one: Job, now: number) => rules.fail(one, now, broke, now)]) {
       const [running] = await store.claim(asked)
       await clock.advance(1)
       assert.deepEqual(await store.replace([step(running!, rule(running!, clock.now()), clock)]), [true])
@@ -56,7 +70,7 @@ export function swapping(check: Check): void {
     const log = (await store.attempts('ann', 'a')).map(({ attempt, outcome }) => [attempt, outcome])
     assert.deepEqual(log, [
       [1, 'released'],
-      [1, 'completed'],
+      [1, 'retrying'],
     ])
   })
 

@@ -42,7 +42,7 @@ CREATE TABLE uketsuke.jobs (
 -- What waits, in the order in which it is claimed: a claim reads its first rows and never walks what is due later.
 CREATE INDEX jobs_due ON uketsuke.jobs (queue, priority, due_at, id) WHERE due_at IS NOT NULL;
 -- What runs: few rows, so that looking for lapsed leases reads them all.
-CREATE INDEX jobs_running ON uketsuke.jobs (queue) WHERE worker IS NOT NULL;
+CREATE INDEX jobs_running ON uketsuke.jobs (queue) WHERE worker IS NOT NULL AND completed_at IS NULL;
 -- For pruning, and for counting what has ended without reading the rows.
 CREATE INDEX jobs_ended ON uketsuke.jobs (expires_at, queue, status) WHERE expires_at IS NOT NULL;
 CREATE INDEX jobs_owned ON uketsuke.jobs (owner, id) WHERE queue = 'jobs';
@@ -50,7 +50,7 @@ CREATE INDEX jobs_owned ON uketsuke.jobs (owner, id) WHERE queue = 'jobs';
 CREATE INDEX jobs_failed ON uketsuke.jobs (id) WHERE status = 'failed';
 CREATE INDEX jobs_parent ON uketsuke.jobs (parent) WHERE parent IS NOT NULL;
 
--- Keyed by the version of the change that ended it: a number of attempt may come twice, where one was given back.
+-- Of jobs that went on after it. Keyed by the version of the change that ended it: a number may come twice, where one was given back.
 CREATE TABLE uketsuke.attempts (
   job_id text COLLATE "C" NOT NULL,
   version integer NOT NULL,

@@ -45,7 +45,7 @@ CREATE INDEX jobs_owned ON jobs (owner, id) WHERE queue = 'jobs';
 CREATE INDEX jobs_failed ON jobs (id) WHERE status = 'failed';
 CREATE INDEX jobs_parent ON jobs (parent) WHERE parent IS NOT NULL;
 
--- Keyed by the version of the change that ended it: a number of attempt may come twice, where one was given back.
+-- Of jobs that went on after it. Keyed by the version of the change that ended it: a number may come twice, where one was given back.
 CREATE TABLE attempts (
   job_id TEXT NOT NULL,
   version INTEGER NOT NULL,
