@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
-import { claim } from '../../domain/rules.ts'
 import { checkMoves } from '../archive.ts'
 import type { OpenStore, Store } from '../port.ts'
 import { Checkpoints } from './checkpoint.ts'
@@ -83,17 +82,11 @@ function store(path: string, clock: Clock): Store {
       }
     },
     insert: (inserts) => write((sql) => inserts.map((one) => queries.insert(sql, one))),
-    async claim({ queue, types, limit, worker, leaseMs }) {
+    async claim(query) {
       // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
-      const next = await read((sql) => queries.nextDue(sql, queue, types))
+      const next = await read((sql) => queries.nextDue(sql, query.queue, query.types))
       if (next === null || next > clock.now()) return []
-      return lease((sql) => {
-        const now = clock.now()
-        return queries.due(sql, queue, types, now, limit).flatMap((before) => {
-          const after = claim(before, now, { worker, leaseMs })
-          return after !== null && queries.swap(sql, { before, after, spawn: null, attempt: null }) ? [after] : []
-        })
-      })
+      return lease((sql) => queries.claim(sql, query, clock.now()))
     },
     replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
     renew: (leases, leaseMs) => lease((sql) => leases.map((one) => queries.renew(sql, one, clock.now() + leaseMs))),

@@ -1,9 +1,17 @@
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
-import { everyone, type Insert, type Inserted, type Known, type ListQuery, type Owner } from '../port.ts'
+import {
+  type ClaimQuery,
+  everyone,
+  type Insert,
+  type Inserted,
+  type Known,
+  type ListQuery,
+  type Owner,
+} from '../port.ts'
 import { encode } from '../text.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
-import { failureText, jobColumns, toAttempt, toJob } from './rows.ts'
+import { failureText, jobColumns, toAttempt, toJob, whole } from './rows.ts'
 import { insertion, update, type Write } from './writes.ts'
 
 export function insert(sql: Sql, { job, key }: Insert): Inserted {
@@ -63,20 +71,41 @@ const waiting = `FROM jobs INDEXED BY jobs_due
   WHERE status = 'pending' AND queue = ? AND priority = ? AND type IN (SELECT value FROM json_each(?))`
 const list = (values: readonly string[]) => JSON.stringify(values.map(encode))
 
-/** Two scans, each from the front of its range: `high`, then `normal`. */
-export function due(sql: Sql, queue: Queue, types: readonly string[], now: number, limit: number): Job[] {
-  const scan = (priority: string, most: number) =>
-    sql.tuples(
-      `SELECT ${jobColumns} ${waiting} AND run_at <= ? ORDER BY run_at, id LIMIT ?`,
-      queue,
-      priority,
-      list(types),
-      now,
-      most,
-    )
-  const high = scan('high', limit)
-  return (high.length < limit ? [...high, ...scan('normal', limit - high.length)] : high).map(toJob)
+/** Columns whose value is known of a job that has just been claimed: carrying a row out costs by the column. */
+const known = new Map([
+  ['progress', '0'],
+  ...['progress_message', 'output', 'error', 'completed_at', 'expires_at'].map((name) => [name, 'NULL'] as const),
+])
+const returned = whole.map(([name]) => known.get(name) ?? name).join(', ')
+
+/**
+ * The rule `claim`, fused: two scans, each from the front of its range, `high` and then `normal`. OR FAIL: a failure rolls the whole
+ * transaction back, so that SQLite need not keep a journal of the statement.
+ */
+export function claim(sql: Sql, { queue, types, limit, worker, leaseMs }: ClaimQuery, now: number): Job[] {
+  const take = (priority: string, most: number) =>
+    sql
+      .tuples(
+        `UPDATE OR FAIL jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0, progress_message = NULL,
+           started_at = ?, worker = ?, lease_until = ?
+         WHERE rowid IN (SELECT rowid ${waiting} AND run_at <= ? ORDER BY run_at, id LIMIT ?) RETURNING ${returned}`,
+        now,
+        worker,
+        now + leaseMs,
+        queue,
+        priority,
+        list(types),
+        now,
+        most,
+      )
+      .map(toJob)
+      // RETURNING has no order of its own.
+      .sort(byTurn)
+  const high = take('high', limit)
+  return high.length < limit ? [...high, ...take('normal', limit - high.length)] : high
 }
+
+const byTurn = (a: Job, b: Job) => a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
 
 export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): number | null {
   const times = ['high', 'normal'].map(
