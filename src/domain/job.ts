@@ -92,4 +92,7 @@ export interface Change {
   readonly attempt: Attempt | null
 }
 
+/** Whether the attempt that runs is the last one allowed. */
+export const isLastAttempt = (job: Pick<Job, 'attempt' | 'maxAttempts'>): boolean => job.attempt >= job.maxAttempts
+
 export const isTerminal = (job: Pick<Job, 'completedAt'>): boolean => job.completedAt !== null

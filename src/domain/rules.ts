@@ -7,7 +7,7 @@
  *        └─ fail · expire · release ┘
  */
 import { type Failure, leaseLost } from './errors.ts'
-import { isTerminal, type Job, type Lease, type NewJob } from './job.ts'
+import { isLastAttempt, isTerminal, type Job, type Lease, type NewJob } from './job.ts'
 
 export function create(asked: NewJob, now: number): Job {
   return {
@@ -80,7 +80,7 @@ export function succeed(job: Job, now: number, output: string): Job | null {
 export function fail(job: Job, now: number, error: Failure, retryAt: number): Job | null {
   if (job.status !== 'running') return null
   if (job.cancelRequestedAt !== null) return settle(job, now, { status: 'cancelled', error: cancelled })
-  if (!error.retryable || job.attempt >= job.maxAttempts) {
+  if (!error.retryable || isLastAttempt(job)) {
     return settle(job, now, { status: 'failed', error: { ...error, retryable: false } })
   }
   return next(job, { status: 'pending', runAt: retryAt, lastError: error, ...unheld })

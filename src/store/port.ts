@@ -63,7 +63,7 @@ export interface ForeignCommit {
 /**
  * Where jobs are kept: rows, not rules. Every write is one commit that is on disk when its promise resolves; a store that cannot
  * promise that throws `temporarily-unavailable` and has written nothing. Leases (`claim`, `renew`) need only be committed, where what loses
- * them would end their workers too. All verbs take and give batches, in the same order.
+ * them would end their workers too; but for a last attempt, which may not begin again. All verbs take and give batches, in the same order.
  */
 export interface Store {
   /** For the operator: which engine, and what survives what. */

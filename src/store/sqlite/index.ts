@@ -1,11 +1,13 @@
 import type { Clock } from '../../clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
+import { isLastAttempt } from '../../domain/job.ts'
 import { checkMoves } from '../archive.ts'
 import type { OpenStore, Store } from '../port.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { Connection, type Sql } from './connection.ts'
 import { unusable } from './failures.ts'
 import { foreignCommits } from './foreign-commits.ts'
+import { logOnDisk } from './log-on-disk.ts'
 import { migrate } from './migrations/index.ts'
 import { open, worksInThreads } from './open.ts'
 import * as queries from './queries.ts'
@@ -30,7 +32,7 @@ function store(path: string, clock: Clock): Store {
   }
   const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
   const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
-  // A lease does not wait for the disk: what would lose it, the power, ends its worker too.
+  // A lease does not wait for the disk: what would lose it, the power, ends its worker too. A last attempt does: it may not run again.
   const lease = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { soon: true })
   const committed = signal(path)
   const foreign = foreignCommits(clock, committed, () =>
@@ -86,7 +88,9 @@ function store(path: string, clock: Clock): Store {
       // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
       const next = await read((sql) => queries.nextDue(sql, query.queue, query.types))
       if (next === null || next > clock.now()) return []
-      return lease((sql) => queries.claim(sql, query, clock.now()))
+      const jobs = await lease((sql) => queries.claim(sql, query, clock.now()))
+      if (!volatile && jobs.some(isLastAttempt)) await logOnDisk(path)
+      return jobs
     },
     replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
     renew: (leases, leaseMs) => lease((sql) => leases.map((one) => queries.renew(sql, one, clock.now() + leaseMs))),
