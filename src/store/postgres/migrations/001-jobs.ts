@@ -7,7 +7,7 @@
  */
 export const jobs = `
 CREATE TABLE uketsuke.jobs (
-  id text COLLATE "C" NOT NULL PRIMARY KEY WITH (fillfactor = 50),
+  id text COLLATE "C" NOT NULL PRIMARY KEY,
   queue text COLLATE "C" NOT NULL CHECK (queue IN ('jobs', 'deliveries')),
   type text COLLATE "C" NOT NULL,
   owner text COLLATE "C" NOT NULL,
@@ -45,7 +45,7 @@ CREATE INDEX jobs_due ON uketsuke.jobs (queue, priority, due_at, id) WHERE due_a
 CREATE INDEX jobs_running ON uketsuke.jobs (queue) WHERE worker IS NOT NULL AND completed_at IS NULL;
 -- For pruning, and for counting what has ended without reading the rows.
 CREATE INDEX jobs_ended ON uketsuke.jobs (expires_at, queue, status) WHERE expires_at IS NOT NULL;
-CREATE INDEX jobs_owned ON uketsuke.jobs (owner, id) WITH (fillfactor = 50) WHERE queue = 'jobs';
+CREATE INDEX jobs_owned ON uketsuke.jobs (owner, id) WHERE queue = 'jobs';
 -- "What failed?" is the operator's first question, and failures are few among many.
 CREATE INDEX jobs_failed ON uketsuke.jobs (id) WHERE status = 'failed';
 CREATE INDEX jobs_parent ON uketsuke.jobs (parent) WHERE parent IS NOT NULL;
