@@ -26,6 +26,12 @@ export function ready() {
   }
 }
 
+/** The bench, against the package's types. Not a part of every start. */
+export function readyBench() {
+  const from = ['bench/src', 'bench/tsconfig.json', 'dist/index.d.ts']
+  if (isStale(root, from, 'bench/dist')) build(root, 'bench/dist', ['run', 'build', '--workspace', 'bench'])
+}
+
 /** @throws a sentence about what is in the way */
 function makeReady(folder) {
   const wrong = wrongNode(process.versions.node)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from './chromium.mjs'
-import { ready } from './ready.mjs'
+import { ready, readyBench } from './ready.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const run = (program, args, env = {}) =>
@@ -29,11 +29,37 @@ const asked = process.argv.slice(2)
 const checked = asked.length > 0 ? 0 : run(process.execPath, [fileURLToPath(new URL('check.mjs', import.meta.url))])
 
 const folder = mkdtempSync(join(tmpdir(), 'uketsuke-test-'))
-const file = join(folder, 'results.json')
-const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-const ended = run(process.execPath, [vitest, 'run', ...(asked.length > 0 ? asked : ['--coverage']), ...reporters], env)
-const { passed, failed } = count(file)
+
+/** Tells how many passed and failed; a run that ended badly without a test that failed is a failure of its own. */
+function test(node, files, name) {
+  const file = join(folder, `${name}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+  const ended = run(node, [vitest, 'run', ...files, ...reporters], env)
+  const { passed, failed } = count(file)
+  if (ended === 0 || failed > 0) return { passed, failed }
+  // Coverage below its threshold, or an error outside any test.
+  console.log('vitest ended with an error, though no test failed; see above.')
+  return { passed, failed: 1 }
+}
+
+/** Node's own SQLite, and the thread that makes its checkpoints, where the Node that runs this has none: the bench's Node does. */
+async function testNewerNode() {
+  if (process.getBuiltinModule?.('node:sqlite') !== undefined) return { passed: 0, failed: 0 }
+  try {
+    readyBench()
+    const { node } = await import('../bench/dist/node.js')
+    const { path, version } = node('24')
+    console.log(`SQLite again, with Node ${version}:`)
+    return test(path, ['src/store/sqlite'], 'newer')
+  } catch (error) {
+    console.error(`A newer Node could not be had: ${error.message}`)
+    return { passed: 0, failed: 1 }
+  }
+}
+
+const runs = [test(process.execPath, asked.length > 0 ? asked : ['--coverage'], 'all')]
+if (asked.length === 0) runs.push(await testNewerNode())
 rmSync(folder, { recursive: true, force: true })
 
 /** A file that could not be loaded has no tests that could fail: it counts as one. */
@@ -50,9 +76,8 @@ function count(path) {
 }
 
 if (checked !== 0) console.log('A check failed; see above.')
-// Coverage below its threshold, or an error outside any test.
-if (ended !== 0 && failed === 0) console.log('vitest ended with an error, though no test failed; see above.')
-if (passed + failed === 0) console.log('No test ran.')
-const otherwise = Number(checked !== 0) + Number(ended !== 0 && failed === 0)
-console.log(`${passed} passed, ${failed + otherwise} failed`)
-process.exitCode = failed + otherwise > 0 || passed === 0 ? 1 : 0
+const passed = runs.reduce((sum, one) => sum + one.passed, 0)
+const failed = runs.reduce((sum, one) => sum + one.failed, Number(checked !== 0))
+if (passed === 0) console.log('No test passed.')
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0
