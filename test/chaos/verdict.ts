@@ -7,6 +7,10 @@ interface Row {
   status: string
   version: number
   completed_at: number | null
+  /** Of the attempt with which it ended; null where it ended while it waited. */
+  attempt: number
+  worker: string | null
+  /** Of the attempts after which it went on. */
   log: { attempt: number; outcome: string }[]
   webhooks: string[]
 }
@@ -15,7 +19,7 @@ const terminal = ['completed', 'failed', 'cancelled']
 
 /** Reads the tables themselves, without the code whose work they are. */
 const everything = `
-  SELECT id, status, version, completed_at,
+  SELECT id, status, version, completed_at, attempt, worker,
     (SELECT coalesce(json_agg(json_build_object('attempt', attempt, 'outcome', outcome) ORDER BY version), '[]')
      FROM uketsuke.attempts WHERE job_id = jobs.id) AS log,
     (SELECT coalesce(json_agg(status), '[]') FROM uketsuke.jobs AS webhook WHERE webhook.parent = jobs.id) AS webhooks
@@ -48,21 +52,19 @@ export async function judge({ postgres }: Stage, ledger: Ledger): Promise<Verdic
   }
   for (const id of hooks.keys()) if (!byId.has(id)) wrong.push(`a webhook told of ${id}, which is not stored`)
 
-  function check({ id, status, version, completed_at, log, webhooks }: Row): void {
+  function check({ id, status, version, completed_at, attempt, worker, log, webhooks }: Row): void {
     if (completed_at === null) wrong.push(`${id} has not ended: ${status}, version ${version}`)
     const told = ends.get(id)
     if (told !== undefined && !told.startsWith(`["${status}",${version},`)) {
       wrong.push(`${id} was told to have ended as ${told}, and is ${status} at ${version}`)
     }
-    const last = log.filter(({ outcome }) => terminal.includes(outcome))
     // A job that is cancelled while it waits ends without an attempt.
-    const fits = last.length === 0 ? status === 'cancelled' : last.length === 1 && last[0]?.outcome === status
-    if (!fits) {
-      wrong.push(`${id} is ${status} and its attempts ended ${log.map(({ outcome }) => outcome)}`)
+    if (worker === null && status !== 'cancelled') wrong.push(`${id} is ${status} without an attempt`)
+    if (log.some(({ outcome }) => terminal.includes(outcome))) {
+      wrong.push(`${id} went on after ${log.map(({ outcome }) => outcome)}`)
     }
-    if (log.some((one, i) => one.attempt !== i + 1)) {
-      wrong.push(`${id} has attempts ${log.map((one) => one.attempt)}`)
-    }
+    const numbers = attemptsOf(log, attempt, worker)
+    if (numbers.some((number, i) => number !== i + 1)) wrong.push(`${id} has attempts ${numbers}`)
     if (String(webhooks) !== 'completed') wrong.push(`${id} has deliveries ${JSON.stringify(webhooks)}`)
     const got = hooks.get(id) ?? []
     if (got.length === 0) wrong.push(`${id} ended without its webhook`)
@@ -74,7 +76,7 @@ export async function judge({ postgres }: Stage, ledger: Ledger): Promise<Verdic
     }
   }
 
-  const attempts = rows.map(({ log }) => log.length)
+  const attempts = rows.map(({ log, attempt, worker }) => attemptsOf(log, attempt, worker).length)
   return {
     jobs: rows.length,
     outcomes,
@@ -82,3 +84,8 @@ export async function judge({ postgres }: Stage, ledger: Ledger): Promise<Verdic
     webhooks: [...hooks.values()].reduce((sum, got) => sum + got.length, 0),
   }
 }
+
+const attemptsOf = (log: Row['log'], attempt: number, worker: string | null): number[] => [
+  ...log.map((one) => one.attempt),
+  ...(worker === null ? [] : [attempt]),
+]
