@@ -89,7 +89,7 @@ function store(path: string, clock: Clock): Store {
       const next = await read((sql) => queries.nextDue(sql, query.queue, query.types))
       if (next === null || next > clock.now()) return []
       const jobs = await lease((sql) => queries.claim(sql, query, clock.now()))
-      if (!volatile && jobs.some(isLastAttempt)) await logOnDisk(path)
+      if (!volatile && jobs.some(isLastAttempt)) logOnDisk(path)
       return jobs
     },
     replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),

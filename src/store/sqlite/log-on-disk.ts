@@ -1,17 +1,16 @@
-import { realpathSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { closeSync, fdatasyncSync, openSync, realpathSync } from 'node:fs'
 
 /**
- * Resolves when all that has been committed is on the disk. SQLite keeps no locks on its log, so that closing the file loses none. A
- * disk that fails here is told by the next commit, which waits for the same bytes: what was committed stays so.
+ * Waits until all that has been committed is on the disk, as a commit does. SQLite keeps no locks on its log, so that closing the file
+ * loses none. A disk that fails here is told by the next commit, which waits for the same bytes: what was committed stays so.
  */
-export async function logOnDisk(path: string): Promise<void> {
+export function logOnDisk(path: string): void {
   try {
-    const log = await open(`${realpathSync(path)}-wal`, 'r+')
+    const log = openSync(`${realpathSync(path)}-wal`, 'r+')
     try {
-      await log.datasync()
+      fdatasyncSync(log)
     } finally {
-      await log.close()
+      closeSync(log)
     }
   } catch {
     // Said above.
