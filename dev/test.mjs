@@ -45,7 +45,8 @@ function test(node, files, name) {
 
 /** Node's own SQLite, and the thread that makes its checkpoints, where the Node that runs this has none: the bench's Node does. */
 async function testNewerNode() {
-  if (process.getBuiltinModule?.('node:sqlite')?.StatementSync.prototype.setReturnArrays) return { passed: 0, failed: 0 }
+  if (process.getBuiltinModule?.('node:sqlite')?.StatementSync.prototype.setReturnArrays)
+    return { passed: 0, failed: 0 }
   try {
     readyBench()
     const { node } = await import('../bench/dist/node.js')
