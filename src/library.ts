@@ -4,7 +4,7 @@ import { UketsukeError } from './domain/errors.ts'
 import type { Attempt, Job, JobStatus } from './domain/job.ts'
 import { type JobView, view } from './domain/view.ts'
 import type { EnqueueOptions } from './options.ts'
-import { everyone } from './store/port.ts'
+import { allOwners } from './store/port.ts'
 
 /** A job of one of these types; `type` tells which. */
 export type JobOf<Types extends JobTypes, Name extends keyof Types & string = keyof Types & string> = {
@@ -29,7 +29,7 @@ export interface ListOptions extends As {
 export function library<Types extends JobTypes>(desk: Desk) {
   type Name = keyof Types & string
   const show = <N extends Name>(job: Job) => view(job, desk.base) as unknown as JobOf<Types, N>
-  const as = ({ owner }: As) => owner ?? everyone
+  const as = ({ owner }: As) => owner ?? allOwners
 
   return {
     /**

@@ -3,7 +3,7 @@ import { systemClock } from '../clock.ts'
 import { claim, create } from '../domain/rules.ts'
 import { silentLog } from '../log.ts'
 import { memory } from '../store/memory.ts'
-import { everyone } from '../store/port.ts'
+import { allOwners } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
 import { sweep } from './sweep.ts'
 
@@ -24,7 +24,7 @@ test('a lapsed lease is swept away, but not that of the sweeping worker itself',
   })
   await swept
   stop.abort()
-  const [mine, orphan] = await store.get(everyone, ['mine', 'orphan'])
+  const [mine, orphan] = await store.get(allOwners, ['mine', 'orphan'])
   expect(mine).toEqual(running[0])
   expect(orphan).toMatchObject({ status: 'pending', attempt: 1, lastError: { code: 'lease-lost' } })
 })

@@ -1,6 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
-import { everyone, type Store } from '../store/port.ts'
+import { allOwners, type Store } from '../store/port.ts'
 
 interface Call {
   readonly id: string
@@ -18,7 +18,7 @@ export function parentReader(store: Pick<Store, 'get'>): (id: string) => Promise
   async function ask(calls: readonly Call[]): Promise<void> {
     try {
       const jobs = await store.get(
-        everyone,
+        allOwners,
         calls.map(({ id }) => id),
       )
       for (const [i, call] of calls.entries()) call.resolve(jobs[i] ?? null)

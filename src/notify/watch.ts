@@ -1,5 +1,5 @@
 import { isTerminal, type Job } from '../domain/job.ts'
-import { everyone, type Owner } from '../store/port.ts'
+import { allOwners, type Owner } from '../store/port.ts'
 import type { Signal } from './signal.ts'
 
 /** One reader of one job. Latest wins: whoever is slow misses states, never the last one. */
@@ -42,7 +42,7 @@ export class Watch {
     topic.followers.add(follower)
     // Subscribed before this read: what is committed from here on is heard, what was committed before it is read. A topic that
     // others follow has heard everything already.
-    let mine = topic.latest !== null && (owner === everyone || topic.latest.owner === owner)
+    let mine = topic.latest !== null && (owner === allOwners || topic.latest.owner === owner)
     if (topic.latest === null) {
       const present = await this.#read(owner, id).catch((error: unknown) => {
         follower.close()

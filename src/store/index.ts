@@ -2,8 +2,8 @@
 export type { Attempt, Change, Job, JobStatus, Lease, Priority, Queue } from '../domain/job.ts'
 export { claim, holds } from '../domain/rules.ts'
 export {
+  allOwners,
   type ClaimQuery,
-  everyone,
   type ForeignCommit,
   type IdempotencyKey,
   type Insert,

@@ -1,7 +1,7 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { type Attempt, type Change, isTerminal, type Job, type JobStatus, type Queue } from '../domain/job.ts'
 import { claim, holds } from '../domain/rules.ts'
-import { everyone, type IdempotencyKey, type Insert, type Inserted, type OpenStore, type Owner } from './port.ts'
+import { allOwners, type IdempotencyKey, type Insert, type Inserted, type OpenStore, type Owner } from './port.ts'
 
 /**
  * The reference store: the port said in the plainest way, for tests and for trying things out. Nothing outlives the process. Each
@@ -17,7 +17,7 @@ export function memory(): OpenStore {
     const all = () => [...jobs.values()]
     const seenBy = (owner: Owner, id: string) => {
       const job = jobs.get(id)
-      return job !== undefined && (owner === everyone || job.owner === owner) ? job : null
+      return job !== undefined && (owner === allOwners || job.owner === owner) ? job : null
     }
     const waiting = (queue: Queue, types: readonly string[]) =>
       all().filter((job) => job.status === 'pending' && job.queue === queue && types.includes(job.type))

@@ -2,9 +2,9 @@ import type { Clock } from '../clock.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
 import type { Transaction } from './transaction.ts'
 
-/** Whose jobs a read or write may touch. Mandatory wherever a client is behind it; `everyone` is for the system itself. */
-export type Owner = string | typeof everyone
-export const everyone: unique symbol = Symbol('everyone')
+/** Whose jobs a read or write may touch. Mandatory wherever a client is behind it; `allOwners` is for the system itself. */
+export type Owner = string | typeof allOwners
+export const allOwners: unique symbol = Symbol('allOwners')
 
 /** Makes the same request, sent twice, one job. The scope is (owner, route, key). */
 export interface IdempotencyKey {

@@ -1,6 +1,6 @@
 import { change } from '../domain/change.ts'
 import type { Change, Job } from '../domain/job.ts'
-import { everyone, type Store } from './port.ts'
+import { allOwners, type Store } from './port.ts'
 
 /** A rule of `domain/rules.ts` with its arguments bound: null means "not legal from here". */
 export type Rule = (job: Job) => Job | null
@@ -26,7 +26,7 @@ export function transitions(store: Store, committed: (change: Change) => void): 
   }
 
   async function again(id: string, rule: Rule, now: () => number): Promise<Job | null> {
-    const [present] = await store.get(everyone, [id])
+    const [present] = await store.get(allOwners, [id])
     return present ? move(present, rule, now) : null
   }
 

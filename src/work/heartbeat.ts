@@ -1,5 +1,5 @@
 import { sleep } from '../clock.ts'
-import { everyone } from '../store/port.ts'
+import { allOwners } from '../store/port.ts'
 import type { Roster } from './roster.ts'
 import type { WorkerParts } from './worker.ts'
 
@@ -30,7 +30,7 @@ export async function heartbeat(
       const fresh =
         changed.length > 0
           ? await store.get(
-              everyone,
+              allOwners,
               changed.map(({ job }) => job.lease.id),
             )
           : []

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { job, sqlite } from '../../src/index.ts'
-import { everyone, type Store } from '../../src/store/port.ts'
+import { allOwners, type Store } from '../../src/store/port.ts'
 import { gate, open, tempFile } from './stage.ts'
 
 const input = z.object({})
@@ -154,7 +154,7 @@ describe('a worker that dies', () => {
     await jobs.work()
     await clock.advance(32_000)
     expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', error: { code: 'lease-lost', retryable: false } })
-    expect(await store.deliveries(everyone, jobId)).toHaveLength(1)
+    expect(await store.deliveries(allOwners, jobId)).toHaveLength(1)
   })
 })
 

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { job, sqlite, verifyWebhook } from '../../src/index.ts'
-import { everyone, type OpenStore, type Store } from '../../src/store/port.ts'
+import { allOwners, type OpenStore, type Store } from '../../src/store/port.ts'
 import type { ManualClock } from '../../src/testing/clock.ts'
 import { atEnd, open, tempFile, until } from './stage.ts'
 
@@ -189,7 +189,7 @@ describe('a delivery', () => {
     const noting: OpenStore = (clock) => {
       const store = sqlite(tempFile())(clock)
       const get: Store['get'] = (owner, ids) => {
-        if (owner === everyone) reads.push(ids.length)
+        if (owner === allOwners) reads.push(ids.length)
         return store.get(owner, ids)
       }
       return { ...store, get }

@@ -16,6 +16,7 @@ const names: Record<string, string[]> = {
     'QuotaExceeded',
     'UketsukeError',
     'UnrecoverableError',
+    'allOwners',
     'catalogue',
     'createJobs',
     'defineJobs',
@@ -27,7 +28,7 @@ const names: Record<string, string[]> = {
   'uketsuke/node': ['listen', 'nodeListener'],
   'uketsuke/express': ['expressAccept', 'expressJobs'],
   'uketsuke/redis': ['redis'],
-  'uketsuke/store': ['claim', 'everyone', 'holds'],
+  'uketsuke/store': ['allOwners', 'claim', 'holds'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
   'uketsuke/engines': ['fromEnvironment', 'storeAt'],
   'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
@@ -39,7 +40,7 @@ import { createServer } from 'node:http'
 import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { expressJobs } from 'uketsuke/express'
 import { nodeListener } from 'uketsuke/node'
-import { everyone, type Store } from 'uketsuke/store'
+import { allOwners, type Store } from 'uketsuke/store'
 import { manualClock, storeSuite } from 'uketsuke/testing'
 import { z } from 'zod'
 
@@ -53,7 +54,7 @@ const jobs = createJobs({ jobs: { print }, store: sqlite(':memory:'), authentica
 export const server = createServer(nodeListener(jobs))
 export const [middleware, suite, clock] = [expressJobs(jobs), storeSuite, manualClock()]
 const worker = await jobs.work({ concurrency: 1 })
-export const all = (store: Store) => store.list({ owner: everyone, limit: 10 })
+export const all = (store: Store) => store.list({ owner: allOwners, limit: 10 })
 const { jobId } = await jobs.enqueue('print', { pages: 3 })
 let pages: number | undefined
 for await (const state of jobs.watch<'print'>(jobId)) pages = state.output?.pages

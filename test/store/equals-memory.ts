@@ -5,19 +5,19 @@ import { change } from '../../src/domain/change.ts'
 import type { Job } from '../../src/domain/job.ts'
 import * as rules from '../../src/domain/rules.ts'
 import { memory } from '../../src/store/memory.ts'
-import { everyone, type Owner, type Store } from '../../src/store/port.ts'
+import { allOwners, type Owner, type Store } from '../../src/store/port.ts'
 
 /** One thing that is done to both stores, and what it gave. */
 type Act = (store: Store, time: { now: number }) => Promise<unknown>
 
 const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
-const owner = fc.constantFrom<Owner>('ann', 'bob', everyone)
+const owner = fc.constantFrom<Owner>('ann', 'bob', allOwners)
 const queue = fc.constantFrom('jobs' as const, 'deliveries' as const)
 const type = fc.constantFrom('report', 'mail')
 const short = fc.integer({ min: 0, max: 50 })
 
 const sorted = (jobs: Job[]) => jobs.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-const current = async (store: Store, id: string) => (await store.get(everyone, [id]))[0] ?? null
+const current = async (store: Store, id: string) => (await store.get(allOwners, [id]))[0] ?? null
 
 const insert: fc.Arbitrary<Act> = fc
   .array(
@@ -139,7 +139,7 @@ export async function equalsMemory(open: (clock: Clock) => Promise<Store>, runs:
       for (const act of todo) {
         results.push(await act(store, time), await store.stats(), sorted(await store.lapsed(100)))
       }
-      results.push(await store.get(everyone, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']))
+      results.push(await store.get(allOwners, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']))
       await store.close()
       return results
     }

@@ -6,7 +6,7 @@ import { change, lastAttempt } from '../../domain/change.ts'
 import type { Job, NewJob } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
 import { groupCommit } from '../group-commit.ts'
-import { type ClaimQuery, everyone, type ForeignCommit, type Store } from '../port.ts'
+import { allOwners, type ClaimQuery, type ForeignCommit, type Store } from '../port.ts'
 import { type PostgresOptions, postgres } from './index.ts'
 
 let server: PostgresServer
@@ -99,7 +99,7 @@ test('killed in mid-commit, again and again: what was told is stored once, what 
   stopping = true
   await Promise.all(clients)
   const stored = await store.get(
-    everyone,
+    allOwners,
     Array.from({ length: next }, (_, i) => `job-${i}`),
   )
   expect([...told].filter((id) => !stored.some((one) => one?.id === id))).toEqual([])

@@ -1,14 +1,14 @@
 import type { Attempt, Job, JobStatus, Queue } from '../../domain/job.ts'
-import { everyone, type Known, type ListQuery, type Owner } from '../port.ts'
+import { allOwners, type Known, type ListQuery, type Owner } from '../port.ts'
 import { Parameters } from './arrays.ts'
 import type { Parameter, Sql } from './connection.ts'
 import { running, toAttempt, toJob } from './rows.ts'
 import type { Time } from './time.ts'
 
-const whose = (owner: Owner): string | null => (owner === everyone ? null : owner)
+const whose = (owner: Owner): string | null => (owner === allOwners ? null : owner)
 
 /** In the order of `ids`; null where absent or another owner's. */
-export async function get(sql: Sql, ids: readonly string[], owner: Owner = everyone): Promise<(Job | null)[]> {
+export async function get(sql: Sql, ids: readonly string[], owner: Owner = allOwners): Promise<(Job | null)[]> {
   if (ids.length === 0) return []
   const rows = await sql.query(
     'SELECT * FROM uketsuke.jobs WHERE id = ANY($1::text[]) AND ($2::text IS NULL OR owner = $2)',
@@ -54,7 +54,7 @@ export async function listJobs(sql: Sql, { owner, status, type, limit, before }:
   const parameters = new Parameters()
   const conditions = ["queue = 'jobs'"]
   const where = (condition: string, value: Parameter) => conditions.push(condition + parameters.add(value))
-  if (owner !== everyone) where('owner = ', owner)
+  if (owner !== allOwners) where('owner = ', owner)
   if (before !== undefined) where('id < ', before)
   if (type !== undefined) where('type = ', type)
   // Written out for the planner: only then does it see that the index of the failed ones will do.

@@ -1,4 +1,4 @@
-import { everyone, type Owner } from '../port.ts'
+import { allOwners, type Owner } from '../port.ts'
 import { Parameters } from './arrays.ts'
 import type { Sql } from './connection.ts'
 import type { Time } from './time.ts'
@@ -13,7 +13,7 @@ export async function remove(sql: Sql, owner: Owner, id: string, unsure: boolean
        SELECT id FROM ended UNION SELECT jobs.id FROM uketsuke.jobs JOIN ended ON jobs.parent = ended.id
      ), log AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone))
      DELETE FROM uketsuke.jobs WHERE id IN (SELECT id FROM gone) RETURNING id`,
-    [id, owner === everyone ? null : owner],
+    [id, owner === allOwners ? null : owner],
   )
   if (rows.length > 0 || !unsure) return rows.length > 0
   return (await sql.query('SELECT FROM uketsuke.jobs WHERE id = $1', [id])).length === 0

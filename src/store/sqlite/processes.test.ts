@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../clock.ts'
 import { create } from '../../domain/rules.ts'
-import { everyone } from '../port.ts'
+import { allOwners } from '../port.ts'
 import { sqlite } from './index.ts'
 import { open } from './open.ts'
 
@@ -209,7 +209,7 @@ describe.skipIf(process.platform !== 'linux')('a disk that takes no more', () =>
       ...Array.from({ length: 5 }, () => true),
     ])
     const store = await filled(path, 0)
-    expect((await store.list({ owner: everyone, limit: 1_000 })).length).toBe(accepted + 6)
+    expect((await store.list({ owner: allOwners, limit: 1_000 })).length).toBe(accepted + 6)
     await store.close()
     const db = await open(path)
     expect(db.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })

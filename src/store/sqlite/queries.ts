@@ -1,7 +1,7 @@
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
 import {
+  allOwners,
   type ClaimQuery,
-  everyone,
   type Insert,
   type Inserted,
   type Known,
@@ -24,7 +24,7 @@ export function insert(sql: Sql, { job, key }: Insert): Inserted {
     )
     if (taken !== undefined) {
       return {
-        job: get(sql, everyone, taken.job_id as string),
+        job: get(sql, allOwners, taken.job_id as string),
         created: false,
         fingerprint: taken.fingerprint as string,
       }
@@ -118,7 +118,7 @@ export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): numbe
 const countable = 100
 
 export function position(sql: Sql, { id }: Job, now: number): number | null {
-  const job = get(sql, everyone, id)
+  const job = get(sql, allOwners, id)
   if (job?.status !== 'pending' || job.runAt > now) return null
   const count = (condition: string, ...parameters: Parameter[]) => {
     const before = `SELECT 1 FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue = ? AND ${condition} LIMIT ${countable}`
@@ -153,7 +153,7 @@ export const lapsed = (sql: Sql, now: number, limit: number): Job[] =>
 export function get(sql: Sql, owner: Owner, id: string): Job | null {
   const [row] = sql.tuples(`SELECT ${jobColumns} FROM jobs WHERE id = ?`, id)
   const job = row === undefined ? null : toJob(row)
-  return owner === everyone || job?.owner === owner ? job : null
+  return owner === allOwners || job?.owner === owner ? job : null
 }
 
 export const newer = (sql: Sql, { id, version }: Known): Job[] =>
@@ -166,7 +166,7 @@ export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQ
     conditions.push(condition)
     parameters.push(value)
   }
-  if (owner !== everyone) where('owner = ?', owner)
+  if (owner !== allOwners) where('owner = ?', owner)
   if (before !== undefined) where('id < ?', before)
   if (type !== undefined) where('type = ?', type)
   // Written out for the planner: only then does it see that the index of the failed ones will do.
@@ -185,7 +185,7 @@ export const deliveries = (sql: Sql, owner: Owner, parent: string): Job[] =>
   sql
     .tuples(`SELECT ${jobColumns} FROM jobs WHERE parent = ? ORDER BY created_at, id`, parent)
     .map(toJob)
-    .filter((job) => owner === everyone || job.owner === owner)
+    .filter((job) => owner === allOwners || job.owner === owner)
 
 export const attempts = (sql: Sql, owner: Owner, id: string): Attempt[] =>
   get(sql, owner, id) === null

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Job, NewJob } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
-import { everyone } from '../../store/port.ts'
+import { allOwners } from '../../store/port.ts'
 import { asked, byTurn, type Check, ids, job } from './bench.ts'
 
 export function claiming(check: Check): void {
@@ -29,7 +29,7 @@ export function claiming(check: Check): void {
     await store.insert(jobs.map((one) => ({ job: one })))
     for (const limit of [1, 5, 100]) {
       const before = (await store.get(
-        everyone,
+        allOwners,
         jobs.map(({ id }) => id),
       )) as Job[]
       const query = { ...asked, types: ['report', 'mail'], limit }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { change } from '../../domain/change.ts'
 import * as rules from '../../domain/rules.ts'
-import { everyone } from '../../store/port.ts'
+import { allOwners } from '../../store/port.ts'
 import { asked, type Check, end, job, key } from './bench.ts'
 
 export function inserting(check: Check): void {
@@ -45,7 +45,7 @@ export function inserting(check: Check): void {
     assert.ok(failed)
     assert.deepEqual(await store.replace([change(claimed, told, clock.now())]), [true])
     assert.deepEqual(await store.replace([change(told, failed, clock.now())]), [true])
-    assert.deepEqual(await store.get(everyone, ['odd']), [failed])
+    assert.deepEqual(await store.get(allOwners, ['odd']), [failed])
     assert.equal((await store.attempts(awkward, 'odd'))[0]?.error?.message, awkward)
     assert.equal((await store.list({ owner: awkward, type: awkward, limit: 10 })).length, 1)
     assert.equal(await store.shared(awkward, awkward), awkward)
@@ -61,7 +61,7 @@ export function inserting(check: Check): void {
     await store.insert([{ job: first }])
     const batch = [{ job: job(clock, { id: 'b' }), key: key('k') }, { job: job(clock, { id: 'a', owner: 'bob' }) }]
     await assert.rejects(store.insert(batch))
-    assert.deepEqual(await store.get(everyone, ['a', 'b']), [first, null])
+    assert.deepEqual(await store.get(allOwners, ['a', 'b']), [first, null])
     // The key was not remembered either.
     assert.equal((await store.insert([{ job: job(clock, { id: 'c' }), key: key('k') }]))[0]?.created, true)
   })

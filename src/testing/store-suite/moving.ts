@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import * as rules from '../../domain/rules.ts'
 import { type Archive, columns, type OpenArchive, type Row, type Shelf, shelves } from '../../store/archive.ts'
-import { everyone, type Store } from '../../store/port.ts'
+import { allOwners, type Store } from '../../store/port.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
 import { asked, job, key, step } from './bench.ts'
 
@@ -160,9 +160,9 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
 async function told(store: Store): Promise<unknown> {
   const ids = ['done', 'done-webhook', 'runs', 'waits', awkward, 'é', 'Later']
   return {
-    jobs: await store.get(everyone, ids),
-    attempts: await Promise.all(ids.map((id) => store.attempts(everyone, id))),
-    deliveries: await store.deliveries(everyone, 'done'),
+    jobs: await store.get(allOwners, ids),
+    attempts: await Promise.all(ids.map((id) => store.attempts(allOwners, id))),
+    deliveries: await store.deliveries(allOwners, 'done'),
     stats: await store.stats(),
     secret: await store.shared('secret', 'none'),
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import * as rules from '../../domain/rules.ts'
-import { everyone } from '../../store/port.ts'
+import { allOwners } from '../../store/port.ts'
 import { asked, type Check, end, giveBack, ids, job, step } from './bench.ts'
 
 export function reading(check: Check): void {
@@ -15,13 +15,13 @@ export function reading(check: Check): void {
       assert.deepEqual(await store.attempts(owner, 'a'), [])
       assert.equal(await store.remove(owner, 'a'), false)
     }
-    for (const owner of ['ann', everyone] as const) {
+    for (const owner of ['ann', allOwners] as const) {
       assert.equal((await store.get(owner, ['a', 'a-webhook'])).filter(Boolean).length, 2)
       assert.equal((await store.list({ owner, limit: 10 })).length, 1)
       assert.equal((await store.deliveries(owner, 'a')).length, 1)
       assert.equal((await store.attempts(owner, 'a')).length, 1)
     }
-    assert.equal(await store.remove(everyone, 'a'), true)
+    assert.equal(await store.remove(allOwners, 'a'), true)
   })
 
   check('get: in the order of the ids, null where there is none', async ({ store, clock }) => {
@@ -54,7 +54,7 @@ export function reading(check: Check): void {
     assert.deepEqual(ids(await store.list({ owner: 'ann', limit: 2 })), ['5', '4'])
     assert.deepEqual(ids(await store.list({ owner: 'ann', limit: 2, before: '4' })), ['3', '2'])
     assert.deepEqual(ids(await store.list({ owner: 'ann', limit: 2, before: '2' })), ['1'])
-    assert.deepEqual(ids(await store.list({ owner: everyone, limit: 9 })), ['5', '4', '35', '3', '2', '1'])
+    assert.deepEqual(ids(await store.list({ owner: allOwners, limit: 9 })), ['5', '4', '35', '3', '2', '1'])
   })
 
   check('list: by status and by type', async ({ store, clock }) => {
@@ -71,7 +71,7 @@ export function reading(check: Check): void {
     assert.deepEqual(await list({ type: 'mail' }), ['4'])
     assert.deepEqual(await list({ status: [] }), [])
     assert.deepEqual(await list({ status: ['failed'], before: '1' }), [])
-    assert.deepEqual(ids(await store.list({ owner: everyone, status: ['failed'], limit: 10 })), ['1'])
+    assert.deepEqual(ids(await store.list({ owner: allOwners, status: ['failed'], limit: 10 })), ['1'])
     assert.deepEqual(await store.list({ owner: 'bob', status: ['failed'], limit: 10 }), [])
   })
 
@@ -115,7 +115,7 @@ export function reading(check: Check): void {
     )
     const [a, b] = await store.claim({ ...asked, limit: 2 })
     await store.replace([step(a!, rules.succeed(a!, clock.now(), '1'), clock)])
-    const [, , c] = await store.get(everyone, ['a', 'b', 'c'])
+    const [, , c] = await store.get(allOwners, ['a', 'b', 'c'])
     await store.replace([step(c!, rules.cancel(c!, clock.now()), clock)])
     assert.equal(b?.id, 'b')
     assert.deepEqual(await store.stats(), {

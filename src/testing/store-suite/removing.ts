@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import * as rules from '../../domain/rules.ts'
-import { everyone } from '../../store/port.ts'
+import { allOwners } from '../../store/port.ts'
 import { asked, type Check, end, giveBack, job, step } from './bench.ts'
 
 export function removing(check: Check): void {
@@ -14,8 +14,8 @@ export function removing(check: Check): void {
     await end(store, clock)
     assert.equal(await store.remove('ann', 'a'), true)
     assert.equal(await store.remove('ann', 'a'), false)
-    assert.deepEqual(await store.get(everyone, ['a', 'a-webhook']), [null, null])
-    assert.equal((await store.get(everyone, ['b', 'b-webhook'])).filter(Boolean).length, 2)
+    assert.deepEqual(await store.get(allOwners, ['a', 'a-webhook']), [null, null])
+    assert.equal((await store.get(allOwners, ['b', 'b-webhook'])).filter(Boolean).length, 2)
     // A new job under the old id would show what was left behind.
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     assert.deepEqual(await store.attempts('ann', 'a'), [])
@@ -55,6 +55,6 @@ export function removing(check: Check): void {
     assert.equal(await store.prune(10), 1)
     await clock.advance(100)
     assert.equal(await store.prune(10), 1)
-    assert.deepEqual(await store.get(everyone, ['a', 'a-webhook']), [null, null])
+    assert.deepEqual(await store.get(allOwners, ['a', 'a-webhook']), [null, null])
   })
 }
