@@ -28,7 +28,8 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
   input: Schema
   /**
    * Does the work. What it returns, which JSON must be able to hold, is the job's output. Throwing fails the attempt and another one
-   * follows; an `UnrecoverableError` fails the job at once. A job can run more than once, so make its effects idempotent.
+   * follows; an `UnrecoverableError` fails the job at once. Clients see the message of a `JobError` or an `UnrecoverableError`, and of no
+   * other. A job can run more than once, so make its effects idempotent.
    */
   run: (context: JobContext<StandardSchemaV1.InferOutput<Schema>>) => Output | Promise<Output>
   /** Runs at the most; 3 by default. */

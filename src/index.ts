@@ -4,6 +4,7 @@ export {
   catalogue,
   type ErrorCode,
   type Failure,
+  JobError,
   UketsukeError,
   UnrecoverableError,
   type Violation,

@@ -1,10 +1,10 @@
 import type { InputOf, JobTypes, OutputOf } from './define.ts'
 import type { Delivery, Desk, DeskListQuery } from './desk.ts'
-import { UketsukeError } from './domain/errors.ts'
+import { publicly, UketsukeError } from './domain/errors.ts'
 import type { Attempt, Job, JobStatus } from './domain/job.ts'
 import { type JobView, view } from './domain/view.ts'
 import type { EnqueueOptions } from './options.ts'
-import { allOwners } from './store/port.ts'
+import { allOwners, type Owner } from './store/port.ts'
 
 /** A job of one of these types; `type` tells which. */
 export type JobOf<Types extends JobTypes, Name extends keyof Types & string = keyof Types & string> = {
@@ -106,11 +106,18 @@ export function library<Types extends JobTypes>(desk: Desk) {
         options.signal?.removeEventListener('abort', close)
       }
     },
-    /** The ended attempts, oldest first. @throws `job-not-found` */
-    attempts: (id: string, options: As = {}): Promise<Attempt[]> => desk.attempts(as(options), id),
+    /**
+     * The ended attempts, oldest first. For all owners each error has `thrown`: what was thrown, with its stack and causes. An owner sees
+     * neither that nor the workers' names. @throws `job-not-found`
+     */
+    async attempts(id: string, options: As = {}): Promise<Attempt[]> {
+      const owner = as(options)
+      return (await desk.attempts(owner, id)).map((one) => seenBy(owner, one))
+    },
     /** The webhooks about one job with their attempts, oldest first. @throws `job-not-found` */
     async deliveries(id: string, options: As = {}) {
-      return (await desk.deliveries(as(options), id)).map(deliveryView)
+      const owner = as(options)
+      return (await desk.deliveries(owner, id)).map((one) => deliveryView(owner, one))
     },
     /** Sends a job's webhook again, under the same webhook-id. @throws `job-not-found`, `job-not-finished` */
     async redeliver(id: string, options: As = {}): Promise<void> {
@@ -119,8 +126,13 @@ export function library<Types extends JobTypes>(desk: Desk) {
   }
 }
 
-function deliveryView({ job, attempts }: Delivery) {
-  const { status, attempt, maxAttempts, error, lastError } = job
+/** What is for operators is left out for an owner. */
+const seenBy = (owner: Owner, attempt: Attempt): Attempt =>
+  owner === allOwners ? attempt : { ...attempt, worker: '', error: attempt.error && publicly(attempt.error) }
+
+function deliveryView(owner: Owner, { job, attempts }: Delivery) {
+  const { status, attempt, maxAttempts } = job
+  const error = job.error ?? job.lastError
   const at = (time: number | null) => (time === null ? null : new Date(time).toISOString())
   return {
     /** `exhausted` after the last attempt; a webhook can be sent again for as long as its job is kept. */
@@ -129,7 +141,11 @@ function deliveryView({ job, attempts }: Delivery) {
     maxAttempts,
     nextAttemptAt: status === 'pending' ? at(job.runAt) : null,
     completedAt: at(job.completedAt),
-    error: error ?? lastError,
-    attempts: attempts.map((one) => ({ ...one, startedAt: at(one.startedAt), endedAt: at(one.endedAt) })),
+    error: error && (owner === allOwners ? error : publicly(error)),
+    attempts: attempts.map((one) => ({
+      ...seenBy(owner, one),
+      startedAt: at(one.startedAt),
+      endedAt: at(one.endedAt),
+    })),
   }
 }

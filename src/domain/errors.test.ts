@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { catalogue, DeliveryError, UketsukeError, UnrecoverableError } from './errors.ts'
+import { catalogue, DeliveryError, JobError, publicly, UketsukeError, UnrecoverableError } from './errors.ts'
 import { tidy } from './text.ts'
 
 it('an error of this package has a code and, where nothing better is known, its title as its message', () => {
@@ -22,6 +22,28 @@ it('an error of this package has a code and, where nothing better is known, its 
 it('a handler may name the code that its clients see', () => {
   expect(new UnrecoverableError('No.').code).toBe('unrecoverable')
   expect(new UnrecoverableError('No.', { code: 'no-data' }).code).toBe('no-data')
+})
+
+it('an error for clients is tried again unless it says otherwise', () => {
+  expect(new JobError('No.')).toMatchObject({ name: 'JobError', code: 'job-error', retryable: true })
+  expect(new JobError('No.', { retryable: false })).toMatchObject({ retryable: false })
+  expect(new UnrecoverableError('No.')).toMatchObject({ name: 'UnrecoverableError', retryable: false })
+})
+
+it('clients see nothing of what was thrown, nor a message that an older worker stored of it', () => {
+  const stored = {
+    code: 'handler-error',
+    message: 'connect 10.0.0.3',
+    retryable: true,
+    thrown: 'Error: connect 10.0.0.3',
+  }
+  expect(publicly(stored)).toEqual({
+    code: 'handler-error',
+    message: `${catalogue['handler-error']}.`,
+    retryable: true,
+  })
+  const refused = { code: 'webhook-refused', message: 'No.', retryable: true, detail: { status: 500, ms: 1 } }
+  expect(publicly(refused)).toEqual(refused)
 })
 
 it('a delivery is tried again unless the receiver forbids it', () => {

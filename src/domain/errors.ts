@@ -21,7 +21,8 @@ export const catalogue = {
   'temporarily-unavailable': 'The service cannot accept this now',
   'internal-error': 'Something failed inside',
   // How an attempt can fail
-  'handler-error': 'The handler threw',
+  'handler-error': 'The job failed because of an error on the server',
+  'job-error': 'The job failed',
   unrecoverable: 'The handler gave up for good',
   timeout: 'The attempt took too long',
   cancelled: 'The job was cancelled',
@@ -39,11 +40,13 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue
 
-/** Why an attempt or a job failed, as clients see it: never a stack trace. */
+/** Why an attempt or a job failed. Code and message are for clients: never a stack trace. */
 export interface Failure {
   readonly code: string
   readonly message: string
   readonly retryable: boolean
+  /** For operators: what was thrown, with its stack and causes. `attempts` gives it where all owners are asked for, nothing else does. */
+  readonly thrown?: string
   /** Of a webhook delivery: what the receiver answered. Never set on a user's job. */
   readonly detail?: { readonly status?: number; readonly body?: string; readonly ms: number }
 }
@@ -76,15 +79,36 @@ export class UketsukeError extends Error {
   }
 }
 
-/** Thrown by a handler: this job cannot succeed, do not try it again. `code` is shown to the client. */
-export class UnrecoverableError extends Error {
-  override readonly name = 'UnrecoverableError'
+/**
+ * Thrown by a handler for its clients: `message` and `code` become the job's error as they stand. Of any other error a client sees
+ * neither. `cause` is for operators.
+ */
+export class JobError extends Error {
+  override readonly name: string = 'JobError'
   readonly code: string
+  /** False fails the job at once; true lets another attempt follow where one is left. */
+  readonly retryable: boolean
+
+  constructor(message: string, options: { code?: string; retryable?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.code = options.code ?? 'job-error'
+    this.retryable = options.retryable ?? true
+  }
+}
+
+/** A `JobError` after which the job is not tried again: it cannot succeed. */
+export class UnrecoverableError extends JobError {
+  override readonly name = 'UnrecoverableError'
 
   constructor(message: string, options: { code?: string; cause?: unknown } = {}) {
-    super(message, { cause: options.cause })
-    this.code = options.code ?? 'unrecoverable'
+    super(message, { code: options.code ?? 'unrecoverable', retryable: false, cause: options.cause })
   }
+}
+
+/** A failure without what is for operators alone. The message of an error that was not made for clients never leaves, whoever stored it. */
+export function publicly({ code, message, retryable, detail }: Failure): Failure {
+  const told = { code, message: code === 'handler-error' ? `${catalogue[code]}.` : message, retryable }
+  return detail === undefined ? told : { ...told, detail }
 }
 
 export const leaseLost: Failure = {

@@ -1,4 +1,4 @@
-import type { Failure } from './errors.ts'
+import { type Failure, publicly } from './errors.ts'
 import { isTerminal, type Job, type JobStatus, type Priority } from './job.ts'
 
 /** A job as clients see it: the same over HTTP, over SSE, in a webhook and from the library. Times are ISO 8601. */
@@ -58,8 +58,8 @@ export function view(job: Job, base: string): JobView {
   if (job.webhookUrl !== null) shown.webhookUrl = job.webhookUrl
   if (job.retryOf !== null) shown.retryOf = job.retryOf
   if (job.output !== null) shown.output = readable(job.output)
-  if (job.error !== null) shown.error = job.error
-  if (job.lastError !== null) shown.lastError = job.lastError
+  if (job.error !== null) shown.error = publicly(job.error)
+  if (job.lastError !== null) shown.lastError = publicly(job.lastError)
   const url = `${base}/${job.id}`
   return Object.assign(shown, { statusUrl: url, streamUrl: `${url}/stream`, cancelUrl: `${url}/cancel` })
 }

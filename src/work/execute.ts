@@ -7,6 +7,7 @@ import type { Rule } from '../store/transition.ts'
 import { Context } from './context.ts'
 import type { HeldJob } from './lease.ts'
 import { failureOf, serialise } from './outcome.ts'
+import { describe } from './thrown.ts'
 
 /** A handler that was asked to stop may take this long to do so tidily; then the job ends without it. Milliseconds. */
 const cancelGrace = 5_000
@@ -47,7 +48,7 @@ function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock
   if (reason === 'shutdown') return (job) => release(job, clock.now())
   const failure: Failure =
     reason === 'timeout' ? { code: 'timeout', message: catalogue.timeout, retryable: true } : failureOf(thrown)
-  if (reason === null) context.log.warn({ err: thrown, code: failure.code }, 'attempt failed')
+  if (reason === null) context.log.warn({ err: describe(thrown), code: failure.code }, 'attempt failed')
   const wait = type.retryIn(held.lease.attempt, thrown)
   return (job) => fail(job, clock.now(), failure, clock.now() + wait)
 }

@@ -1,39 +1,53 @@
-import { DeliveryError, type Failure, UketsukeError, UnrecoverableError } from '../domain/errors.ts'
+import { catalogue, DeliveryError, type Failure, JobError, UketsukeError } from '../domain/errors.ts'
 import { tidy } from '../domain/text.ts'
+import { describe, isA, text } from './thrown.ts'
 
 /** A handler's return as JSON text. @throws `invalid-output` where JSON cannot hold it. */
 export function serialise(output: unknown): string {
+  let cause: unknown
   try {
     const text = JSON.stringify(output ?? null)
     if (text !== undefined) return text
+    cause = new TypeError(`The handler returned a ${typeof output}.`)
   } catch (error) {
-    throw new UketsukeError('invalid-output', `The handler returned what JSON cannot hold: ${messageOf(error)}`)
+    // Of a `toJSON` of the handler's own, maybe: not for clients.
+    cause = error
   }
-  throw new UketsukeError('invalid-output', `The handler returned a ${typeof output}, which JSON cannot hold.`)
+  throw new UketsukeError('invalid-output', undefined, { cause })
 }
 
-/** Whatever a handler threw, as clients may see it: a code, a sentence, never a stack trace. */
+/** Whatever a handler threw, as it is stored: a code and a sentence for clients, and for operators what was thrown. */
 export function failureOf(thrown: unknown): Failure {
-  if (thrown instanceof UnrecoverableError) {
-    return { code: tidy(thrown.code), message: messageOf(thrown), retryable: false }
+  if (isA(thrown, DeliveryError)) {
+    return { code: thrown.code, message: tidy(thrown.message), retryable: thrown.retryable, detail: thrown.answer }
   }
-  if (thrown instanceof DeliveryError) {
-    return { code: thrown.code, message: messageOf(thrown), retryable: thrown.retryable, detail: thrown.answer }
-  }
-  if (thrown instanceof UketsukeError) {
-    return { code: thrown.code, message: messageOf(thrown), retryable: !final.has(thrown.code) }
-  }
-  return { code: 'handler-error', message: messageOf(thrown), retryable: true }
+  return { ...forClients(thrown), thrown: describe(thrown).stack }
 }
 
-/** The same handler would do the same again. */
-const final = new Set<string>(['corrupt', 'invalid-input', 'invalid-output', 'invalid-progress'])
+/** Only errors that were made for clients speak to them. Any other message may hold an address, a path or a password. */
+function forClients(thrown: unknown): Failure {
+  if (isA(thrown, JobError)) {
+    const code = tidy(text(thrown, 'code') || 'job-error')
+    return { code, message: tidy(text(thrown, 'message')) || titleOf(code), retryable: isRetryable(thrown) }
+  }
+  if (isA(thrown, UketsukeError)) {
+    const code = text(thrown, 'code')
+    const message = final.has(code) ? tidy(text(thrown, 'message')) : titleOf(code)
+    if (Object.hasOwn(catalogue, code)) return { code, message, retryable: !final.has(code) }
+  }
+  return { code: 'handler-error', message: titleOf('handler-error'), retryable: true }
+}
 
-function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return tidy(thrown.message || thrown.name)
+const titleOf = (code: string): string =>
+  `${Object.hasOwn(catalogue, code) ? catalogue[code as keyof typeof catalogue] : catalogue['job-error']}.`
+
+function isRetryable(thrown: JobError): boolean {
   try {
-    return tidy(typeof thrown === 'string' ? thrown : `The handler threw ${JSON.stringify(thrown) ?? String(thrown)}.`)
+    return thrown.retryable !== false
   } catch {
-    return 'The handler threw what cannot be shown.'
+    return true
   }
 }
+
+/** What this package says of an attempt itself. The same handler would do the same again. */
+const final = new Set<string>(['corrupt', 'invalid-input', 'invalid-output', 'invalid-progress'])

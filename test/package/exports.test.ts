@@ -13,6 +13,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 /** What each subpath gives at run time; a name more or less is a change that users see. */
 const names: Record<string, string[]> = {
   uketsuke: [
+    'JobError',
     'QuotaExceeded',
     'UketsukeError',
     'UnrecoverableError',
