@@ -30,15 +30,25 @@ export class Deadlines<T> {
 
   readonly #fire = (): void => {
     const now = this.#clock.now()
-    for (const [one, due] of this.#due) {
+    // Taken before any of them runs: one that starts again while time passes here is due later, not now.
+    const expired: [T, number][] = []
+    for (const entry of this.#due) {
+      const [, due] = entry
       // Later than any wait can be: time was set back.
       if (due > now && due <= now + this.#ms) break
+      expired.push(entry)
+    }
+    for (const [one, due] of expired) {
+      // An earlier one may have cancelled or restarted it.
+      if (this.#due.get(one) !== due) continue
       this.#due.delete(one)
       this.#expire(one)
     }
     this.#rest()
     const [next] = this.#due.values()
-    if (next !== undefined) this.#cancelTimer = this.#clock.after(Math.max(0, next - now), this.#fire)
+    if (next !== undefined) {
+      this.#cancelTimer = this.#clock.after(Math.max(0, next - this.#clock.now()), this.#fire)
+    }
   }
 
   #rest(): void {
