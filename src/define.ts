@@ -3,6 +3,7 @@ import { type Backoff, defaultBackoff, exponential } from './domain/backoff.ts'
 import { UketsukeError } from './domain/errors.ts'
 import type { Job } from './domain/job.ts'
 import type { Log } from './log.ts'
+import { isThenable, text as textOf } from './thrown.ts'
 
 /** What a handler gets. */
 export interface JobContext<Input> {
@@ -80,11 +81,7 @@ function check(fine: boolean, sentence: string): asserts fine {
 export function runnable(type: JobTypes[string], random: () => number): Runnable {
   const parsed = (checked: StandardSchemaV1.Result<unknown>): unknown => {
     if (!checked.issues) return checked.value
-    const [issue] = checked.issues
-    throw new UketsukeError(
-      'invalid-input',
-      `The stored input no longer fits its schema: ${issue?.message ?? 'no reason given'}`,
-    )
+    throw new UketsukeError('invalid-input', textOf(checked.issues[0], 'message') || 'No reason was given.')
   }
   return {
     parse(text) {
@@ -96,10 +93,6 @@ export function runnable(type: JobTypes[string], random: () => number): Runnable
     retryIn: (attempt) => exponential(type.backoff, attempt, random()),
   }
 }
-
-/** Of what may be a promise: where it is none, nothing is waited for. */
-export const isThenable = <T>(given: T | PromiseLike<T>): given is PromiseLike<T> =>
-  typeof given === 'object' && given !== null && 'then' in given && typeof given.then === 'function'
 
 function readable(text: string): unknown {
   try {

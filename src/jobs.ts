@@ -8,7 +8,7 @@ import { deliveryType } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { openFront } from './http/front.ts'
 import { library } from './library.ts'
-import { defaultLog } from './log.ts'
+import { defaultLog, safeLog } from './log.ts'
 import { destinations } from './notify/egress.ts'
 import { poster } from './notify/post.ts'
 import { Watch } from './notify/watch.ts'
@@ -28,7 +28,8 @@ import { staff } from './work/staff.ts'
  */
 export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) {
   checkOptions(options)
-  const { basePath: base = '/api/jobs', lease = 30_000, webhooks, clock = systemClock, log = defaultLog() } = options
+  const { basePath: base = '/api/jobs', lease = 30_000, webhooks, clock = systemClock } = options
+  const log = safeLog(options.log ?? defaultLog())
   const types = new Map(Object.entries(options.jobs))
   const secrets = [webhooks?.secret ?? []].flat()
   const allowed = webhooks
@@ -103,7 +104,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     close(): Promise<void> {
       closing ??= (async () => {
         draining.abort()
-        await workers.stop()
+        await workers.close()
         await hangUp()
         await relay.close()
         await store.close()

@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { isThenable, type JobType } from '../define.ts'
+import type { JobType } from '../define.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { NewJob, Priority } from '../domain/job.ts'
 import type { Destinations } from '../notify/egress.ts'
+import { isThenable, member, plain, text } from '../thrown.ts'
 import type { Asked } from './accept.ts'
 
 export interface Limits {
@@ -34,8 +35,8 @@ export function validate(asked: Asked, id: string, checks: Checks, now: number):
   const wrong: Violation[] = []
   const at = (pointer: string, detail: string) => void wrong.push({ pointer, detail })
   const input = jsonText(asked.input, '/input', checks.limits.inputBytes, at)
-  const rest = ({ issues }: StandardSchemaV1.Result<unknown>): NewJob => {
-    for (const { message, path = [] } of issues ?? []) at(pointerTo(path), message)
+  const rest = (checked: StandardSchemaV1.Result<unknown>): NewJob => {
+    for (const issue of checked.issues ?? []) at(pointerTo(issue), text(issue, 'message') || 'It is not valid.')
     const more = others(asked, checks, now, at)
     if (wrong.length > 0 || input === null) invalid(wrong)
     if (more.webhookUrl !== null) allowed(more.webhookUrl, checks)
@@ -70,8 +71,11 @@ function invalid(errors: readonly Violation[]): never {
   throw new UketsukeError('validation-error', 'The request has members that are not valid.', { errors })
 }
 
-function pointerTo(path: NonNullable<StandardSchemaV1.Issue['path']>): string {
-  const keys = path.map((part) => String(typeof part === 'object' ? part.key : part))
+/** An issue is made by somebody else's schema: whatever it is, a place comes of it. */
+function pointerTo(issue: unknown): string {
+  const path = member(issue, 'path')
+  const parts: unknown[] = Array.isArray(path) ? path : []
+  const keys = parts.map((part) => plain(typeof part === 'object' ? member(part, 'key') : part))
   return ['/input', ...keys.map((key) => key.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/')
 }
 

@@ -35,7 +35,8 @@ function delivery(job: Job, now: number): Job | null {
 function ended(before: Job, after: Job, now: number): Attempt | null {
   if (before.status !== 'running' || after.status !== 'pending') return null
   const released = after.attempt < before.attempt
-  const error = released ? null : after.lastError
+  // Released with a reason of its own, or as it came.
+  const error = released && after.lastError === before.lastError ? null : after.lastError
   return attempt(before, now, released ? 'released' : (lost(error) ?? 'retrying'), error)
 }
 

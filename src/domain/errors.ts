@@ -28,11 +28,14 @@ export const catalogue = {
   cancelled: 'The job was cancelled',
   'lease-lost': 'The worker stopped answering',
   'invalid-input': 'The stored input no longer fits its schema',
+  'input-unreadable': 'No worker could read the input',
   corrupt: 'What was stored of the job cannot be read',
   'invalid-output': 'The handler returned what JSON cannot hold',
+  'outcome-rejected': 'The outcome of the job could not be stored',
   'invalid-progress': 'The progress is not a number from 0 to 100',
   'webhook-refused': 'The receiver did not answer 2xx',
   'webhook-unreachable': 'The receiver could not be reached',
+  closed: 'The jobs have been closed',
   // What stops a program from starting
   'invalid-configuration': 'The configuration is not valid',
   'store-unusable': 'The store cannot be used',
@@ -47,6 +50,8 @@ export interface Failure {
   readonly retryable: boolean
   /** For operators: what was thrown, with its stack and causes. `attempts` gives it where all owners are asked for, nothing else does. */
   readonly thrown?: string
+  /** Of an input that no worker could read yet: when the first could not. */
+  readonly since?: number
   /** Of a webhook delivery: what the receiver answered. Never set on a user's job. */
   readonly detail?: { readonly status?: number; readonly body?: string; readonly ms: number }
 }
@@ -115,6 +120,17 @@ export const leaseLost: Failure = {
   code: 'lease-lost',
   message: 'The worker stopped answering before the job had ended.',
   retryable: true,
+}
+
+/** What failed is on this side: the job is given back without an attempt, for `wait` milliseconds. `message` is for operators. */
+export class PostponedError extends Error {
+  override readonly name = 'PostponedError'
+  readonly wait: number
+
+  constructor(message: string, wait: number, cause: unknown) {
+    super(message, { cause })
+    this.wait = wait
+  }
 }
 
 /** A webhook delivery that did not succeed. `waitAtLeast` is what the receiver asked for, in milliseconds. */

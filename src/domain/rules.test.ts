@@ -2,7 +2,21 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { change, deliveryAttempts, deliveryType, lastAttempt } from './change.ts'
 import { isTerminal, type Job, type NewJob } from './job.ts'
-import { cancel, claim, create, expire, fail, holds, progress, release, retry, succeed } from './rules.ts'
+import {
+  cancel,
+  claim,
+  create,
+  expire,
+  fail,
+  giveBack,
+  holds,
+  progress,
+  release,
+  retry,
+  succeed,
+  unreadPatience,
+  withLastWords,
+} from './rules.ts'
 
 const asked: NewJob = { id: 'A', type: 't', owner: 'o', input: '{}', maxAttempts: 2, retainFor: 1_000 }
 const by = { worker: 'w', leaseMs: 30 }
@@ -143,6 +157,66 @@ describe('release', () => {
   })
   it('is a cancellation where one was asked for', () => expect(release(asked2stop, 1)?.status).toBe('cancelled'))
   it('is for running jobs only', () => expect(release(pending, 1)).toBeNull())
+  it('gives it back for later where that is asked for', () => expect(release(running, 140, 150)?.runAt).toBe(150))
+})
+
+describe('giveBack', () => {
+  const again = (job: Job, now: number) => claim(giveBack(job, now, 'odd', 1) as Job, now + 60_000, by) as Job
+  it('lets the job wait for another worker without costing an attempt', () => {
+    expect(giveBack(running, 140, 'odd', 1)).toMatchObject({
+      status: 'pending',
+      attempt: 0,
+      version: 3,
+      runAt: 1_140,
+      worker: null,
+      lastError: {
+        code: 'input-unreadable',
+        message: 'The input waits for a worker that can read it: odd',
+        since: 140,
+      },
+    })
+  })
+  it('waits longer each time, half a minute at most', () => {
+    expect(giveBack(running, 140, 'odd', 0)?.runAt).toBe(640)
+    expect(giveBack(again(running, 140), 10_140, 'odd', 1)?.runAt).toBe(20_140)
+    expect(giveBack(again(running, 140), 300_140, 'odd', 1)?.runAt).toBe(330_140)
+  })
+  it('ends the job once no worker could read it for long enough', () => {
+    const late = again(again(running, 140), 60_000)
+    expect(giveBack(late, 140 + unreadPatience - 1, 'odd', 1)?.status).toBe('pending')
+    expect(giveBack(late, 140 + unreadPatience, 'odd', 1)).toMatchObject({
+      status: 'failed',
+      error: {
+        code: 'input-unreadable',
+        message: 'No worker could read the input within 10 minutes: odd',
+        retryable: false,
+      },
+    })
+  })
+  it('counts from now where an earlier failure was another one, or says no time', () => {
+    const { code, message, retryable } = giveBack(running, 140, 'odd', 1)?.lastError ?? broke
+    for (const lastError of [broke, { code, message, retryable }])
+      expect(giveBack({ ...running, lastError }, 900, 'odd', 1)?.lastError?.since).toBe(900)
+  })
+  it('is a cancellation where one was asked for', () =>
+    expect(giveBack(asked2stop, 1, 'odd', 1)?.status).toBe('cancelled'))
+  it('is for running jobs only', () => expect(giveBack(pending, 1, 'odd', 1)).toBeNull())
+})
+
+describe('withLastWords', () => {
+  const end = (job: Job) => fail(job, 140, broke, 200)
+  it('stores what was said last with the end', () => {
+    expect(withLastWords(running, { percent: 45.5, message: 'Page 9' }, end)).toMatchObject({
+      status: 'pending',
+      version: 3,
+      progress: 45,
+      progressMessage: 'Page 9',
+    })
+  })
+  it('is the end alone where all was stored already', () => {
+    expect(withLastWords(running, null, end)).toEqual(end(running))
+    expect(withLastWords(completed, { percent: 1, message: null }, end)).toBeNull()
+  })
 })
 
 describe('cancel', () => {
@@ -203,6 +277,7 @@ describe('change', () => {
   it.each([
     ['retrying', waiting, broke],
     ['released', release(running, 1) as Job, null],
+    ['released', giveBack(running, 140, 'odd', 1) as Job, { code: 'input-unreadable' }],
     ['lease-lost', expire(running, 130) as Job, { code: 'lease-lost' }],
   ])('logs an attempt that ended as %s, since the job goes on', (outcome, after, error) => {
     const { attempt } = change(running, after, 500)

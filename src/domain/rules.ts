@@ -61,13 +61,28 @@ export function holds(lease: Lease, job: Job): boolean {
   return job.status === 'running' && job.attempt === lease.attempt && job.worker === lease.worker
 }
 
-/** 100 is kept for completion, and a bar never goes back within an attempt. Without a message the last one stays. */
+/** What a handler says of its progress. Without a message the last one stays. */
+export interface Said {
+  readonly percent: number
+  readonly message: string | null
+}
+
+/** 100 is kept for completion, and a bar never goes back within an attempt. */
 export function progress(job: Job, percent: number, message: string | null): Job | null {
   if (job.status !== 'running') return null
-  const reached = Math.max(job.progress, Math.min(99, Math.floor(percent)))
-  const said = message ?? job.progressMessage
-  if (reached === job.progress && said === job.progressMessage) return null
-  return next(job, { progress: reached, progressMessage: said })
+  const told = hear(job, { percent, message })
+  if (told.progress === job.progress && told.progressMessage === job.progressMessage) return null
+  return next(job, told)
+}
+
+function hear(job: Job, { percent, message }: Said): Pick<Job, 'progress' | 'progressMessage'> {
+  const progress = Math.max(job.progress, Math.min(99, Math.floor(percent)))
+  return { progress, progressMessage: message ?? job.progressMessage }
+}
+
+/** An attempt ends as `end` says, together with the last that its handler said and that is not stored yet. */
+export function withLastWords(job: Job, said: Said | null, end: (job: Job) => Job | null): Job | null {
+  return end(said === null ? job : { ...job, ...hear(job, said) })
 }
 
 /** What the handler returned is kept even where a cancel was asked for meanwhile: the work is done. */
@@ -92,12 +107,44 @@ export function expire(job: Job, now: number): Job | null {
   return fail(job, now, leaseLost, now)
 }
 
-/** A worker that shuts down gives a job back at once; that costs no attempt. */
-export function release(job: Job, now: number): Job | null {
+/** A worker gives a job back, to run at once or at `runAt`, since it stops or what failed is no fault of the job's; that costs no attempt. */
+export function release(job: Job, now: number, runAt = now): Job | null {
   if (job.status !== 'running') return null
   if (job.cancelRequestedAt !== null) return settle(job, now, { status: 'cancelled', error: cancelled })
-  return next(job, { status: 'pending', attempt: job.attempt - 1, runAt: now, ...unheld })
+  return next(job, { status: 'pending', attempt: job.attempt - 1, runAt, ...unheld })
 }
+
+/** How long an input may wait for a worker that can read it, from the first that could not, in milliseconds. */
+export const unreadPatience = 10 * 60_000
+const longestUnreadWait = 30_000
+
+/**
+ * The input does not fit the definition of the job that this worker has: another worker may have another one, as while a new version
+ * is rolled out. So the job is given back without an attempt, for longer each time, until that has gone on for `unreadPatience`.
+ * `why` is a sentence, `random` 0…1.
+ */
+export function giveBack(job: Job, now: number, why: string, random: number): Job | null {
+  if (job.status !== 'running') return null
+  if (job.cancelRequestedAt !== null) return release(job, now)
+  const since = job.lastError?.code === unread ? (job.lastError.since ?? now) : now
+  const waited = now - since
+  if (waited >= unreadPatience) {
+    const message = `No worker could read the input within ${unreadPatience / 60_000} minutes: ${why}`
+    return fail(job, now, { code: unread, message, retryable: false }, now)
+  }
+  const wait = Math.min(longestUnreadWait, Math.max(1_000, waited)) * (0.5 + random / 2)
+  const message = `The input waits for a worker that can read it: ${why}`
+  const lastError = { code: unread, message, retryable: true, since }
+  return next(job, {
+    status: 'pending',
+    attempt: job.attempt - 1,
+    runAt: now + Math.round(wait),
+    lastError,
+    ...unheld,
+  })
+}
+
+const unread = 'input-unreadable'
 
 /** A waiting job ends at once; a running one is asked to stop. */
 export function cancel(job: Job, now: number): Job | null {

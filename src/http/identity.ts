@@ -1,5 +1,5 @@
-import { isThenable } from '../define.ts'
 import { UketsukeError } from '../domain/errors.ts'
+import { isThenable } from '../thrown.ts'
 import type { HttpOptions } from './call.ts'
 import type { Incoming } from './incoming.ts'
 

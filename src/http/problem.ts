@@ -1,5 +1,6 @@
 import { catalogue, type ErrorCode, UketsukeError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
+import { isA } from '../thrown.ts'
 import type { Answer } from './answer.ts'
 import { QuotaExceeded } from './quota.ts'
 
@@ -41,7 +42,7 @@ export const problemType = (code: string) => `urn:uketsuke:problem:${code}`
 
 /** What a client is told about `thrown`; never anything of the inside, which goes to the log instead. */
 export function known(thrown: unknown, log: Log, where: string): UketsukeError & { code: ProblemCode } {
-  if (thrown instanceof UketsukeError) {
+  if (isA(thrown, UketsukeError)) {
     // "Not now" has a reason that the operator needs and the client must not see.
     if (thrown.code === 'temporarily-unavailable' && thrown.cause)
       log.warn({ err: thrown.cause, where }, thrown.message)

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { JobContext } from '../define.ts'
+import type { Said } from '../domain/rules.ts'
 import type { Log } from '../log.ts'
 import type { HeldJob } from './lease.ts'
 import { ProgressWriter } from './progress.ts'
@@ -13,17 +14,19 @@ export class Context implements JobContext<unknown> {
   readonly #held: HeldJob
   readonly #clock: Clock
   readonly #log: Log
+  readonly #fractions: Set<string>
   #own: Log | null = null
   #progress: ProgressWriter | null = null
   #ended = false
 
-  constructor(held: HeldJob, clock: Clock, log: Log) {
+  constructor(held: HeldJob, clock: Clock, log: Log, fractions: Set<string>) {
     this.jobId = held.lease.id
     this.owner = held.job.owner
     this.attempt = held.lease.attempt
     this.#held = held
     this.#clock = clock
     this.#log = log
+    this.#fractions = fractions
   }
 
   get signal(): AbortSignal {
@@ -36,14 +39,14 @@ export class Context implements JobContext<unknown> {
   }
 
   get progress(): JobContext<unknown>['progress'] {
-    this.#progress ??= new ProgressWriter(this.#held, this.#clock, this.log)
+    this.#progress ??= new ProgressWriter(this.#held, this.#clock, this.log, this.#fractions)
     if (this.#ended) this.#progress.end()
     return this.#progress.say
   }
 
-  /** The attempt is over: what is said from now on is not stored. */
-  end(): void {
+  /** The attempt is over: what is said from now on is not stored. Gives what was said last and may not be stored yet. */
+  end(): Said | null {
     this.#ended = true
-    this.#progress?.end()
+    return this.#progress?.end() ?? null
   }
 }

@@ -1,110 +1,104 @@
-import { type Clock, sleep } from '../clock.ts'
-import { isThenable, type Runnable } from '../define.ts'
-import { catalogue, type Failure, UketsukeError } from '../domain/errors.ts'
-import { fail, release, succeed } from '../domain/rules.ts'
+import type { Clock } from '../clock.ts'
+import type { Runnable } from '../define.ts'
+import { catalogue, type Failure, PostponedError } from '../domain/errors.ts'
+import { fail, giveBack, release, succeed, withLastWords } from '../domain/rules.ts'
 import type { Log } from '../log.ts'
+import type { Store } from '../store/port.ts'
 import type { Rule } from '../store/transition.ts'
+import { describe, isA, text } from '../thrown.ts'
 import { Context } from './context.ts'
+import { Interruption } from './interruption.ts'
 import type { HeldJob } from './lease.ts'
-import { failureOf, serialise } from './outcome.ts'
-import { describe } from './thrown.ts'
+import { failureOf } from './outcome.ts'
+import { serialise } from './output.ts'
+import { persist } from './persist.ts'
 
-/** A handler that was asked to stop may take this long to do so tidily; then the job ends without it. Milliseconds. */
-const cancelGrace = 5_000
+export interface ExecuteParts {
+  readonly store: Pick<Store, 'renew'>
+  readonly leaseMs: number
+  readonly clock: Clock
+  readonly log: Log
+  /** The job types that were warned about progress in fractions. */
+  readonly fractions: Set<string>
+}
 
 /**
  * Runs one attempt: parse → run → serialise → settle. Never rejects: whatever happens becomes the attempt's outcome. `done` is called
  * once the handler has ended, when its outcome is still to be stored: that wait need not keep another job from beginning.
  */
-export async function execute(
-  held: HeldJob,
-  type: Runnable,
-  { clock, log }: { clock: Clock; log: Log },
-  done: () => void,
-): Promise<void> {
-  const context = new Context(held, clock, log)
+export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts, done: () => void): Promise<void> {
+  const { clock, log, fractions } = parts
+  const context = new Context(held, clock, log, fractions)
   const interruption = new Interruption(held, type.timeout, clock)
   let settle: Rule | null
   try {
-    const input = type.parse(held.job.input)
-    context.input = isThenable(input) ? await input : input
+    const input = read(held, type, interruption)
+    context.input = input instanceof Promise ? await input : input
+    // As often as it takes: while it was confirmed a neighbour may have blocked the process again.
+    while (clock.now() - held.confirmedAt > parts.leaseMs / 2) await interruption.or(confirm(held, parts))
     held.throwIfAborted()
     const output = serialise(await interruption.or(type.run(context, held.job)))
     settle = (job) => succeed(job, clock.now(), output)
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)
-  } finally {
-    context.end()
-    interruption.clear()
-    done()
   }
-  if (settle) await persist(held, settle, clock, context)
+  const said = context.end()
+  interruption.clear()
+  done()
+  const end = settle
+  if (end) await persist(held, (job) => withLastWords(job, said, end), clock, context)
 }
+
+/**
+ * The handler is about to begin, and nothing has been heard of the lease for long: a neighbour's handler has blocked this process, or the
+ * claim was slow. Another worker may have the job by now. Where that cannot be told the job is given back, and costs no attempt.
+ */
+async function confirm(held: HeldJob, { store, leaseMs, clock }: ExecuteParts): Promise<void> {
+  const asked = clock.now()
+  const [version] = await store.renew([held.lease], leaseMs).catch((error: unknown) => {
+    throw new PostponedError('The lease could not be renewed before the attempt began.', 0, error)
+  })
+  if (version === null) held.abort('lease-lost')
+  held.throwIfAborted()
+  held.confirmedAt = asked
+}
+
+/** Thrown where this worker's definition of the job does not fit the stored input. */
+class Unreadable extends Error {}
+
+function read(held: HeldJob, type: Runnable, interruption: Interruption): unknown {
+  const unreadable = (thrown: unknown): never => {
+    // What is no JSON is so for every worker. An interruption is none of the schema's doing.
+    if (held.reason !== null || text(thrown, 'code') === 'corrupt') throw thrown
+    throw new Unreadable(isInvalid(thrown) ? text(thrown, 'message') : 'Its schema failed.', { cause: thrown })
+  }
+  try {
+    const input = interruption.or(type.parse(held.job.input))
+    return input instanceof Promise ? input.catch(unreadable) : input
+  } catch (thrown) {
+    return unreadable(thrown)
+  }
+}
+
+const isInvalid = (thrown: unknown) => text(thrown, 'code') === 'invalid-input'
 
 /** Why the attempt ended decides how: a lost lease writes nothing, a shutdown gives the job back, the rest is a failure. */
 function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock, context: Context): Rule | null {
   const { reason } = held
   if (reason === 'lease-lost') return null
   if (reason === 'shutdown') return (job) => release(job, clock.now())
+  if (reason === null && isA(thrown, Unreadable)) {
+    context.log.warn({ err: describe(thrown.cause) }, 'the input does not fit this worker’s definition of its job type')
+    const random = Math.random()
+    return (job) => giveBack(job, clock.now(), thrown.message, random)
+  }
+  if (reason === null && isA(thrown, PostponedError)) {
+    context.log.warn({ err: describe(thrown.cause) }, thrown.message)
+    return (job) => release(job, clock.now(), clock.now() + thrown.wait)
+  }
   const failure: Failure =
     reason === 'timeout' ? { code: 'timeout', message: catalogue.timeout, retryable: true } : failureOf(thrown)
   if (reason === null) context.log.warn({ err: describe(thrown), code: failure.code }, 'attempt failed')
   const wait = type.retryIn(held.lease.attempt, thrown)
   return (job) => fail(job, clock.now(), failure, clock.now() + wait)
-}
-
-/** The end of an attempt whether its handler ends or not: it may never settle. */
-class Interruption {
-  readonly #cancelTimer: () => void
-  #cancelGrace: (() => void) | null = null
-  #error: DOMException | null = null
-  #reject: ((error: DOMException) => void) | null = null
-
-  constructor(held: HeldJob, timeout: number, clock: Clock) {
-    this.#cancelTimer = clock.after(timeout, () => held.abort('timeout'))
-    held.onAbort((reason, error) => {
-      // A harder reason that comes during the grace ends it.
-      if (reason !== 'cancelled') this.#end(error)
-      else this.#cancelGrace ??= clock.after(cancelGrace, () => this.#end(error))
-    })
-  }
-
-  /** What the handler gives, unless the interruption is there first. */
-  or(given: unknown): unknown {
-    if (!isThenable(given)) return given
-    return new Promise((resolve, reject) => {
-      if (this.#error) return reject(this.#error)
-      this.#reject = reject
-      given.then(resolve, reject)
-    })
-  }
-
-  clear(): void {
-    this.#cancelTimer()
-    this.#cancelGrace?.()
-  }
-
-  #end(error: DOMException): void {
-    this.#error = error
-    this.#reject?.(error)
-  }
-}
-
-/** Work that is done must not be lost to a store that is down for a while: tries until it is stored or the lease is lost. */
-async function persist(held: HeldJob, rule: Rule, clock: Clock, context: Context): Promise<void> {
-  for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
-    try {
-      await held.write(rule)
-      return
-    } catch (error) {
-      const passing = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
-      context.log.error(
-        { err: error },
-        passing ? 'the outcome could not be stored yet' : 'the outcome cannot be stored',
-      )
-      // The lease will run out and another worker will find the job.
-      if (!passing || held.leaving) return
-      await sleep(clock, wait)
-    }
-  }
 }

@@ -16,6 +16,7 @@ export async function heartbeat(
     await sleep(clock, leaseMs / 3, signal)
     const jobs = held.all()
     if (jobs.length === 0 || signal.aborted) continue
+    const asked = clock.now()
     try {
       const versions = await store.renew(
         jobs.map(({ lease }) => lease),
@@ -25,7 +26,10 @@ export async function heartbeat(
       const still = jobs
         .map((job, i) => ({ job, version: versions[i] }))
         .filter(({ job }) => held.get(job.lease.id) === job)
-      for (const { job, version } of still) if (version === null) job.abort('lease-lost')
+      for (const { job, version } of still) {
+        if (version === null) job.abort('lease-lost')
+        else job.confirmedAt = asked
+      }
       const changed = still.filter(({ job, version }) => version != null && version > job.job.version)
       const fresh =
         changed.length > 0

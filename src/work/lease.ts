@@ -22,13 +22,16 @@ export class HeldJob {
   #controller: AbortController | null = null
   #listener: ((reason: AbortReason, error: DOMException) => void) | null = null
   #leaving = false
+  /** When the lease was last known to stand, by this process's clock: before it was asked for. */
+  confirmedAt: number
   /** Under way, and waiting their turn. */
   #writes = 0
 
-  constructor(job: Job, transition: Transition, clock: Clock) {
+  constructor(job: Job, transition: Transition, clock: Clock, confirmedAt = clock.now()) {
     this.#job = job
     this.#transition = transition
     this.#clock = clock
+    this.confirmedAt = confirmedAt
     this.lease = { id: job.id, attempt: job.attempt, worker: job.worker ?? '' }
   }
 

@@ -1,20 +1,6 @@
 import { catalogue, DeliveryError, type Failure, JobError, UketsukeError } from '../domain/errors.ts'
 import { tidy } from '../domain/text.ts'
-import { describe, isA, text } from './thrown.ts'
-
-/** A handler's return as JSON text. @throws `invalid-output` where JSON cannot hold it. */
-export function serialise(output: unknown): string {
-  let cause: unknown
-  try {
-    const text = JSON.stringify(output ?? null)
-    if (text !== undefined) return text
-    cause = new TypeError(`The handler returned a ${typeof output}.`)
-  } catch (error) {
-    // Of a `toJSON` of the handler's own, maybe: not for clients.
-    cause = error
-  }
-  throw new UketsukeError('invalid-output', undefined, { cause })
-}
+import { describe, isA, text } from '../thrown.ts'
 
 /** Whatever a handler threw, as it is stored: a code and a sentence for clients, and for operators what was thrown. */
 export function failureOf(thrown: unknown): Failure {

@@ -19,12 +19,18 @@ const deliveriesAtOnce = 50
 /** All workers of one process. */
 export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { jobs: Types; deliveries: Types }) {
   const workers = new Set<{ stop(): Promise<void> }>()
+  let closed = false
+  const open = () => {
+    if (closed) throw new UketsukeError('closed', 'work() was called after close(): make new jobs with createJobs().')
+  }
   return {
     async work({ concurrency = 10, stopOn = [], drain }: WorkOptions = {}) {
       if (!(Number.isInteger(concurrency) && concurrency >= 1)) {
         throw new UketsukeError('invalid-configuration', 'work(): concurrency must be a whole number from 1.')
       }
+      open()
       await ready()
+      open()
       const lanes: Lanes[] = [
         { queue: 'jobs', types: types.jobs, concurrency },
         { queue: 'deliveries', types: types.deliveries, concurrency: deliveriesAtOnce },
@@ -45,7 +51,9 @@ export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { j
       for (const signal of stopOn) process.once(signal, onSignal)
       return handle
     },
-    async stop(): Promise<void> {
+    /** Ends all of them, and lets nobody begin any more. */
+    async close(): Promise<void> {
+      closed = true
       await Promise.all([...workers].map((worker) => worker.stop()))
     },
   }

@@ -10,7 +10,8 @@ import type { Log } from '../log.ts'
 import type { Signal } from '../notify/signal.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
-import { execute } from './execute.ts'
+import { describe } from '../thrown.ts'
+import { type ExecuteParts, execute } from './execute.ts'
 import { heartbeat } from './heartbeat.ts'
 import { Lane } from './lane.ts'
 import { HeldJob } from './lease.ts'
@@ -38,6 +39,7 @@ export interface Lanes {
 export class Worker {
   readonly id = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   readonly #parts: WorkerParts
+  readonly #execution: ExecuteParts
   readonly #held = new Roster()
   readonly #stopping = new AbortController()
   readonly #stopped = new AbortController()
@@ -47,6 +49,7 @@ export class Worker {
 
   constructor(parts: WorkerParts, lanes: readonly Lanes[]) {
     this.#parts = parts
+    this.#execution = { ...parts, fractions: new Set() }
     this.#loops = lanes.map((lane) => this.#loop(new Lane(lane, parts, this.#stopping.signal)))
     const unlisten = parts.signal.listen({
       known: () => this.#held.all().map(({ job }) => job),
@@ -63,20 +66,26 @@ export class Worker {
   /** The main loop: claim what there is room for, start it, wait until there may be more. */
   async #loop(lane: Lane): Promise<void> {
     while (!this.#stopping.signal.aborted) {
+      const asked = this.#parts.clock.now()
       const jobs = await lane.claim(this.id)
       this.#parts.signal.announce(jobs)
-      for (const job of jobs) this.#run(lane, job)
+      for (const job of jobs) this.#run(lane, job, asked)
       await lane.wait()
     }
     await lane.close()
   }
 
-  #run(lane: Lane, job: Job): void {
-    const held = new HeldJob(job, this.#parts.transition, this.#parts.clock)
+  #run(lane: Lane, job: Job, asked: number): void {
+    const { clock, log, transition } = this.#parts
+    const held = new HeldJob(job, transition, clock, asked)
     this.#held.add(held)
     // Claimed while the stop came in: given back without a run.
     if (this.#stopping.signal.aborted) held.abort('shutdown')
-    void execute(held, lane.runnable(job.type), this.#parts, lane.left).then(() => this.#held.remove(held))
+    void execute(held, lane.runnable(job.type), this.#execution, lane.left)
+      .catch((error: unknown) =>
+        log.error({ err: describe(error), jobId: job.id }, 'an attempt ended without an outcome'),
+      )
+      .then(() => this.#held.remove(held))
   }
 
   /**

@@ -38,6 +38,7 @@ interface Options {
   clock?: ManualClock
   listen?: Listen
   serverOptions?: { maxHeaderSize?: number }
+  authenticate?: HttpOptions['authenticate']
 }
 
 /** A handler that waits until a test finishes it. */
@@ -47,7 +48,7 @@ export interface Running {
   fail(error: unknown): void
 }
 
-function jobsFor(store: OpenStore, clock: ManualClock) {
+function jobsFor(store: OpenStore, clock: ManualClock, known: HttpOptions['authenticate'] = authenticate) {
   const lines: { fields: object; message: string }[] = []
   const note = (fields: object, message: string) => void lines.push({ fields, message })
   const log: Log = { info() {}, warn: note, error: note, child: () => log }
@@ -73,7 +74,7 @@ function jobsFor(store: OpenStore, clock: ManualClock) {
     store,
     clock,
     log,
-    authenticate,
+    authenticate: known,
     webhooks: { secret: 'a secret for tests alone', allowHosts: ['127.0.0.1:9'] },
     maxBodyBytes: 1024 * 1024,
     limits: { metadataBytes: 800_000 },
@@ -88,7 +89,7 @@ function jobsFor(store: OpenStore, clock: ManualClock) {
 /** Serves on 127.0.0.1; `close` ends all of it. */
 export async function serve(options: Options = {}) {
   const { store = sqlite(':memory:'), clock = manualClock(), listen = nodeListener } = options
-  const { jobs, lines, handler } = jobsFor(store, clock)
+  const { jobs, lines, handler } = jobsFor(store, clock, options.authenticate)
   await jobs.ready()
   const server: Server = createServer(options.serverOptions ?? {}, await listen(jobs))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest'
  */
 const layers = [
   ['domain'],
+  ['thrown'],
   ['bell', 'clock', 'log'],
   ['define'],
   ['redis', 'store'],

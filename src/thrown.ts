@@ -1,4 +1,5 @@
-import { tidy } from '../domain/text.ts'
+import { UketsukeError } from './domain/errors.ts'
+import { tidy } from './domain/text.ts'
 
 /** What was thrown, as operators see it. A thrown object may hold credentials in its members: only these texts are taken from it. */
 export interface Thrown {
@@ -40,7 +41,8 @@ function own(thrown: unknown): string {
   return stack.includes(message.slice(0, most / 2)) ? stack : [heading, stack].filter((one) => one !== '').join('\n')
 }
 
-function plain(thrown: unknown): string {
+/** A value of any kind as text: what an object says of itself may throw. */
+export function plain(thrown: unknown): string {
   const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function'
   return isObject ? 'an object that is no Error' : String(thrown)
 }
@@ -53,13 +55,18 @@ function list(value: unknown): unknown[] {
   }
 }
 
+/** Of what may be a promise: where it is none, nothing is waited for. What cannot be asked is none. */
+export function isThenable<T>(given: T | PromiseLike<T>): given is PromiseLike<T> {
+  return typeof member(given, 'then') === 'function' && typeof given !== 'function'
+}
+
 /** A member that is text or a number, as text; else ''. */
 export function text(of: unknown, name: string): string {
   const value = member(of, name)
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
 
-function member(of: unknown, name: string): unknown {
+export function member(of: unknown, name: string): unknown {
   if ((typeof of !== 'object' && typeof of !== 'function') || of === null) return undefined
   try {
     return (of as Record<string, unknown>)[name]
@@ -76,3 +83,7 @@ export function isA<T>(thrown: unknown, kind: abstract new (...args: never[]) =>
     return false
   }
 }
+
+/** A store that cannot be used now: the same may work later. */
+export const isPassing = (thrown: unknown): boolean =>
+  isA(thrown, UketsukeError) && text(thrown, 'code') === 'temporarily-unavailable'

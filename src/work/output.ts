@@ -1,0 +1,94 @@
+import { types } from 'node:util'
+import { UketsukeError } from '../domain/errors.ts'
+
+/**
+ * A handler's return as JSON text. What JSON would quietly turn into something else (`{}` of a Map, null of NaN) is refused, with
+ * its place; members of objects that are undefined or functions are left out, as JSON leaves them out.
+ * @throws `invalid-output` where JSON cannot hold it
+ */
+export function serialise(output: unknown): string {
+  const path = new Path()
+  try {
+    const text = JSON.stringify(output ?? null, function (this: unknown, key: string, value: unknown) {
+      const loss = lossOf(value, this, key)
+      path.enter(this, key)
+      if (loss !== null) throw refused(`${path} is ${loss}, which JSON cannot hold.`)
+      return value
+    })
+    if (text !== undefined) return text
+  } catch (error) {
+    // The message of a `toJSON` of the handler's own is not for clients.
+    throw error instanceof Refused ? error : refused(undefined, error)
+  }
+  throw refused(`The output is a ${typeof output}, which JSON cannot hold.`)
+}
+
+class Refused extends UketsukeError {}
+const refused = (sentence: string | undefined, cause?: unknown) => new Refused('invalid-output', sentence, { cause })
+
+/** Where JSON.stringify is: it calls with the object that holds a key, depth first, so that what is no longer around is passed. */
+class Path {
+  readonly #holders: unknown[] = []
+  readonly #keys: string[] = []
+
+  enter(holder: unknown, key: string): void {
+    const depth = this.#holders.lastIndexOf(holder)
+    if (depth === -1) {
+      this.#holders.push(holder)
+      this.#keys.push(key)
+    } else {
+      this.#holders.length = depth + 1
+      this.#keys.length = depth
+      this.#keys.push(key)
+    }
+  }
+
+  toString(): string {
+    // The first holder is JSON.stringify's own.
+    const keys = this.#keys.slice(1).map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    return keys.length === 0 ? 'The output' : `The output at ${keys.join('')}`
+  }
+}
+
+/** What `value` is that JSON would lose, as a phrase; null where it loses nothing. `value` has been through its `toJSON` already. */
+function lossOf(value: unknown, holder: unknown, key: string): string | null {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return null
+    case 'number':
+      return Number.isFinite(value) ? null : `the number ${value}`
+    case 'bigint':
+      return 'a BigInt (give its text)'
+    case 'object':
+      return value === null ? nullOf(holder, key) : lossOfObject(value, holder, key)
+    default:
+      // A member of an object is left out; in an array there would be null in its place.
+      return Array.isArray(holder) ? (value === undefined ? 'undefined' : `a ${typeof value}`) : null
+  }
+}
+
+const nullOf = (holder: unknown, key: string) =>
+  types.isDate((holder as Record<string, unknown>)[key]) ? 'an invalid Date' : null
+
+function lossOfObject(value: object, holder: unknown, key: string): string | null {
+  // Boxed, or plain: the most by far.
+  if (Array.isArray(value) || types.isBoxedPrimitive(value)) return null
+  if (types.isMap(value)) return 'a Map (give Object.fromEntries() of it)'
+  if (types.isSet(value)) return 'a Set (give an array)'
+  if (types.isNativeError(value)) return 'an Error (give its message)'
+  if (types.isPromise(value)) return 'a Promise (await it)'
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return 'binary data (give it as Base64)'
+  if ((value as { type?: unknown }).type === 'Buffer') {
+    // A Buffer has turned itself into an array of numbers.
+    if (ArrayBuffer.isView((holder as Record<string, unknown>)[key])) return 'binary data (give it as Base64)'
+  }
+  const kind: unknown = Object.getPrototypeOf(value)
+  if (kind === null || Object.getPrototypeOf(kind) === null || Object.keys(value).length > 0) return null
+  return `an instance of ${nameOf(kind as object)} without members of its own`
+}
+
+function nameOf(kind: object): string {
+  const { name } = kind.constructor ?? {}
+  return typeof name === 'string' && name !== '' ? name : 'a class'
+}
