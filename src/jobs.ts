@@ -40,7 +40,11 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
   const store = groupCommit(opened)
   const relay = (options.dispatch ?? storeRelay)({ store, clock, log })
   const { dispatch, signal } = relay
-  const watch = new Watch(signal, async (owner, id) => (await store.get(owner, [id]))[0] ?? null)
+  const watch = new Watch(signal, async (owner, id) => (await store.get(owner, [id]))[0] ?? null, {
+    clock,
+    log,
+    get: (owner, ids) => store.get(owner, ids),
+  })
   const transition = transitions(store, ({ after, spawn }) => {
     signal.announce([after])
     const waiting = [after, spawn].filter((job) => job?.status === 'pending').filter((job) => job !== null)

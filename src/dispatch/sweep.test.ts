@@ -20,7 +20,11 @@ test('a lapsed lease is swept away, but not that of the sweeping worker itself',
   const stop = new AbortController()
   const swept = new Promise<void>((resolve) => {
     const transition = transitions(store, () => resolve())
-    void sweep({ store, transition, clock: systemClock, log: silentLog }, ({ id }) => id === 'mine', stop.signal)
+    void sweep(
+      { store, transition, clock: systemClock, log: silentLog, leaseMs: 1_000 },
+      ({ id }) => id === 'mine',
+      stop.signal,
+    )
   })
   await swept
   stop.abort()

@@ -4,12 +4,15 @@ import { expire } from '../domain/rules.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
+import { isPassing } from '../thrown.ts'
 
 interface SweepParts {
   store: Store
   transition: Transition
   clock: Clock
   log: Log
+  /** How long a lease lasts, in milliseconds. */
+  leaseMs: number
 }
 
 const every = 1_000
@@ -21,12 +24,14 @@ const pruneEvery = 60_000
  * itself (`mine`) is left to its next beat: a process that was suspended, or blocked by a handler, is late with both and is not dead.
  */
 export async function sweep(parts: SweepParts, mine: (job: Job) => boolean, signal: AbortSignal): Promise<void> {
-  const { store, clock, log } = parts
+  const { store, clock, log, leaseMs } = parts
   let pruneAt = clock.now()
   let failing = false
+  /** After an outage of the store its workers come first: they renew what they still run, and have not died of it. */
+  let spareUntil = clock.now()
   while (!signal.aborted) {
     try {
-      await expireLapsed(parts, mine)
+      if (clock.now() >= spareUntil) await expireLapsed(parts, mine)
       if (clock.now() >= pruneAt) {
         // A full batch means there is more: go on at the next turn.
         if ((await store.prune(batch)) < batch) pruneAt = clock.now() + pruneEvery
@@ -35,6 +40,7 @@ export async function sweep(parts: SweepParts, mine: (job: Job) => boolean, sign
     } catch (error) {
       if (!failing) log.warn({ err: error }, 'the sweep failed; it goes on trying')
       failing = true
+      if (isPassing(error)) spareUntil = clock.now() + leaseMs / 3
     }
     // Jittered, so that many processes do not all look at once.
     await sleep(clock, every * (0.5 + Math.random()), signal)
@@ -46,9 +52,15 @@ async function expireLapsed({ store, transition, clock, log }: SweepParts, mine:
   const lapsed = (await store.lapsed(batch)).filter((job) => !mine(job))
   await Promise.all(
     lapsed.map(async (job) => {
-      const after = await transition(job, (now) => expire(now, clock.now()), clock.now)
-      if (after)
-        log.warn({ jobId: job.id, attempt: job.attempt, worker: job.worker, status: after.status }, 'lease lost')
+      const about = { jobId: job.id, attempt: job.attempt, worker: job.worker }
+      try {
+        const after = await transition(job, (now) => expire(now, clock.now()), clock.now)
+        if (after) log.warn({ ...about, status: after.status }, 'lease lost')
+      } catch (error) {
+        if (isPassing(error)) throw error
+        // One job that cannot be written must not keep the others, and the pruning, from their turn.
+        log.error({ ...about, err: error }, 'a lost lease could not be expired')
+      }
     }),
   )
 }

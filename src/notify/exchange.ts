@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
-import { DeliveryError } from '../domain/errors.ts'
+import { DeliveryError, PostponedError } from '../domain/errors.ts'
+import { text } from '../thrown.ts'
 import type { Answer } from './post.ts'
 
 const totalMs = 20_000
@@ -76,7 +77,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#hangUp(error)
     const answer = { ms: this.#ms() }
     const { aborted, reason } = this.#signal
-    this.#outcome.reject(aborted ? reason : new DeliveryError('webhook-unreachable', reasonOf(error), { answer }))
+    this.#outcome.reject(
+      aborted ? reason : (ours(error) ?? new DeliveryError('webhook-unreachable', reasonOf(error), { answer })),
+    )
   }
 
   #end(): boolean {
@@ -96,6 +99,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #ms(): number {
     return Math.round(performance.now() - this.#began)
   }
+}
+
+/** This machine is out of files, ports or memory: no fault of the receiver's, so that it costs no attempt. */
+const exhausted = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']
+function ours(error: unknown): PostponedError | null {
+  const code = text(error, 'code')
+  return exhausted.includes(code) ? new PostponedError(`A webhook could not be sent (${code}).`, 5_000, error) : null
 }
 
 /** The kind of failure only: an address or a path may be a secret of the receiver's. */

@@ -1,6 +1,6 @@
-import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { allOwners, type Store } from '../store/port.ts'
+import { isPassing } from '../thrown.ts'
 
 interface Call {
   readonly id: string
@@ -23,8 +23,7 @@ export function parentReader(store: Pick<Store, 'get'>): (id: string) => Promise
       )
       for (const [i, call] of calls.entries()) call.resolve(jobs[i] ?? null)
     } catch (error) {
-      const down = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
-      if (down || calls.length === 1) for (const call of calls) call.reject(error)
+      if (isPassing(error) || calls.length === 1) for (const call of calls) call.reject(error)
       // One that cannot be read must not take its neighbours along.
       else await Promise.all(calls.map((call) => ask([call])))
     }

@@ -1,10 +1,12 @@
+import type { Clock } from '../clock.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
-import { allOwners, type Owner } from '../store/port.ts'
+import type { Log } from '../log.ts'
+import { allOwners, type Owner, type Store } from '../store/port.ts'
 import type { Signal } from './signal.ts'
 
 /** One reader of one job. Latest wins: whoever is slow misses states, never the last one. */
 export interface Follower {
-  /** The newest state later than the one given before; undefined while there is none; null after the terminal state was given, or once closed. */
+  /** The newest state later than the one given before; undefined while there is none; null after the terminal state was given, once the job is gone, or once closed. */
   take(): Job | null | undefined
   /** What `take()` gives, as soon as it gives something. One call at a time. */
   next(): Promise<Job | null>
@@ -17,22 +19,40 @@ interface Topic {
   readonly id: string
   /** Null until the first read. */
   latest: Job | null
+  /** Nothing was heard since the last look. */
+  quiet: boolean
+  /** The job has been deleted. */
+  gone: boolean
   readonly followers: Set<Follower>
   leave(follower: Follower): void
 }
 
 type Read = (owner: Owner, id: string) => Promise<Job | null>
 
+/** With what the jobs that are followed are looked for from time to time. */
+export interface Upkeep {
+  readonly clock: Clock
+  readonly log: Log
+  get: Store['get']
+}
+
+/** Nobody tells that a job has been deleted: those of which nothing was heard for so long are looked for. Milliseconds. */
+const lookEvery = 15_000
+const lookAtOnce = 500
+
 /** All that this process's readers follow: one topic a job, shared by its readers, so that a change is read and written out once. */
 export class Watch {
   readonly #topics = new Map<string, Topic>()
   readonly #signal: Signal
   readonly #read: Read
+  readonly #upkeep: Upkeep | null
+  #cancelLook: (() => void) | null = null
   #deafen: (() => void) | null = null
 
-  constructor(signal: Signal, read: Read) {
+  constructor(signal: Signal, read: Read, upkeep: Upkeep | null = null) {
     this.#signal = signal
     this.#read = read
+    this.#upkeep = upkeep
   }
 
   /** Follows a job from `after`, a version; null where it is absent or another owner's. */
@@ -66,9 +86,17 @@ export class Watch {
       known: () => this.#known(),
       changed: (job) => this.#heard(job),
     })
+    this.#lookLater()
     const present = this.#topics.get(id)
     if (present) return present
-    const topic: Topic = { id, latest: null, followers: new Set(), leave: (one) => this.#leave(topic, one) }
+    const topic: Topic = {
+      id,
+      latest: null,
+      quiet: false,
+      gone: false,
+      followers: new Set(),
+      leave: (one) => this.#leave(topic, one),
+    }
     this.#topics.set(id, topic)
     return topic
   }
@@ -80,6 +108,43 @@ export class Watch {
     if (this.#topics.size > 0) return
     this.#deafen?.()
     this.#deafen = null
+    this.#cancelLook?.()
+    this.#cancelLook = null
+  }
+
+  #lookLater(): void {
+    this.#cancelLook ??= this.#upkeep?.clock.after(lookEvery, () => void this.#look(), { background: true }) ?? null
+  }
+
+  /** Ends what follows jobs that are gone. A change that no hint told of is heard here as well. */
+  async #look(): Promise<void> {
+    const quiet = [...this.#topics.values()].filter(({ quiet, latest }) => quiet && latest !== null)
+    for (const topic of this.#topics.values()) topic.quiet = true
+    try {
+      for (let at = 0; at < quiet.length; at += lookAtOnce) {
+        const topics = quiet.slice(at, at + lookAtOnce)
+        const jobs = await this.#upkeep?.get(
+          allOwners,
+          topics.map(({ id }) => id),
+        )
+        for (const [i, topic] of topics.entries()) {
+          const job = jobs?.[i]
+          if (job) this.#heard(job)
+          else this.#lost(topic)
+        }
+      }
+    } catch (error) {
+      this.#upkeep?.log.warn({ err: error }, 'the jobs that are followed could not be looked for; it is tried again')
+    }
+    this.#cancelLook = null
+    if (this.#topics.size > 0) this.#lookLater()
+  }
+
+  #lost(topic: Topic): void {
+    topic.gone = true
+    // Whoever asks for this id from now on is told that there is no such job.
+    if (this.#topics.get(topic.id) === topic) this.#topics.delete(topic.id)
+    for (const follower of [...topic.followers]) follower.onNews?.()
   }
 
   /** A topic whose first read is under way knows nothing yet: that read may be older than the commit that is asked about. */
@@ -91,6 +156,7 @@ export class Watch {
     const topic = this.#topics.get(job.id)
     if (!topic || (topic.latest && job.version <= topic.latest.version)) return
     topic.latest = job
+    topic.quiet = false
     for (const follower of [...topic.followers]) follower.onNews?.()
   }
 }
@@ -114,7 +180,7 @@ class TopicFollower implements Follower {
       this.#given = latest.version
       return latest
     }
-    if (!isTerminal(latest)) return undefined
+    if (!isTerminal(latest) && !this.#topic.gone) return undefined
     this.close()
     return null
   }

@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.ts'
 import type { Runnable } from '../define.ts'
 import { deliveryWait } from '../domain/backoff.ts'
-import { DeliveryError, UnrecoverableError } from '../domain/errors.ts'
+import { DeliveryError, PostponedError, UnrecoverableError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { event } from '../domain/view.ts'
 import type { Store } from '../store/port.ts'
+import { isPassing } from '../thrown.ts'
 import type { Destinations } from './egress.ts'
 import { parentReader } from './parents.ts'
 import type { Answer, Post } from './post.ts'
@@ -36,7 +37,12 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
       return deliveryWait(attempt, thrown instanceof DeliveryError ? thrown.waitAtLeast : 0, parts.random())
     },
     async run({ signal }, delivery) {
-      const job = await parentOf(delivery.parent ?? '')
+      const job = await parentOf(delivery.parent ?? '').catch((error: unknown) => {
+        // The receiver was not even called: an outage on this side costs no attempt.
+        throw isPassing(error)
+          ? new PostponedError('The job of a webhook could not be read.', soon(parts), error)
+          : error
+      })
       if (!job?.webhookUrl) throw new UnrecoverableError('The job has been deleted.', { code: 'job-not-found' })
       // Looked at again: what was allowed at the time of the request may not be now.
       const url = new URL(job.webhookUrl)
@@ -50,6 +56,9 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
     },
   }
 }
+
+/** So that those who had to wait do not all come back at once. Milliseconds. */
+const soon = ({ random }: WebhookParts) => 500 + Math.round(1_000 * random())
 
 /** The job is terminal, so this is the same text however often it is sent. */
 function bodyOf(job: Job, base: string, now: number): string {

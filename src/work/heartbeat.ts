@@ -12,8 +12,10 @@ export async function heartbeat(
   held: Roster,
   signal: AbortSignal,
 ): Promise<void> {
+  let wait = leaseMs / 3
   while (!signal.aborted) {
-    await sleep(clock, leaseMs / 3, signal)
+    await sleep(clock, wait, signal)
+    wait = leaseMs / 3
     const jobs = held.all()
     if (jobs.length === 0 || signal.aborted) continue
     const asked = clock.now()
@@ -40,6 +42,8 @@ export async function heartbeat(
           : []
       for (const [i, { job }] of changed.entries()) if (fresh[i]) job.heard(fresh[i])
     } catch (error) {
+      // The store may be back before the next third of a lease, and others take over what has lapsed.
+      wait = Math.min(wait, 1_000)
       log.error({ err: error, jobs: jobs.length }, 'leases could not be renewed; the next beat tries again')
     }
   }
