@@ -4,6 +4,7 @@ import { defaultLimits } from './accept/validate.ts'
 import { systemClock } from './clock.ts'
 import { type JobTypes, runnable } from './define.ts'
 import { type Desk, openDesk } from './desk.ts'
+import { Lookout } from './dispatch/lookout.ts'
 import { deliveryType } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { openFront } from './http/front.ts'
@@ -55,7 +56,8 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
   const limits = { ...defaultLimits, ...options.limits }
   const accepting = { store, dispatch, clock, types, destinations: allowed, limits, newId: ids }
   const draining = new AbortController()
-  const ready = opening(store, relay)
+  const lookout = new Lookout({ store, clock, log }, () => workers.worked())
+  const ready = opening(store, relay, () => lookout.start())
   const desk = openDesk({
     base,
     clock,
@@ -108,6 +110,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     close(): Promise<void> {
       closing ??= (async () => {
         draining.abort()
+        lookout.stop()
         await workers.close()
         await hangUp()
         await relay.close()
@@ -133,12 +136,13 @@ export interface AskedFor<Types extends JobTypes> {
 }
 
 /** Opens the store and what lies between the processes, once; an attempt that failed is not remembered. */
-function opening(store: Store, relay: Relay): Desk['ready'] {
+function opening(store: Store, relay: Relay, opened: () => void): Desk['ready'] {
   let open: Promise<void> | null = null
   return () => {
     open ??= store
       .migrate()
       .then(() => relay.start())
+      .then(opened)
       .catch((error: unknown) => {
         open = null
         throw error

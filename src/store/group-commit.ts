@@ -51,6 +51,7 @@ export function groupCommit(store: Store, size: Partial<NonNullable<Store['group
     renew: (rows, leaseMs) => renewalsOf(leaseMs).commit(rows),
     claim: (query) => store.claim(query),
     lapsed: (limit) => store.lapsed(limit),
+    ...(store.unclaimed && { unclaimed: store.unclaimed.bind(store) }),
     nextDue: (queue, types) => store.nextDue(queue, types),
     get: (owner, ids) => store.get(owner, ids),
     newer: (known) => store.newer(known),

@@ -89,6 +89,17 @@ export function memory(): OpenStore {
           .filter((job) => job.leaseUntil !== null && job.leaseUntil <= clock.now())
           .sort((a, b) => a.leaseUntil! - b.leaseUntil!)
           .slice(0, limit),
+      unclaimed: async (waited) => {
+        const now = clock.now()
+        const running = all().filter((job) => job.status === 'running' && (job.leaseUntil ?? 0) > now)
+        const due = all().filter((job) => job.queue === 'jobs' && job.status === 'pending' && job.runAt <= now - waited)
+        const oldest = new Map<string, number>()
+        for (const { type, runAt } of due) oldest.set(type, Math.min(runAt, oldest.get(type) ?? runAt))
+        return [...oldest]
+          .filter(([type]) => !running.some((job) => job.type === type))
+          .map(([type, runAt]) => ({ type, waited: now - runAt }))
+          .sort((a, b) => b.waited - a.waited)
+      },
       nextDue: async (queue, types) =>
         waiting(queue, types).reduce<number | null>((at, job) => Math.min(at ?? job.runAt, job.runAt), null),
       get: async (owner, ids) => ids.map((id) => seenBy(owner, id)),

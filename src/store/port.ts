@@ -52,6 +52,12 @@ export interface Known {
   readonly version: number
 }
 
+/** A type of jobs that nobody seems to work, and for how long its oldest job has been due, in milliseconds. */
+export interface Unclaimed {
+  readonly type: string
+  readonly waited: number
+}
+
 /** What another process has committed. */
 export interface ForeignCommit {
   /** The jobs that were changed, with their new versions. */
@@ -94,6 +100,11 @@ export interface Store {
   renew(leases: readonly Lease[], leaseMs: number): Promise<(number | null)[]>
   /** Running jobs whose lease has lapsed by the store's clock. */
   lapsed(limit: number): Promise<Job[]>
+  /**
+   * The types of users' jobs that have been due for `waited` milliseconds or more while no job of the type runs: most likely nobody
+   * works them. The longest wait first; of a long backlog the front will do. Absent where it is not cheap to know.
+   */
+  unclaimed?(waited: number): Promise<Unclaimed[]>
   /** When the next pending job of this queue and these types is due: ms since the epoch, null where none waits. */
   nextDue(queue: Queue, types: readonly string[]): Promise<number | null>
   /** In the order of `ids`; null where absent or another owner's. */

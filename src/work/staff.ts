@@ -51,6 +51,8 @@ export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { j
       for (const signal of stopOn) process.once(signal, onSignal)
       return handle
     },
+    /** The job types that somebody in this process works. */
+    worked: (): ReadonlySet<string> => new Set(workers.size > 0 ? types.jobs.keys() : []),
     /** Ends all of them, and lets nobody begin any more. */
     async close(): Promise<void> {
       closed = true

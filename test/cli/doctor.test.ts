@@ -1,5 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
+import { z } from 'zod'
+import { createJobs, job, silentLog, sqlite } from '../../src/index.ts'
+import { postgres } from '../../src/store/postgres/index.ts'
+import { open } from '../../src/store/sqlite/open.ts'
 import { startPgBouncer } from '../servers/pgbouncer.ts'
 import { startPostgres } from '../servers/postgres.ts'
 import { RedisServer } from '../servers/redis.ts'
@@ -23,6 +27,35 @@ test('SQLite: not there yet, up to date, of another program, not a database', as
   expect(healthy.out).toContain('synchronous=FULL')
   writeFileSync(file, 'this is no database, and it is long enough to tell so'.repeat(99))
   expect(await doctor()).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL {2}SQLite: .*damaged/m) })
+})
+
+test('jobs that are due and that nobody runs are told, with their type and how long they wait', async () => {
+  const server = await startPostgres()
+  try {
+    const file = fresh()
+    for (const [store, environment] of [
+      [sqlite(file), {}],
+      [postgres(server.url()), { DATABASE_URL: server.url() }],
+    ] as const) {
+      const jobs = createJobs({ jobs: { mail: job({ input: z.object({}), run: () => 1 }) }, store, log: silentLog })
+      await jobs.enqueue('mail', {})
+      await jobs.ready()
+      await jobs.close()
+      const doctor = () => uketsuke(['doctor', '--store', file], environment)
+      expect((await doctor()).out).not.toContain('mail')
+      if ('DATABASE_URL' in environment) await server.query('UPDATE uketsuke.jobs SET due_at = due_at - 90000')
+      else {
+        const other = await open(file)
+        other.exec('UPDATE jobs SET run_at = run_at - 90000')
+        other.close()
+      }
+      const { code, out } = await doctor()
+      expect(code).toBe(0)
+      expect(out).toMatch(/^warn {2}.*: jobs of type "mail" are due, the oldest for 9\d s, and none runs/m)
+    }
+  } finally {
+    await server.stop()
+  }
 })
 
 test('PostgreSQL: each setting that costs something is named with what it costs', async () => {

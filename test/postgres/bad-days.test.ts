@@ -113,6 +113,23 @@ test('a database that is down: 503 to requests and first connects, a soft answer
   await stream.body?.cancel()
 }, 90_000)
 
+test('an outcome that the database refuses ends its job alone, as outcome-rejected, and nothing runs again', async () => {
+  const { jobs, url, schema } = await serve()
+  await server.query(`ALTER TABLE ${schema}.jobs ADD CONSTRAINT small CHECK (output <> '4')`)
+  const ids: string[] = []
+  for (let n = 0; n < 5; n++) ids.push(((await (await post(url, 'double', { n })).json()) as Seen).jobId)
+  await jobs.work()
+  const ended = await until(async () => {
+    const seen = await Promise.all(ids.map((id) => status(url, id)))
+    return seen.every(({ completedAt }) => completedAt) ? seen : null
+  })
+  expect(ended.map(({ status, attempt }) => `${status} ${attempt}`)).toEqual(
+    ids.map((_, n) => (n === 2 ? 'failed 1' : 'completed 1')),
+  )
+  expect(ended[2]).toMatchObject({ error: { code: 'outcome-rejected', retryable: false } })
+  expect(JSON.stringify(ended[2])).not.toContain('constraint')
+})
+
 test('an unreadable row ends alone as corrupt and is told so; its batch goes on', async () => {
   const hook = await receiver()
   const { jobs, url, schema } = await serve({}, [hook.host])

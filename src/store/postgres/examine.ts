@@ -1,10 +1,13 @@
-import type { Finding } from '../finding.ts'
+import { systemClock } from '../../clock.ts'
+import { type Finding, longWait, unclaimedFinding } from '../finding.ts'
 import { Connection } from './connection.ts'
 import { unusable } from './failures.ts'
 import { schemaVersion } from './migrations/index.ts'
 import { load } from './open.ts'
 import { type PostgresOptions, settle } from './options.ts'
 import type { Row } from './rows.ts'
+import { time } from './time.ts'
+import { unclaimed } from './unclaimed.ts'
 
 /** Looks at a server and its settings without changing anything. `now` is this machine's clock. */
 export async function examine(options: string | PostgresOptions, now: () => number): Promise<Finding[]> {
@@ -23,11 +26,14 @@ export async function examine(options: string | PostgresOptions, now: () => numb
       const before = now()
       const [facts = {}] = await sql.query(question, [])
       const skew = Number(facts.now) - (before + now()) / 2
+      const current = there && Number(found?.version) === schemaVersion
+      const waiting = current ? await unclaimed(sql, time(systemClock), longWait) : []
       return [
         ...server(facts, driver.direct),
         ...durability(facts, driver.direct),
         schemaOf(schema, there ? Number(found?.version) : null),
         clocks(skew),
+        ...waiting.map((one) => say('warn', unclaimedFinding(one))),
       ]
     })
   } catch (error) {

@@ -14,6 +14,7 @@ import { prune, remove } from './removal.ts'
 import { type Opened, start } from './start.ts'
 import { renew, swap } from './swap.ts'
 import { time as timeBy } from './time.ts'
+import { unclaimed } from './unclaimed.ts'
 import { insertWithin } from './within.ts'
 
 export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
@@ -112,6 +113,7 @@ function store(settings: Settings, clock: Clock): Store {
     replace,
     renew: (leases, leaseMs) => run((sql) => renew(sql, time, leases, leaseMs)),
     lapsed: (limit) => run((sql) => queries.lapsed(sql, time, limit)),
+    unclaimed: (waited) => run((sql) => unclaimed(sql, time, waited)),
     nextDue: (queue, types) => run((sql) => queries.nextDue(sql, time, queue, types)),
     get: (owner, ids) => run((sql) => queries.get(sql, ids, owner)),
     newer: (known) => run((sql) => queries.newer(sql, known)),

@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs'
-import type { Finding } from '../finding.ts'
+import { type Finding, longWait, unclaimedFinding } from '../finding.ts'
 import { Connection, type Sql } from './connection.ts'
 import { unusable } from './failures.ts'
 import { applicationId, schemaVersion } from './migrations/index.ts'
 import { open } from './open.ts'
+import { unclaimed } from './unclaimed.ts'
 
 /** Looks at a file without changing it; a file that is not there is not made. */
 export async function examine(path: string): Promise<Finding[]> {
@@ -40,7 +41,10 @@ function look(sql: Sql): Finding[] {
       `schema ${version}, and this version of uketsuke knows ${schemaVersion} at most: run the one that wrote it.`,
     )
   } else if (version < schemaVersion) say('warn', `schema ${version} of ${schemaVersion}: the next start updates it.`)
-  else say('ok', `schema ${version}, up to date.`)
+  else {
+    say('ok', `schema ${version}, up to date.`)
+    for (const one of unclaimed(sql, Date.now(), longWait)) say('warn', unclaimedFinding(one))
+  }
 
   const mode = pragma('journal_mode')
   if (mode === 'wal')

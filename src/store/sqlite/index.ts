@@ -12,6 +12,7 @@ import { migrate } from './migrations/index.ts'
 import { open, worksInThreads } from './open.ts'
 import * as queries from './queries.ts'
 import { signal } from './signal.ts'
+import { unclaimed } from './unclaimed.ts'
 
 /**
  * Jobs in one SQLite file on a local disk, opened by `migrate`. Several processes of one machine may share the file. `:memory:` is a
@@ -95,6 +96,7 @@ function store(path: string, clock: Clock): Store {
     replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
     renew: (leases, leaseMs) => lease((sql) => leases.map((one) => queries.renew(sql, one, clock.now() + leaseMs))),
     lapsed: (limit) => read((sql) => queries.lapsed(sql, clock.now(), limit)),
+    unclaimed: (waited) => read((sql) => unclaimed(sql, clock.now(), waited)),
     nextDue: (queue, types) => read((sql) => queries.nextDue(sql, queue, types)),
     get: (owner, ids) => read((sql) => ids.map((id) => queries.get(sql, owner, id))),
     newer: (known) => read((sql) => known.flatMap((one) => queries.newer(sql, one))),

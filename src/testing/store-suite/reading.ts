@@ -24,6 +24,30 @@ export function reading(check: Check): void {
     assert.equal(await store.remove(allOwners, 'a'), true)
   })
 
+  check('unclaimed: the types that are due for long and of which no job runs', async ({ store, clock }) => {
+    if (store.unclaimed === undefined) return
+    const at = (id: string, type: string, runAt: number) => ({
+      job: job(clock, { id, type, runAt: clock.now() + runAt }),
+    })
+    await store.insert([
+      at('a', 'left', 0),
+      at('b', 'left', 1_000),
+      at('c', 'busy', 0),
+      at('d', 'busy', 0),
+      at('e', 'later', 9_000),
+    ])
+    await clock.advance(5_000)
+    await store.claim({ ...asked, types: ['busy'], limit: 1, leaseMs: 1_000 })
+    assert.deepEqual(await store.unclaimed(4_000), [{ type: 'left', waited: 5_000 }])
+    assert.deepEqual(await store.unclaimed(5_001), [])
+    // Its worker has died.
+    await clock.advance(2_000)
+    assert.deepEqual((await store.unclaimed(4_000)).map(({ type, waited }) => `${type} ${waited}`).sort(), [
+      'busy 7000',
+      'left 7000',
+    ])
+  })
+
   check('get: in the order of the ids, null where there is none', async ({ store, clock }) => {
     await store.insert(['a', 'b'].map((id) => ({ job: job(clock, { id }) })))
     const read = await store.get('ann', ['b', 'gone', 'a', 'b'])
