@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 
 /** A clock that stands still until it is told otherwise, so that a test never sleeps to be right. */
 export interface ManualClock extends Clock {
-  /** How many timers wait. */
+  /** How many timers wait that would keep a program alive: those in the background do not count. */
   readonly pending: number
   /**
    * Moves time on by `ms`. Timers fire in the order of their times, those they set on the way included; what each one set off has
@@ -14,6 +14,7 @@ export interface ManualClock extends Clock {
 interface Timer {
   readonly at: number
   readonly fn: () => void
+  readonly background: boolean
 }
 
 /** `start` is in milliseconds since the epoch; by default the beginning of 2026. */
@@ -23,13 +24,13 @@ export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
 
   return {
     now: () => now,
-    after(ms, fn) {
-      const timer = { at: now + Math.max(0, Math.ceil(ms)), fn }
+    after(ms, fn, { background = false } = {}) {
+      const timer = { at: now + Math.max(0, Math.ceil(ms)), fn, background }
       timers.add(timer)
       return () => void timers.delete(timer)
     },
     get pending() {
-      return timers.size
+      return [...timers].filter((timer) => !timer.background).length
     },
     async advance(ms) {
       const end = now + ms
