@@ -8,6 +8,7 @@ import { accepts } from './headers.ts'
 import { identify } from './identity.ts'
 import { type Incoming, where } from './incoming.ts'
 import { list } from './list.ts'
+import { paced } from './long-body.ts'
 import { openapi } from './openapi.ts'
 import { known, problem } from './problem.ts'
 import { isJobId, onlyKnown } from './query.ts'
@@ -28,7 +29,7 @@ export async function answerTo(desk: Desk, given: () => HttpOptions, incoming: I
     const found = find(desk.base, incoming)
     route = found.route
     const answer = await handled(desk, options, incoming, found)
-    return head ? { ...answer, body: null } : answer
+    return head ? { ...answer, body: null } : paced(answer, desk.clock)
   } catch (thrown) {
     const error = known(thrown, desk.log, where(incoming))
     const soft = route?.soften?.(incoming, error)

@@ -14,7 +14,10 @@ function readable(body: Streamed): ReadableStream<Uint8Array> {
           controller.enqueue(chunk)
           return false
         },
-        end: () => controller.close(),
+        end() {
+          controller.close()
+          body.close()
+        },
         destroy: () => controller.error(new Error('the reader took nothing for too long')),
       })
     },

@@ -5,10 +5,9 @@ import type { Answer, Sink, Streamed } from './answer.ts'
 import { Deadlines } from './deadlines.ts'
 import { onDraining } from './drain.ts'
 import { frame } from './frame.ts'
+import { PacedWriter } from './paced-writer.ts'
 
 const heartbeat = 15_000
-/** How long a connection may take nothing of what it was sent, in milliseconds. */
-const stall = 30_000
 const headers = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-store, no-transform',
@@ -39,13 +38,10 @@ class EventStream implements Streamed {
   readonly #desk: Desk
   readonly #follower: Follower
   readonly #beats: Deadlines<EventStream>
+  readonly #writer: PacedWriter
   #first: Job | null
-  /** Null before it is opened and after its end. */
-  #sink: Sink | null = null
-  #ready = false
   #greeted = false
   #told = false
-  #cancelStall: (() => void) | null = null
   #forgetDraining: (() => void) | null = null
 
   constructor(desk: Desk, follower: Follower, first: Job | null) {
@@ -53,26 +49,23 @@ class EventStream implements Streamed {
     this.#follower = follower
     this.#first = first
     this.#beats = beats(desk)
+    this.#writer = new PacedWriter(desk.clock, () => this.#release())
   }
 
   open(sink: Sink): void {
-    this.#sink = sink
-    // A response that nobody reads must not hold its follower for ever.
-    this.#wait()
+    this.#writer.open(sink)
     this.#follower.onNews = () => this.#tell()
     this.#forgetDraining = onDraining(this.#desk, () => this.#end(goodbye()))
   }
 
   drained(): void {
-    if (this.#sink === null) return
-    this.#cancelStall?.()
-    this.#cancelStall = null
-    this.#ready = true
+    this.#writer.drained()
     this.#tell()
-    if (this.#ready) this.#beats.start(this)
+    if (this.#writer.ready) this.#beats.start(this)
   }
 
   close(): void {
+    this.#writer.close()
     this.#release()
   }
 
@@ -84,11 +77,11 @@ class EventStream implements Streamed {
   /** All that is new, as long as the reader takes it. Called from within a commit's announcement, which no stream may break. */
   #tell(): void {
     try {
-      if (this.#ready && !this.#greeted) {
+      if (this.#writer.ready && !this.#greeted) {
         this.#greeted = true
         this.#say(hello)
       }
-      while (this.#ready) {
+      while (this.#writer.ready) {
         const job = this.#first ?? this.#follower.take()
         if (job === undefined) break
         this.#first = null
@@ -97,7 +90,8 @@ class EventStream implements Streamed {
       }
     } catch (thrown) {
       this.#desk.log.warn({ err: thrown }, 'a stream ended early')
-      this.#drop()
+      this.#writer.drop()
+      this.#release()
     }
   }
 
@@ -109,36 +103,23 @@ class EventStream implements Streamed {
   }
 
   #say(chunk: Uint8Array): void {
-    if (this.#sink?.write(chunk)) this.#beats.start(this)
-    else this.#wait()
+    this.#writer.write(chunk)
+    if (this.#writer.ready) this.#beats.start(this)
+    else this.#beats.cancel(this)
   }
 
-  #wait(): void {
-    this.#ready = false
-    this.#beats.cancel(this)
-    this.#cancelStall = this.#desk.clock.after(stall, () => this.#drop())
-  }
-
+  /** Nothing follows; the writer goes on until the reader has it all. */
   #end(last?: Uint8Array | string): void {
-    const sink = this.#release()
-    if (last !== undefined) sink?.write(typeof last === 'string' ? Buffer.from(last) : last)
-    sink?.end()
+    // First, since a follower that closes tells this stream, which must know by then that it has ended.
+    this.#writer.end(typeof last === 'string' ? Buffer.from(last) : last)
+    this.#release()
   }
 
-  #drop(): void {
-    this.#release()?.destroy()
-  }
-
-  /** Everything this connection holds is let go here, whoever ended it. */
-  #release(): Sink | null {
-    const sink = this.#sink
-    this.#sink = null
-    this.#ready = false
-    this.#cancelStall?.()
+  /** Everything but the connection is let go here, whoever ended it. */
+  #release(): void {
     this.#beats.cancel(this)
     this.#forgetDraining?.()
     this.#follower.close()
-    return sink
   }
 }
 
