@@ -274,6 +274,80 @@ describe('a reader that takes nothing', () => {
     await worker.stop()
   })
 
+  const large = { text: 'x'.repeat(12 << 20) }
+  const endings = {
+    'a terminal event': async (jobId: string) => (await api.handler(jobId)).finish(large),
+    'a change and the farewell of a process that drains': async (jobId: string) => {
+      ;(await api.handler(jobId)).context.progress(1, 'one')
+      void api.jobs.close()
+    },
+  }
+
+  it.each(Object.entries(endings))('is cut off 30 seconds after its last write: %s', async (_, end) => {
+    const worker = await api.jobs.work()
+    const metadata = { pad: 'x'.repeat(700_000) }
+    const { jobId } = await api.create({ type: 'held', input: {}, metadata })
+    const { context, finish } = await api.handler(jobId)
+    const accepted = once(api.server, 'connection')
+    const path = `/api/jobs/${jobId}/stream`
+    const client = deaf(api.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n\r\n`)
+    const [connection] = (await accepted) as [Socket]
+    await until(() => connection.bytesWritten > 700_000)
+    // Until the kernel takes no more.
+    for (let n = 0; connection.writableLength === 0; n++) {
+      context.progress(1, `change ${n}`)
+      await api.clock.advance(100)
+    }
+    await end(jobId)
+    await api.clock.advance(29_000)
+    expect(connection.destroyed).toBe(false)
+    await api.clock.advance(1_100)
+    await until(() => connection.destroyed)
+    client.destroy()
+    finish()
+    await api.clock.advance(25_000)
+    await worker.stop()
+  })
+
+  it.each([
+    ['the state of a job', '', 'GET'],
+    ['a stream of one event', '/stream', 'GET'],
+    ['a cancel', '/cancel', 'POST'],
+  ])('is cut off 30 seconds after %s of 12 MB, and one that reads slowly is not', async (_, path, method) => {
+    const worker = await api.jobs.work()
+    const { jobId } = await api.create()
+    ;(await api.handler(jobId)).finish(large)
+    await until(async () => (await api.jobs.get(jobId, { owner: 'alice' }))?.status === 'completed')
+    const request = `${method} /api/jobs/${jobId}${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nAuthorization: Bearer alice\r\n\r\n`
+    const connect = async () => {
+      const accepted = once(api.server, 'connection')
+      const client = deaf(api.port, request)
+      const [connection] = (await accepted) as [Socket]
+      await until(() => connection.writableLength > 0)
+      return { client, connection }
+    }
+    const slow = await connect()
+    const stalled = await connect()
+    let [read, target] = [0, 0]
+    slow.client.on('data', (chunk) => {
+      read += chunk.length
+      if (read > target) slow.client.pause()
+    })
+    for (const ms of [9_000, 9_000, 9_000, 3_100]) {
+      target = read + 2_000_000
+      slow.client.resume()
+      await until(() => read > target)
+      await api.clock.advance(ms)
+    }
+    await until(() => stalled.connection.destroyed)
+    target = Number.POSITIVE_INFINITY
+    slow.client.resume()
+    await until(() => read > 12 << 20)
+    slow.client.destroy()
+    stalled.client.destroy()
+    await worker.stop()
+  })
+
   it('sees the newest state, and the end, when it reads again in time', async () => {
     const worker = await api.jobs.work()
     const { jobId } = await api.create({ type: 'held', input: {}, metadata: { pad: 'x'.repeat(700_000) } })
