@@ -96,13 +96,15 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     ...library<Types>(desk),
     /** Runs jobs in this process until `stop()`. Rejects as `ready()` does. */
     work: workers.work,
-    /** Answers the jobs API: a `Request` whose path begins with `basePath`. Never rejects but for a missing `authenticate`. */
+    /** Answers the jobs API: a `Request` whose path begins with `basePath`. Never rejects for what a client sends. */
     fetch: front.fetch,
     /** Answers the whole 202, or the problem, on a route of your own; the request says who, which key and how long to wait. */
     accept: front.accept as (request: Request, asked: AskedFor<Types>) => Promise<Response>,
     /** Opens the store. Rejects with `store-unusable`, or `temporarily-unavailable`, after which calling again tries again. */
     ready,
     basePath: base,
+    /** The logger that this program was given; adapters log with it what fails around them. */
+    log,
     store: opened,
     /** For the operator: how the processes hear of each other. */
     dispatch: { description: relay.description },

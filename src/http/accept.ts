@@ -15,7 +15,7 @@ export type AskedByRoute = Omit<Asked, 'owner' | 'idempotency'>
 
 /**
  * The whole answer to a request that asks for a job, on a route of the user's own: the 202 with `Location`, `Retry-After`, `statusUrl`
- * and `message`, or the problem. It rejects where `given` throws, and never else.
+ * and `message`, or the problem. Never rejects.
  */
 export async function acceptOnRoute(
   desk: Desk,
@@ -23,8 +23,8 @@ export async function acceptOnRoute(
   incoming: Incoming,
   asked: AskedByRoute,
 ): Promise<Answer> {
-  const options = given()
   try {
+    const options = given()
     const caller = identify(options, incoming, 'jobs:write')
     const owner = typeof caller === 'string' ? caller : await caller
     return await accept(desk, incoming, { ...asked, owner })

@@ -8,7 +8,7 @@ import { send } from './node-outgoing.ts'
 
 /** The part of Express's request that is used. Express itself is not imported. */
 export interface ExpressRequest extends IncomingMessage {
-  originalUrl: string
+  originalUrl?: string
   body?: unknown
   rawBody?: unknown
 }
@@ -20,9 +20,12 @@ type Handler<Req extends ExpressRequest> = (req: Req, res: ServerResponse, next:
 export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
   const listener = nodeListener(jobs)
   return (req, res, next) => {
-    const path = req.originalUrl.split('?', 1)[0] ?? ''
-    if (path !== jobs.basePath && !path.startsWith(`${jobs.basePath}/`)) next()
-    else whole(req, next, () => listener(req, res))
+    // A router has cut `url`.
+    const url = req?.originalUrl ?? req?.url
+    const path = url?.split?.('?', 1)[0]
+    if (path !== undefined && path !== jobs.basePath && !path.startsWith(`${jobs.basePath}/`)) return next()
+    if (path !== undefined) req.url = url
+    listener(req, res)
   }
 }
 
@@ -36,7 +39,7 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
 ): Handler<Req> {
   return (req, res, next) => {
     const answer = (wanted: AskedByRoute) => {
-      req.url = req.originalUrl
+      req.url = req.originalUrl ?? req.url
       // `accept` never reads the body: what `asked` made of it is all there is to know.
       req.rawBody = unread
       acceptor(jobs, wanted)(req, res)
@@ -57,31 +60,8 @@ const isLater = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
   typeof (value as Partial<PromiseLike<T>> | undefined)?.then === 'function'
 
 /** Answers one request that asks for a job, on a route of the user's own. */
-function acceptor(jobs: Pick<JobsOverHttp, 'accept'>, asked: AskedByRoute) {
+function acceptor(jobs: Pick<JobsOverHttp, 'accept' | 'log'>, asked: AskedByRoute) {
   const direct = shortcut(jobs.accept)
-  if (direct === undefined) return listen((request) => jobs.accept(request, asked))
-  return exchange(async (req, res) => send(await direct.accept(new NodeIncoming(req, res), asked), req, res))
-}
-
-/** The request as it came in: a router has cut the URL, `express.json()` has eaten the body. */
-function whole(req: ExpressRequest, next: Next, then: () => void): void {
-  req.url = req.originalUrl
-  try {
-    if (req.body !== undefined && !(req.rawBody instanceof Buffer)) {
-      // Read in place of the stream.
-      req.rawBody = bytes(req.body)
-      // The parser has unpacked it.
-      delete req.headers['content-encoding']
-    }
-  } catch (error) {
-    // Too deep for JSON.stringify.
-    next(error)
-    return
-  }
-  then()
-}
-
-function bytes(body: unknown): Buffer {
-  if (body instanceof Buffer) return body
-  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+  if (direct === undefined) return listen((request) => jobs.accept(request, asked), jobs.log)
+  return exchange(async (req, res) => send(await direct.accept(new NodeIncoming(req, res), asked), req, res), jobs.log)
 }

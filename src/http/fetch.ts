@@ -20,12 +20,12 @@ import { ticket } from './ticket.ts'
 
 export const routes: readonly Route[] = [create, list, openapi, status, stream, cancel, retry, remove, ticket]
 
-/** The jobs API as a function of a request, mounted at `desk.base`. It rejects where `given` throws, and never else. */
+/** The jobs API as a function of a request, mounted at `desk.base`. Never rejects. */
 export async function answerTo(desk: Desk, given: () => HttpOptions, incoming: Incoming): Promise<Answer> {
-  const options = given()
   const head = incoming.method === 'HEAD'
   let route: Route | null = null
   try {
+    const options = given()
     const found = find(desk.base, incoming)
     route = found.route
     const answer = await handled(desk, options, incoming, found)

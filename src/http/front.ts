@@ -23,7 +23,7 @@ const shortcuts = new WeakMap<Front['fetch'] | Front['accept'], Direct>()
 /** Of these very functions; one that somebody has wrapped around them has no shortcut past itself. */
 export const shortcut = (way: Front['fetch'] | Front['accept']): Direct | undefined => shortcuts.get(way)
 
-/** Both reject where `options` throws, and never else. */
+/** Both reject for what is no Request, and never else. */
 export function openFront(desk: Desk, options: () => HttpOptions): Front {
   const direct: Direct = {
     fetch: (incoming) => answerTo(desk, options, incoming),

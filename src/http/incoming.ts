@@ -24,8 +24,22 @@ export function where({ method, path }: Incoming): string {
 export const tooLarge = (maxBytes: number) =>
   new UketsukeError('payload-too-large', `The body may have ${maxBytes} bytes.`)
 
+/** The sentence is for whoever wrote the server: no client can do anything about it. */
+export const bodyTaken = () =>
+  new UketsukeError(
+    'invalid-configuration',
+    'The request body was read before it reached the jobs API. Mount the jobs API before body parsers, or set `body` on the Node ' +
+      'request to what they parsed; in authenticate(), read `request.clone()`.',
+  )
+
 /** From a web-standard server. */
 export function fromRequest(request: Request): Incoming {
+  if (typeof request?.url !== 'string' || typeof request.headers?.get !== 'function') {
+    throw new UketsukeError(
+      'invalid-configuration',
+      'jobs.fetch() and jobs.accept() take a web-standard Request; for the request of node:http there is nodeListener() of uketsuke/node.',
+    )
+  }
   const { pathname, searchParams } = new URL(request.url)
   return {
     method: request.method,
@@ -46,6 +60,7 @@ function aborted(signal: AbortSignal, fn: () => void): () => void {
 
 /** @throws `payload-too-large` */
 export async function bytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  if (request.bodyUsed) throw bodyTaken()
   // A server enforces Content-Length, so this cannot grow past it; and it is twice as fast as a stream.
   if (request.headers.has('content-length')) {
     const whole = new Uint8Array(await request.arrayBuffer())

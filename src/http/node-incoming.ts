@@ -1,9 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { bytes, type Incoming, tooLarge } from './incoming.ts'
+import type { ServerResponse } from 'node:http'
+import { bodyTaken, bytes, type Incoming, tooLarge } from './incoming.ts'
+import { collect, type Message, parsedBody } from './node-body.ts'
+import { isGone } from './node-outgoing.ts'
 import { NodeRequest, urlOf } from './node-request.ts'
-
-/** Express's `rawBody`: the bytes that a parser before us has taken from the stream. */
-export type Message = IncomingMessage & { rawBody?: unknown }
 
 /** From `node:http`, read where it lies. */
 export class NodeIncoming implements Incoming {
@@ -29,45 +28,28 @@ export class NodeIncoming implements Incoming {
   }
 
   header(name: string): string | null {
+    // Whoever parsed the body has unpacked it.
+    if (name === 'content-encoding' && this.#req.body !== undefined && this.#req.readableDidRead) return null
     const value = this.#req.headers[name]
     return (Array.isArray(value) ? value.join(', ') : value) ?? null
   }
 
   onGone(fn: () => void): () => void {
     this.#res.on('close', fn)
-    if (this.#res.destroyed) fn()
+    if (isGone(this.#res)) fn()
     return () => this.#res.off('close', fn)
   }
 
   async read(maxBytes: number): Promise<Uint8Array> {
     // Whoever had a Request made, to clone it, has put the stream into it.
     const made = this.#request?.made
-    return made ? bytes(made, maxBytes) : collect(this.#req, maxBytes)
+    if (made?.bodyUsed) throw bodyTaken()
+    if (made) return bytes(made, maxBytes)
+    const parsed = parsedBody(this.#req)
+    if (parsed === null) return collect(this.#req, maxBytes)
+    if (parsed.length > maxBytes) throw tooLarge(maxBytes)
+    return parsed
   }
-}
-
-function collect(req: Message, maxBytes: number): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    const take = (chunk: Buffer) => {
-      size += chunk.length
-      chunks.push(chunk)
-      if (size <= maxBytes) return
-      req.off('data', take)
-      reject(tooLarge(maxBytes))
-    }
-    const whole = () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size))
-    if (req.rawBody instanceof Buffer) take(req.rawBody)
-    // Another has read it to its end.
-    if (req.rawBody instanceof Buffer || req.readableEnded) return whole()
-    req.on('data', take).on('end', whole).on('error', reject)
-    const gone = () => {
-      if (!req.readableEnded) reject(new Error('The client went away.'))
-    }
-    req.on('close', gone)
-    if (req.destroyed) gone()
-  })
 }
 
 const none = new URLSearchParams()

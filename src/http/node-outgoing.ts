@@ -3,29 +3,29 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import type { Answer, Streamed } from './answer.ts'
+import { isReceived } from './node-body.ts'
 
 /** Writes an answer as it is. */
 export function send({ status, headers, body }: Answer, req: IncomingMessage, res: ServerResponse): void {
-  if (typeof body === 'object' && body !== null) stream(body, status, headers, res)
-  else if (body === null) res.writeHead(status, headers).end()
-  else write(status, headers, body, res)
-  dismiss(req)
+  // Set one by one: middleware that wraps `writeHead` or `end` reads and changes them where every other handler's are.
+  res.statusCode = status
+  for (const name in headers) res.setHeader(name, headers[name] as string)
+  if (typeof body === 'object' && body !== null) stream(body, res)
+  else if (body === null) res.end()
+  else {
+    res.setHeader('Content-Length', Buffer.byteLength(body))
+    res.end(body)
+  }
+  dismiss(req, res)
 }
 
-function write(status: number, headers: Answer['headers'], body: string, res: ServerResponse): void {
-  const fields: string[] = []
-  for (const name in headers) fields.push(name, headers[name] as string)
-  fields.push('Content-Length', String(Buffer.byteLength(body)))
-  res.writeHead(status, fields).end(body)
-}
-
-function stream(body: Streamed, status: number, headers: Answer['headers'], res: ServerResponse): void {
-  if (res.destroyed) {
+function stream(body: Streamed, res: ServerResponse): void {
+  if (isGone(res)) {
     // Its `close` has been and gone.
     body.close()
     return
   }
-  res.writeHead(status, headers)
+  res.flushHeaders()
   res.on('drain', () => body.drained())
   res.on('close', () => body.close())
   // What is written to a connection that has just broken fails; its `close` follows.
@@ -36,23 +36,35 @@ function stream(body: Streamed, status: number, headers: Answer['headers'], res:
 
 /** Writes the response of somebody else's fetch handler. A body that fails cuts the connection. */
 export async function relay(response: Response, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const headers: Record<string, string | string[]> = Object.fromEntries(response.headers)
+  res.statusCode = response.status
+  for (const [name, value] of response.headers) if (name !== 'set-cookie') res.setHeader(name, value)
   const cookies = response.headers.getSetCookie()
-  if (cookies.length > 0) headers['set-cookie'] = cookies
-  res.writeHead(response.status, headers)
-  res.on('finish', () => dismiss(req))
+  if (cookies.length > 0) res.setHeader('set-cookie', cookies)
+  res.on('finish', () => dismiss(req, res))
   if (response.body === null) res.end()
-  else await pipeline(Readable.fromWeb(response.body as ReadableStream), res)
+  else {
+    res.flushHeaders()
+    await pipeline(Readable.fromWeb(response.body as ReadableStream), res)
+  }
+}
+
+/** Whether nobody is there to be answered any more. HTTP/2's response has a stream instead of a connection. */
+export function isGone(res: ServerResponse & { stream?: { destroyed: boolean } }): boolean {
+  return res.destroyed || res.stream?.destroyed === true
 }
 
 /** How long the sender of a body that nobody wants has to look at the answer, in milliseconds. */
 const patience = 500
 
 /** A connection that is cut while its client still sends may take the answer with it, so the rest is read, for a moment. */
-function dismiss(req: IncomingMessage): void {
-  if (req.complete || req.destroyed) return
-  const timer = setTimeout(() => req.socket.destroy(), patience).unref()
-  req.on('close', () => clearTimeout(timer))
+function dismiss(req: IncomingMessage, res: ServerResponse): void {
+  if (isReceived(req) || req.destroyed) return
+  const timer = setTimeout(() => {
+    // The stream of HTTP/2 is one of many on its connection.
+    if ('stream' in res) res.destroy()
+    else req.socket.destroy()
+  }, patience).unref()
+  for (const over of ['end', 'close']) req.on(over, () => clearTimeout(timer))
   req.resume()
 }
 

@@ -1,19 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { type Message, parsedBody } from './node-body.ts'
+import { isGone } from './node-outgoing.ts'
 
 /**
  * What `authenticate` is shown on Node: a Request to all who use it as one. Making a real one costs a good part of a 202, and most
  * look at a header field only, so it is made when something is asked for that cannot be told without.
  */
 export class NodeRequest {
-  readonly #req: IncomingMessage & { rawBody?: unknown }
+  readonly #req: Message
   readonly #res: ServerResponse
   #headers: Headers | null = null
   #signal: AbortSignal | null = null
   /** The real one, once it was needed; the body is its from then on. */
   made: Request | null = null
 
-  constructor(req: IncomingMessage, res: ServerResponse) {
+  constructor(req: Message, res: ServerResponse) {
     this.#req = req
     this.#res = res
   }
@@ -47,7 +49,7 @@ export class NodeRequest {
       if (!this.#res.writableFinished) gone.abort()
     }
     this.#res.on('close', close)
-    if (this.#res.destroyed) close()
+    if (isGone(this.#res)) close()
     this.#signal = gone.signal
     return gone.signal
   }
@@ -60,8 +62,8 @@ export class NodeRequest {
   }
 
   #body(): BodyInit {
-    const { rawBody } = this.#req
-    return rawBody instanceof Buffer ? new Uint8Array(rawBody) : (Readable.toWeb(this.#req) as ReadableStream)
+    const parsed = parsedBody(this.#req)
+    return parsed === null ? (Readable.toWeb(this.#req) as ReadableStream) : new Uint8Array(parsed)
   }
 }
 
@@ -90,8 +92,9 @@ export function urlOf(target: string, origin: string): URL | null {
   return new URL(whole)
 }
 
-function originOf({ headers, socket }: IncomingMessage): string {
-  const scheme = 'encrypted' in socket && socket.encrypted ? 'https' : 'http'
+function originOf({ headers, socket, scheme: told }: IncomingMessage & { scheme?: string }): string {
+  // HTTP/2 tells it in a pseudo header field.
+  const scheme = told ?? ('encrypted' in socket && socket.encrypted ? 'https' : 'http')
   // HTTP/1.0 may come without a Host, HTTP/2 has another name for it.
   const origin = `${scheme}://${headers.host ?? headers[':authority'] ?? 'localhost'}`
   return URL.canParse(origin) ? origin : `${scheme}://localhost`

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Log } from '../log.ts'
 import { type Front, shortcut } from './front.ts'
 import { exchange } from './node-exchange.ts'
 import { NodeIncoming } from './node-incoming.ts'
@@ -8,16 +9,20 @@ import { NodeRequest } from './node-request.ts'
 /** What the adapters need of `createJobs()`. */
 export interface JobsOverHttp extends Front {
   readonly basePath: string
+  /** Hears what fails between the server and the jobs API. */
+  readonly log?: Log
 }
 
 /** For `http.createServer`: answers every request with the jobs API. */
-export function nodeListener(jobs: Pick<JobsOverHttp, 'fetch'>): (req: IncomingMessage, res: ServerResponse) => void {
+export function nodeListener(
+  jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
+): (req: IncomingMessage, res: ServerResponse) => void {
   const direct = shortcut(jobs.fetch)
-  if (direct === undefined) return listen((request) => jobs.fetch(request))
-  return exchange(async (req, res) => send(await direct.fetch(new NodeIncoming(req, res)), req, res))
+  if (direct === undefined) return listen((request) => jobs.fetch(request), jobs.log)
+  return exchange(async (req, res) => send(await direct.fetch(new NodeIncoming(req, res)), req, res), jobs.log)
 }
 
 /** From any fetch handler to Node. */
-export function listen(answer: (request: Request) => Promise<Response>) {
-  return exchange(async (req, res) => relay(await answer(new NodeRequest(req, res).real), req, res))
+export function listen(answer: (request: Request) => Promise<Response>, log?: Log) {
+  return exchange(async (req, res) => relay(await answer(new NodeRequest(req, res).real), req, res), log)
 }

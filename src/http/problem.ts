@@ -52,6 +52,11 @@ export function known(thrown: unknown, log: Log, where: string): UketsukeError &
       return new UketsukeError('temporarily-unavailable') as UketsukeError & { code: ProblemCode }
     }
   }
+  // A mistake in the server's own program: its author reads the answer first, and the sentence names nothing of the inside.
+  if (thrown instanceof UketsukeError && thrown.code === 'invalid-configuration') {
+    log.error({ err: thrown, where }, thrown.message)
+    return new UketsukeError('internal-error', thrown.message) as UketsukeError & { code: ProblemCode }
+  }
   // `where` is a method and a path: a query string can hold a ticket.
   log.error({ err: thrown, where }, 'a request failed inside')
   return new UketsukeError('internal-error') as UketsukeError & { code: ProblemCode }

@@ -62,7 +62,9 @@ describe('a fetch handler around the jobs API', () => {
   it('that fails is a 500 that says nothing', async () => {
     const api = await served({ listen: () => listen(() => Promise.reject(new Error('secret'))) })
     const response = await api.call('')
-    expect([response.status, await response.text()]).toEqual([500, ''])
+    expect(response.status).toBe(500)
+    const text = await response.text()
+    expect([JSON.parse(text).type, text.includes('secret')]).toEqual(['urn:uketsuke:problem:internal-error', false])
   })
 })
 

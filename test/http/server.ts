@@ -22,8 +22,9 @@ const people: Record<string, Identity> = {
   'Bearer nobody': { owner: '' },
 }
 
-export const authenticate: HttpOptions['authenticate'] = ({ headers }) => {
-  const credential = headers.get('authorization') ?? ''
+export const authenticate: HttpOptions['authenticate'] = (request) => {
+  const credential = request.headers.get('authorization') ?? ''
+  if (credential === 'Bearer eats') return request.text().then(() => ({ owner: 'alice' }))
   if (credential === 'Bearer busy') {
     throw new QuotaExceeded({ name: 'default', limit: 100, window: 60, remaining: 0, reset: 30 })
   }

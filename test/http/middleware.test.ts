@@ -1,0 +1,266 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import compression from 'compression'
+import express from 'express'
+import session from 'express-session'
+import express4 from 'express4'
+import fastify from 'fastify'
+import Koa from 'koa'
+import bodyParser from 'koa-bodyparser'
+import morgan from 'morgan'
+import responseTime from 'response-time'
+import { afterEach, describe, expect, it } from 'vitest'
+import { expressAccept, expressJobs } from '../../src/http/express.ts'
+import { nodeListener } from '../../src/http/node.ts'
+import { createJobs, type Log, sqlite } from '../../src/index.ts'
+import { Events } from './raw.ts'
+import { body, type Listen, type Serving, serve } from './server.ts'
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+async function served(listen: Listen): Promise<Serving> {
+  const api = await serve({ listen })
+  closing.push(api.close)
+  return api
+}
+
+/** A job from its 202 to the end of its stream, with every kind of answer on the way. */
+async function wholeStory(api: Serving): Promise<void> {
+  const created = await api.post('', { type: 'held', input: {} })
+  expect([created.status, created.headers.get('content-type')]).toEqual([202, 'application/json'])
+  expect(created.headers.get('location')).toMatch(/^\/api\/jobs\/\w{26}$/)
+  const { jobId } = await body(created)
+  const events = new Events(await api.call(`/${jobId}/stream`))
+  expect(await events.event()).toMatchObject({ type: 'job.snapshot' })
+  expect((await api.call(`/${jobId}`, { headers: { 'if-none-match': 'W/"1"' } })).status).toBe(304)
+  expect((await api.call(`/${jobId}`, { method: 'HEAD' })).headers.get('etag')).toBe('W/"1"')
+  expect((await api.call('/nothing')).headers.get('content-type')).toBe('application/problem+json')
+  expect((await api.post(`/${jobId}/cancel`, '')).status).toBe(200)
+  expect(await events.event()).toMatchObject({ type: 'job.cancelled' })
+  expect(await events.event()).toBe(null)
+  expect((await api.call(`/${jobId}`, { method: 'DELETE' })).status).toBe(204)
+}
+
+const written: string[] = []
+const wrappers: Record<string, express.RequestHandler> = {
+  'morgan 1.10': morgan('tiny', { stream: { write: (line: string) => void written.push(line) } }),
+  'compression 1.7': compression({ threshold: 0 }),
+  'express-session 1.18': session({ secret: 'for tests alone', resave: true, saveUninitialized: true }),
+  'response-time 2.3': responseTime() as express.RequestHandler,
+  'a writeHead that adds a header field': (_req, res, next) => {
+    const { writeHead } = res
+    res.writeHead = ((...given: unknown[]) => {
+      res.setHeader('x-seen', String(res.getHeader('content-type')))
+      return Reflect.apply(writeHead, res, given)
+    }) as typeof writeHead
+    next()
+  },
+  'a setHeader that changes names': (_req, res, next) => {
+    const { setHeader } = res
+    res.setHeader = (name, value) => setHeader.call(res, name.toLowerCase(), value)
+    next()
+  },
+  'write and end that count bytes': (_req, res, next) => {
+    const { write, end } = res
+    let bytes = 0
+    const counted = (chunk: unknown) => {
+      if (typeof chunk === 'string' || chunk instanceof Uint8Array) bytes += Buffer.byteLength(chunk)
+    }
+    res.write = ((...given: unknown[]) => {
+      counted(given[0])
+      return Reflect.apply(write, res, given)
+    }) as typeof write
+    res.end = ((...given: unknown[]) => {
+      counted(given[0])
+      return Reflect.apply(end, res, given)
+    }) as typeof end
+    res.on('finish', () => void written.push(`${bytes} bytes`))
+    next()
+  },
+}
+
+describe.each([
+  ['Express 5', express],
+  ['Express 4', express4],
+])('on %s', (_, make) => {
+  it.each(Object.keys(wrappers))('answers survive %s', async (name) => {
+    const api = await served((jobs) => make().use(wrappers[name]!).use(expressJobs(jobs)))
+    await wholeStory(api)
+    expect(api.lines.filter(({ message }) => message.includes('failed'))).toEqual([])
+  })
+
+  it('answers survive all of them at once', async () => {
+    const api = await served((jobs) =>
+      make()
+        .use(...Object.values(wrappers))
+        .use(expressJobs(jobs)),
+    )
+    await wholeStory(api)
+  })
+
+  it('a wrapper that throws is logged, and the client learns that something failed', async () => {
+    const api = await served((jobs) =>
+      make()
+        .use((_req: unknown, res: { setHeader: unknown }, next: () => void) => {
+          const setHeader = res.setHeader as (name: string, value: string) => unknown
+          res.setHeader = (name: string, value: string) => {
+            if (name === 'ETag') throw new Error('thrown by middleware')
+            return setHeader.call(res, name, value)
+          }
+          next()
+        })
+        .use(expressJobs(jobs)),
+    )
+    const response = await api.post('', { type: 'held', input: {} })
+    expect([response.status, (await body(response)).type]).toEqual([500, 'urn:uketsuke:problem:internal-error'])
+    expect(api.lines.map(({ fields }) => (fields as { err: Error }).err.message)).toEqual(['thrown by middleware'])
+  })
+
+  it.each(['application/json', 'application/vnd.x+json', 'application/json; charset=utf-8'])(
+    'a body of %s is read whether a parser took it or left it',
+    async (type) => {
+      const api = await served((jobs) => make().use(make.json()).use(expressJobs(jobs)))
+      const response = await api.post(
+        '',
+        { type: 'report', input: { pages: 3 } },
+        { headers: { 'content-type': type } },
+      )
+      expect([response.status, (await body(response)).type]).toEqual([202, 'report'])
+    },
+  )
+
+  it('a body that a parser of text or bytes took is read', async () => {
+    for (const parse of [make.text({ type: '*/*' }), make.raw({ type: '*/*' })]) {
+      const api = await served((jobs) => make().use(parse).use(expressJobs(jobs)))
+      expect((await api.post('', { type: 'report', input: { pages: 3 } })).status).toBe(202)
+    }
+  })
+})
+
+const job = { type: 'report', input: { pages: 3 } }
+const taken = 'The request body was read before it reached the jobs API'
+
+describe('a body that somebody else has read', () => {
+  const frameworks: Record<string, Listen> = {
+    'koa-bodyparser': (jobs) => {
+      const handle = nodeListener(jobs)
+      const app = new Koa().use(bodyParser()).use((ctx) => {
+        ctx.respond = false
+        handle(ctx.req, ctx.res)
+      })
+      return app.callback()
+    },
+    'Fastify’s parser': async (jobs) => {
+      const handle = nodeListener(jobs)
+      let serveRequest!: RequestListener
+      const app = fastify({
+        serverFactory: (listener) => {
+          serveRequest = listener as RequestListener
+          return createServer(listener as RequestListener)
+        },
+      })
+      app.all('/*', (request, reply) => {
+        reply.hijack()
+        handle(request.raw, reply.raw)
+      })
+      await app.ready()
+      return serveRequest
+    },
+    'authenticate, by text()': (jobs) => nodeListener(jobs),
+  }
+
+  it.each(Object.keys(frameworks))('%s: the answer says so and what to do', async (name) => {
+    const api = await served(frameworks[name]!)
+    const headers: Record<string, string> = name.startsWith('authenticate') ? { authorization: 'Bearer eats' } : {}
+    const response = await api.post('', job, { headers })
+    expect([response.status, (await body(response)).detail]).toEqual([500, expect.stringContaining(taken)])
+    expect(api.lines.map(({ message }) => message)).toEqual([expect.stringContaining(taken)])
+    // What has no body is served as ever.
+    expect((await api.call('')).status).toBe(200)
+  })
+
+  it.each(['koa-bodyparser', 'Fastify’s parser'])('%s: it is used where it was left on the request', async (name) => {
+    const api = await served((jobs) => {
+      const handle = nodeListener(jobs)
+      if (name.startsWith('koa')) {
+        return new Koa()
+          .use(bodyParser())
+          .use((ctx) => {
+            ctx.respond = false
+            handle(Object.assign(ctx.req, { body: ctx.request.body }), ctx.res)
+          })
+          .callback()
+      }
+      const app = fastify({ serverFactory: (listener) => createServer(listener as RequestListener) })
+      app.all('/*', (request, reply) => {
+        reply.hijack()
+        handle(Object.assign(request.raw, { body: request.body }), reply.raw)
+      })
+      return Promise.resolve(app.ready()).then((): RequestListener => (req, res) => app.routing(req, res))
+    })
+    const response = await api.post('', job)
+    expect([response.status, (await body(response)).type]).toEqual([202, 'report'])
+  })
+
+  it('a Request whose body was used says so too', async () => {
+    const api = await served((jobs) => nodeListener(jobs))
+    const request = new Request('http://x/api/jobs', {
+      method: 'POST',
+      body: JSON.stringify(job),
+      headers: { authorization: 'Bearer alice', 'content-type': 'application/json' },
+    })
+    await request.text()
+    const response = await api.jobs.fetch(request)
+    expect([response.status, (await body(response)).detail]).toEqual([500, expect.stringContaining(taken)])
+  })
+})
+
+describe('what is no request of node:http', () => {
+  const strange = [undefined, null, {}, new Request('http://x/api/jobs'), { url: '/api/jobs', headers: {} }]
+
+  it.each(strange.map((one, i) => [i, one]))('is refused in a sentence: %i', async (_, request) => {
+    const api = await served((jobs) => nodeListener(jobs))
+    // Express's passes on what lies elsewhere, whatever it is.
+    const handlers =
+      request instanceof Request ? [nodeListener(api.jobs)] : [nodeListener(api.jobs), expressJobs(api.jobs)]
+    for (const handle of handlers) {
+      expect(() => (handle as (...given: unknown[]) => void)(request, {}, () => {})).toThrow(
+        /request and response of node:http/,
+      )
+    }
+    if (request instanceof Request) return
+    await expect(api.jobs.fetch(request as Request)).rejects.toThrow(/take a web-standard Request/)
+  })
+})
+
+describe('without authenticate', () => {
+  it.each(['node', 'express', 'accept', 'fetch'])('the answer and the log say what is missing: %s', async (way) => {
+    const lines: string[] = []
+    const note = (_: object, message: string) => void lines.push(message)
+    const log: Log = { info() {}, warn: note, error: note, child: () => log }
+    const jobs = createJobs({ jobs: {}, store: sqlite(':memory:'), log })
+    closing.push(() => jobs.close())
+    const asked = () => ({ type: 'x' as never, input: {} })
+    const handlers: Record<string, RequestListener> = {
+      node: nodeListener(jobs),
+      express: express().use(expressJobs(jobs)),
+      accept: express().use(expressAccept(jobs, asked)),
+    }
+    const answer = async () => {
+      const url = '/api/jobs'
+      if (way === 'fetch') return jobs.fetch(new Request(`http://x${url}`))
+      const server = createServer(handlers[way])
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      closing.push(() => new Promise((resolve) => server.close(resolve)))
+      return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${url}`, {
+        headers: { connection: 'close' },
+      })
+    }
+    const response = await answer()
+    expect([response.status, (await body(response)).detail]).toEqual([500, expect.stringContaining('authenticate')])
+    expect(lines).toEqual([expect.stringContaining('authenticate')])
+  })
+})
