@@ -86,6 +86,7 @@ export async function judge({ postgres }: Stage, ledger: Ledger): Promise<Verdic
 }
 
 const attemptsOf = (log: Row['log'], attempt: number, worker: string | null): number[] => [
-  ...log.map((one) => one.attempt),
+  // What is given back costs no number.
+  ...log.filter(({ outcome }) => outcome !== 'released').map((one) => one.attempt),
   ...(worker === null ? [] : [attempt]),
 ]

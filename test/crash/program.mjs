@@ -20,6 +20,8 @@ const {
   uid,
   redisUrl,
   takeOverAfter,
+  older,
+  bareLog,
 } = JSON.parse(process.argv[2])
 if (uid !== undefined) {
   // Loaded while it can be: the folder of this repository may be closed to whoever this process becomes.
@@ -32,7 +34,29 @@ const tell = (event, fields) => process.connected && process.send({ event, at: D
 const finished = new Set()
 let over = false
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-const anything = { '~standard': { version: 1, vendor: 'crash-tests', validate: (value) => ({ value }) } }
+/** A process that is older than some jobs cannot read their inputs. */
+const validate = (value) => (older && value?.newer ? { issues: [{ message: 'Not known here.' }] } : { value })
+const anything = { '~standard': { version: 1, vendor: 'crash-tests', validate } }
+
+/** What a handler may throw: foreign objects, some of which throw when they are looked at. */
+const bomb = () => {
+  throw new Error('a getter')
+}
+const hostile = [
+  (message) => new Error(message),
+  () => Object.defineProperties(new Error(), { stack: { get: bomb }, message: { get: bomb }, name: { get: bomb } }),
+  () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    return proxy
+  },
+  () => Object.create(null),
+  () => Symbol('thrown'),
+  () => () => {},
+]
+let thrown = 0
+/** No `child`, as `console` has none, and it throws where what it writes does. */
+const write = (fields, message) => console.log(message, fields.err?.message, fields.jobId)
 
 const types = {
   /** Works in steps; `throws` as often as it is told to, then `givesUp` or returns. */
@@ -43,7 +67,7 @@ const types = {
       signal.throwIfAborted()
       progress((100 * step) / steps, `step ${step} of ${steps}`)
     }
-    if (attempt <= throws) throw new Error(`attempt ${attempt} was to fail`)
+    if (attempt <= throws) throw hostile[thrown++ % hostile.length](`attempt ${attempt} was to fail`)
     if (givesUp) throw new UnrecoverableError('it was to give up')
     return { key, attempt }
   },
@@ -97,6 +121,7 @@ const jobs = createJobs({
   store: database ? postgres(database) : sqlite(file),
   dispatch: redisUrl && redis({ url: redisUrl, takeOverAfter }),
   lease,
+  ...(bareLog && { log: { info: write, warn: write, error: write } }),
   webhooks: secret && { secret, allowHosts },
   authenticate: (request) => ({ owner: request.headers.get('authorization')?.replace('Bearer ', '') || 'nobody' }),
 })

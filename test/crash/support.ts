@@ -41,6 +41,10 @@ export interface Role {
   redisUrl?: string
   /** As in RedisOptions. */
   takeOverAfter?: number
+  /** Cannot read inputs that are `newer`. */
+  older?: boolean
+  /** A log without `child`. */
+  bareLog?: boolean
 }
 
 const cleanups = new Set<() => unknown>()
