@@ -13,5 +13,6 @@ export {
   type OpenStore,
   type Owner,
   type Store,
+  type Unclaimed,
 } from './port.ts'
 export type { Rows, Transaction } from './transaction.ts'
