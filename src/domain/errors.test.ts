@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest'
-import { catalogue, DeliveryError, JobError, publicly, UketsukeError, UnrecoverableError } from './errors.ts'
+import {
+  catalogue,
+  DeliveryError,
+  JobError,
+  PostponedError,
+  publicly,
+  UketsukeError,
+  UnrecoverableError,
+} from './errors.ts'
 import { tidy } from './text.ts'
 
 it('an error of this package has a code and, where nothing better is known, its title as its message', () => {
@@ -63,4 +71,14 @@ it('free text is made fit for every store and screen', () => {
   expect(tidy('x'.repeat(1_001))).toHaveLength(1_000)
   expect(tidy(`${'x'.repeat(999)}\u{1F600}`)).toBe(`${'x'.repeat(999)}…`)
   expect(tidy('two\nlines\u2028')).toBe('two\nlines\u2028')
+})
+
+it('says of what failed on this side how long to wait, and why', () => {
+  const cause = new Error('down')
+  expect(new PostponedError('Not now.', 500, cause)).toMatchObject({
+    name: 'PostponedError',
+    message: 'Not now.',
+    wait: 500,
+    cause,
+  })
 })
