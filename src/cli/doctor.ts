@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { storeAt } from '../engines.ts'
+import { redisUrl, storeOfEnvironment } from '../engines.ts'
 import { examine } from '../redis/check.ts'
 import { opener, settings } from '../redis/client.ts'
 import type { Finding } from '../store/finding.ts'
@@ -10,11 +10,12 @@ import { optionsOf } from './arguments.ts'
 export async function doctor(args: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const
   const { store: file = 'jobs.db', schema } = optionsOf('doctor', args, { store: text, schema: text })
-  const { at } = storeAt(process.env.DATABASE_URL || `sqlite:${file}`, schema)
+  const { at } = storeOfEnvironment({ file, schema })
+  const redisAt = redisUrl()
   const findings = [
     node(process.versions.node),
     ...('postgres' in at ? await examinePostgres(at.postgres, Date.now) : await examineSqlite(at.sqlite)),
-    ...(process.env.REDIS_URL ? await redis(process.env.REDIS_URL) : []),
+    ...(redisAt === null ? [] : await redis(redisAt)),
   ]
   for (const { level, message } of findings) console.log(`${shown[level]}  ${message}`)
   return findings.some(({ level }) => level === 'fail') ? 1 : 0

@@ -1,4 +1,4 @@
-const engines = `The store is DATABASE_URL, postgres://… or sqlite:path; without it --store, or ./jobs.db.`
+const engines = `The store is DATABASE_URL, postgres://…, sqlite:path or file:path; without it --store, or ./jobs.db.`
 const redis = 'REDIS_URL=redis://… wakes workers and tells of changes; without it the store does that itself.'
 
 export const help: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
-import { examine } from './check.ts'
+import { examine, type Finding } from './check.ts'
 import { type Client, opener, type Settings } from './client.ts'
 import { Link } from './link.ts'
 
@@ -150,7 +150,14 @@ export class Hub {
   }
 
   async #examine(client: Client): Promise<void> {
-    for (const { level, message } of await examine(client)) {
+    const findings = await examine(client).catch((error: Error): Finding[] => {
+      // What is needed at run time is another matter, which the first of its commands tells.
+      if (!error.message.startsWith('NOPERM')) throw error
+      return [
+        { level: 'warning', message: 'This user may not run INFO: the version and settings of Redis are not checked.' },
+      ]
+    })
+    for (const { level, message } of findings) {
       if (level === 'error') throw new Error(message)
       if (level === 'note' || this.#warned.has(message)) continue
       this.#warned.add(message)

@@ -105,7 +105,8 @@ describe('one sentence and the exit code', () => {
 
   test('an engine that nobody knows; its password is not repeated', async () => {
     const said = await uketsuke(['serve', '--jobs', jobsFile], { DATABASE_URL: 'mysql://root:hunter2@db/x' })
-    expect(said).toEqual({ code: 2, out: '', err: 'A store is named by postgres://… or by sqlite:path.\n' })
+    const sentence = 'The environment variable DATABASE_URL: A store is named by postgres://…, sqlite:path or file:path'
+    expect(said).toEqual({ code: 2, out: '', err: `${sentence}, and this begins with mysql:.\n` })
   })
 
   test('a port that is taken', async () => {

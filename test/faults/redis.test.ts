@@ -308,3 +308,52 @@ describe('a watch in one process of a job in another', () => {
     expect(performance.now() - ended).toBeLessThan(3_000)
   })
 })
+
+describe('a user that may run only some commands', () => {
+  const needed =
+    '+ping +hello +auth +select +publish +subscribe +unsubscribe +xadd +xreadgroup +xack +xdel +xautoclaim +xgroup|create +xgroup|delconsumer +xgroup|setid +multi +exec'
+  const rules: [name: string, rules: string][] = [
+    ['all but the dangerous ones, INFO among them', '+@all -@dangerous'],
+    ['exactly those that the documentation lists', `-@all ${needed}`],
+    ['those, and INFO and XINFO for the checks', `-@all ${needed} +info +xinfo|consumers`],
+  ]
+
+  test.each(rules)('%s: Redis is used', async (_, commands) => {
+    const redis = await server()
+    const acl = ['on', '>secret', '~uketsuke:*', '&uketsuke:*', ...commands.split(' ')]
+    await redis.command('ACL', 'SETUSER', 'app', ...acl)
+    const url = redis.url.replace('redis://', 'redis://app:secret@')
+    const stage = processes(url)
+    const { done, enqueue } = await staffed(stage, { workers: 2 })
+    await enqueue(20)
+    await done(20)
+    await empty(redis)
+    expect(stage.lines.of('Redis cannot be used')).toBe(0)
+    const refused = (await redis.command('ACL', 'LOG')) as unknown[]
+    const allowedToFail = JSON.stringify(refused).toLowerCase()
+    expect(allowedToFail).not.toMatch(/"(xadd|xreadgroup|xack|xdel|xautoclaim|publish|subscribe|multi|exec|xgroup)/)
+  })
+
+  test('without one of them it is said which, and the store does the work', async () => {
+    const redis = await server()
+    await redis.command(
+      'ACL',
+      'SETUSER',
+      'app',
+      'on',
+      '>secret',
+      '~uketsuke:*',
+      '&uketsuke:*',
+      '+@all',
+      '-xadd',
+      '-xgroup',
+    )
+    const stage = processes(redis.url.replace('redis://', 'redis://app:secret@'))
+    const api = stage.one('api')
+    const worker = stage.one('worker')
+    await worker.work()
+    await api.enqueue('count', { n: 1 })
+    await until(() => stage.ran.length === 1)
+    expect(JSON.stringify(stage.lines.all)).toMatch(/NOPERM/)
+  })
+})

@@ -31,7 +31,7 @@ const names: Record<string, string[]> = {
   'uketsuke/redis': ['redis'],
   'uketsuke/store': ['allOwners', 'claim', 'holds'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
-  'uketsuke/engines': ['fromEnvironment', 'storeAt'],
+  'uketsuke/engines': ['fromEnvironment', 'redisUrl', 'storeAt', 'storeOfEnvironment'],
   'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }

@@ -4,10 +4,11 @@ import { type Archive, columns, layout, type OpenArchive, onConflict, type Row, 
 import { Connection } from './connection.ts'
 import { unusable } from './failures.ts'
 import { migrate } from './migrations/index.ts'
-import { open, type Parameter } from './open.ts'
+import { databasePath, open, type Parameter } from './open.ts'
 
 /** Everything in a file, for moving it: the file is held alone until `close`. */
-export function sqliteArchive(path: string): OpenArchive {
+export function sqliteArchive(given: string): OpenArchive {
+  const path = databasePath(given)
   return async ({ create }) => {
     if (path === ':memory:')
       throw new UketsukeError('store-unusable', 'A store in memory can be moved neither from nor to: name a file.')

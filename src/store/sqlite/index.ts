@@ -9,17 +9,19 @@ import { unusable } from './failures.ts'
 import { foreignCommits } from './foreign-commits.ts'
 import { logOnDisk } from './log-on-disk.ts'
 import { migrate } from './migrations/index.ts'
-import { open, worksInThreads } from './open.ts'
+import { databasePath, open, worksInThreads } from './open.ts'
 import * as queries from './queries.ts'
 import { signal } from './signal.ts'
 import { unclaimed } from './unclaimed.ts'
 
 /**
  * Jobs in one SQLite file on a local disk, opened by `migrate`. Several processes of one machine may share the file. `:memory:` is a
- * database of this store's own that ends with it.
+ * database of this store's own that ends with it. A relative path is resolved at once.
+ * @throws {UketsukeError} `invalid-configuration`
  */
 export function sqlite(path: string): OpenStore {
-  return (clock) => store(path, clock)
+  const file = databasePath(path)
+  return (clock) => store(file, clock)
 }
 
 function store(path: string, clock: Clock): Store {

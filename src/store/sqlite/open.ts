@@ -1,3 +1,6 @@
+import { resolve } from 'node:path'
+import { UketsukeError } from '../../domain/errors.ts'
+
 export type Parameter = string | number | null
 
 /** What is used of `DatabaseSync`, which `node:sqlite` and `@photostructure/sqlite` have in common. */
@@ -12,6 +15,18 @@ export interface Statement {
   get(...parameters: Parameter[]): Record<string, unknown> | undefined
   run(...parameters: Parameter[]): { changes: number | bigint }
   setReturnArrays(enabled: boolean): void
+}
+
+/**
+ * Where a database is, told at once: a program may change its folder before the file is opened, and several parts open it.
+ * @throws {UketsukeError} `invalid-configuration`
+ */
+export function databasePath(path: string): string {
+  // SQLite takes an empty name for a temporary database, and text ends at its first NUL.
+  if (typeof path !== 'string' || path.trim() === '' || path.includes('\0')) {
+    throw new UketsukeError('invalid-configuration', 'sqlite(): the path must name a file, such as "jobs.db".')
+  }
+  return path === ':memory:' ? path : resolve(path)
 }
 
 interface Engine {
