@@ -24,8 +24,10 @@ export interface Delivery {
  * translates. Every read and write takes the owner; an id that is malformed, absent or foreign is one and the same `job-not-found`.
  */
 export interface Desk {
-  /** The path at which the jobs API is mounted, without a slash at its end. */
+  /** What the URLs that clients get begin with: a path, or with `publicUrl` an origin and a path. No slash at its end. */
   readonly base: string
+  /** What the paths of requests may begin with. */
+  readonly prefixes: readonly string[]
   readonly clock: Clock
   readonly log: Log
   /** Aborted when the process drains: nothing new is accepted, streams end, waiting answers are given. */
@@ -73,7 +75,7 @@ export interface DeskListQuery {
   before?: string | undefined
 }
 
-export interface DeskParts extends Pick<Desk, 'base' | 'clock' | 'log' | 'draining' | 'ready' | 'types'> {
+export interface DeskParts extends Pick<Desk, 'base' | 'prefixes' | 'clock' | 'log' | 'draining' | 'ready' | 'types'> {
   store: Store
   dispatch: Dispatch
   transition: Transition
@@ -113,9 +115,10 @@ export function openDesk(parts: DeskParts): Desk {
     }
   }
 
-  const { base, log, draining, types } = parts
+  const { base, prefixes, log, draining, types } = parts
   return {
     base,
+    prefixes,
     clock,
     log,
     draining,

@@ -8,6 +8,7 @@ import { Lookout } from './dispatch/lookout.ts'
 import { deliveryType } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { openFront } from './http/front.ts'
+import { placeOf } from './http/place.ts'
 import { library } from './library.ts'
 import { defaultLog, safeLog } from './log.ts'
 import { destinations } from './notify/egress.ts'
@@ -29,8 +30,9 @@ import { staff } from './work/staff.ts'
  */
 export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) {
   checkOptions(options)
-  const { basePath: base = '/api/jobs', lease = 30_000, webhooks, clock = systemClock } = options
+  const { lease = 30_000, webhooks, clock = systemClock } = options
   const log = safeLog(options.log ?? defaultLog())
+  const { base, prefixes, here } = placeOf(options)
   const types = new Map(Object.entries(options.jobs))
   const secrets = [webhooks?.secret ?? []].flat()
   const allowed = webhooks
@@ -60,6 +62,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
   const ready = opening(store, relay, () => lookout.start())
   const desk = openDesk({
     base,
+    prefixes,
     clock,
     log,
     types,
@@ -102,7 +105,10 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     accept: front.accept as (request: Request, asked: AskedFor<Types>) => Promise<Response>,
     /** Opens the store. Rejects with `store-unusable`, or `temporarily-unavailable`, after which calling again tries again. */
     ready,
-    basePath: base,
+    /** Where requests arrive. */
+    basePath: here,
+    /** Where clients find the jobs API: an absolute URL with `publicUrl`, else a path. */
+    url: base || '/',
     /** The logger that this program was given; adapters log with it what fails around them. */
     log,
     store: opened,

@@ -19,8 +19,14 @@ export interface JobsOptions<Types extends JobTypes> {
   dispatch?: OpenRelay
   /** Who calls over HTTP: an owner, or null for 401. Required before `fetch` or `accept` is used; a worker needs none. */
   authenticate?: HttpOptions['authenticate']
-  /** Where the jobs API is mounted; `/api/jobs` by default. */
+  /** The path at which requests for the jobs API arrive; `/api/jobs` by default. */
   basePath?: string
+  /**
+   * The URL of the jobs API as clients see it, such as `https://example.com/app/api/jobs`; a bare origin means `basePath` on it. All URLs
+   * that clients and webhook receivers get begin with it, and a mount or proxy that cuts this path off is recognised. Without it
+   * those URLs are paths that begin with `basePath`.
+   */
+  publicUrl?: string
   /** How long a worker holds a job without a sign of life, in milliseconds; 30,000 by default, renewed every third of it. */
   lease?: number
   webhooks?: {
@@ -67,10 +73,9 @@ export interface EnqueueOptions {
 
 /** @throws {UketsukeError} `invalid-configuration` */
 export function checkOptions(options: JobsOptions<JobTypes>): void {
-  const { basePath = '', lease = 30_000, webhooks, jobs, store, dispatch } = options
+  const { lease = 30_000, webhooks, jobs, store, dispatch } = options
   must(typeof store === 'function', 'store must be a store such as sqlite("jobs.db")')
   must(dispatch === undefined || typeof dispatch === 'function', "dispatch must be such as redis('redis://…')")
-  must(/^$|^\/[^?#]*[^/?#]$/.test(basePath), 'basePath must begin with a slash and not end with one')
   must(Number.isInteger(lease) && lease >= 1_000, 'lease must be a whole number of milliseconds from 1,000')
   for (const name of Object.keys(jobs)) {
     must(

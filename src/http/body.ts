@@ -35,12 +35,11 @@ function mustBeJson(incoming: Incoming): void {
   throw new UketsukeError('unsupported-media-type', 'The body must be application/json in UTF-8, not compressed.')
 }
 
+/** `charset` and other parameters have no meaning for JSON (RFC 8259, 11): the text is UTF-8, or else it is not JSON. */
 function isJson(contentType: string): boolean {
   if (contentType === 'application/json') return true
-  const [type = '', ...parameters] = contentType.toLowerCase().split(';')
-  const charset = parameters.map((one) => one.trim()).find((one) => one.startsWith('charset='))
-  const json = /^application\/(?:[\w!#$&^.+-]+\+)?json$/.test(type.trim())
-  return json && (charset === undefined || /^charset="?utf-8"?$/.test(charset))
+  const [type = ''] = contentType.toLowerCase().split(';', 1)
+  return /^application\/(?:[\w!#$&^.+-]+\+)?json$/.test(type.trim())
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

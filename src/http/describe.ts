@@ -1,5 +1,6 @@
 /** Pieces of the OpenAPI document that several routes share. */
 import { catalogue } from '../domain/errors.ts'
+import { longestWait } from './headers.ts'
 import { type ProblemCode, statuses } from './problem.ts'
 import { jobStatuses, pageSize } from './query.ts'
 
@@ -70,7 +71,7 @@ export const parameter = {
     'Idempotency-Key',
     '1…255 printable ASCII characters: the same request, sent twice, is one job.',
   ),
-  prefer: inHeader('Prefer', '`wait=N`: hold the answer up to N seconds, 60 at most.'),
+  prefer: inHeader('Prefer', `\`wait=N\`: hold the answer up to N seconds, ${longestWait} at most.`),
   ifNoneMatch: inHeader('If-None-Match', 'The ETag that is known.'),
   lastEventId: inHeader('Last-Event-ID', 'The version that was seen last; EventSource sends it on a reconnect.'),
   lastEventIdQuery: inQuery('lastEventId', 'The same, for who cannot set the header.', text),

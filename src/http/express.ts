@@ -5,6 +5,7 @@ import { type JobsOverHttp, listen, nodeListener } from './node.ts'
 import { exchange } from './node-exchange.ts'
 import { NodeIncoming } from './node-incoming.ts'
 import { send } from './node-outgoing.ts'
+import { below, plain } from './place.ts'
 
 /** The part of Express's request that is used. Express itself is not imported. */
 export interface ExpressRequest extends IncomingMessage {
@@ -19,14 +20,21 @@ type Handler<Req extends ExpressRequest> = (req: Req, res: ServerResponse, next:
 /** Middleware that answers what lies below the jobs' base path, wherever it is mounted, and leaves the rest to others. */
 export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
   const listener = nodeListener(jobs)
+  const prefixes = prefixesOf(jobs)
   return (req, res, next) => {
-    // A router has cut `url`.
-    const url = req?.originalUrl ?? req?.url
+    // A router has cut `url`; only where the API is to be at the router's own root is that the path to look at.
+    const url = jobs.basePath === '' ? req?.url : (req?.originalUrl ?? req?.url)
     const path = url?.split?.('?', 1)[0]
-    if (path !== undefined && path !== jobs.basePath && !path.startsWith(`${jobs.basePath}/`)) return next()
+    if (path !== undefined && below(prefixes, plain(path)) === null) return next()
     if (path !== undefined) req.url = url
     listener(req, res)
   }
+}
+
+/** Not the root that a proxy may have left: what else is there belongs to the rest of the app. */
+function prefixesOf({ basePath, url }: JobsOverHttp): string[] {
+  const seen = url !== undefined && URL.canParse(url) ? new URL(url).pathname : basePath
+  return [basePath, seen]
 }
 
 /**

@@ -10,6 +10,7 @@ import { type Incoming, where } from './incoming.ts'
 import { list } from './list.ts'
 import { paced } from './long-body.ts'
 import { openapi } from './openapi.ts'
+import { below, plain } from './place.ts'
 import { known, problem } from './problem.ts'
 import { isJobId, onlyKnown } from './query.ts'
 import { remove } from './remove.ts'
@@ -20,13 +21,13 @@ import { ticket } from './ticket.ts'
 
 export const routes: readonly Route[] = [create, list, openapi, status, stream, cancel, retry, remove, ticket]
 
-/** The jobs API as a function of a request, mounted at `desk.base`. Never rejects. */
+/** The jobs API as a function of a request, mounted at any of `desk.prefixes`. Never rejects. */
 export async function answerTo(desk: Desk, given: () => HttpOptions, incoming: Incoming): Promise<Answer> {
   const head = incoming.method === 'HEAD'
   let route: Route | null = null
   try {
     const options = given()
-    const found = find(desk.base, incoming)
+    const found = find(desk, incoming)
     route = found.route
     const answer = await handled(desk, options, incoming, found)
     return head ? { ...answer, body: null } : paced(answer, desk.clock)
@@ -60,8 +61,9 @@ interface Found {
 }
 
 /** @throws `not-found`, `method-not-allowed` */
-function find(base: string, { path, method }: Incoming): Found {
-  const rest = below(base, path)
+function find(desk: Desk, incoming: Incoming): Found {
+  const { method } = incoming
+  const rest = restOf(desk, incoming) || '/'
   const end = rest.indexOf('/', 1)
   const first = rest.slice(1, end === -1 ? undefined : end)
   // No literal below the base can be taken for a job id, which is 26 characters long.
@@ -73,11 +75,22 @@ function find(base: string, { path, method }: Incoming): Found {
   return { route, jobId }
 }
 
-function below(base: string, path: string): string {
-  if (path === base) return '/'
-  if (path.startsWith(base) && path[base.length] === '/') return path.slice(base.length)
+/** The path below the API's own. @throws `not-found` */
+function restOf(desk: Desk, incoming: Incoming): string {
+  const path = plain(incoming.path)
+  const rest = below(desk.prefixes, path) ?? below(desk.prefixes, plain(incoming.uncut ?? path))
+  if (rest !== null) return rest
+  if (!told.has(desk) && isJobId(path.slice(1, 27))) {
+    told.add(desk)
+    desk.log.warn(
+      { basePath: desk.prefixes[0] },
+      'A request for a job came without the basePath and was answered 404. Where a mount or a proxy cuts the path, set publicUrl.',
+    )
+  }
   throw new UketsukeError('not-found')
 }
+
+const told = new WeakSet<Desk>()
 
 const table = new Map<string, Route[]>()
 for (const route of routes) table.set(route.path, [...(table.get(route.path) ?? []), route])

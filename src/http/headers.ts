@@ -7,8 +7,9 @@ export function accepts(accept: string | null, type: string): boolean {
   const order = ['*/*', `${major}/*`, type]
   let best = -1
   let quality = 0
-  for (const range of accept.split(',')) {
-    const [name = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
+  for (const range of split(accept, ',') ?? accept.split(',')) {
+    const parts = split(range, ';') ?? range.split(';')
+    const [name = '', ...parameters] = parts.map((part) => part.trim().toLowerCase())
     const rank = order.indexOf(name)
     if (rank < best || rank === -1) continue
     const q = parameters.find((parameter) => parameter.startsWith('q='))
@@ -19,43 +20,81 @@ export function accepts(accept: string | null, type: string): boolean {
   return quality > 0
 }
 
-const longest = 60
+/** Below the 60 s after which common proxies give up: the answer must come before their 504. */
+export const longestWait = 50
 
-/** The seconds of `Prefer: wait=N` (RFC 7240), 60 at most; null where it is absent or malformed. The first one counts. */
+/**
+ * The seconds of `Prefer: wait=N` (RFC 7240), 50 at most; null where it is absent or malformed. The first one counts, and a field that
+ * breaks the grammar is ignored as a whole.
+ */
 export function preferredWait(prefer: string | null): number | null {
-  for (const preference of prefer?.split(',') ?? []) {
-    const [, value] = /^\s*wait\s*=\s*([^;]*?)\s*(?:;.*)?$/i.exec(preference) ?? []
-    if (value === undefined) continue
-    const [, digits] = /^"?(\d+)"?$/.exec(value) ?? []
-    return digits === undefined ? null : Math.min(Number(digits), longest)
+  for (const preference of split(prefer ?? '', ',') ?? []) {
+    const [first = ''] = split(preference, ';') ?? []
+    const equals = first.indexOf('=')
+    if (equals === -1 || first.slice(0, equals).trim().toLowerCase() !== 'wait') continue
+    const [, digits] = /^"?(\d+)"?$/.exec(first.slice(equals + 1).trim()) ?? []
+    return digits === undefined ? null : Math.min(Number(digits), longestWait)
   }
   return null
 }
 
+/** The parts between separators outside quoted strings (RFC 9110, 5.6.4), in one pass; null where a quoted string has no end. */
+function split(text: string, separator: ',' | ';'): string[] | null {
+  if (!text.includes('"')) return text.split(separator)
+  const parts: string[] = []
+  let start = 0
+  let quoted = false
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]
+    if (char === '"') quoted = !quoted
+    else if (char === '\\' && quoted) at++
+    else if (char === separator && !quoted) {
+      parts.push(text.slice(start, at))
+      start = at + 1
+    }
+  }
+  parts.push(text.slice(start))
+  return quoted ? null : parts
+}
+
 export const etag = (version: number) => `W/"${version}"`
 
-/** Weak comparison, as If-None-Match has it (RFC 9110, 13.1.2). */
+/** Weak comparison, as If-None-Match has it (RFC 9110, 13.1.2). What a compressing server appends to a tag (`"7-gzip"`) is left out. */
 export function noneMatch(ifNoneMatch: string | null, version: number): boolean {
   if (ifNoneMatch === null) return true
   if (ifNoneMatch.trim() === '*') return false
-  return !ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${version}"`)
+  // An opaque tag has no escapes, and may hold a comma.
+  for (const [, tag] of ifNoneMatch.matchAll(/"([^"]*)"/g)) {
+    if (tag?.replace(/[-;:][a-z]+$/, '') === String(version)) return false
+  }
+  return true
 }
 
 /**
- * The key as the IETF draft has it (a quoted string of RFC 8941) or bare as Stripe has it; null where there is none.
+ * The key as the IETF draft has it (a string of RFC 9651, whose parameters mean nothing) or bare as Stripe has it; null where there is none.
  * @throws `invalid-idempotency-key`
  */
 export function idempotencyKey(header: string | null): string | null {
   if (header === null) return null
-  const key = header.startsWith('"') ? unquote(header) : header
+  const key = header.startsWith('"') ? unquote(header) : bare(header)
   if (key !== null && /^[\x20-\x7e]{1,255}$/.test(key)) return key
   throw new UketsukeError(
     'invalid-idempotency-key',
-    'An Idempotency-Key is 1 to 255 printable ASCII characters, bare or as a quoted string.',
+    'An Idempotency-Key is one field of 1 to 255 printable ASCII characters, bare or as a quoted string. A key with a comma must be quoted.',
   )
 }
 
-function unquote(text: string): string | null {
-  if (!/^"(?:[^"\\]|\\["\\])*"$/.test(text)) return null
-  return text.slice(1, -1).replace(/\\(.)/g, '$1')
-}
+/** A second field arrives joined to the first by a comma, so that a comma cannot be told from two keys. */
+const bare = (text: string) => (text.includes(',') ? null : text)
+
+const value = [
+  String.raw`-?\d{1,12}(?:\.\d{1,3})?`,
+  String.raw`%?"(?:[^"\\]|\\["\\])*"`,
+  String.raw`[A-Za-z*][\w!#$%&'*+.^\`|~:/-]*`,
+  ':[A-Za-z0-9+/]*={0,2}:',
+  String.raw`\?[01]`,
+  String.raw`@-?\d{1,15}`,
+].join('|')
+const item = new RegExp(String.raw`^"((?:[^"\\]|\\["\\])*)"(?:; *[a-z*][a-z0-9_.*-]*(?:=(?:${value}))?)* *$`)
+
+const unquote = (text: string) => item.exec(text)?.[1]?.replace(/\\(.)/g, '$1') ?? null

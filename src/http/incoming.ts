@@ -1,10 +1,13 @@
 import { UketsukeError } from '../domain/errors.ts'
+import { plain } from './place.ts'
 
 /** A request, by whatever server it came. */
 export interface Incoming {
   readonly method: string
   /** As a URL has it: dot segments are resolved, percent signs stand. */
   readonly path: string
+  /** The path before a router cut off what it is mounted at, where the server keeps it. */
+  readonly uncut?: string
   readonly query: URLSearchParams
   /** The name in lower case. */
   header(name: string): string | null
@@ -18,7 +21,7 @@ export interface Incoming {
 
 /** Method and path: what a log may know of a request, and the route in the scope of an idempotency key. */
 export function where({ method, path }: Incoming): string {
-  return `${method} ${path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path}`
+  return `${method} ${plain(path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path)}`
 }
 
 export const tooLarge = (maxBytes: number) =>

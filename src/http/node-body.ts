@@ -2,7 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import { bodyTaken, tooLarge } from './incoming.ts'
 
 /** What a parser before us may have left: the bytes as `rawBody`, or what it made of them as `body`. */
-export type Message = IncomingMessage & { body?: unknown; rawBody?: unknown; stream?: { endAfterHeaders?: boolean } }
+export type Message = IncomingMessage & {
+  body?: unknown
+  rawBody?: unknown
+  originalUrl?: unknown
+  stream?: { endAfterHeaders?: boolean }
+}
 
 /** Whether all of the request has arrived. `complete` means something else in HTTP/2: that somebody has read it to its end. */
 export function isReceived(req: Message): boolean {

@@ -22,6 +22,12 @@ export class NodeIncoming implements Incoming {
     this.query = query
   }
 
+  /** Routers in the manner of Connect cut `url` and keep `originalUrl`. */
+  get uncut(): string {
+    const { originalUrl } = this.#req
+    return typeof originalUrl === 'string' ? parse(originalUrl).path : this.path
+  }
+
   get request(): Request {
     this.#request ??= new NodeRequest(this.#req, this.#res)
     return this.#request as unknown as Request

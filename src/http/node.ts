@@ -9,6 +9,7 @@ import { NodeRequest } from './node-request.ts'
 /** What the adapters need of `createJobs()`. */
 export interface JobsOverHttp extends Front {
   readonly basePath: string
+  readonly url?: string
   /** Hears what fails between the server and the jobs API. */
   readonly log?: Log
 }

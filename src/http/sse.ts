@@ -12,6 +12,8 @@ const headers = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-store, no-transform',
   'X-Accel-Buffering': 'no',
+  // The standard word for the same (RFC 10036): what lies between must not wait for the whole.
+  Incremental: '?1',
 }
 
 const comment = Buffer.from(':\n\n')

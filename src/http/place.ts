@@ -1,0 +1,73 @@
+import { UketsukeError } from '../domain/errors.ts'
+
+export interface Place {
+  /** What the URLs that clients get begin with, without a slash at the end. */
+  readonly base: string
+  /** What the paths of requests may begin with when they arrive here, without slashes at the end. */
+  readonly prefixes: readonly string[]
+  /** `basePath` without a slash at its end. */
+  readonly here: string
+}
+
+const usual = '/api/jobs'
+
+/**
+ * Where the jobs API is. Without `publicUrl`, a request arrives at the path that its client sees. With it, a mount or a proxy may have
+ * cut off that path, or a part of it.
+ * @throws `invalid-configuration`
+ */
+export function placeOf({
+  basePath,
+  publicUrl,
+}: {
+  basePath?: string | undefined
+  publicUrl?: string | undefined
+}): Place {
+  const here = prefixOf(basePath === undefined ? usual : basePath)
+  if (publicUrl === undefined) return { base: here, prefixes: [here], here }
+  const url = absolute(publicUrl)
+  const path = bare(plain(url.pathname)) || here
+  return { base: url.origin + path, prefixes: [...new Set([path, here, ''])], here }
+}
+
+function prefixOf(basePath: unknown): string {
+  const fits = typeof basePath === 'string' && /^$|^\/(?![/\\])[^?#\\]*$/.test(basePath)
+  if (!fits) throw invalid('basePath must be a path that begins with one slash, such as "/api/jobs", or "/"')
+  return basePath === '' ? '' : bare(plain(new URL(`http://localhost${basePath}`).pathname))
+}
+
+function absolute(text: unknown): URL {
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : null
+  const fits =
+    url !== null && /^https?:$/.test(url.protocol) && !url.username && !url.password && !/[?#]/.test(url.href)
+  if (fits) return url
+  throw invalid(
+    'publicUrl must be the URL of the jobs API as clients see it, such as "https://example.com/api/jobs", without a query',
+  )
+}
+
+const invalid = (sentence: string) => new UketsukeError('invalid-configuration', `createJobs(): ${sentence}.`)
+
+function bare(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
+}
+
+/** A path in which the percent-encoded letters, digits and `-._~` are themselves: the two are equivalent (RFC 3986, 6.2.2.2). */
+export function plain(path: string): string {
+  if (!path.includes('%')) return path
+  return path.replace(/%[0-9A-F]{2}/gi, (found) => {
+    const char = String.fromCharCode(Number.parseInt(found.slice(1), 16))
+    return /[\w.~-]/.test(char) ? char : found.toUpperCase()
+  })
+}
+
+/** What follows the prefix in a path: empty, or it begins with a slash; null where the path begins with none of the prefixes. */
+export function below(prefixes: readonly string[], path: string): string | null {
+  for (const prefix of prefixes) {
+    if (path === prefix) return ''
+    if (path.startsWith(prefix) && path[prefix.length] === '/') return path.slice(prefix.length)
+  }
+  return null
+}

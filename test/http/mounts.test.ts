@@ -1,0 +1,277 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import express from 'express'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import { afterEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { job } from '../../src/define.ts'
+import { expressJobs } from '../../src/http/express.ts'
+import { nodeListener } from '../../src/http/node.ts'
+import { createJobs, type JobsOptions, type Log, silentLog, sqlite } from '../../src/index.ts'
+import { startNginx } from '../servers/nginx.ts'
+import { Events } from './raw.ts'
+
+const undo: (() => Promise<unknown> | void)[] = []
+afterEach(async () => {
+  for (const one of undo.splice(0).reverse()) await one()
+})
+
+const types = { quick: job({ input: z.object({}).loose(), run: () => ({ done: true }) }) }
+type Options = Partial<JobsOptions<typeof types>>
+
+function made(options: Options) {
+  const jobs = createJobs({
+    jobs: types,
+    store: sqlite(':memory:'),
+    log: silentLog,
+    authenticate: () => ({ owner: 'ann' }),
+    ...options,
+  })
+  undo.push(() => jobs.close())
+  return jobs
+}
+
+type Made = ReturnType<typeof made>
+
+async function listening(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  undo.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** A port that a server of the test will have: `publicUrl` has to be known before the server is made. */
+async function origin(listener: (origin: string) => RequestListener | Promise<RequestListener>): Promise<string> {
+  let answer: RequestListener = () => {}
+  const at = await listening((req, res) => answer(req, res))
+  answer = await listener(at)
+  return at
+}
+
+/** Each mount: the origin that clients call, and the path at which they see the jobs API there. */
+const mounts: Record<string, () => Promise<{ jobs: Made; at: string; path: string }>> = {
+  async 'node:http, as it comes'() {
+    const jobs = made({})
+    return { jobs, at: await listening(nodeListener(jobs)), path: '/api/jobs' }
+  },
+  async 'node:http at its root'() {
+    const jobs = made({ basePath: '/' })
+    return { jobs, at: await listening(nodeListener(jobs)), path: '' }
+  },
+  'Hono, app.mount': () => onHono('/api/jobs', (jobs) => new Hono().mount('/api/jobs', jobs.fetch)),
+  'Hono, app.mount at another path': () => onHono('/v1/work', (jobs) => new Hono().mount('/v1/work', jobs.fetch)),
+  'Hono, app.all': () =>
+    onHono('/api/jobs', (jobs) =>
+      new Hono().all('/api/jobs', (c) => jobs.fetch(c.req.raw)).all('/api/jobs/*', (c) => jobs.fetch(c.req.raw)),
+    ),
+  'Express, by basePath': () => onExpress({ basePath: '/x' }, '/x', (jobs) => express().use('/x', expressJobs(jobs))),
+  'Express, basePath with a slash at its end': () =>
+    onExpress({ basePath: '/x/' }, '/x', (jobs) => express().use('/x', expressJobs(jobs))),
+  'Express, by publicUrl': () => onExpress('/x', '/x', (jobs) => express().use('/x', expressJobs(jobs))),
+  'Express, a router within a router': () =>
+    onExpress('/a/b', '/a/b', (jobs) => {
+      const [inner, outer] = [express.Router(), express.Router()]
+      return express().use('/a', outer.use('/b', inner.use(expressJobs(jobs))))
+    }),
+  'Express, at the root of a router': () =>
+    onExpress({ basePath: '/' }, '/x', (jobs) => express().use('/x', expressJobs(jobs)), 'publicly'),
+  'Express, before body parsers of others': () =>
+    onExpress('/x', '/x', (jobs) => express().use(express.json(), express.text()).use('/x', expressJobs(jobs))),
+  'Express, nodeListener at a path': () =>
+    onExpress({}, '/api/jobs', (jobs) => express().use('/api/jobs', nodeListener(jobs) as express.RequestHandler)),
+  'Fastify, with its own body parser': async () => {
+    const jobs = made({})
+    const listener = nodeListener(jobs)
+    const app = fastify()
+    const handler = (req: fastify.FastifyRequest, reply: fastify.FastifyReply) => {
+      reply.hijack()
+      listener(Object.assign(req.raw, { body: req.body }), reply.raw)
+    }
+    app.all('/api/jobs', handler).all('/api/jobs/*', handler)
+    undo.push(() => app.close())
+    return { jobs, at: await app.listen({ port: 0, host: '127.0.0.1' }), path: '/api/jobs' }
+  },
+  'nginx that cuts a prefix': () => onNginx('/app/api/jobs', '/app/', '/'),
+  'nginx that cuts the whole path': () => onNginx('/jobs', '/jobs/', '/'),
+  'nginx that cuts nothing': () => onNginx('/api/jobs', '/', ''),
+  'nginx that puts one path for another': () => onNginx('/tasks', '/tasks', '/api/jobs'),
+}
+
+async function onHono(path: string, app: (jobs: Made) => Hono) {
+  let jobs!: Made
+  const at = await origin((at) => {
+    jobs = made({ publicUrl: `${at}${path}` })
+    return getRequestListener(app(jobs).fetch)
+  })
+  return { jobs, at, path }
+}
+
+async function onExpress(given: Options | string, path: string, app: (jobs: Made) => express.Express, publicly = '') {
+  let jobs!: Made
+  const at = await origin((at) => {
+    const publicUrl = typeof given === 'string' || publicly ? { publicUrl: `${at}${path}` } : {}
+    jobs = made({ ...(typeof given === 'string' ? {} : given), ...publicUrl })
+    return app(jobs)
+  })
+  return { jobs, at, path }
+}
+
+async function onNginx(path: string, location: string, passed: string) {
+  let answer: RequestListener = (_, res) => void res.writeHead(503).end()
+  const behind = await listening((req, res) => answer(req, res))
+  // A location with a slash at its end does not have its own root without one.
+  const root =
+    location.length > 1 && location.endsWith('/')
+      ? `location = ${location.slice(0, -1)} { proxy_pass ${behind}${passed}; }`
+      : ''
+  const nginx = await startNginx(`${root} location ${location} { proxy_pass ${behind}${passed}; }`)
+  undo.push(() => nginx.stop())
+  const jobs = made({ publicUrl: `${nginx.origin}${path}` })
+  answer = nodeListener(jobs)
+  return { jobs, at: nginx.origin, path }
+}
+
+const json = { 'content-type': 'application/json' }
+
+describe.each(Object.keys(mounts))('%s', (name) => {
+  it('gives URLs that lead back', async () => {
+    const { jobs, at, path } = await mounts[name]!()
+    const get = async (url: string, init: RequestInit = {}) => {
+      const response = await fetch(new URL(url, at), init)
+      if (!response.ok) expect.fail(`${url}: ${response.status} ${await response.text()}`)
+      return response
+    }
+    const post = (url: string, headers: Record<string, string> = {}) =>
+      get(url, { method: 'POST', headers: { ...json, ...headers }, body: '{"type":"quick","input":{}}' })
+    const root = path || '/'
+
+    const created = await post(root)
+    const one = (await created.json()) as Record<'jobId' | 'statusUrl' | 'streamUrl' | 'cancelUrl', string>
+    expect(new URL(one.statusUrl, at).href).toBe(`${at}${path}/${one.jobId}`)
+    expect(created.headers.get('location')).toBe(one.statusUrl)
+    expect(await (await get(one.statusUrl)).json()).toMatchObject({ jobId: one.jobId, statusUrl: one.statusUrl })
+
+    const events = new Events(await get(one.streamUrl))
+    expect((await events.event())?.data).toMatchObject({ statusUrl: one.statusUrl, streamUrl: one.streamUrl })
+    await events.leave()
+    const ticket = (await (await get(`${one.statusUrl}/stream-ticket`, { method: 'POST' })).json()) as {
+      streamUrl: string
+    }
+    expect(ticket.streamUrl).toMatch(one.streamUrl)
+    await (await get(ticket.streamUrl)).body?.cancel()
+
+    await post(root)
+    const page = await get(`${root}?limit=1`)
+    const [, next = ''] = /^<(.*)>; rel="next"$/.exec(page.headers.get('link') ?? '') ?? []
+    expect(await (await get(next)).json()).toMatchObject({ items: [{ jobId: one.jobId, statusUrl: one.statusUrl }] })
+
+    const document = (await (await get(`${path}/openapi.json`)).json()) as { servers: { url: string }[] }
+    expect(new URL(`${document.servers[0]!.url}/${one.jobId}`.replace('//', '/').replace(':/1', '://1'), at).href).toBe(
+      `${at}${path}/${one.jobId}`,
+    )
+    await get(one.cancelUrl, { method: 'POST' })
+    const again = await get(`${one.statusUrl}/retry`, { method: 'POST' })
+    expect(again.headers.get('location')).toMatch(one.statusUrl.slice(0, -26))
+    expect((await jobs.get(one.jobId))?.statusUrl).toBe(one.statusUrl)
+  })
+})
+
+describe('publicUrl', () => {
+  it('makes the URLs in webhooks absolute', async () => {
+    let received!: (text: string) => void
+    const body = new Promise<string>((resolve) => {
+      received = resolve
+    })
+    const receiver = await listening((req, res) => {
+      let text = ''
+      req.on('data', (chunk) => {
+        text += chunk
+      })
+      req.on('end', () => {
+        res.end()
+        received(text)
+      })
+    })
+    const jobs = made({
+      publicUrl: 'https://example.com/app/api/jobs/',
+      webhooks: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', allowHosts: [new URL(receiver).host] },
+    })
+    const { jobId, statusUrl } = await jobs.enqueue('quick', {}, { webhookUrl: `${receiver}/hook` })
+    await jobs.work()
+    const url = `https://example.com/app/api/jobs/${jobId}`
+    expect(statusUrl).toBe(url)
+    expect(JSON.parse(await body).data).toMatchObject({
+      statusUrl: url,
+      streamUrl: `${url}/stream`,
+      cancelUrl: `${url}/cancel`,
+    })
+  })
+
+  it.each([
+    ['https://example.com', {}, 'https://example.com/api/jobs'],
+    ['https://EXAMPLE.com:443/', { basePath: '/jobs' }, 'https://example.com/jobs'],
+    ['https://example.com', { basePath: '/' }, 'https://example.com'],
+    ['http://[::1]:8080/a%2Db//', {}, 'http://[::1]:8080/a-b'],
+    ['https://example.com/jöbs', {}, 'https://example.com/j%C3%B6bs'],
+  ])('%s with %o → %s', async (publicUrl, options, expected) => {
+    expect((await made({ publicUrl, ...options }).enqueue('quick', {})).statusUrl).toMatch(`${expected}/0`)
+  })
+
+  it.each([
+    '',
+    '/api/jobs',
+    'example.com/api/jobs',
+    'ftp://example.com',
+    'https://user:secret@example.com/',
+    'https://example.com/?a=1',
+    'https://example.com/#a',
+    'https://example.com/?',
+    7,
+    null,
+  ])('%s is refused', (publicUrl) => {
+    expect(() => made({ publicUrl: publicUrl as string })).toThrow(
+      expect.objectContaining({ code: 'invalid-configuration', message: expect.stringMatching(/publicUrl/) }),
+    )
+  })
+
+  it.each(['api', '//host/api', '/a?b', '/a#b', '/\\host', 'https://example.com/api', 7, null])(
+    'basePath %s is refused',
+    (basePath) => {
+      expect(() => made({ basePath: basePath as string })).toThrow(
+        expect.objectContaining({ code: 'invalid-configuration', message: expect.stringMatching(/basePath/) }),
+      )
+    },
+  )
+})
+
+describe('without publicUrl', () => {
+  it('nothing but the base path is answered, and a mount that cuts it is named in the log, once', async () => {
+    const lines: string[] = []
+    const log: Log = { ...silentLog, warn: (_, message) => void lines.push(message), child: () => log }
+    const jobs = made({ log })
+    const { jobId } = await jobs.enqueue('quick', {})
+    const app = new Hono().mount('/api/jobs', jobs.fetch)
+    for (const path of [jobId, `${jobId}/stream`, 'openapi.json', 'other']) {
+      expect((await app.request(`/api/jobs/${path}`)).status).toBe(404)
+    }
+    expect(lines).toEqual([expect.stringMatching(/publicUrl/)])
+  })
+
+  it('what an Express app has below its own root stays its own', async () => {
+    const jobs = made({ publicUrl: 'https://example.com/app/api/jobs' })
+    const at = await listening(
+      express()
+        .use(expressJobs(jobs))
+        .get('/', (_, res) => void res.send('home')),
+    )
+    expect(await (await fetch(at)).text()).toBe('home')
+    expect((await fetch(`${at}/api/jobs`)).status).toBe(200)
+    expect((await fetch(`${at}/app/api/jobs`)).status).toBe(200)
+  })
+})
