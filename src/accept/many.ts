@@ -7,6 +7,8 @@ import { validate } from './validate.ts'
 
 /** What one call may bring: more would keep other commits waiting. */
 const most = 10_000
+/** Of inputs and metadata together, as JSON: all of them go in one commit, which no engine takes at any size. */
+const mostBytes = 64 << 20
 
 /** Accepting the jobs of one call: all of them, in one commit, or none. */
 export function manyAcceptor(parts: AcceptParts): (asked: readonly Asked[], within?: Transaction) => Promise<Job[]> {
@@ -26,10 +28,14 @@ export function manyAcceptor(parts: AcceptParts): (asked: readonly Asked[], with
 async function checked(asked: readonly Asked[], parts: AcceptParts, now: number): Promise<Job[]> {
   const jobs: Job[] = []
   const wrong: Violation[] = []
+  let bytes = 0
   for (let i = 0; i < asked.length; i++) {
     try {
       const valid = validate(asked[i] as Asked, parts.newId(), parts, now)
-      jobs.push(create(valid instanceof Promise ? await valid : valid, now))
+      const job = create(valid instanceof Promise ? await valid : valid, now)
+      bytes += Buffer.byteLength(job.input) + Buffer.byteLength(job.metadata ?? '')
+      if (bytes > mostBytes) tooLarge(i)
+      jobs.push(job)
     } catch (error) {
       // What else there is to refuse, such as the type, is the same for all of them.
       if (!(error instanceof UketsukeError) || error.code !== 'validation-error') throw error
@@ -42,4 +48,9 @@ async function checked(asked: readonly Asked[], parts: AcceptParts, now: number)
 
 function invalid(errors: readonly Violation[]): never {
   throw new UketsukeError('validation-error', 'None of the jobs was enqueued, since some are not valid.', { errors })
+}
+
+function tooLarge(at: number): never {
+  const sentence = `The inputs of one call may have ${mostBytes} bytes together as JSON, and the first ${at + 1} have more`
+  throw new UketsukeError('payload-too-large', `${sentence}: none of the jobs was enqueued; split the call.`)
 }

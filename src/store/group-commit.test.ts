@@ -82,6 +82,35 @@ describe('groupCommit', () => {
     expect(await Promise.all([d, e])).toEqual([['d'], ['e']])
   })
 
+  it('takes at most `capBytes` of text into one commit; a longer row goes alone', async () => {
+    const commits: string[][] = []
+    const inner = memory()(clock)
+    const group = groupCommit(
+      {
+        ...inner,
+        insert: (rows) => {
+          commits.push(rows.map((one) => one.job.id))
+          return inner.insert(rows)
+        },
+        replace: (changes) => {
+          commits.push(changes.map((one) => one.after.id))
+          return inner.replace(changes)
+        },
+      },
+      { capBytes: 1_000 },
+    )
+    const lengths = [300, 300, 300, 300, 5_000, 1, 1]
+    const jobs = lengths.map((length, i) => ({ ...job(`${i}`), input: 'x'.repeat(length) }))
+    await Promise.all(jobs.map((one) => group.insert([{ job: one }])))
+    expect(commits.splice(0)).toEqual([['0', '1', '2'], ['3'], ['4'], ['5', '6']])
+    const changes = jobs.map((before, i) => {
+      const after: Job = { ...before, version: 2, status: 'completed', output: 'x'.repeat(lengths[i] ?? 0) }
+      return { before, after, spawn: null, attempt: null }
+    })
+    expect(await Promise.all(changes.map((one) => group.replace([one])))).toEqual(lengths.map(() => [true]))
+    expect(commits).toEqual([['0', '1', '2'], ['3'], ['4'], ['5', '6']])
+  })
+
   it('takes at most `cap` rows into one commit, and never parts a call', async () => {
     const sizes: number[] = []
     const inner = memory()(clock)

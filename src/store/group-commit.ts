@@ -1,5 +1,5 @@
 import { UketsukeError } from '../domain/errors.ts'
-import type { Change, Lease } from '../domain/job.ts'
+import type { Change, Job, Lease } from '../domain/job.ts'
 import type { Insert, Store } from './port.ts'
 
 /** One caller's rows: they share its fate, and never part. */
@@ -18,23 +18,29 @@ interface Lane<Row, Result> {
 /**
  * Many callers, one commit: while a commit of a verb is in flight, the next one fills; an idle verb flushes at the end of the present
  * turn of the event loop. No timer, no added delay, and every promise resolves after its own commit. `cap` is how many rows one commit
- * takes at most (one call with more of them goes alone), `inFlight` how many commits of a verb are under way at a time.
+ * takes at most and `capBytes` how much text (one call with more goes alone), `inFlight` how many commits of a verb are under way at a time.
  */
 export function groupCommit(store: Store, size: Partial<NonNullable<Store['group']>> = {}): Store {
-  const { cap, inFlight } = { cap: 500, inFlight: 1, ...store.group, ...size }
-  const inserts = lane((rows: Insert[]) => store.insert(rows), cap, inFlight)
-  // A swap by version is one per job and commit: the second would be told that it lost to the first.
-  const changes = lane(
-    (rows: Change[]) => store.replace(rows),
+  const { cap, capBytes, inFlight } = { cap: 500, capBytes: 8 << 20, inFlight: 1, ...store.group, ...size }
+  const inserts = lane((rows: Insert[]) => store.insert(rows), {
     cap,
+    capBytes,
     inFlight,
-    (row) => row.before.id,
-  )
+    textOf: ({ job }) => text(job),
+  })
+  // A swap by version is one per job and commit: the second would be told that it lost to the first.
+  const changes = lane((rows: Change[]) => store.replace(rows), {
+    cap,
+    capBytes,
+    inFlight,
+    textOf: ({ after }) => after.output?.length ?? 0,
+    idOf: (row) => row.before.id,
+  })
   const renewals = new Map<number, Lane<Lease, number | null>>()
   const renewalsOf = (leaseMs: number) => {
     const known = renewals.get(leaseMs)
     if (known !== undefined) return known
-    const fresh = lane((rows: Lease[]) => store.renew(rows, leaseMs), cap, 1)
+    const fresh = lane((rows: Lease[]) => store.renew(rows, leaseMs), { cap, capBytes, inFlight: 1, textOf: () => 0 })
     renewals.set(leaseMs, fresh)
     return fresh
   }
@@ -71,12 +77,22 @@ export function groupCommit(store: Store, size: Partial<NonNullable<Store['group
   }
 }
 
-/** `idOf`: rows of the same id go into different commits, in the order in which they came. */
+/** What users' texts of a new job amount to, in characters; the rest of a row is short. */
+const text = (job: Job): number => job.input.length + (job.metadata?.length ?? 0)
+
+interface LaneOptions<Row> {
+  cap: number
+  capBytes: number
+  inFlight: number
+  /** How much text a row brings, in characters: a statement is built in memory, and no engine takes one of any size. */
+  textOf(row: Row): number
+  /** Rows of the same id go into different commits, in the order in which they came. */
+  idOf?(row: Row): string
+}
+
 function lane<Row, Result>(
   run: (rows: Row[]) => Promise<Result[]>,
-  cap: number,
-  inFlight: number,
-  idOf: ((row: Row) => string) | null = null,
+  { cap, capBytes, inFlight, textOf, idOf }: LaneOptions<Row>,
 ): Lane<Row, Result> {
   let waiting: Call<Row, Result>[] = []
   let size = 0
@@ -89,16 +105,20 @@ function lane<Row, Result>(
     const passedOver: Call<Row, Result>[] = []
     const ids = new Set<string>()
     let rows = 0
+    let bytes = 0
     let looked = 0
     for (const call of waiting) {
-      if (rows > 0 && rows + call.rows.length > cap) break
+      let more = 0
+      for (const row of call.rows) more += textOf(row)
+      if (rows > 0 && (rows + call.rows.length > cap || bytes + more > capBytes)) break
       looked++
-      if (idOf !== null && !claims(call, ids, underWay, idOf)) {
+      if (idOf !== undefined && !claims(call, ids, underWay, idOf)) {
         passedOver.push(call)
         continue
       }
       batch.push(call)
       rows += call.rows.length
+      bytes += more
     }
     waiting = passedOver.concat(waiting.slice(looked))
     size -= rows

@@ -74,8 +74,11 @@ export interface ForeignCommit {
 export interface Store {
   /** For the operator: which engine, and what survives what. */
   readonly description: { readonly engine: string; readonly durability: string }
-  /** How group commit serves this store best: rows in one commit, and commits of one verb under way at a time; 500 and 1 by default. */
-  readonly group?: { readonly cap: number; readonly inFlight: number }
+  /**
+   * How group commit serves this store best: rows and characters of users' texts in one commit, and commits of one verb under way at a
+   * time; 500, 8 Mi and 1 by default.
+   */
+  readonly group?: { readonly cap: number; readonly capBytes?: number; readonly inFlight: number }
   /** Opens the store and brings its schema up to date. Throws `store-unusable` with a sentence for the operator. Idempotent. */
   migrate(): Promise<void>
   /**

@@ -229,6 +229,12 @@ describe('many in one call', () => {
     expect(await jobs.enqueueMany('report', [])).toEqual([])
     const many = Array.from({ length: 10_001 }, () => input)
     await expect(jobs.enqueueMany('report', many)).rejects.toMatchObject({ code: 'validation-error' })
+    const text = 'x'.repeat(1_000_000)
+    const large = Array.from({ length: 68 }, () => ({ ...input, text }))
+    await expect(jobs.enqueueMany('report', large)).rejects.toMatchObject({
+      code: 'payload-too-large',
+      message: expect.stringContaining('split the call'),
+    })
     await expect(jobs.enqueueMany('nope' as 'report', [input])).rejects.toMatchObject({ code: 'unknown-job-type' })
     expect((await jobs.list()).items).toEqual([])
   })
