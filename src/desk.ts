@@ -5,6 +5,7 @@ import type { JobType } from './define.ts'
 import type { Dispatch } from './dispatch/port.ts'
 import { lastAttempt } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
+import { isJobId } from './domain/identifiers.ts'
 import { type Attempt, isTerminal, type Job, type JobStatus } from './domain/job.ts'
 import { cancel, create, retry } from './domain/rules.ts'
 import type { Log } from './log.ts'
@@ -85,8 +86,6 @@ export interface DeskParts extends Pick<Desk, 'base' | 'prefixes' | 'clock' | 'l
   newId(): string
 }
 
-const ulid = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/
-
 export function openDesk(parts: DeskParts): Desk {
   const { store, dispatch, transition, watch, clock, ready } = parts
   let ticketKey: string | null = null
@@ -94,7 +93,7 @@ export function openDesk(parts: DeskParts): Desk {
   async function find(owner: Owner, id: string): Promise<Job> {
     await ready()
     // Deliveries have ids of another shape, so no client's question ever reaches one.
-    const [job] = ulid.test(id) ? await store.get(owner, [id]) : []
+    const [job] = isJobId(id) ? await store.get(owner, [id]) : []
     if (!job) throw new UketsukeError('job-not-found')
     return job
   }
@@ -157,7 +156,7 @@ export function openDesk(parts: DeskParts): Desk {
     position: async (job) => (job.status === 'pending' ? store.position(job) : null),
     async follow(owner, id, after) {
       await ready()
-      const follower = ulid.test(id) ? await watch.follow(owner, id, after) : null
+      const follower = isJobId(id) ? await watch.follow(owner, id, after) : null
       if (!follower) throw new UketsukeError('job-not-found')
       return follower
     },

@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import type { JobTypes } from './define.ts'
 import { deliveryType } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
+import { isTypeName } from './domain/identifiers.ts'
 import type { Priority } from './domain/job.ts'
 import type { HttpOptions } from './http/call.ts'
 import type { Log } from './log.ts'
@@ -52,7 +53,7 @@ export function defineJobs<Types extends JobTypes>(options: JobsModule<Types>): 
 }
 
 export interface EnqueueOptions {
-  /** Whose job it is; `system` by default. Over HTTP only this owner will see it. */
+  /** Whose job it is; `system` where this is left out, and refused where it is undefined. Over HTTP only this owner will see it. */
   owner?: string
   priority?: Priority
   /** Called with the job when it ends. */
@@ -79,7 +80,7 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
   must(Number.isInteger(lease) && lease >= 1_000, 'lease must be a whole number of milliseconds from 1,000')
   for (const name of Object.keys(jobs)) {
     must(
-      /^[\w.:-]{1,128}$/.test(name),
+      isTypeName(name),
       `the job type ${JSON.stringify(name)} must be 1 to 128 of the characters A-Z a-z 0-9 _ . : -`,
     )
     must(name !== deliveryType, `the name ${deliveryType} is the system's own`)

@@ -39,6 +39,7 @@ export const catalogue = {
   // What stops a program from starting
   'invalid-configuration': 'The configuration is not valid',
   'store-unusable': 'The store cannot be used',
+  'invalid-owner': 'The owner is not valid',
 } as const
 
 export type ErrorCode = keyof typeof catalogue

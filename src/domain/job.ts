@@ -1,6 +1,7 @@
 import type { Failure } from './errors.ts'
 
-export type JobStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled'
+export const jobStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const
+export type JobStatus = (typeof jobStatuses)[number]
 export type Priority = 'normal' | 'high'
 
 /** Users' jobs and the webhook deliveries they cause wait in two queues, so that a slow receiver never holds up a job. */

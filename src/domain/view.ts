@@ -84,7 +84,7 @@ function eventType(job: Job, first: boolean): EventType {
 }
 
 /** A row that was damaged must not take the page it stands on along. */
-function readable(text: string): unknown {
+export function readable(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -92,16 +92,19 @@ function readable(text: string): unknown {
   }
 }
 
+const lastYear = Date.UTC(9_999, 11, 31, 23, 59, 59, 999)
+
 let lastTime = Number.NaN
 let lastIso = ''
 
 /** Two times of a new job are the same, and so are those of all that come within its millisecond: the last one is remembered. */
 export function iso(time: number): string {
   if (time !== lastTime) {
-    lastIso = new Date(time).toISOString()
+    // A time that was stored wrongly is shown as the nearest that RFC 3339 can say: it must not take the page it stands on along.
+    lastIso = new Date(Number.isNaN(time) ? 0 : Math.min(Math.max(time, 0), lastYear)).toISOString()
     lastTime = time
   }
   return lastIso
 }
 
-const isoOrNull = (time: number | null) => (time === null ? null : iso(time))
+export const isoOrNull = (time: number | null) => (time === null ? null : iso(time))

@@ -1,8 +1,10 @@
 /** Pieces of the OpenAPI document that several routes share. */
+
 import { catalogue } from '../domain/errors.ts'
+import { jobStatuses } from '../domain/job.ts'
 import { longestWait } from './headers.ts'
 import { type ProblemCode, statuses } from './problem.ts'
-import { jobStatuses, pageSize } from './query.ts'
+import { pageSize } from './query.ts'
 
 const text = { type: 'string' } as const
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })

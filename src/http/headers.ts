@@ -1,4 +1,5 @@
 import { UketsukeError } from '../domain/errors.ts'
+import { isKey } from '../domain/identifiers.ts'
 
 /** Whether `Accept` leaves room for a media type: the most specific range that matches decides (RFC 9110, 12.5.1). */
 export function accepts(accept: string | null, type: string): boolean {
@@ -77,7 +78,7 @@ export function noneMatch(ifNoneMatch: string | null, version: number): boolean 
 export function idempotencyKey(header: string | null): string | null {
   if (header === null) return null
   const key = header.startsWith('"') ? unquote(header) : bare(header)
-  if (key !== null && /^[\x20-\x7e]{1,255}$/.test(key)) return key
+  if (isKey(key)) return key
   throw new UketsukeError(
     'invalid-idempotency-key',
     'An Idempotency-Key is one field of 1 to 255 printable ASCII characters, bare or as a quoted string. A key with a comma must be quoted.',

@@ -1,4 +1,5 @@
 import { UketsukeError } from '../domain/errors.ts'
+import { checkOwner } from '../domain/identifiers.ts'
 import { isThenable } from '../thrown.ts'
 import type { HttpOptions } from './call.ts'
 import type { Incoming } from './incoming.ts'
@@ -13,7 +14,7 @@ export interface Identity {
   scopes?: readonly string[] | undefined
 }
 
-/** The owner; a promise only where `authenticate` gives one. @throws `unauthorized`, `forbidden` */
+/** The owner; a promise only where `authenticate` gives one. @throws `unauthorized`, `forbidden`, `invalid-owner` */
 export function identify(options: HttpOptions, incoming: Incoming, scope: Scope | null): string | Promise<string> {
   const identity = options.authenticate(incoming.request)
   if (isThenable(identity)) return Promise.resolve(identity).then((one) => ownerOf(one, scope))
@@ -22,12 +23,11 @@ export function identify(options: HttpOptions, incoming: Incoming, scope: Scope 
 
 function ownerOf(identity: Identity | null | undefined, scope: Scope | null): string {
   if (identity === null || identity === undefined) throw new UketsukeError('unauthorized')
+  const { owner } = identity
   // Fails closed: an owner that is no name must never be taken for anybody, least of all for everybody.
-  if (typeof identity.owner !== 'string' || identity.owner === '') {
-    throw new TypeError('authenticate() must give { owner: string } or null')
-  }
+  checkOwner(owner)
   if (scope !== null && identity.scopes !== undefined && !identity.scopes.includes(scope)) {
     throw new UketsukeError('forbidden', `The credential lacks the scope ${scope}.`)
   }
-  return identity.owner
+  return owner
 }

@@ -1,5 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
-import type { JobStatus } from '../domain/job.ts'
+import { isJobId } from '../domain/identifiers.ts'
+import { type JobStatus, jobStatuses } from '../domain/job.ts'
 
 const invalid = (detail: string) => new UketsukeError('invalid-query', detail)
 
@@ -27,8 +28,6 @@ export function withInput(query: URLSearchParams): boolean {
   return include === 'input'
 }
 
-export const jobStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const satisfies JobStatus[]
-
 /** Repeated or separated by commas. @throws `invalid-query` */
 export function statusFilter(query: URLSearchParams): JobStatus[] | undefined {
   const values = query.getAll('status').flatMap((value) => value.split(','))
@@ -50,8 +49,6 @@ export function limit(query: URLSearchParams): number {
   if (value >= pageSize.least && value <= pageSize.most) return value
   throw invalid(`limit is a whole number from ${pageSize.least} to ${pageSize.most}.`)
 }
-
-export const isJobId = (text: string) => /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text)
 
 /** Opaque, so that what it holds can change without breaking a client. */
 export const cursorAfter = (id: string) => Buffer.from(`1:${id}`).toString('base64url')

@@ -1,7 +1,7 @@
 /** What the API's bodies look like, as JSON Schema (2020-12), for the OpenAPI document. */
 
+import { jobStatuses } from '../domain/job.ts'
 import { problemType } from './problem.ts'
-import { jobStatuses } from './query.ts'
 
 const text = { type: 'string' } as const
 const time = { type: 'string', format: 'date-time' } as const

@@ -1,6 +1,7 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { type Attempt, type Change, isTerminal, type Job, type JobStatus, type Queue } from '../domain/job.ts'
 import { claim, holds } from '../domain/rules.ts'
+import { guarded } from './guarded.ts'
 import { allOwners, type IdempotencyKey, type Insert, type Inserted, type OpenStore, type Owner } from './port.ts'
 
 /**
@@ -50,7 +51,7 @@ export function memory(): OpenStore {
     }
     const owesDelivery = (id: string) => all().some((job) => job.parent === id && !isTerminal(job))
 
-    return {
+    return guarded({
       description: { engine: 'memory', durability: 'in memory only: an accepted job is lost with the process' },
       migrate: async () => {},
       insert: async (inserts) => {
@@ -163,7 +164,7 @@ export function memory(): OpenStore {
       },
       onForeignCommit: () => () => {},
       close: async () => {},
-    }
+    })
   }
 }
 

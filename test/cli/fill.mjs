@@ -2,7 +2,7 @@
  * fill.mjs <file> <until> <receiver>: fills a SQLite file with one job of each kind, works on them until each has come as far as it
  * can, says so, and then goes on holding the file with one job running, until it is killed.
  */
-import { createJobs, sqlite } from 'uketsuke'
+import { allOwners, createJobs, sqlite } from 'uketsuke'
 import module from './jobs.mjs'
 
 const [file, until, receiver, many = '0'] = process.argv.slice(2)
@@ -22,9 +22,9 @@ await enqueue('done', 'echo', { odd }, { webhookUrl: `http://${receiver}/`, meta
 await enqueue('stumbled', 'stumble', { odd })
 const worker = await jobs.work({ concurrency: 3 })
 const settled = async () =>
-  (await jobs.get(ids.stumbled)).status === 'completed' &&
-  (await jobs.deliveries(ids.done))[0]?.attempts.length === 1 &&
-  (await jobs.get(ids.held)).status === 'running'
+  (await jobs.get(ids.stumbled, { owner: allOwners })).status === 'completed' &&
+  (await jobs.deliveries(ids.done, { owner: allOwners }))[0]?.attempts.length === 1 &&
+  (await jobs.get(ids.held, { owner: allOwners })).status === 'running'
 while (!(await settled())) await new Promise((resolve) => setTimeout(resolve, 20))
 
 await enqueue('later', 'echo', { odd }, { delay: 3_600_000 })

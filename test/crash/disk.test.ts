@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { allOwners } from '../../src/index.ts'
 import { createJobs } from '../../src/jobs.ts'
 import { silentLog } from '../../src/log.ts'
 import { sqlite } from '../../src/store/sqlite/index.ts'
@@ -110,7 +111,7 @@ describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
     }
     await api.kill()
     const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
-    const stored = await jobs.list({ limit: 100 })
+    const stored = await jobs.list({ owner: allOwners, limit: 100 })
     await jobs.close()
     expect(new Set(stored.items.map((one) => (one as { jobId: string }).jobId))).toEqual(kept)
     expect(kept.size).toBe(23)

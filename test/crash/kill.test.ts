@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { allOwners } from '../../src/index.ts'
 import { createJobs } from '../../src/jobs.ts'
 import { silentLog } from '../../src/log.ts'
 import { sqlite } from '../../src/store/sqlite/index.ts'
@@ -248,7 +249,7 @@ test(
 
     const stored: Seen[] = []
     for (let cursor: string | null = null; ; ) {
-      const page = await jobs.list({ limit: 100, ...(cursor !== null && { cursor }) })
+      const page = await jobs.list({ owner: allOwners, limit: 100, ...(cursor !== null && { cursor }) })
       stored.push(...(page.items as unknown as Seen[]))
       cursor = page.nextCursor
       if (cursor === null) break
@@ -266,7 +267,7 @@ test(
       saw(job, 'store')
       if (job.completedAt === null) wrong.push(`${job.jobId} has not ended`)
       outcomes[job.status] = (outcomes[job.status] ?? 0) + 1
-      const log = await jobs.attempts(job.jobId)
+      const log = await jobs.attempts(job.jobId, { owner: allOwners })
       attemptsOf.push(log.length)
       const last = log.filter(({ outcome }) => ['completed', 'failed', 'cancelled'].includes(outcome))
       const wanted =
@@ -288,7 +289,7 @@ test(
         if (data.version > job.version)
           wrong.push(`${job.jobId}: the webhook has version ${data.version} of ${job.version}`)
       }
-      const deliveries = await jobs.deliveries(job.jobId)
+      const deliveries = await jobs.deliveries(job.jobId, { owner: allOwners })
       if (String(deliveries.map((one) => one.status)) !== 'completed') {
         wrong.push(`${job.jobId} has deliveries ${JSON.stringify(deliveries)}`)
       }
@@ -331,7 +332,7 @@ test('a job that kills every worker that runs it fails with lease-lost, and its 
   )
   const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
   finally_(() => jobs.close())
-  expect((await jobs.attempts(jobId)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+  expect((await jobs.attempts(jobId, { owner: allOwners })).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
     [1, 'lease-lost'],
     [2, 'lease-lost'],
   ])

@@ -1,6 +1,7 @@
 import { createClient } from '@redis/client'
 import { describe, expect, test } from 'vitest'
 import { dismissIdle } from '../../src/dispatch/redis-entries.ts'
+import { allOwners } from '../../src/index.ts'
 import { redis as useRedis } from '../../src/relay/redis.ts'
 import { atEnd, counted, empty, key, processes, proxy, server, until } from './redis-stage.ts'
 
@@ -279,7 +280,7 @@ describe('a watch in one process of a job in another', () => {
     const { api } = await staffed(processes(redis.url))
     const { jobId } = await api.enqueue('count', { n: 0, ms: 300 })
     const seen: string[] = []
-    for await (const { status } of api.watch(jobId)) seen.push(status)
+    for await (const { status } of api.watch(jobId, { owner: allOwners })) seen.push(status)
     expect(seen.slice(-2)).toEqual(['running', 'completed'])
   })
 
@@ -298,7 +299,7 @@ describe('a watch in one process of a job in another', () => {
     await until(() => stage.lines.of('Redis is connected') === (both ? 3 : 2))
     const { jobId } = await watching.enqueue('count', { n: 0, ms: 1_000 })
     const seen: string[] = []
-    for await (const { status } of watching.watch(jobId)) {
+    for await (const { status } of watching.watch(jobId, { owner: allOwners })) {
       seen.push(status)
       if (status === 'running') network.silence()
     }

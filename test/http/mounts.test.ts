@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { job } from '../../src/define.ts'
 import { expressJobs } from '../../src/http/express.ts'
 import { nodeListener } from '../../src/http/node.ts'
-import { createJobs, type JobsOptions, type Log, silentLog, sqlite } from '../../src/index.ts'
+import { allOwners, createJobs, type JobsOptions, type Log, silentLog, sqlite } from '../../src/index.ts'
 import { startNginx } from '../servers/nginx.ts'
 import { Events } from './raw.ts'
 
@@ -178,7 +178,7 @@ describe.each(Object.keys(mounts))('%s', (name) => {
     await get(one.cancelUrl, { method: 'POST' })
     const again = await get(`${one.statusUrl}/retry`, { method: 'POST' })
     expect(again.headers.get('location')).toMatch(one.statusUrl.slice(0, -26))
-    expect((await jobs.get(one.jobId))?.statusUrl).toBe(one.statusUrl)
+    expect((await jobs.get(one.jobId, { owner: allOwners }))?.statusUrl).toBe(one.statusUrl)
   })
 })
 

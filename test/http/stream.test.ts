@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { allOwners } from '../../src/index.ts'
 import { deaf, Events, until } from './raw.ts'
 import { body, type Serving, serve } from './server.ts'
 
@@ -263,7 +264,7 @@ describe('a reader that takes nothing', () => {
     const since = api.clock.now()
     const kept = connection.writableLength
     for (let n = 0; n < 50; n++) await next()
-    expect((await api.jobs.get(jobId))?.progressMessage).toBe(`change ${change}`)
+    expect((await api.jobs.get(jobId, { owner: allOwners }))?.progressMessage).toBe(`change ${change}`)
     expect([kept < 2_000_000, connection.writableLength]).toEqual([true, kept])
     await api.clock.advance(29_000 - (api.clock.now() - since))
     expect(connection.destroyed).toBe(false)
@@ -361,7 +362,7 @@ describe('a reader that takes nothing', () => {
       await api.clock.advance(100)
     }
     finish('done')
-    await until(async () => (await api.jobs.get(jobId))?.status === 'completed')
+    await until(async () => (await api.jobs.get(jobId, { owner: allOwners }))?.status === 'completed')
     let text = ''
     client.on('data', (chunk) => (text += chunk))
     client.resume()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { job, sqlite } from '../../src/index.ts'
+import { allOwners, job, sqlite } from '../../src/index.ts'
 import { open, tempFile } from './stage.ts'
 
 const report = job({ input: z.object({ days: z.array(z.object({ n: z.number() })) }), run: () => 1 })
@@ -35,7 +35,7 @@ describe('what is refused, and how', () => {
       code: 'validation-error',
       errors: expect.arrayContaining([expect.objectContaining({ pointer })]),
     })
-    expect((await jobs.list()).items).toEqual([])
+    expect((await jobs.list({ owner: allOwners })).items).toEqual([])
   })
 
   it('all that is wrong is told at once', async () => {
@@ -109,9 +109,9 @@ describe('what is accepted', () => {
     const text = 'NUL \0, U+2028 \u2028, half \uD800, quote " and \u0001'
     const { jobs } = open({ note: job({ input: z.object({ text: z.string() }), run: () => 1 }) })
     const { jobId } = await jobs.enqueue('note', { text }, { metadata: { [text]: text } })
-    const stored = await jobs.get(jobId, { include: ['input'] })
+    const stored = await jobs.get(jobId, { owner: allOwners, include: ['input'] })
     expect(stored).toMatchObject({ input: { text }, metadata: { [text]: text } })
-    expect(await jobs.get(jobId)).not.toHaveProperty('input')
+    expect(await jobs.get(jobId, { owner: allOwners })).not.toHaveProperty('input')
   })
 
   it('a time in the past, which means now', async () => {
@@ -129,13 +129,13 @@ describe('an idempotency key', () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => jobs.enqueue('report', input, options)))
     all.push(await jobs.enqueue('report', input, options))
     expect(new Set(all.map(({ jobId }) => jobId)).size).toBe(1)
-    expect((await jobs.list()).items).toHaveLength(1)
+    expect((await jobs.list({ owner: allOwners })).items).toHaveLength(1)
   })
 
   it('gives the job as it now stands', async () => {
     const { jobs } = open({ report })
     const { jobId } = await jobs.enqueue('report', input, options)
-    await jobs.cancel(jobId)
+    await jobs.cancel(jobId, { owner: allOwners })
     expect(await jobs.enqueue('report', input, options)).toMatchObject({ jobId, status: 'cancelled' })
   })
 
@@ -221,7 +221,7 @@ describe('many in one call', () => {
         expect.objectContaining({ pointer }),
       ),
     })
-    expect((await jobs.list()).items).toEqual([])
+    expect((await jobs.list({ owner: allOwners })).items).toEqual([])
   })
 
   it('may be none at all, but not too many, and of no other type', async () => {
@@ -236,6 +236,6 @@ describe('many in one call', () => {
       message: expect.stringContaining('split the call'),
     })
     await expect(jobs.enqueueMany('nope' as 'report', [input])).rejects.toMatchObject({ code: 'unknown-job-type' })
-    expect((await jobs.list()).items).toEqual([])
+    expect((await jobs.list({ owner: allOwners })).items).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { job, type Log, silentLog, UnrecoverableError } from '../../src/index.ts'
+import { allOwners, job, type Log, silentLog, UnrecoverableError } from '../../src/index.ts'
 import { gate, open } from './stage.ts'
 
 const input = z.object({})
@@ -21,7 +21,7 @@ describe('a handler that throws', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('flaky', {})
     await clock.advance(0)
-    const waiting = await jobs.get(jobId)
+    const waiting = await jobs.get(jobId, { owner: allOwners })
     expect(waiting).toMatchObject({
       status: 'pending',
       attempt: 1,
@@ -31,13 +31,19 @@ describe('a handler that throws', () => {
     expect(wait).toBeGreaterThanOrEqual(500)
     expect(wait).toBeLessThanOrEqual(1_000)
     await clock.advance(1_000)
-    const second = await jobs.get(jobId)
+    const second = await jobs.get(jobId, { owner: allOwners })
     expect(second).toMatchObject({ status: 'pending', attempt: 2, lastError: { message: neutral } })
     await clock.advance(2_000)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', attempt: 3, output: 'done' })
-    expect(await jobs.get(jobId)).not.toHaveProperty('lastError')
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'completed',
+      attempt: 3,
+      output: 'done',
+    })
+    expect(await jobs.get(jobId, { owner: allOwners })).not.toHaveProperty('lastError')
     expect(seen).toEqual([1, 2, 3])
-    expect((await jobs.attempts(jobId)).map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
+    expect(
+      (await jobs.attempts(jobId, { owner: allOwners })).map(({ attempt, outcome }) => [attempt, outcome]),
+    ).toEqual([
       [1, 'retrying'],
       [2, 'retrying'],
       [3, 'completed'],
@@ -50,7 +56,7 @@ describe('a handler that throws', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('broken', {})
     await clock.advance(60_000)
-    expect(await jobs.get(jobId)).toMatchObject({
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
       status: 'failed',
       attempt: 2,
       error: { code: 'handler-error', message: neutral, retryable: false },
@@ -63,7 +69,7 @@ describe('a handler that throws', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('hopeless', {})
     await clock.advance(0)
-    expect(await jobs.get(jobId)).toMatchObject({
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
       status: 'failed',
       attempt: 1,
       error: { code: 'no-data', message: 'No data.' },
@@ -94,8 +100,8 @@ describe('a handler that throws', () => {
     const { jobId } = await jobs.enqueue('odd', {})
     await clock.advance(0)
     const error = { code: 'handler-error', message: neutral, retryable: false }
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', error })
-    expect((await jobs.attempts(jobId))[0]?.error?.thrown).toContain(told)
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'failed', error })
+    expect((await jobs.attempts(jobId, { owner: allOwners }))[0]?.error?.thrown).toContain(told)
   })
 })
 
@@ -118,7 +124,7 @@ describe('what a handler returns', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('odd', {})
     await clock.advance(0)
-    const ended = await jobs.get(jobId)
+    const ended = await jobs.get(jobId, { owner: allOwners })
     expect(ended).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'invalid-output' } })
     expect(ended?.error?.message).toContain('JSON cannot hold')
     expect(ended?.error).not.toHaveProperty('thrown')
@@ -129,7 +135,7 @@ describe('what a handler returns', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('quiet', {})
     await clock.advance(0)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', output: null })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed', output: null })
   })
 })
 
@@ -149,12 +155,20 @@ describe('time', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('slow', {})
     await clock.advance(4_999)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'running', attempt: 1 })
     await clock.advance(1)
     expect(await aborted.passed).toMatchObject({ name: 'TimeoutError' })
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'pending', attempt: 1, lastError: { code: 'timeout' } })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'pending',
+      attempt: 1,
+      lastError: { code: 'timeout' },
+    })
     await clock.advance(6_000)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', attempt: 2, error: { code: 'timeout' } })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'failed',
+      attempt: 2,
+      error: { code: 'timeout' },
+    })
   })
 
   it('renews the lease of a long attempt, so that nobody else takes it', async () => {
@@ -172,10 +186,10 @@ describe('time', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('long', {})
     for (let lease = 0; lease < 5; lease++) await clock.advance(30_000)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1, version: 2 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'running', attempt: 1, version: 2 })
     done.open()
     await clock.advance(0)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed', attempt: 1 })
     expect(runs).toBe(1)
   })
 
@@ -185,12 +199,12 @@ describe('time', () => {
     const one = await jobs.enqueue('later', {}, { delay: 10_000 })
     const two = await jobs.enqueue('later', {}, { runAt: new Date(clock.now() + 20_000) })
     await clock.advance(9_999)
-    expect(await jobs.get(one.jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+    expect(await jobs.get(one.jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
     await clock.advance(1)
-    expect(await jobs.get(one.jobId)).toMatchObject({ status: 'completed' })
-    expect(await jobs.get(two.jobId)).toMatchObject({ status: 'pending' })
+    expect(await jobs.get(one.jobId, { owner: allOwners })).toMatchObject({ status: 'completed' })
+    expect(await jobs.get(two.jobId, { owner: allOwners })).toMatchObject({ status: 'pending' })
     await clock.advance(10_000)
-    expect(await jobs.get(two.jobId)).toMatchObject({ status: 'completed' })
+    expect(await jobs.get(two.jobId, { owner: allOwners })).toMatchObject({ status: 'completed' })
   })
 })
 

@@ -15,7 +15,11 @@ describe('cancel', () => {
   it('ends a waiting job at once', async () => {
     const { jobs } = open({ deaf })
     const { jobId } = await jobs.enqueue('deaf', {})
-    expect(await jobs.cancel(jobId)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' }, attempt: 0 })
+    expect(await jobs.cancel(jobId, { owner: allOwners })).toMatchObject({
+      status: 'cancelled',
+      error: { code: 'cancelled' },
+      attempt: 0,
+    })
   })
 
   it('aborts the signal of a running one, which then is cancelled and not tried again', async () => {
@@ -23,10 +27,13 @@ describe('cancel', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('polite', {})
     await clock.advance(0)
-    expect(await jobs.cancel(jobId)).toMatchObject({ status: 'running', cancelRequestedAt: expect.any(String) })
+    expect(await jobs.cancel(jobId, { owner: allOwners })).toMatchObject({
+      status: 'running',
+      cancelRequestedAt: expect.any(String),
+    })
     await clock.advance(0)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'cancelled', attempt: 1 })
-    expect((await jobs.attempts(jobId)).map(({ outcome }) => outcome)).toEqual(['cancelled'])
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'cancelled', attempt: 1 })
+    expect((await jobs.attempts(jobId, { owner: allOwners })).map(({ outcome }) => outcome)).toEqual(['cancelled'])
   })
 
   it('ends a job whose handler does not listen after five seconds', async () => {
@@ -34,11 +41,11 @@ describe('cancel', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('deaf', {})
     await clock.advance(0)
-    await jobs.cancel(jobId)
+    await jobs.cancel(jobId, { owner: allOwners })
     await clock.advance(4_999)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'running' })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'running' })
     await clock.advance(1)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'cancelled' })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'cancelled' })
   })
 
   it('keeps the output of a handler that finishes all the same', async () => {
@@ -48,17 +55,17 @@ describe('cancel', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('busy', {})
     await clock.advance(0)
-    await jobs.cancel(jobId)
+    await jobs.cancel(jobId, { owner: allOwners })
     end.open()
     await clock.advance(0)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', output: 'done anyway' })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed', output: 'done anyway' })
   })
 
   it('leaves an ended job as it is, whoever asks how often', async () => {
     const { jobs } = open({ deaf })
     const { jobId } = await jobs.enqueue('deaf', {})
-    const ended = await jobs.cancel(jobId)
-    expect(await jobs.cancel(jobId)).toEqual(ended)
+    const ended = await jobs.cancel(jobId, { owner: allOwners })
+    expect(await jobs.cancel(jobId, { owner: allOwners })).toEqual(ended)
   })
 })
 
@@ -77,8 +84,8 @@ describe('stop', () => {
     await clock.advance(0)
     await stopped
     await clock.advance(5_000)
-    expect(await jobs.get(one.jobId)).toMatchObject({ status: 'completed' })
-    expect(await jobs.get(two.jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+    expect(await jobs.get(one.jobId, { owner: allOwners })).toMatchObject({ status: 'completed' })
+    expect(await jobs.get(two.jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
   })
 
   it('gives back what does not finish in time, without costing an attempt', async () => {
@@ -88,14 +95,16 @@ describe('stop', () => {
     await clock.advance(0)
     const stopped = worker.stop()
     await clock.advance(2_999)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'running', attempt: 1 })
     await clock.advance(1)
     await stopped
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'pending', attempt: 0 })
-    expect((await jobs.attempts(jobId)).map(({ outcome, error }) => [outcome, error])).toEqual([['released', null]])
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
+    expect((await jobs.attempts(jobId, { owner: allOwners })).map(({ outcome, error }) => [outcome, error])).toEqual([
+      ['released', null],
+    ])
     await jobs.work()
     await clock.advance(0)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'running', attempt: 1 })
   })
 
   it('leaves no timer and no listener behind', async () => {
@@ -140,10 +149,20 @@ describe('a worker that dies', () => {
     const { jobs, clock, jobId } = await orphan(3)
     await jobs.work()
     await clock.advance(29_999)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'running', attempt: 1 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'running', attempt: 1 })
     await clock.advance(2_001)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', attempt: 2, output: 'second' })
-    expect((await jobs.attempts(jobId)).map(({ attempt, outcome, worker }) => [attempt, outcome, worker])).toEqual([
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'completed',
+      attempt: 2,
+      output: 'second',
+    })
+    expect(
+      (await jobs.attempts(jobId, { owner: allOwners })).map(({ attempt, outcome, worker }) => [
+        attempt,
+        outcome,
+        worker,
+      ]),
+    ).toEqual([
       [1, 'lease-lost', 'dead'],
       [2, 'completed', expect.not.stringContaining('dead')],
     ])
@@ -153,7 +172,10 @@ describe('a worker that dies', () => {
     const { jobs, clock, jobId, store } = await orphan(1, 'http://127.0.0.1:9/')
     await jobs.work()
     await clock.advance(32_000)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', error: { code: 'lease-lost', retryable: false } })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'failed',
+      error: { code: 'lease-lost', retryable: false },
+    })
     expect(await store.deliveries(allOwners, jobId)).toHaveLength(1)
   })
 })
@@ -162,24 +184,24 @@ describe('what has ended', () => {
   it('can be run again, as a job of its own', async () => {
     const { jobs, clock } = open({ one: job({ input: z.object({ n: z.number() }), run: ({ input }) => input.n }) })
     const first = await jobs.enqueue('one', { n: 5 }, { owner: 'alice', metadata: { m: 1 } })
-    await expect(jobs.retry(first.jobId)).rejects.toMatchObject({ code: 'job-not-finished' })
-    await jobs.cancel(first.jobId)
-    const second = await jobs.retry(first.jobId)
+    await expect(jobs.retry(first.jobId, { owner: allOwners })).rejects.toMatchObject({ code: 'job-not-finished' })
+    await jobs.cancel(first.jobId, { owner: allOwners })
+    const second = await jobs.retry(first.jobId, { owner: allOwners })
     expect(second).toMatchObject({ status: 'pending', retryOf: first.jobId, metadata: { m: 1 } })
     await jobs.work()
     await clock.advance(0)
     expect(await jobs.get(second.jobId, { owner: 'alice' })).toMatchObject({ status: 'completed', output: 5 })
-    expect(await jobs.get(first.jobId)).toMatchObject({ status: 'cancelled' })
+    expect(await jobs.get(first.jobId, { owner: allOwners })).toMatchObject({ status: 'cancelled' })
   })
 
   it('can be removed, and nothing else can', async () => {
     const { jobs } = open({ deaf })
     const { jobId } = await jobs.enqueue('deaf', {}, { owner: 'alice' })
-    await expect(jobs.remove(jobId)).rejects.toMatchObject({ code: 'job-not-finished' })
-    await jobs.cancel(jobId)
+    await expect(jobs.remove(jobId, { owner: allOwners })).rejects.toMatchObject({ code: 'job-not-finished' })
+    await jobs.cancel(jobId, { owner: allOwners })
     await expect(jobs.remove(jobId, { owner: 'bob' })).rejects.toMatchObject({ code: 'job-not-found' })
     await jobs.remove(jobId, { owner: 'alice' })
-    expect(await jobs.get(jobId)).toBeNull()
+    expect(await jobs.get(jobId, { owner: allOwners })).toBeNull()
   })
 
   it('is forgotten after its retention, and not before', async () => {
@@ -196,10 +218,13 @@ describe('what has ended', () => {
     const second = await jobs.work()
     await clock.advance(2_000)
     await second.stop()
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', expiresAt: expect.any(String) })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'completed',
+      expiresAt: expect.any(String),
+    })
     await clock.advance(10_000)
     await jobs.work()
     await clock.advance(2_000)
-    expect(await jobs.get(jobId)).toBeNull()
+    expect(await jobs.get(jobId, { owner: allOwners })).toBeNull()
   })
 })

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
+  allOwners,
   createJobs,
   JobError,
   job,
@@ -87,7 +88,7 @@ describe('what clients see of an error', () => {
     const { jobId } = await jobs.enqueue('odd', {}, { owner: 'ann' })
     await jobs.work()
     await clock.advance(0)
-    const [attempt] = await jobs.attempts(jobId)
+    const [attempt] = await jobs.attempts(jobId, { owner: allOwners })
     for (const part of ['fetch failed', 'all of them', secret, 'errors.test.ts'])
       expect(attempt?.error?.thrown).toContain(part)
     const [theirs] = await jobs.attempts(jobId, { owner: 'ann' })
@@ -104,11 +105,11 @@ describe('what clients see of an error', () => {
     const never = await jobs.enqueue('never', {})
     await jobs.work()
     await clock.advance(0)
-    expect(await jobs.get(again.jobId)).toMatchObject({
+    expect(await jobs.get(again.jobId, { owner: allOwners })).toMatchObject({
       status: 'pending',
       lastError: { message: 'Busy.', retryable: true },
     })
-    expect(await jobs.get(never.jobId)).toMatchObject({
+    expect(await jobs.get(never.jobId, { owner: allOwners })).toMatchObject({
       status: 'failed',
       error: { message: 'Gone.', retryable: false },
     })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { types } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { job, type Log, sqlite } from '../../src/index.ts'
+import { allOwners, job, type Log, sqlite } from '../../src/index.ts'
 import { serve } from '../http/server.ts'
 import { open as onFile } from './stage.ts'
 
@@ -72,15 +72,15 @@ async function expectAlive({ jobs, clock }: Pick<ReturnType<typeof open>, 'jobs'
   process.on('unhandledRejection', hear)
   const worker = await jobs.work()
   await clock.advance(1_001)
-  expect(await jobs.get(id)).toMatchObject({ completedAt: expect.any(String) })
+  expect(await jobs.get(id, { owner: allOwners })).toMatchObject({ completedAt: expect.any(String) })
   const { jobId } = await jobs.enqueue('fine' as never, {} as never)
   await clock.advance(0)
-  expect(await jobs.get(jobId)).toMatchObject({ status: 'completed' })
+  expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed' })
   const stopped = worker.stop()
   await clock.advance(0)
   await stopped
   process.off('unhandledRejection', hear)
-  return { job: await jobs.get(id), heard }
+  return { job: await jobs.get(id, { owner: allOwners }), heard }
 }
 const input = z.object({})
 const fine = job({ input, run: () => 'fine' })

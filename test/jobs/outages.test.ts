@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type Clock, createJobs, job, silentLog, sqlite, UketsukeError } from '../../src/index.ts'
+import { allOwners, type Clock, createJobs, job, silentLog, sqlite, UketsukeError } from '../../src/index.ts'
 import type { OpenStore, Store } from '../../src/store/port.ts'
 import { open as openDatabase } from '../../src/store/sqlite/open.ts'
 import { manualClock } from '../../src/testing/clock.ts'
@@ -60,10 +60,12 @@ describe('an outage of the store', () => {
     await clock.advance(120_000)
     down.delete('get')
     expect(to.received()).toBe(0)
-    expect((await jobs.deliveries(jobId))[0]).toMatchObject({ status: expect.stringMatching(/pending|running/) })
+    expect((await jobs.deliveries(jobId, { owner: allOwners }))[0]).toMatchObject({
+      status: expect.stringMatching(/pending|running/),
+    })
     const delivery = await until(async () => {
       await clock.advance(500)
-      const one = (await jobs.deliveries(jobId))[0]
+      const one = (await jobs.deliveries(jobId, { owner: allOwners }))[0]
       return one?.status === 'completed' && one
     })
     expect(delivery).toMatchObject({ attempt: 1 })
@@ -103,7 +105,7 @@ describe('an outage of the store', () => {
     await clock.advance(30_000)
     end.open()
     await clock.advance(0)
-    expect(await mine.get(jobId)).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(await mine.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed', attempt: 1 })
     expect(runs).toEqual([1])
   })
 })
@@ -123,7 +125,7 @@ describe('a job that is gone', () => {
       })().catch(() => {})
       const watched = (async () => {
         let states = 0
-        for await (const _ of serving.jobs.watch(jobId)) states++
+        for await (const _ of serving.jobs.watch(jobId, { owner: allOwners })) states++
         return states
       })()
       await until(() => others.includes('snapshot'))
@@ -135,7 +137,7 @@ describe('a job that is gone', () => {
       expect(await watched).toBe(1)
       expect((await serving.call(`/${jobId}/stream`)).status).toBe(404)
       // The other one goes on, and hears of its end.
-      await serving.jobs.cancel(stays)
+      await serving.jobs.cancel(stays, { owner: allOwners })
       await until(() => others.includes('job.cancelled'))
     } finally {
       await serving.close()
@@ -179,8 +181,8 @@ describe('a handler that blocks its process', () => {
     const worker = await jobs.work()
     await real.advance(0)
     expect(began).toEqual(['2/1'])
-    expect(await jobs.get(ids[1]?.jobId ?? '')).toMatchObject({ status: 'completed', attempt: 1 })
-    expect(await jobs.get(ids[0]?.jobId ?? '')).toMatchObject({ status: 'running', attempt: 2 })
+    expect(await jobs.get(ids[1]?.jobId ?? '', { owner: allOwners })).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(await jobs.get(ids[0]?.jobId ?? '', { owner: allOwners })).toMatchObject({ status: 'running', attempt: 2 })
     const stopped = worker.stop()
     await real.advance(0)
     await stopped

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createJobs, job, silentLog, sqlite, UnrecoverableError } from '../../src/index.ts'
+import { allOwners, createJobs, job, silentLog, sqlite, UnrecoverableError } from '../../src/index.ts'
 import { open as openDatabase } from '../../src/store/sqlite/open.ts'
 import { atEnd, gate, open, tempFile } from './stage.ts'
 
@@ -36,13 +36,13 @@ describe('an outcome that the store refuses', () => {
     const [bad, good] = await Promise.all([jobs.enqueue('poison', {}), jobs.enqueue('fine', {})])
     const worker = await jobs.work()
     await clock.advance(0)
-    expect(await jobs.get(bad.jobId)).toMatchObject({
+    expect(await jobs.get(bad.jobId, { owner: allOwners })).toMatchObject({
       status: 'failed',
       attempt: 1,
       error: { code: 'outcome-rejected', message: 'The outcome of the job could not be stored.', retryable: false },
     })
-    expect(await jobs.get(good.jobId)).toMatchObject({ status: 'completed' })
-    const [attempt] = await jobs.attempts(bad.jobId)
+    expect(await jobs.get(good.jobId, { owner: allOwners })).toMatchObject({ status: 'completed' })
+    const [attempt] = await jobs.attempts(bad.jobId, { owner: allOwners })
     expect(attempt?.error?.thrown).toContain('refused')
     await clock.advance(120_000)
     expect(runs()).toBe(1)
@@ -56,7 +56,11 @@ describe('an outcome that the store refuses', () => {
     const { jobId } = await jobs.enqueue('poison', {})
     await jobs.work()
     await clock.advance(120_000)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'outcome-rejected' } })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      error: { code: 'outcome-rejected' },
+    })
     expect(runs()).toBe(1)
   })
 
@@ -68,8 +72,8 @@ describe('an outcome that the store refuses', () => {
     expect(runs()).toBeLessThanOrEqual(3)
     const { jobId: next } = await jobs.enqueue('fine', {})
     await clock.advance(1_000)
-    expect(await jobs.get(next)).toMatchObject({ attempt: 1 })
-    expect(await jobs.get(jobId)).toBeTruthy()
+    expect(await jobs.get(next, { owner: allOwners })).toMatchObject({ attempt: 1 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toBeTruthy()
     const stopped = worker.stop()
     await clock.advance(25_000)
     await stopped
@@ -111,7 +115,7 @@ describe('what JSON would lose of an output', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('odd', {})
     await clock.advance(0)
-    const ended = await jobs.get(jobId)
+    const ended = await jobs.get(jobId, { owner: allOwners })
     expect(ended).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'invalid-output' } })
     expect(ended?.error?.message).toContain(sentence)
     expect(ended?.error?.message).toContain('JSON cannot hold')
@@ -147,7 +151,7 @@ describe('what JSON would lose of an output', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('fine', {})
     await clock.advance(0)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', output: kept })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed', output: kept })
   })
 })
 
@@ -170,7 +174,7 @@ describe('the last words of a handler', () => {
     const { jobId } = await jobs.enqueue('talking', {})
     await jobs.work()
     await clock.advance(0)
-    const ended = await jobs.get(jobId)
+    const ended = await jobs.get(jobId, { owner: allOwners })
     expect(ended).toMatchObject({ ...expected, progressMessage: 'the last words' })
     // Accepted, claimed, the first word, and the end with the last.
     expect(ended?.version).toBe(4)
@@ -192,9 +196,12 @@ describe('the last words of a handler', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('slow', {})
     await clock.advance(500)
-    await jobs.cancel(jobId)
+    await jobs.cancel(jobId, { owner: allOwners })
     await clock.advance(500)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'cancelled', progressMessage: 'tidied up' })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'cancelled',
+      progressMessage: 'tidied up',
+    })
   })
 })
 

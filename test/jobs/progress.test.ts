@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type JobContext, job } from '../../src/index.ts'
+import { allOwners, type JobContext, job } from '../../src/index.ts'
 import { gate, open } from './stage.ts'
 
 /** A job that stays running until the test lets it go, with its handler's context in the test's hands. */
@@ -20,7 +20,7 @@ async function running(maxAttempts = 3) {
   const { jobId } = await jobs.enqueue('held', {})
   await clock.advance(0)
   const { progress } = await context.passed
-  return { jobs, clock, jobId, progress, end, now: async () => jobs.get(jobId) }
+  return { jobs, clock, jobId, progress, end, now: async () => jobs.get(jobId, { owner: allOwners }) }
 }
 
 describe('progress', () => {
@@ -72,7 +72,7 @@ describe('progress', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('odd', {})
     await clock.advance(0)
-    expect(await jobs.get(jobId)).toMatchObject({
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
       status: 'failed',
       error: { code: 'invalid-progress', message: 'progress() takes a number from 0 to 100, not NaN.' },
     })

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createJobs, job, silentLog, sqlite } from '../../src/index.ts'
+import { allOwners, createJobs, job, silentLog, sqlite } from '../../src/index.ts'
 import { manualClock } from '../../src/testing/clock.ts'
 import { atEnd, gate, open, tempFile } from './stage.ts'
 
@@ -21,7 +21,7 @@ describe('an input that the worker’s definition of the job does not fit', () =
     state.strict = true
     await jobs.work()
     await clock.advance(0)
-    const waiting = await jobs.get(jobId)
+    const waiting = await jobs.get(jobId, { owner: allOwners })
     expect(waiting).toMatchObject({
       status: 'pending',
       attempt: 0,
@@ -31,10 +31,10 @@ describe('an input that the worker’s definition of the job does not fit', () =
     expect(waiting?.lastError).not.toHaveProperty('since')
     expect(Date.parse(waiting?.runAt ?? '')).toBeGreaterThan(clock.now())
     await clock.advance(3 * 60_000)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
     state.strict = false
     await clock.advance(30_000)
-    const done = await jobs.get(jobId)
+    const done = await jobs.get(jobId, { owner: allOwners })
     expect(done).toMatchObject({ status: 'completed', attempt: 1 })
     expect(done).not.toHaveProperty('lastError')
     expect(runs).toEqual([1])
@@ -47,9 +47,9 @@ describe('an input that the worker’s definition of the job does not fit', () =
     state.strict = true
     await jobs.work()
     await clock.advance(9.9 * 60_000)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
     await clock.advance(60_000)
-    const failed = await jobs.get(jobId)
+    const failed = await jobs.get(jobId, { owner: allOwners })
     expect(failed).toMatchObject({
       status: 'failed',
       attempt: 1,
@@ -58,7 +58,7 @@ describe('an input that the worker’s definition of the job does not fit', () =
     expect(runs).toEqual([])
     // Claimed and given back, again and again.
     expect(failed?.version).toBeLessThan(120)
-    const released = (await jobs.attempts(jobId)).filter(({ outcome }) => outcome === 'released')
+    const released = (await jobs.attempts(jobId, { owner: allOwners })).filter(({ outcome }) => outcome === 'released')
     expect(released.length).toBeGreaterThan(10)
     expect(released[0]?.error).toMatchObject({ code: 'input-unreadable' })
   })
@@ -78,13 +78,16 @@ describe('an input that the worker’s definition of the job does not fit', () =
       const jobs = process(refuses)
       const worker = await jobs.work()
       await clock.advance(3 * 60_000)
-      expect(await jobs.get(jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+      expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
       await worker.stop()
     }
     const last = process(refuses)
     await last.work()
     await clock.advance(1.6 * 60_000)
-    expect(await last.get(jobId)).toMatchObject({ status: 'failed', error: { code: 'input-unreadable' } })
+    expect(await last.get(jobId, { owner: allOwners })).toMatchObject({
+      status: 'failed',
+      error: { code: 'input-unreadable' },
+    })
   })
 
   it.each<[string, (strict: () => boolean) => StandardSchemaV1]>([
@@ -106,12 +109,12 @@ describe('an input that the worker’s definition of the job does not fit', () =
     state.strict = true
     await jobs.work()
     await clock.advance(60_000)
-    const waiting = await jobs.get(jobId)
+    const waiting = await jobs.get(jobId, { owner: allOwners })
     expect(waiting).toMatchObject({ status: 'pending', attempt: 0, lastError: { code: 'input-unreadable' } })
     expect(JSON.stringify(waiting)).not.toContain('secret')
     state.strict = false
     await clock.advance(30_000)
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed', attempt: 1 })
     expect(runs).toEqual([1])
   })
 
@@ -132,7 +135,7 @@ describe('an input that the worker’s definition of the job does not fit', () =
     const stopped = worker.stop()
     await clock.advance(25_000)
     await stopped
-    expect(await jobs.get(jobId)).toMatchObject({ status: 'pending', attempt: 0 })
+    expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
   })
 
   it('ends as cancelled where that was asked for', async () => {
@@ -141,7 +144,7 @@ describe('an input that the worker’s definition of the job does not fit', () =
     state.strict = true
     await jobs.work()
     await clock.advance(10_000)
-    expect(await jobs.cancel(jobId)).toMatchObject({ status: 'cancelled' })
+    expect(await jobs.cancel(jobId, { owner: allOwners })).toMatchObject({ status: 'cancelled' })
   })
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { create, claim as take } from '../../src/domain/rules.ts'
-import { createJobs, type JobContext, job, silentLog, sqlite } from '../../src/index.ts'
+import { allOwners, createJobs, type JobContext, job, silentLog, sqlite } from '../../src/index.ts'
 import { storeSignal } from '../../src/notify/signal.ts'
 import { Watch } from '../../src/notify/watch.ts'
 import { memory } from '../../src/store/memory.ts'
@@ -36,7 +36,7 @@ describe('watch', () => {
     const { held, context, end } = conducted()
     const { jobs, clock } = open({ held })
     const { jobId } = await jobs.enqueue('held', {})
-    const seen = collect(jobs.watch(jobId))
+    const seen = collect(jobs.watch(jobId, { owner: allOwners }))
     await clock.advance(0)
     await jobs.work()
     await clock.advance(0)
@@ -55,8 +55,8 @@ describe('watch', () => {
   it('gives a job that has ended once', async () => {
     const { jobs } = open({ quick: job({ input, run: () => 1 }) })
     const { jobId } = await jobs.enqueue('quick', {})
-    await jobs.cancel(jobId)
-    expect(await collect(jobs.watch(jobId))).toHaveLength(1)
+    await jobs.cancel(jobId, { owner: allOwners })
+    expect(await collect(jobs.watch(jobId, { owner: allOwners }))).toHaveLength(1)
   })
 
   it('hears of what another process does on the same file within 20 ms', async () => {
@@ -66,7 +66,7 @@ describe('watch', () => {
     const there = createJobs({ jobs: { held }, store: sqlite(path), clock: here.clock, log: silentLog })
     atEnd(() => there.close())
     const { jobId } = await here.jobs.enqueue('held', {})
-    const states = here.jobs.watch(jobId)
+    const states = here.jobs.watch(jobId, { owner: allOwners })
     const next = async () => (await states.next()).value
     expect(await next()).toMatchObject({ status: 'pending' })
     const worker = await there.work()
@@ -88,10 +88,10 @@ describe('watch', () => {
   it('shows a job to its owner only', async () => {
     const { jobs } = open({ quick: job({ input, run: () => 1 }) })
     const { jobId } = await jobs.enqueue('quick', {}, { owner: 'alice' })
-    await jobs.cancel(jobId)
+    await jobs.cancel(jobId, { owner: allOwners })
     await expect(jobs.watch(jobId, { owner: 'bob' }).next()).rejects.toMatchObject({ code: 'job-not-found' })
     expect(await collect(jobs.watch(jobId, { owner: 'alice' }))).toHaveLength(1)
-    await expect(jobs.watch('no such id').next()).rejects.toMatchObject({ code: 'job-not-found' })
+    await expect(jobs.watch('no such id', { owner: allOwners }).next()).rejects.toMatchObject({ code: 'job-not-found' })
   })
 
   it('ends when its reader has had enough', async () => {
@@ -99,7 +99,7 @@ describe('watch', () => {
     const { jobs, clock } = open({ held })
     const { jobId } = await jobs.enqueue('held', {})
     const enough = new AbortController()
-    const seen = collect(jobs.watch(jobId, { signal: enough.signal }))
+    const seen = collect(jobs.watch(jobId, { owner: allOwners, signal: enough.signal }))
     await clock.advance(0)
     enough.abort()
     expect(await seen).toHaveLength(1)

@@ -38,10 +38,10 @@ const names: Record<string, string[]> = {
 
 const program = `
 import { createServer } from 'node:http'
-import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
+import { allOwners, createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { expressJobs } from 'uketsuke/express'
 import { nodeListener } from 'uketsuke/node'
-import { allOwners, type Store } from 'uketsuke/store'
+import type { Store } from 'uketsuke/store'
 import { manualClock, storeSuite } from 'uketsuke/testing'
 import { z } from 'zod'
 
@@ -58,7 +58,7 @@ const worker = await jobs.work({ concurrency: 1 })
 export const all = (store: Store) => store.list({ owner: allOwners, limit: 10 })
 const { jobId } = await jobs.enqueue('print', { pages: 3 })
 let pages: number | undefined
-for await (const state of jobs.watch<'print'>(jobId)) pages = state.output?.pages
+for await (const state of jobs.watch<'print'>(jobId, { owner: allOwners })) pages = state.output?.pages
 await worker.stop()
 await jobs.close()
 if (pages !== 3) throw new Error('no pages')

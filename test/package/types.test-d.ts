@@ -5,7 +5,7 @@
 import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
-import { createJobs, job, sqlite } from '../../src/index.ts'
+import { allOwners, createJobs, job, sqlite } from '../../src/index.ts'
 
 const jobs = createJobs({
   store: sqlite(':memory:'),
@@ -51,7 +51,7 @@ export async function enqueue() {
 }
 
 export async function get(id: string) {
-  const found = await jobs.get(id)
+  const found = await jobs.get(id, { owner: allOwners })
   if (found === null) return
   same<typeof found.type, 'report' | 'mail' | 'clean'>(true)
   // `type` tells which job it is, and so what its output is.
@@ -60,11 +60,11 @@ export async function get(id: string) {
   // @ts-expect-error A mail's output has no pages.
   if (found.type === 'mail') found.output?.pages
 
-  const known = await jobs.get<'mail'>(id)
+  const known = await jobs.get<'mail'>(id, { owner: allOwners })
   same<NonNullable<typeof known>['output'], string[] | undefined>(true)
-  for await (const state of jobs.watch<'report'>(id))
+  for await (const state of jobs.watch<'report'>(id, { owner: allOwners }))
     same<typeof state.output, { url: string; pages: number } | undefined>(true)
-  for (const item of (await jobs.list({ status: ['failed', 'cancelled'] })).items) {
+  for (const item of (await jobs.list({ owner: allOwners, status: ['failed', 'cancelled'] })).items) {
     if (item.type === 'report') same<typeof item.output, { url: string; pages: number } | undefined>(true)
   }
 }

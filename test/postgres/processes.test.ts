@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { createJobs, job, silentLog } from '../../src/index.ts'
+import { allOwners, createJobs, job, silentLog } from '../../src/index.ts'
 import { postgres } from '../../src/store/postgres/index.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 
@@ -64,8 +64,8 @@ test('two processes with the same keys make one job for each, and two workers ru
   expect(answers[0]).toHaveLength(200)
   expect(answers[1]).toEqual(answers[0])
   await expect.poll(() => new Set(ran).size, { timeout: 20_000 }).toBe(200)
-  const { items } = await jobs.list({ status: ['pending', 'running'], limit: 100 })
-  for (const { jobId } of items) for await (const _ of jobs.watch(jobId));
+  const { items } = await jobs.list({ owner: allOwners, status: ['pending', 'running'], limit: 100 })
+  for (const { jobId } of items) for await (const _ of jobs.watch(jobId, { owner: allOwners }));
   expect(ran).toHaveLength(200)
   const ranOnce =
     'SELECT count(*) FROM uketsuke.jobs WHERE attempt = 1 AND worker IS NOT NULL AND completed_at IS NOT NULL'
@@ -79,7 +79,7 @@ test('what a worker says is seen by whoever watches in another process, within 5
   const began = Date.now()
   const { jobId } = await jobs.enqueue('clock', { times: 20 })
   const late: number[] = []
-  for await (const state of jobs.watch(jobId)) {
+  for await (const state of jobs.watch(jobId, { owner: allOwners })) {
     if (state.status === 'running' && state.progressMessage === null)
       late.push(Date.parse(state.startedAt ?? '') - began)
     if (state.progressMessage !== null && state.status === 'running')

@@ -5,7 +5,7 @@ import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { createJobs, job, silentLog, sqlite, type Transaction } from '../../src/index.ts'
+import { allOwners, createJobs, job, silentLog, sqlite, type Transaction } from '../../src/index.ts'
 import { drizzleTx, knexTx, kyselyTx, postgres, prismaTx } from '../../src/store/postgres/index.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { generatePrisma } from '../servers/prisma.ts'
@@ -109,7 +109,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     })
     const id = await lost.catch((error: Error) => error.message)
     expect(id).toMatch(/^[0-9A-Z]{26}$/)
-    expect(await jobs.get(id)).toBeNull()
+    expect(await jobs.get(id, { owner: allOwners })).toBeNull()
     // Whatever was sent before this one would have come before it.
     await library.transaction((tx) => jobs.enqueue('mail', { to: 'told' }, { tx, delay: 60_000 }))
     await expect.poll(() => heard.length).toBeGreaterThan(0)
@@ -131,10 +131,10 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
         { tx, owner: awkward, priority: 'high', metadata: { awkward } },
       )
       // Not there for anybody else before the commit.
-      expect(await jobs.get(jobId)).toBeNull()
+      expect(await jobs.get(jobId, { owner: allOwners })).toBeNull()
       return { id: jobId, at: Date.now() }
     })
-    for await (const state of jobs.watch(id)) {
+    for await (const state of jobs.watch(id, { owner: allOwners })) {
       if (state.status === 'completed') expect(Date.parse(state.startedAt ?? '') - at).toBeLessThan(900)
     }
     expect(ran).toContain(to)
@@ -159,10 +159,14 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
       })
       .catch(() => {})
     expect(lost).toHaveLength(3)
-    expect(await Promise.all(lost.map(({ jobId }) => jobs.get(jobId)))).toEqual([null, null, null])
-    expect(await Promise.all(kept.map(({ jobId }) => jobs.get(jobId, { include: ['input'] })))).toMatchObject(
-      inputs.map((input) => ({ status: 'pending', input })),
-    )
+    expect(await Promise.all(lost.map(({ jobId }) => jobs.get(jobId, { owner: allOwners })))).toEqual([
+      null,
+      null,
+      null,
+    ])
+    expect(
+      await Promise.all(kept.map(({ jobId }) => jobs.get(jobId, { owner: allOwners, include: ['input'] }))),
+    ).toMatchObject(inputs.map((input) => ({ status: 'pending', input })))
   })
 
   test('a key makes one job, within a transaction and over several', async () => {

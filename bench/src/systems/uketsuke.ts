@@ -1,7 +1,16 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { createJobs, type JobsOptions, type JobTypes, job, type OpenStore, silentLog, sqlite } from 'uketsuke'
+import {
+  allOwners,
+  createJobs,
+  type JobsOptions,
+  type JobTypes,
+  job,
+  type OpenStore,
+  silentLog,
+  sqlite,
+} from 'uketsuke'
 import { expressAccept } from 'uketsuke/express'
 import { nodeListener } from 'uketsuke/node'
 import { postgres } from 'uketsuke/postgres'
@@ -84,7 +93,8 @@ async function open(
     },
     async tell(payload) {
       const { jobId } = await enqueue(payload)
-      for await (const state of jobs.watch<'noop'>(jobId)) if (state.status === 'completed') return state.output
+      for await (const state of jobs.watch<'noop'>(jobId, { owner: allOwners }))
+        if (state.status === 'completed') return state.output
       throw new Error('The job did not complete.')
     },
     async serve(on) {

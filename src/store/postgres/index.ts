@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import type { Change, Job } from '../../domain/job.ts'
+import { guarded } from '../guarded.ts'
 import type { OpenStore, Store } from '../port.ts'
 import { announcements } from './announcements.ts'
 import { claim } from './claim.ts'
@@ -27,7 +28,7 @@ export type { PostgresOptions } from './options.ts'
  */
 export function postgres(options: string | PostgresOptions): OpenStore {
   const settings = settle(options)
-  return (clock) => store(settings, clock)
+  return (clock) => guarded(store(settings, clock))
 }
 
 function store(settings: Settings, clock: Clock): Store {

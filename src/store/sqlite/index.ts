@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import { isLastAttempt } from '../../domain/job.ts'
 import { checkMoves } from '../archive.ts'
+import { guarded } from '../guarded.ts'
 import type { OpenStore, Store } from '../port.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { Connection, type Sql } from './connection.ts'
@@ -21,7 +22,7 @@ import { unclaimed } from './unclaimed.ts'
  */
 export function sqlite(path: string): OpenStore {
   const file = databasePath(path)
-  return (clock) => store(file, clock)
+  return (clock) => guarded(store(file, clock))
 }
 
 function store(path: string, clock: Clock): Store {

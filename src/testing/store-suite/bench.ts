@@ -14,6 +14,9 @@ export interface Bench {
 /** Declares one test over a store that is new, empty and open. */
 export type Check = (name: string, body: (bench: Bench) => Promise<void>) => void
 
+/** What is allowed in an owner and in a key, and is awkward all the same. */
+export const allowed = { owner: 'O’Brien, 漢字, 🚀, U+2028 \u2028 "quotes\' \\ %_', key: '"quotes\' \\ %_ {}' }
+
 export const asked: ClaimQuery = { queue: 'jobs', types: ['report'], limit: 100, worker: 'worker-1', leaseMs: 30_000 }
 
 export const job = (clock: Clock, given: Partial<NewJob> & { id: string }): Job =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { change } from '../../domain/change.ts'
 import * as rules from '../../domain/rules.ts'
 import { allOwners } from '../../store/port.ts'
-import { asked, type Check, end, job, key } from './bench.ts'
+import { allowed, asked, type Check, end, job, key } from './bench.ts'
 
 export function inserting(check: Check): void {
   check('insert: what was written is what is read', async ({ store, clock }) => {
@@ -27,12 +27,12 @@ export function inserting(check: Check): void {
   check('insert: every text comes back whole', async ({ store, clock }) => {
     const awkward = 'NUL \u0000, U+0001 \u0001\u00010, U+2028 \u2028, 漢字, 🚀, "quotes\' \\ and\r\nlines %_'
     const input = JSON.stringify({ awkward, padding: 'ä'.repeat(500_000) })
-    const odd = job(clock, { id: 'odd', owner: awkward, type: awkward, input, metadata: JSON.stringify(awkward) })
-    await store.insert([{ job: odd, key: key('k', { route: awkward, key: awkward, fingerprint: awkward }) }])
-    assert.deepEqual(await store.get(awkward, ['odd']), [odd])
+    const odd = job(clock, { id: 'odd', owner: allowed.owner, type: awkward, input, metadata: JSON.stringify(awkward) })
+    await store.insert([{ job: odd, key: key('k', { route: awkward, key: allowed.key, fingerprint: awkward }) }])
+    assert.deepEqual(await store.get(allowed.owner, ['odd']), [odd])
     assert.deepEqual(await store.get('NUL ', ['odd']), [null])
     const again = await store.insert([
-      { job: job(clock, { id: 'x', owner: awkward }), key: key('k', { route: awkward, key: awkward }) },
+      { job: job(clock, { id: 'x', owner: allowed.owner }), key: key('k', { route: awkward, key: allowed.key }) },
     ])
     assert.deepEqual(again, [{ job: odd, created: false, fingerprint: awkward }])
 
@@ -46,8 +46,8 @@ export function inserting(check: Check): void {
     assert.deepEqual(await store.replace([change(claimed, told, clock.now())]), [true])
     assert.deepEqual(await store.replace([change(told, failed, clock.now())]), [true])
     assert.deepEqual(await store.get(allOwners, ['odd']), [failed])
-    assert.equal((await store.attempts(awkward, 'odd'))[0]?.error?.message, awkward)
-    assert.equal((await store.list({ owner: awkward, type: awkward, limit: 10 })).length, 1)
+    assert.equal((await store.attempts(allowed.owner, 'odd'))[0]?.error?.message, awkward)
+    assert.equal((await store.list({ owner: allowed.owner, type: awkward, limit: 10 })).length, 1)
     assert.equal(await store.shared(awkward, awkward), awkward)
   })
 

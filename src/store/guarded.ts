@@ -1,0 +1,30 @@
+import { checkKey, checkOwner } from '../domain/identifiers.ts'
+import { allOwners, type Insert, type Owner, type Store } from './port.ts'
+
+/** The store, behind the one rule for identifiers: engines would tell apart, mix up or refuse differently what is none. */
+export function guarded(store: Store): Store {
+  const { insert, insertWithin, get, list, deliveries, attempts, remove } = store
+  return Object.assign(store, {
+    insert: async (inserts) => insert(inserts.map(checked)),
+    ...(insertWithin && {
+      insertWithin: async (transaction, inserts) => insertWithin(transaction, inserts.map(checked)),
+    }),
+    get: async (owner, ids) => get(one(owner), ids),
+    list: async (query) => list({ ...query, owner: one(query.owner) }),
+    deliveries: async (owner, parent) => deliveries(one(owner), parent),
+    attempts: async (owner, id) => attempts(one(owner), id),
+    remove: async (owner, id) => remove(one(owner), id),
+  } satisfies Partial<Store>)
+}
+
+/** @throws `invalid-owner` */
+function one(owner: Owner): Owner {
+  if (owner !== allOwners) checkOwner(owner)
+  return owner
+}
+
+function checked(insert: Insert): Insert {
+  checkOwner(insert.job.owner)
+  if (insert.key) checkKey(insert.key.key)
+  return insert
+}
