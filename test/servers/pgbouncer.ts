@@ -9,8 +9,11 @@ import pg from 'pg'
 import { account, freePort, installed } from './machine.ts'
 import type { PostgresServer } from './postgres.ts'
 
-/** A real PgBouncer in transaction mode before a server. */
-export async function startPgBouncer(server: PostgresServer): Promise<{ url: string; stop(): Promise<void> }> {
+/** A real PgBouncer before a server, in transaction mode by default. */
+export async function startPgBouncer(
+  server: PostgresServer,
+  mode: 'transaction' | 'statement' = 'transaction',
+): Promise<{ url: string; stop(): Promise<void> }> {
   const program = join(
     installed(['pgbouncer'], () => ['/usr/sbin'], 'pgbouncer'),
     'pgbouncer',
@@ -31,7 +34,7 @@ listen_port = ${port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = ${users}
-pool_mode = transaction
+pool_mode = ${mode}
 default_pool_size = 3
 `,
   )

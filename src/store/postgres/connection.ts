@@ -68,10 +68,13 @@ export class Connection {
     }
   }
 
-  /** One transaction, for what needs several statements to be one. */
+  /**
+   * One transaction, for what needs several statements to be one. Read committed: each statement sees what others have committed while
+   * a lock was waited for, whatever the server's default is.
+   */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.run(async (sql) => {
-      await sql.query('BEGIN', [])
+      await sql.query('BEGIN ISOLATION LEVEL READ COMMITTED', [])
       try {
         const result = await work(sql)
         await sql.query('COMMIT', [])

@@ -38,8 +38,12 @@ const invalidStatementName = '26000'
 const isStale = (error: unknown) =>
   codeOf(error) === invalidStatementName || begins(error, ['cached plan must not change result type'])
 
+/** PgBouncer with pool_mode = statement, which has no transactions. Its code says that the protocol was violated. */
+const poolsStatements = (error: unknown) => /statement pooling/i.test(messageOf(error))
+
 /** The connection is gone or the server is: a statement that was under way may have been committed or not. */
 export function isLost(error: unknown): boolean {
+  if (poolsStatements(error)) return false
   if (isStale(error)) return true
   const code = codeOf(error)
   if (network.includes(code) || code.startsWith('08')) return true
@@ -89,6 +93,9 @@ function whatToDo(where: string, schema: string, code: string, message: string):
     case 'ENOTFOUND':
       return `There is no host by the name in ${where}: check the connection string.`
     default:
+      if (/statement pooling/i.test(message)) {
+        return `The pooler at ${where} gives out its connections for single statements, which rules out transactions: set pool_mode = transaction, or connect to the server itself.`
+      }
       if (/^(The server does not support SSL|self.signed|unable to verify|.*certificate)/i.test(message)) {
         return `The connection to ${where} cannot be encrypted as asked: ${message}. Check sslmode in the connection string.`
       }

@@ -53,7 +53,8 @@ export async function load(settings: Settings, purpose: 'work' | 'alone' = 'work
 const int8 = 20
 
 /**
- * A server or a role may have been told to answer a commit before it is on disk; a 202 must not come from there. Who is at work in a
+ * A server or a role may have been told to answer a commit before it is on disk; a 202 must not come from there. It may also have
+ * another isolation level than read committed, in which a statement that waited for a lock fails instead of looking again. Who is at work in a
  * schema says so by a lock (`alone.ts`). Gives whether this is the server itself: a pooler tells a process id of its own, and keeps
  * neither settings nor locks for us.
  */
@@ -63,6 +64,7 @@ export async function greet(client: ClientBase, atWork: string | null): Promise<
     `SELECT pg_backend_pid() = $1::int AS direct, CASE
        WHEN pg_backend_pid() = $1::int AND current_setting('synchronous_commit') = 'off'
        THEN set_config('synchronous_commit', 'on', false) END,
+       CASE WHEN pg_backend_pid() = $1::int THEN set_config('default_transaction_isolation', 'read committed', false) END,
        CASE WHEN pg_backend_pid() = $1::int AND $2::text IS NOT NULL THEN pg_try_advisory_lock_shared($2::bigint) END AS free,
        CASE WHEN pg_backend_pid() = $1::int AND $2::text IS NOT NULL THEN (
          SELECT count(set_config(name, value, false)) FROM unnest($3::text[], $4::text[]) AS planning (name, value)) END`,

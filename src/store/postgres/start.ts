@@ -30,7 +30,8 @@ export async function start(settings: Settings): Promise<Opened> {
     const [facts] = await connection.run((sql) =>
       sql.query(
         `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
-           current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit`,
+           current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+           current_setting('default_transaction_isolation') AS isolation`,
         [],
       ),
     )
@@ -45,6 +46,13 @@ export async function start(settings: Settings): Promise<Opened> {
         'store-unusable',
         `PostgreSQL behind the pooler at ${driver.where} has synchronous_commit = off, so that an accepted job could be lost: ` +
           'ALTER ROLE … SET synchronous_commit = on.',
+      )
+    }
+    if (facts?.isolation !== 'read committed') {
+      throw new UketsukeError(
+        'store-unusable',
+        `PostgreSQL behind the pooler at ${driver.where} has default_transaction_isolation = ${facts?.isolation}, in which statements ` +
+          "that wait for one another fail: ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
       )
     }
     await connection.transaction((sql) => migrate(sql, settings.schema))

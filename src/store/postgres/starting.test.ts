@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startPgBouncer } from '../../../test/servers/pgbouncer.ts'
 import { type PostgresServer, startPostgres } from '../../../test/servers/postgres.ts'
 import { systemClock } from '../../clock.ts'
 import { create } from '../../domain/rules.ts'
@@ -135,4 +136,75 @@ test('durability is told as it is found, and synchronous_commit = off is put rig
   await risky.migrate()
   expect(risky.description.durability).toMatch(/fsync=off: an accepted job may be lost with the machine; .* by polling/)
   await risky.close()
+})
+
+test.each(['repeatable read', 'serializable'])(
+  'twenty starts at once where the server’s default is %s',
+  async (level) => {
+    const database = await server.create()
+    await server.query(
+      `ALTER DATABASE ${new URL(database).pathname.slice(1)} SET default_transaction_isolation = '${level}'`,
+    )
+    for (let round = 0; round < 3; round++) {
+      const stores = Array.from({ length: 20 }, () =>
+        open({ connectionString: database, schema: `at_once_${round}`, max: 2 }),
+      )
+      const outcomes = await Promise.allSettled(stores.map((store) => store.migrate()))
+      expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([])
+      await Promise.all(stores.map((store) => store.close()))
+    }
+  },
+)
+
+test('rows that others change meanwhile, where the server’s default is serializable', async () => {
+  const database = await server.create()
+  await server.query(
+    `ALTER DATABASE ${new URL(database).pathname.slice(1)} SET default_transaction_isolation = 'serializable'`,
+  )
+  const [one, two] = [open(database), open(database)]
+  await Promise.all([one.migrate(), two.migrate()])
+  const asked = { type: 'a', owner: 'o', input: '{}', maxAttempts: 3, retainFor: 1_000 }
+  const now = Date.now() - 1_000
+  const jobs = Array.from({ length: 200 }, (_, i) => create({ ...asked, id: `job-${i}` }, now))
+  const key = (i: number) => ({ route: 'r', key: `k${i}`, fingerprint: 'f', expiresAt: now + 1e9 })
+  const keyed = (store: Store, prefix: string) =>
+    Promise.all(jobs.map((job, i) => store.insert([{ job: { ...job, id: prefix + job.id }, key: key(i % 20) }])))
+  const inserted = (await Promise.all([keyed(one, 'a'), keyed(two, 'b')])).flat(2)
+  expect(inserted.filter(({ created }) => created)).toHaveLength(20)
+  await one.insert(jobs.map((job) => ({ job })))
+  const claim = (store: Store, worker: string) =>
+    store.claim({ queue: 'jobs', types: ['a'], limit: 25, worker, leaseMs: 30_000 })
+  const claims = await Promise.all(Array.from({ length: 12 }, (_, i) => claim(i % 2 ? one : two, `w${i}`)))
+  const ids = claims.flat().map(({ id }) => id)
+  expect([ids.length, new Set(ids).size]).toEqual([220, 220])
+  await Promise.all([one.close(), two.close()])
+})
+
+test('a pooler in front of a server whose default is not read committed', async () => {
+  // Before it makes its first connection.
+  await server.query("ALTER ROLE super SET default_transaction_isolation = 'serializable'")
+  const pooler = await startPgBouncer(server)
+  try {
+    expect(await failure(pooler.url)).toMatchObject({
+      code: 'store-unusable',
+      message: expect.stringMatching(/serializable.*ALTER ROLE/s),
+    })
+  } finally {
+    await server.query('ALTER ROLE super RESET default_transaction_isolation')
+    await pooler.stop()
+  }
+})
+
+test('a pooler that pools single statements', async () => {
+  const pooler = await startPgBouncer(server, 'statement')
+  try {
+    const began = performance.now()
+    expect(await failure(pooler.url)).toMatchObject({
+      code: 'store-unusable',
+      message: expect.stringContaining('pool_mode = transaction'),
+    })
+    expect(performance.now() - began).toBeLessThan(4_000)
+  } finally {
+    await pooler.stop()
+  }
 })
