@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { Accepted, Asked } from './accept/accept.ts'
+import type { Accepted, Acceptor, Asked, Idempotency } from './accept/accept.ts'
 import type { Clock } from './clock.ts'
 import type { JobType } from './define.ts'
-import type { Dispatch } from './dispatch/port.ts'
 import { lastAttempt } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { isJobId } from './domain/identifiers.ts'
@@ -45,8 +44,11 @@ export interface Desk {
   list(query: DeskListQuery): Promise<{ items: Job[]; next: string | null }>
   /** The job as it stands afterwards: cancelled, asked to stop, or unchanged where it had ended. @throws `job-not-found` */
   cancel(owner: Owner, id: string): Promise<Job>
-  /** A new job from one that has ended. @throws `job-not-found`, `job-not-finished` */
-  retry(owner: Owner, id: string): Promise<Job>
+  /**
+   * A new job from one that has ended; `created` is false where the key gave an earlier one. The key belongs to the job's owner.
+   * @throws `job-not-found`, `job-not-finished`, `idempotency-key-reused` where the key came for another job, `idempotency-in-progress`
+   */
+  retry(owner: Owner, id: string, idempotency?: Idempotency): Promise<Accepted>
   /** @throws `job-not-found`, `job-not-finished` */
   remove(owner: Owner, id: string): Promise<void>
   /** 1 for the next to run; null where the job does not wait or it is not cheap to know. */
@@ -78,16 +80,15 @@ export interface DeskListQuery {
 
 export interface DeskParts extends Pick<Desk, 'base' | 'prefixes' | 'clock' | 'log' | 'draining' | 'ready' | 'types'> {
   store: Store
-  dispatch: Dispatch
   transition: Transition
   watch: Watch
-  accept(asked: Asked, within?: Transaction): Promise<Accepted>
+  acceptor: Acceptor
   acceptMany: Desk['acceptMany']
   newId(): string
 }
 
 export function openDesk(parts: DeskParts): Desk {
-  const { store, dispatch, transition, watch, clock, ready } = parts
+  const { store, transition, watch, clock, ready } = parts
   let ticketKey: string | null = null
 
   async function find(owner: Owner, id: string): Promise<Job> {
@@ -98,14 +99,11 @@ export function openDesk(parts: DeskParts): Desk {
     return job
   }
 
-  async function again(job: Job, id: string): Promise<Job> {
+  async function again(job: Job, id: string, idempotency?: Idempotency): Promise<Accepted> {
     const asked = retry(job, id)
     if (!asked)
       throw new UketsukeError('job-not-finished', `The job is ${job.status}; only one that has ended can be run again.`)
-    const fresh = create(asked, clock.now())
-    await store.insert([{ job: fresh }])
-    dispatch.announce([fresh])
-    return fresh
+    return await parts.acceptor.again(create(asked, clock.now()), { retryOf: job.id }, idempotency)
   }
 
   function open(): void {
@@ -127,7 +125,7 @@ export function openDesk(parts: DeskParts): Desk {
     async accept(asked, within) {
       open()
       await ready()
-      return await parts.accept(asked, within)
+      return await parts.acceptor.accept(asked, within)
     },
     async acceptMany(asked, within) {
       open()
@@ -144,9 +142,9 @@ export function openDesk(parts: DeskParts): Desk {
       const job = await find(owner, id)
       return (await transition(job, (now) => cancel(now, clock.now()), clock.now)) ?? find(owner, id)
     },
-    async retry(owner, id) {
+    async retry(owner, id, idempotency) {
       open()
-      return again(await find(owner, id), parts.newId())
+      return again(await find(owner, id), parts.newId(), idempotency)
     },
     async remove(owner, id) {
       const job = await find(owner, id)
@@ -172,7 +170,7 @@ export function openDesk(parts: DeskParts): Desk {
       await find(owner, id)
       const last = (await store.deliveries(owner, id)).at(-1)
       if (!last) throw new UketsukeError('job-not-finished', 'The job has no webhook that could be sent again.')
-      return again(last, `${parts.newId()}-webhook`)
+      return (await again(last, `${parts.newId()}-webhook`)).job
     },
     async ticketKey() {
       await ready()

@@ -42,7 +42,7 @@ export function library<Types extends JobTypes>(desk: Desk) {
     /**
      * Stores a job and gives it back once it is on disk; with `tx`, once it is a part of that transaction.
      * @throws {UketsukeError} `validation-error`, `unknown-job-type`, `webhook-url-forbidden`, `idempotency-key-reused`,
-     * `idempotency-in-progress`, `temporarily-unavailable`, `invalid-configuration` for a `tx` where the store lends none
+     * `invalid-idempotency-key`, `idempotency-in-progress`, `temporarily-unavailable`, `invalid-configuration` for a `tx` where the store lends none
      */
     async enqueue<N extends Name>(type: N, input: InputOf<Types[N]>, options: EnqueueOptions = {}) {
       const { idempotencyKey: key, tx, priority, webhookUrl, delay, runAt, metadata } = options
@@ -89,9 +89,15 @@ export function library<Types extends JobTypes>(desk: Desk) {
     async cancel<N extends Name = Name>(id: string, options: As) {
       return show<N>(await desk.cancel(as(options), id))
     },
-    /** A new job from one that has ended. @throws `job-not-found`, `job-not-finished` */
-    async retry<N extends Name = Name>(id: string, options: As) {
-      return show<N>(await desk.retry(as(options), id))
+    /**
+     * A new job from one that has ended; with the same `idempotencyKey` within 24 hours, the same new job.
+     * @throws `job-not-found`, `job-not-finished`, `invalid-idempotency-key`, `idempotency-key-reused`, `idempotency-in-progress`
+     */
+    async retry<N extends Name = Name>(id: string, options: As & { idempotencyKey?: string }) {
+      const { idempotencyKey: key } = options
+      if (key !== undefined) checkKey(key)
+      const { job } = await desk.retry(as(options), id, key === undefined ? undefined : { route: 'retry', key })
+      return show<N>(job)
     },
     /** Deletes a job that has ended. @throws `job-not-found`, `job-not-finished` */
     remove: (id: string, options: As): Promise<void> => desk.remove(as(options), id),

@@ -22,8 +22,13 @@ export interface Asked {
   /** ISO 8601, or a Date. */
   runAt?: unknown
   metadata?: unknown
-  /** The scope of a key is (owner, route, key). The key is 1…255 printable ASCII characters, already unquoted. */
-  idempotency?: { route: string; key: string } | undefined
+  idempotency?: Idempotency | undefined
+}
+
+/** The scope of a key is (owner, route, key). The key is 1…255 printable ASCII characters, already unquoted. */
+export interface Idempotency {
+  route: string
+  key: string
 }
 
 /** `created` is false where an idempotency key gave an earlier job. */
@@ -42,19 +47,30 @@ export interface AcceptParts {
   newId: () => string
 }
 
-/** Accepting a job: validate → look at the key → insert → announce. Resolves after the commit, never before. */
-export function acceptor(parts: AcceptParts): (asked: Asked, within?: Transaction) => Promise<Accepted> {
+export interface Acceptor {
+  /** Accepting a job: validate → look at the key → insert → announce. Resolves after the commit, never before. */
+  accept(asked: Asked, within?: Transaction): Promise<Accepted>
+  /** The same for a job that was made from another one; `payload` is what the same key must always come with. */
+  again(job: Job, payload: object, idempotency?: Idempotency): Promise<Accepted>
+}
+
+export function acceptor(parts: AcceptParts): Acceptor {
   const { clock } = parts
   const inFlight = new InFlight(clock)
-  return async (asked, within) => {
-    const now = clock.now()
-    const valid = validate(asked, parts.newId(), parts, now)
-    const job = create(valid instanceof Promise ? await valid : valid, now)
-    if (!asked.idempotency) return await insert(parts, { job }, within)
-    const { owner, idempotency, ...payload } = asked
-    const { route, key } = idempotency
-    const keyed = { route, key, fingerprint: fingerprint(payload), expiresAt: now + keyLifetime }
-    return inFlight.run(JSON.stringify([owner, route, key]), () => insert(parts, { job, key: keyed }, within))
+  const keyed = (job: Job, payload: object, { route, key }: Idempotency, within?: Transaction): Promise<Accepted> => {
+    const entry = { route, key, fingerprint: fingerprint(payload), expiresAt: job.createdAt + keyLifetime }
+    return inFlight.run(JSON.stringify([job.owner, route, key]), () => insert(parts, { job, key: entry }, within))
+  }
+  return {
+    async accept(asked, within) {
+      const now = clock.now()
+      const valid = validate(asked, parts.newId(), parts, now)
+      const job = create(valid instanceof Promise ? await valid : valid, now)
+      if (!asked.idempotency) return await insert(parts, { job }, within)
+      const { owner: _, idempotency, ...payload } = asked
+      return await keyed(job, payload, idempotency, within)
+    },
+    again: (job, payload, idempotency) => (idempotency ? keyed(job, payload, idempotency) : insert(parts, { job })),
   }
 }
 

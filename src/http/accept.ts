@@ -1,4 +1,4 @@
-import type { Asked } from '../accept/accept.ts'
+import type { Accepted, Asked, Idempotency } from '../accept/accept.ts'
 import type { Desk } from '../desk.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
@@ -44,12 +44,27 @@ function fromInput<E extends UketsukeError>(error: E): E {
   return new UketsukeError(error.code, error.message, { errors, cause: error }) as E
 }
 
-/** Stores the job and answers 202, always after the commit and never with an error after one. `asked` is this call's own. */
-export async function accept(desk: Desk, incoming: Incoming, asked: Asked): Promise<Answer> {
+/** Stores the job and answers 202. `asked` is this call's own. */
+export function accept(desk: Desk, incoming: Incoming, asked: Asked, route = where(incoming)): Promise<Answer> {
+  return answerNew(desk, incoming, route, (idempotency) => {
+    asked.idempotency = idempotency
+    return desk.accept(asked)
+  })
+}
+
+/**
+ * The answer of every route that makes a job: 202, always after the commit and never with an error after one. The request's key belongs
+ * to `route`.
+ */
+export async function answerNew(
+  desk: Desk,
+  incoming: Incoming,
+  route: string,
+  make: (idempotency: Idempotency | undefined) => Promise<Accepted>,
+): Promise<Answer> {
   const key = idempotencyKey(incoming.header('idempotency-key'))
   const seconds = preferredWait(incoming.header('prefer'))
-  if (key !== null) asked.idempotency = { route: where(incoming), key }
-  const { job, created } = await desk.accept(asked)
+  const { job, created } = await make(key === null ? undefined : { route, key })
   const held = seconds === null ? job : await waited(desk, incoming, job, seconds)
   const more: Record<string, string> = {}
   if (!created) more['Idempotent-Replayed'] = 'true'

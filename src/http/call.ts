@@ -44,6 +44,10 @@ export interface Route {
   soften?(incoming: Incoming, error: { code: string; retryAfter: number | undefined }): Answer | null
 }
 
+/** The route in the scope of an idempotency key: the same however a request came to it, and for each of its jobs. */
+export const keyScope = ({ prefixes: [prefix = ''] }: Desk, { method, path }: Pick<Route, 'method' | 'path'>): string =>
+  `${method} ${path === '/' ? prefix || '/' : prefix + path}`
+
 /** An OpenAPI operation without what every one has. */
 export interface Operation {
   readonly operationId: string

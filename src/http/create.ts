@@ -1,6 +1,6 @@
 import { accept } from './accept.ts'
 import { readObject } from './body.ts'
-import type { Route } from './call.ts'
+import { keyScope, type Route } from './call.ts'
 import { acceptedAnswer, parameter, problems } from './describe.ts'
 
 const members = ['type', 'input', 'priority', 'webhookUrl', 'delay', 'runAt', 'metadata'] as const
@@ -31,6 +31,6 @@ export const create: Route = {
       options.maxBodyBytes,
     )
     const asked = { owner, type, input, priority, webhookUrl, delay, runAt, metadata }
-    return await accept(desk, incoming, asked)
+    return await accept(desk, incoming, asked, keyScope(desk, this))
   },
 }

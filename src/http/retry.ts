@@ -1,6 +1,6 @@
-import { accepted } from './answer.ts'
-import type { Route } from './call.ts'
-import { acceptedAnswer, problems } from './describe.ts'
+import { answerNew } from './accept.ts'
+import { keyScope, type Route } from './call.ts'
+import { acceptedAnswer, parameter, problems } from './describe.ts'
 
 export const retry: Route = {
   method: 'POST',
@@ -11,9 +11,10 @@ export const retry: Route = {
   operation: {
     operationId: 'retryJob',
     summary: 'A new job, with the same input, from one that has ended.',
-    responses: { 202: acceptedAnswer, ...problems(404, 406, 409) },
+    parameters: [parameter.idempotencyKey, parameter.prefer],
+    responses: { 202: acceptedAnswer, ...problems(400, 404, 406, 409, 422) },
   },
-  async handle({ desk, owner, jobId }) {
-    return accepted(desk, await desk.retry(owner, jobId), {})
+  async handle({ desk, incoming, owner, jobId }) {
+    return await answerNew(desk, incoming, keyScope(desk, this), (key) => desk.retry(owner, jobId, key))
   },
 }

@@ -71,6 +71,78 @@ describe('Idempotency-Key', () => {
   })
 })
 
+describe('Idempotency-Key on a retry', () => {
+  const ended = async (as = 'alice') => {
+    const { jobId } = await api.create(held, as)
+    await api.call(`/${jobId}/cancel`, { method: 'POST', as })
+    return jobId
+  }
+  const retry = async (jobId: string, key: string | null, as = 'alice') => {
+    const headers: Record<string, string> = key === null ? {} : { 'idempotency-key': key }
+    const response = await api.call(`/${jobId}/retry`, { method: 'POST', headers, as })
+    const { status } = response
+    return { status, replayed: response.headers.get('idempotent-replayed'), ...(await body(response)) } as Record<
+      string,
+      unknown
+    >
+  }
+
+  it('makes the same request, sent twice, one job, as it now stands', async () => {
+    const jobId = await ended()
+    const first = await retry(jobId, 'r1')
+    expect(first).toMatchObject({ status: 'pending', replayed: null, retryOf: jobId })
+    await api.call(`/${first.jobId}/cancel`, { method: 'POST' })
+    expect(await retry(jobId, '"r1";p=1')).toMatchObject({
+      jobId: first.jobId,
+      replayed: 'true',
+      status: 'cancelled',
+      message: expect.stringMatching(/cancelled/),
+    })
+    expect((await retry(jobId, 'r2')).jobId).not.toBe(first.jobId)
+    expect((await retry(jobId, null)).jobId).not.toBe(first.jobId)
+  })
+
+  it('gives many at the same time one job', async () => {
+    const jobId = await ended()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => retry(jobId, 'many')))
+    expect(new Set(answers.map((one) => one.jobId)).size).toBe(1)
+    expect(answers.filter(({ replayed }) => replayed === null)).toHaveLength(1)
+  })
+
+  it.each(['""', '"a', 'k1, k2', 'x'.repeat(256)])('malformed (%s) is refused, and nothing is made', async (key) => {
+    const jobId = await ended()
+    const before = (await api.jobs.list({ owner: 'alice', limit: 100 })).items.length
+    expect(await retry(jobId, key)).toMatchObject({ type: 'urn:uketsuke:problem:invalid-idempotency-key', status: 400 })
+    expect((await api.jobs.list({ owner: 'alice', limit: 100 })).items).toHaveLength(before)
+  })
+
+  it('is refused for another job, and free for another route and owner', async () => {
+    const [one, other, bobs] = [await ended(), await ended(), await ended('bob')]
+    const first = await retry(one, 'scope')
+    expect(await retry(other, 'scope')).toMatchObject({
+      type: 'urn:uketsuke:problem:idempotency-key-reused',
+      status: 422,
+    })
+    expect((await retry(bobs, 'scope', 'bob')).replayed).toBeNull()
+    const created = await api.post('', held, { headers: { 'idempotency-key': 'scope' } })
+    expect([created.status, created.headers.get('idempotent-replayed')]).toEqual([202, null])
+    expect((await body(created)).jobId).not.toBe(first.jobId)
+  })
+
+  it('does not remember a request that was refused', async () => {
+    const { jobId } = await api.create()
+    expect((await retry(jobId, 'early')).type).toBe('urn:uketsuke:problem:job-not-finished')
+    await api.call(`/${jobId}/cancel`, { method: 'POST' })
+    expect(await retry(jobId, 'early')).toMatchObject({ retryOf: jobId, replayed: null })
+  })
+
+  it('is honoured by Prefer: wait too', async () => {
+    const jobId = await ended()
+    const response = await api.call(`/${jobId}/retry`, { method: 'POST', headers: { prefer: 'wait=0' } })
+    expect(response.headers.get('preference-applied')).toBe('wait=0')
+  })
+})
+
 describe('Prefer', () => {
   it.each([
     [['Prefer: foo="a, wait=5", wait=0'], 'wait=0'],

@@ -194,6 +194,29 @@ describe('what has ended', () => {
     expect(await jobs.get(first.jobId, { owner: allOwners })).toMatchObject({ status: 'cancelled' })
   })
 
+  it('is run again once for one key, through a restart', async () => {
+    const path = tempFile()
+    const [before, owner] = [open({ deaf }, { store: sqlite(path) }), 'alice']
+    const { jobId } = await before.jobs.enqueue('deaf', {}, { owner })
+    const other = await before.jobs.enqueue('deaf', {}, { owner, idempotencyKey: 'k' })
+    for (const one of [jobId, other.jobId]) await before.jobs.cancel(one, { owner })
+    const again = await before.jobs.retry(jobId, { owner, idempotencyKey: 'k' })
+    expect(again.retryOf).toBe(jobId)
+    await before.jobs.close()
+
+    const { jobs } = open({ deaf }, { store: sqlite(path) })
+    expect((await jobs.retry(jobId, { owner, idempotencyKey: 'k' })).jobId).toBe(again.jobId)
+    await expect(jobs.retry(other.jobId, { owner, idempotencyKey: 'k' })).rejects.toMatchObject({
+      code: 'idempotency-key-reused',
+    })
+    for (const idempotencyKey of ['', 'é', 'x'.repeat(256), 7 as unknown as string]) {
+      const code = 'invalid-idempotency-key'
+      await expect(jobs.retry(jobId, { owner, idempotencyKey })).rejects.toMatchObject({ code })
+      await expect(jobs.enqueue('deaf', {}, { owner, idempotencyKey })).rejects.toMatchObject({ code })
+    }
+    expect((await jobs.list({ owner })).items).toHaveLength(3)
+  })
+
   it('can be removed, and nothing else can', async () => {
     const { jobs } = open({ deaf })
     const { jobId } = await jobs.enqueue('deaf', {}, { owner: 'alice' })
