@@ -174,10 +174,16 @@ export function openDesk(parts: DeskParts): Desk {
     },
     async ticketKey() {
       await ready()
-      ticketKey ??= await store.shared('ticket-key', randomBytes(32).toString('base64url'))
+      ticketKey ??= strong(await store.shared('ticket-key', randomBytes(32).toString('base64url')))
       return ticketKey
     },
   }
+}
+
+/** Whoever can guess this key reads every stream. @throws `store-unusable` */
+function strong(key: unknown): string {
+  if (typeof key === 'string' && key.length >= 32) return key
+  throw new UketsukeError('store-unusable', 'The key that signs stream tickets is damaged in the store (ticket-key).')
 }
 
 /** Each delivery about one job with its attempts, oldest first. */

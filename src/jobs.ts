@@ -21,6 +21,7 @@ import { groupCommit } from './store/group-commit.ts'
 import type { Store } from './store/port.ts'
 import { transitions } from './store/transition.ts'
 import { ulids } from './ulids.ts'
+import { version } from './version.ts'
 import { staff } from './work/staff.ts'
 
 /**
@@ -34,7 +35,6 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
   const log = safeLog(options.log ?? defaultLog())
   const { base, prefixes, here } = placeOf(options)
   const types = new Map(Object.entries(options.jobs))
-  const secrets = [webhooks?.secret ?? []].flat()
   const allowed = webhooks
     ? destinations(webhooks.allowHosts ?? [])
     : { refuse: () => 'This server sends no webhooks.' }
@@ -78,10 +78,11 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
 
   const { post, close: hangUp } = poster()
   const random = Math.random
-  const delivery = webhookDelivery({ store, clock, base, secrets, destinations: allowed, post, random })
+  const delivery = (secrets: readonly string[], userAgent = `uketsuke/${version()}`) =>
+    webhookDelivery({ store, clock, base, secrets, userAgent, destinations: allowed, post, random })
   const workers = staff({ store, dispatch, signal, transition, clock, log, leaseMs: lease }, ready, {
     jobs: new Map([...types].map(([name, type]) => [name, runnable(type, random)])),
-    deliveries: new Map(webhooks ? [[deliveryType, delivery]] : []),
+    deliveries: new Map(webhooks ? [[deliveryType, delivery([webhooks.secret].flat(), webhooks.userAgent)]] : []),
   })
 
   const http = () => {

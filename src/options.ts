@@ -7,6 +7,7 @@ import { isTypeName } from './domain/identifiers.ts'
 import type { Priority } from './domain/job.ts'
 import type { HttpOptions } from './http/call.ts'
 import type { Log } from './log.ts'
+import { keysOf } from './notify/secret.ts'
 import type { OpenRelay } from './relay/port.ts'
 import type { OpenStore } from './store/port.ts'
 import type { Transaction } from './store/transaction.ts'
@@ -31,10 +32,12 @@ export interface JobsOptions<Types extends JobTypes> {
   /** How long a worker holds a job without a sign of life, in milliseconds; 30,000 by default, renewed every third of it. */
   lease?: number
   webhooks?: {
-    /** Signs webhooks: `whsec_` and base64, or any text of 16 characters or more. Give the new and the old one while it rotates. */
+    /** Signs webhooks: `whsec_` and the base64 of 24 to 64 random bytes. Give the new and the old one while it rotates. */
     secret: string | readonly string[]
     /** `host:port` of receivers that may be called though they are not on the public internet. */
     allowHosts?: readonly string[]
+    /** The `User-Agent` of webhooks; `uketsuke/<version>` by default. */
+    userAgent?: string
   }
   /** The largest request body in bytes; 1 MiB by default. */
   maxBodyBytes?: number
@@ -85,9 +88,15 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
     )
     must(name !== deliveryType, `the name ${deliveryType} is the system's own`)
   }
-  for (const secret of [webhooks?.secret ?? []].flat())
-    must(secret.length >= 16, 'a webhook secret must have 16 characters or more')
-  must(webhooks === undefined || [webhooks.secret].flat().length > 0, 'webhooks need a secret')
+  if (webhooks === undefined) return
+  must(typeof webhooks === 'object' && webhooks !== null, 'webhooks must be an object with a secret')
+  keysOf(webhooks.secret)
+  const { userAgent } = webhooks
+  must(
+    userAgent === undefined ||
+      (typeof userAgent === 'string' && /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(userAgent)),
+    'webhooks.userAgent must be 1 to 255 printable ASCII characters, without a space at either end',
+  )
 }
 
 function must(fine: boolean, sentence: string): asserts fine {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { UketsukeError } from '../domain/errors.ts'
+import { version } from '../version.ts'
 import { Misuse } from './arguments.ts'
 import { doctor } from './doctor.ts'
 import { help } from './help.ts'
@@ -25,9 +25,6 @@ function say(text: string): number {
   console.log(text)
   return 0
 }
-
-const version = () =>
-  (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /** Whatever must be changed before another try is worth it. */
 const unusable: readonly string[] = ['store-unusable', 'invalid-configuration', 'temporarily-unavailable']

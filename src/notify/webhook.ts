@@ -16,6 +16,7 @@ interface WebhookParts {
   clock: Clock
   base: string
   secrets: readonly string[]
+  userAgent: string
   destinations: Destinations
   post: Post
   random: () => number
@@ -51,7 +52,11 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
       const now = parts.clock.now()
       const body = bodyOf(job, parts.base, now)
       // One terminal event a job, so the job's id tells the same webhook over retries and redeliveries.
-      const headers = { 'content-type': 'application/json', ...sign(`msg_${job.id}`, now, body) }
+      const headers = {
+        'content-type': 'application/json',
+        'user-agent': parts.userAgent,
+        ...sign(`msg_${job.id}`, now, body),
+      }
       return judge(await parts.post(url, headers, body, signal), now)
     },
   }

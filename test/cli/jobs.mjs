@@ -35,6 +35,9 @@ export default defineJobs({
     return owner ? { owner } : null
   },
   lease: 1_000,
-  webhooks: { secret: 'a secret of the CLI tests', allowHosts: [process.env.RECEIVER ?? '127.0.0.1:9'] },
+  webhooks: {
+    secret: 'whsec_YSBzZWNyZXQgb2YgdGhlIENMSSB0ZXN0cw==',
+    allowHosts: [process.env.RECEIVER ?? '127.0.0.1:9'],
+  },
   log: silentLog,
 })

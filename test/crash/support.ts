@@ -11,7 +11,7 @@ import type { PostgresOptions } from '../../src/store/postgres/index.ts'
 import { open } from '../../src/store/sqlite/open.ts'
 
 const program = fileURLToPath(new URL('./program.mjs', import.meta.url))
-export const secret = 'a secret of the crash tests'
+export const secret = 'whsec_YSBzZWNyZXQgb2YgdGhlIGNyYXNoIHRlc3Rz'
 export const owner = 'alice'
 
 /** What a child tells about itself. */

@@ -76,7 +76,7 @@ function jobsFor(store: OpenStore, clock: ManualClock, known: HttpOptions['authe
     clock,
     log,
     authenticate: known,
-    webhooks: { secret: 'a secret for tests alone', allowHosts: ['127.0.0.1:9'] },
+    webhooks: { secret: 'whsec_YSBzZWNyZXQgZm9yIHRlc3RzIGFsb25lLCBhbmQgbm8gb3RoZXI=', allowHosts: ['127.0.0.1:9'] },
     maxBodyBytes: 1024 * 1024,
     limits: { metadataBytes: 800_000 },
   })

@@ -129,7 +129,7 @@ describe('a worker that dies', () => {
           store = sqlite(path)(clock)
           return store
         },
-        webhooks: { secret: 'a secret of some length', allowHosts: ['127.0.0.1:9'] },
+        webhooks: { secret: 'whsec_YSBzZWNyZXQgb2YgMjQgYnl0ZXMgb3IgbW9yZQ==', allowHosts: ['127.0.0.1:9'] },
       },
     )
     const { jobId } = await opened.jobs.enqueue('quick', {}, { webhookUrl })

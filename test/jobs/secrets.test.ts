@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Webhook } from 'standardwebhooks'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { createJobs, job, silentLog, sqlite, verifyWebhook } from '../../src/index.ts'
+import { version } from '../../src/version.ts'
+import { atEnd, open, until } from './stage.ts'
+
+const jobs = { one: job({ input: z.object({}), run: () => 1 }) }
+const base64 = (bytes: number) => randomBytes(bytes).toString('base64')
+const good = `whsec_${base64(32)}`
+const hole: string[] = [good]
+hole[2] = good
+
+const bad: [string, unknown][] = [
+  ['undefined', undefined],
+  ['null', null],
+  ['empty', ''],
+  ['blank', '   '],
+  ['a number', 42],
+  ['a Buffer', Buffer.from(randomBytes(32))],
+  ['a function', () => good],
+  ['an empty list', []],
+  ['a list with undefined', [good, undefined]],
+  ['a list with a hole', hole],
+  ['a list in a list', [[good]]],
+  ['a list with a bad one', [good, 'hunter2']],
+  ['the prefix alone', 'whsec_'],
+  ['no base64 at all', 'whsec_!!!!!!!!!!!!!!!!'],
+  ['a little base64 among other things', 'whsec_not*base64'],
+  ['a short key', `whsec_${base64(23)}`],
+  ['a long key', `whsec_${base64(65)}`],
+  ['a line after it', `${good}\n`],
+  ['a space before it', ` ${good}`],
+  ['a space within', good.replace('whsec_', 'whsec_ ')],
+  ['no padding', good.replace(/=+$/, '')],
+  ['the URL alphabet', `whsec_${Buffer.alloc(32, 0xfb).toString('base64url')}=`],
+  ['bits after its end', `whsec_${'A'.repeat(42)}B=`],
+  ['plain text', 'a secret text of forty characters or more'],
+  ['base64 without the prefix', base64(32)],
+  ['another case', good.replace('whsec', 'WHSEC')],
+  ['a key in hex', `whsec_${randomBytes(24).toString('hex')}!`],
+]
+
+describe('a webhook secret', () => {
+  it.each(bad)('is refused with a good one as an example: %s', (_, secret) => {
+    const start = () => createJobs({ jobs, store: sqlite(':memory:'), log: silentLog, webhooks: { secret } as never })
+    const verify = () => verifyWebhook(secret as never, new Headers(), '')
+    for (const refused of [start, verify]) {
+      const sentences = [refused, refused].map((act) => {
+        try {
+          act()
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'invalid-configuration' })
+          return (error as Error).message
+        }
+        return expect.fail('taken')
+      })
+      const examples = sentences.map((sentence) => sentence.match(/whsec_[A-Za-z0-9+/]{43}=$/)?.[0] ?? '')
+      expect(new Set(examples).size).toBe(2)
+      expect(() => new Webhook(examples[0] ?? '')).not.toThrow()
+      expect(() => createJobs({ jobs, store: sqlite(':memory:'), webhooks: { secret: examples } })).not.toThrow()
+      if (typeof secret === 'string' && secret.length > 6) expect(sentences[0]).not.toContain(secret)
+      expect(sentences[0]).not.toMatch(/hunter2/)
+    }
+  })
+
+  it.each([null, 'whsec_', {}, []])('is needed where webhooks is %o', (webhooks) => {
+    const options = { jobs, store: sqlite(':memory:'), log: silentLog, webhooks: webhooks as never }
+    expect(() => createJobs(options)).toThrow(expect.objectContaining({ code: 'invalid-configuration' }))
+  })
+
+  it.each([24, 25, 32, 64])('of %i bytes is what a stock library takes', (bytes) => {
+    const secret = `whsec_${base64(bytes)}`
+    const at = new Date()
+    const headers = {
+      'webhook-id': 'msg_1',
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+      'webhook-signature': new Webhook(secret).sign('msg_1', at, '{}'),
+    }
+    expect(() => createJobs({ jobs, store: sqlite(':memory:'), webhooks: { secret } })).not.toThrow()
+    expect(verifyWebhook(secret, new Headers(headers), '{}')).toBe(true)
+    expect(verifyWebhook(good, new Headers(headers), '{}')).toBe(false)
+  })
+})
+
+it.each(['', 'short'])('no stream ticket is signed with a key that is damaged: %o', async (key) => {
+  const opened = open(jobs, { authenticate: () => ({ owner: 'ann' }) })
+  const { jobId } = await opened.jobs.enqueue('one', {}, { owner: 'ann' })
+  await opened.jobs.store.shared('ticket-key', key)
+  const url = `http://localhost/api/jobs/${jobId}/stream-ticket`
+  expect((await opened.jobs.fetch(new Request(url, { method: 'POST' }))).status).toBe(503)
+})
+
+describe('the User-Agent of a webhook', () => {
+  async function agentOf(userAgent?: string) {
+    const agents: (string | undefined)[] = []
+    const receiver = createServer((req, res) => {
+      agents.push(req.headers['user-agent'])
+      res.end()
+    })
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
+    atEnd(() => void receiver.close())
+    const host = `127.0.0.1:${(receiver.address() as AddressInfo).port}`
+    const opened = open(jobs, { webhooks: { secret: good, allowHosts: [host], userAgent } })
+    await opened.jobs.enqueue('one', {}, { webhookUrl: `http://${host}/` })
+    await opened.jobs.work()
+    await until(async () => {
+      await opened.clock.advance(0)
+      return agents.length > 0
+    })
+    return agents[0]
+  }
+
+  it('tells the package and its version', async () => {
+    expect(version()).toMatch(/^\d+\.\d+\.\d+/)
+    expect(await agentOf()).toBe(`uketsuke/${version()}`)
+  })
+
+  it('may be one of your own', async () => {
+    expect(await agentOf('Acme-Reports/2 (+https://acme.example)')).toBe('Acme-Reports/2 (+https://acme.example)')
+  })
+
+  it.each(['', ' ', 'a\r\nX-Admin: 1', 'a\nb', 'a\0', 'é', ' a', 'a ', 'a'.repeat(256), 7, null, ['a']])(
+    'is refused where it is %o',
+    (userAgent) => {
+      const webhooks = { secret: good, userAgent } as never
+      const refused = expect.objectContaining({ code: 'invalid-configuration' })
+      expect(() => createJobs({ jobs, store: sqlite(':memory:'), webhooks })).toThrow(refused)
+    },
+  )
+})
