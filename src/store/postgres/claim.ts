@@ -14,8 +14,8 @@ export interface Claimed {
 }
 
 /**
- * The rule `claim`, fused into one statement: two scans of `jobs_due`, each from the front of its range, that pass over what another
- * claim holds. `mark` names this claim, so that one whose answer was lost finds what it had got.
+ * The rule `claim`, fused into one statement: scans of `jobs_due`, one for each priority and type, each from the front of its range, that
+ * pass over what another claim holds. Jobs of types that are not asked for are never read. `mark` names this claim, so that one whose answer was lost finds what it had got.
  */
 export async function claim(sql: Sql, time: Time, query: ClaimQuery, mark: string, unsure: boolean): Promise<Claimed> {
   const rows = (unsure ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark))
@@ -32,18 +32,31 @@ export async function claim(sql: Sql, time: Time, query: ClaimQuery, mark: strin
   return { jobs: jobs.sort(byTurn), unreadable }
 }
 
-function take(sql: Sql, time: Time, { queue, types, limit, worker, leaseMs }: ClaimQuery, mark: string) {
+function take(sql: Sql, time: Time, query: ClaimQuery, mark: string) {
+  const { queue, types, limit, worker, leaseMs } = query
   const parameters = new Parameters()
-  const [now, wanted, most] = [time.now(parameters), parameters.add(types), parameters.add(limit)]
-  const due = (priority: string) => `
-    SELECT ctid AS place FROM uketsuke.jobs
-    WHERE queue = ${parameters.add(queue)} AND priority = '${priority}' AND due_at <= ${now} AND type = ANY(${wanted}::text[])`
-  // No more than it takes: a row that is locked and left would be passed over by another claim that has room for it.
-  const turn = (room: string) => `ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
+  const [now, most, of] = [time.now(parameters), parameters.add(limit), parameters.add(queue)]
+  const due = (priority: string, type: string) =>
+    `uketsuke.jobs WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND due_at <= ${now}`
+  // Never more than is taken: a row that is locked and left would be passed over by another claim that has room for it.
+  const lock = (priority: string, type: string, room: string) =>
+    `SELECT ctid AS place FROM ${due(priority, type)} ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
+  const one = parameters.add(types.length === 1 ? (types[0] as string) : types)
+  const turn =
+    types.length === 1
+      ? (priority: string, room: string) => `${priority} AS MATERIALIZED (${lock(priority, `${one}::text`, room)})`
+      : (priority: string, room: string) => {
+          // Which types have how many of the first ones; then so many of each are locked, or those behind them.
+          const front = `SELECT each.type, first.due_at, first.id FROM unnest(${one}::text[]) AS each (type), LATERAL (
+            SELECT due_at, id FROM ${due(priority, 'each.type')} ORDER BY due_at, id LIMIT ${room}) AS first
+            ORDER BY due_at, id LIMIT ${room}`
+          return `${priority}_shares AS MATERIALIZED (SELECT type, count(*) AS share FROM (${front}) AS front GROUP BY type),
+            ${priority} AS MATERIALIZED (SELECT place FROM ${priority}_shares AS shares,
+              LATERAL (${lock(priority, 'shares.type', 'shares.share')}) AS locked)`
+        }
   // By place and not by id: a join by id would leave the planner a choice. RETURNING has no order of its own.
   return sql.query(
-    `WITH high AS MATERIALIZED (${due('high')} ${turn(`${most}::int`)}),
-     normal AS MATERIALIZED (${due('normal')} ${turn(`${most}::int - (SELECT count(*) FROM high)`)})
+    `WITH ${turn('high', `${most}::int`)}, ${turn('normal', `(${most}::int - (SELECT count(*) FROM high))`)}
      UPDATE uketsuke.jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0,
        progress_message = NULL, started_at = ${now}, worker = ${parameters.add(worker)},
        lease_until = ${now} + ${parameters.add(leaseMs)}::bigint, claimed = ${parameters.add(mark)}, due_at = NULL

@@ -7,8 +7,10 @@ import type { ClaimQuery, Store } from '../port.ts'
 import { claim } from './claim.ts'
 import type { Sql } from './connection.ts'
 import { postgres } from './index.ts'
-import { nextDue } from './queries.ts'
+import { planning } from './prepared.ts'
+import { nextDue, position } from './queries.ts'
 import { time } from './time.ts'
+import { unclaimed } from './unclaimed.ts'
 
 /** `SCALE=full` is the size that is promised; by default a tenth of it, and no figures are judged. */
 const full = process.env.SCALE === 'full'
@@ -134,4 +136,43 @@ test(`claims among ${finished} finished jobs and ${waiting} waiting ones read th
   const figures = `${Math.round(empty)} jobs/s claimed and completed on an empty table, ${Math.round(later)} on a full one`
   if (full) expect(later, figures).toBeGreaterThan(0.9 * empty)
   console.info(figures, { hundred: hundred.blocks, one: one.blocks, idle: idle.blocks })
+}, 900_000)
+
+test('claims and looks ahead read as little beside a backlog of other types as on an empty table', async () => {
+  const types = ['mine', 'yours', 'ours']
+  const measure = async () => {
+    const some = await claiming({ ...asked, types, limit: 10 })
+    const one = await claiming({ ...asked, types: ['mine'], limit: 10 })
+    const next = await planOf((sql) => nextDue(sql, time(systemClock), 'jobs', types))
+    const place = await planOf((sql) => position(sql, time(systemClock), 'mine-1'))
+    const silent = await planOf((sql) => unclaimed(sql, time(systemClock), 0))
+    return { some, one, next, place, silent }
+  }
+  // As the store's own sessions are set.
+  for (const [name, value] of planning) await server.query(`ALTER ROLE super SET ${name} = '${value}'`)
+  await server.query('TRUNCATE uketsuke.jobs')
+  const insert = (type: string, count: number, due: string) =>
+    server.query(`INSERT INTO uketsuke.jobs (id, queue, type, owner, priority, attempt, max_attempts, progress, created_at, run_at, retain_for,
+        input, status, version, due_at)
+      SELECT '${type}-' || n, 'jobs', '${type}', 'o', CASE WHEN n % 3 = 0 THEN 'high' ELSE 'normal' END, 0, 3, 0, n, n, 1, '{}', 'pending', 1,
+        ${due} FROM generate_series(1, ${count}) AS n`)
+  for (const type of types) await insert(type, 20, '1000 + n')
+  await server.query('VACUUM ANALYZE uketsuke.jobs')
+  const alone = await measure()
+  // Older than ours, so that they lie before them in any order by time.
+  for (const foreign of ['another', 'nobodys', 'zebra']) await insert(foreign, waiting / 3, 'n % 1000')
+  const rush = await measure()
+  await server.query('VACUUM ANALYZE uketsuke.jobs')
+  const beside = await measure()
+  for (const [name, { blocks, scans }] of [...Object.entries(rush), ...Object.entries(beside)]) {
+    expect(
+      scans.filter((scan) => scan.startsWith('Seq')),
+      name,
+    ).toEqual([])
+    // A deeper index, and the head of each foreign type where every type counts.
+    expect(blocks, name).toBeLessThan(alone[name as keyof typeof alone].blocks + 250)
+  }
+  expect([rush.some.rows, rush.one.rows, beside.some.rows, beside.one.rows]).toEqual([10, 10, 10, 10])
+  expect(beside.one.blocks).toBeLessThan(alone.one.blocks * 2)
+  expect(beside.some.blocks).toBeLessThan(alone.some.blocks * 2)
 }, 900_000)
