@@ -8,12 +8,19 @@ export interface Clock {
 export const systemClock: Clock = {
   now: Date.now,
   after(ms, fn, { background = false } = {}) {
-    // Longer than 2^31 ms fires at once in Node; waking early is harmless, since every waiter looks again.
-    const timer = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
-    if (background) timer.unref()
+    let timer: NodeJS.Timeout
+    const wait = (left: number) => {
+      const step = Math.min(left, longest)
+      timer = setTimeout(() => (left > step ? wait(left - step) : fn()), step)
+      if (background) timer.unref()
+    }
+    wait(ms)
     return () => clearTimeout(timer)
   },
 }
+
+/** A timer of Node's that is set for longer goes off at once: some 24 days. */
+const longest = 2 ** 31 - 1
 
 /** Resolves after `ms`, or as soon as `signal` aborts: it never rejects, the caller looks at why it woke. */
 export function sleep(

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Backoff, defaultBackoff, exponential } from './domain/backoff.ts'
 import { UketsukeError } from './domain/errors.ts'
 import type { Job } from './domain/job.ts'
+import { century, day, whole } from './domain/numbers.ts'
 import type { Log } from './log.ts'
 import { isThenable, text as textOf } from './thrown.ts'
 
@@ -33,13 +34,13 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
    * other. A job can run more than once, so make its effects idempotent.
    */
   run: (context: JobContext<StandardSchemaV1.InferOutput<Schema>>) => Output | Promise<Output>
-  /** Runs at the most; 3 by default. */
+  /** Runs at the most, 1 to 1,000,000; 3 by default. */
   maxAttempts?: number
-  /** Waits between attempts, in milliseconds; 1 s doubling up to 10 minutes by default, with jitter. */
+  /** Waits between attempts, in milliseconds, of 366 days at most; 1 s doubling up to 10 minutes by default, with jitter. */
   backoff?: Partial<Backoff>
-  /** Milliseconds an attempt may take; 1 hour by default. Past it the signal aborts and the attempt fails with code `timeout`. */
+  /** Milliseconds an attempt may take, up to 366 days; 1 hour by default. Past it the signal aborts and the attempt fails with code `timeout`. */
   timeout?: number
-  /** Milliseconds that an ended job is kept; 30 days by default. */
+  /** Milliseconds that an ended job is kept, from 1 day to 100 years; 30 days by default. */
   retention?: number
 }
 
@@ -53,24 +54,29 @@ export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Out
 export type JobTypes = Record<string, JobType<any, any>>
 
 const hour = 60 * 60_000
+const ms = 'milliseconds'
 
 /** Defines a job type. @throws {UketsukeError} `invalid-configuration` */
 export function job<Schema extends StandardSchemaV1, Output>(
   options: JobOptions<Schema, Output>,
 ): JobType<Schema, Output> {
-  const { maxAttempts = 3, timeout = hour, retention = 30 * 24 * hour } = options
   check(
     typeof options.input?.['~standard']?.validate === 'function',
     'input must be a Standard Schema, such as a zod schema',
   )
   check(typeof options.run === 'function', 'run must be a function')
-  check(Number.isInteger(maxAttempts) && maxAttempts >= 1, 'maxAttempts must be a whole number from 1')
-  check(timeout > 0, 'timeout must be a number of milliseconds above 0')
-  check(
-    Number.isInteger(retention) && retention >= 24 * hour,
-    'retention must be a whole number of milliseconds of at least 24 hours, as long as idempotency keys are kept',
-  )
-  return { ...options, maxAttempts, timeout, retention, backoff: { ...defaultBackoff, ...options.backoff } }
+  const { base, max } = options.backoff ?? {}
+  return {
+    ...options,
+    maxAttempts: whole('job(): maxAttempts', options.maxAttempts, 3, { min: 1, max: 1_000_000 }),
+    timeout: whole('job(): timeout', options.timeout, hour, { min: 1, max: 366 * day, of: ms }),
+    // As long as idempotency keys are kept, at least.
+    retention: whole('job(): retention', options.retention, 30 * day, { min: day, max: century, of: ms }),
+    backoff: {
+      base: whole('job(): backoff.base', base, defaultBackoff.base, { min: 0, max: 366 * day, of: ms }),
+      max: whole('job(): backoff.max', max, defaultBackoff.max, { min: 0, max: 366 * day, of: ms }),
+    },
+  }
 }
 
 function check(fine: boolean, sentence: string): asserts fine {

@@ -1,6 +1,5 @@
 import { acceptor } from './accept/accept.ts'
 import { manyAcceptor } from './accept/many.ts'
-import { defaultLimits } from './accept/validate.ts'
 import { systemClock } from './clock.ts'
 import { type JobTypes, runnable } from './define.ts'
 import { type Desk, openDesk } from './desk.ts'
@@ -15,7 +14,7 @@ import { destinations } from './notify/egress.ts'
 import { poster } from './notify/post.ts'
 import { Watch } from './notify/watch.ts'
 import { webhookDelivery } from './notify/webhook.ts'
-import { checkOptions, type JobsOptions } from './options.ts'
+import { checkOptions, type JobsOptions, numbersOf } from './options.ts'
 import { type Relay, storeRelay } from './relay/port.ts'
 import { groupCommit } from './store/group-commit.ts'
 import type { Store } from './store/port.ts'
@@ -31,7 +30,8 @@ import { staff } from './work/staff.ts'
  */
 export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) {
   checkOptions(options)
-  const { lease = 30_000, webhooks, clock = systemClock } = options
+  const { webhooks, clock = systemClock } = options
+  const { lease, limits, maxBodyBytes } = numbersOf(options)
   const log = safeLog(options.log ?? defaultLog())
   const { base, prefixes, here } = placeOf(options)
   const types = new Map(Object.entries(options.jobs))
@@ -55,7 +55,6 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
   })
 
   const ids = ulids(clock)
-  const limits = { ...defaultLimits, ...options.limits }
   const accepting = { store, dispatch, clock, types, destinations: allowed, limits, newId: ids }
   const draining = new AbortController()
   const lookout = new Lookout({ store, clock, log }, () => workers.worked())
@@ -86,7 +85,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
   })
 
   const http = () => {
-    if (options.authenticate) return { authenticate: options.authenticate, maxBodyBytes: options.maxBodyBytes }
+    if (options.authenticate) return { authenticate: options.authenticate, maxBodyBytes }
     throw new UketsukeError(
       'invalid-configuration',
       'createJobs() needs authenticate: who calls must be known before anything is served.',

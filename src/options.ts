@@ -1,10 +1,11 @@
-import type { Limits } from './accept/validate.ts'
+import { defaultLimits, type Limits } from './accept/validate.ts'
 import type { Clock } from './clock.ts'
 import type { JobTypes } from './define.ts'
 import { deliveryType } from './domain/change.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { isTypeName } from './domain/identifiers.ts'
 import type { Priority } from './domain/job.ts'
+import { century, day, largest, whole } from './domain/numbers.ts'
 import type { HttpOptions } from './http/call.ts'
 import type { Log } from './log.ts'
 import { keysOf } from './notify/secret.ts'
@@ -29,7 +30,7 @@ export interface JobsOptions<Types extends JobTypes> {
    * those URLs are paths that begin with `basePath`.
    */
   publicUrl?: string
-  /** How long a worker holds a job without a sign of life, in milliseconds; 30,000 by default, renewed every third of it. */
+  /** How long a worker holds a job without a sign of life, in milliseconds, 1,000 to a day; 30,000 by default, renewed every third of it. */
   lease?: number
   webhooks?: {
     /** Signs webhooks: `whsec_` and the base64 of 24 to 64 random bytes. Give the new and the old one while it rotates. */
@@ -39,7 +40,7 @@ export interface JobsOptions<Types extends JobTypes> {
     /** The `User-Agent` of webhooks; `uketsuke/<version>` by default. */
     userAgent?: string
   }
-  /** The largest request body in bytes; 1 MiB by default. */
+  /** The largest request body in bytes, up to 256 MiB; 1 MiB by default. */
   maxBodyBytes?: number
   limits?: Partial<Limits>
   /** pino at level `info` by default. */
@@ -77,10 +78,9 @@ export interface EnqueueOptions {
 
 /** @throws {UketsukeError} `invalid-configuration` */
 export function checkOptions(options: JobsOptions<JobTypes>): void {
-  const { lease = 30_000, webhooks, jobs, store, dispatch } = options
+  const { webhooks, jobs, store, dispatch } = options
   must(typeof store === 'function', 'store must be a store such as sqlite("jobs.db")')
   must(dispatch === undefined || typeof dispatch === 'function', "dispatch must be such as redis('redis://…')")
-  must(Number.isInteger(lease) && lease >= 1_000, 'lease must be a whole number of milliseconds from 1,000')
   for (const name of Object.keys(jobs)) {
     must(
       isTypeName(name),
@@ -97,6 +97,23 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
       (typeof userAgent === 'string' && /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(userAgent)),
     'webhooks.userAgent must be 1 to 255 printable ASCII characters, without a space at either end',
   )
+}
+
+/** The numbers of the options, checked, with what is usual where one is left out. @throws {UketsukeError} `invalid-configuration` */
+export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>) {
+  const of = 'milliseconds'
+  const bytes = { min: 1, max: largest, of: 'bytes' }
+  const { inputBytes, metadataBytes, delay } = limits ?? {}
+  const usual = defaultLimits
+  return {
+    lease: whole('createJobs(): lease', lease, 30_000, { min: 1_000, max: day, of }),
+    maxBodyBytes: whole('createJobs(): maxBodyBytes', maxBodyBytes, 1 << 20, bytes),
+    limits: {
+      inputBytes: whole('createJobs(): limits.inputBytes', inputBytes, usual.inputBytes, bytes),
+      metadataBytes: whole('createJobs(): limits.metadataBytes', metadataBytes, usual.metadataBytes, bytes),
+      delay: whole('createJobs(): limits.delay', delay, usual.delay, { min: 0, max: century, of }),
+    },
+  }
 }
 
 function must(fine: boolean, sentence: string): asserts fine {

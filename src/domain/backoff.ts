@@ -10,7 +10,8 @@ export const defaultBackoff: Backoff = { base: 1_000, max: 10 * 60_000 }
 
 /** Exponential, with "equal jitter": half of the wait is certain, half is drawn, so that a herd spreads out. */
 export function exponential({ base, max }: Backoff, attempt: number, random: number): number {
-  const wait = Math.min(max, base * 2 ** (attempt - 1))
+  // No power of two that is larger is waited for, and none may be infinite: 0 times that is no number.
+  const wait = Math.min(max, base * 2 ** Math.min(attempt - 1, 50))
   return Math.round(wait / 2 + (wait / 2) * random)
 }
 

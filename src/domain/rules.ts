@@ -170,5 +170,10 @@ function next(job: Job, change: Partial<Job>): Job {
 
 /** In two steps, since a spread of a spread costs forty times as much. */
 function settle(job: Job, now: number, end: Partial<Job>): Job {
-  return { ...next(job, end), completedAt: now, expiresAt: now + job.retainFor, leaseUntil: null }
+  return {
+    ...next(job, end),
+    completedAt: now,
+    expiresAt: Math.min(now + job.retainFor, Number.MAX_SAFE_INTEGER),
+    leaseUntil: null,
+  }
 }

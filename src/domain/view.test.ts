@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Job } from './job.ts'
 import { cancel, claim, create, fail, progress, succeed } from './rules.ts'
-import { event, view } from './view.ts'
+import { event, iso, view } from './view.ts'
 
 const pending = create(
   { id: 'A', type: 't', owner: 'alice', input: '{"secret":1}', maxAttempts: 3, retainFor: 1_000 },
@@ -58,4 +58,13 @@ describe('event', () => {
     const ended = succeed(running, 20, '1') as Job
     expect(event(ended, '', 99, true)).toMatchObject({ type: 'job.completed', timestamp: '1970-01-01T00:00:00.020Z' })
   })
+})
+
+it.each([
+  [Number.NaN, '1970-01-01T00:00:00.000Z'],
+  [-9e18, '1970-01-01T00:00:00.000Z'],
+  [9e18, '9999-12-31T23:59:59.999Z'],
+  [Infinity, '9999-12-31T23:59:59.999Z'],
+])('a time of %d that was stored wrongly is still one that RFC 3339 can say', (time, said) => {
+  expect(iso(time)).toBe(said)
 })

@@ -70,7 +70,8 @@ export function problem(error: UketsukeError & { code: ProblemCode }): Answer {
   const { code } = error
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' }
   if (code === 'unauthorized') headers['WWW-Authenticate'] = 'Bearer'
-  const wait = error.retryAfter ?? waits[code]
+  const { retryAfter } = error
+  const wait = Number.isFinite(retryAfter) ? retryAfter : waits[code]
   if (wait !== undefined) headers['Retry-After'] = String(Math.max(1, Math.ceil(wait)))
   if (error instanceof QuotaExceeded) {
     error.describe({

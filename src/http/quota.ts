@@ -23,7 +23,10 @@ export class QuotaExceeded extends UketsukeError {
   describe(headers: Pick<Headers, 'set'>): void {
     const { name, limit, window, remaining, reset } = this.quota
     const item = `"${name.replace(/[^ !#-[\]-~]/g, '')}"`
-    headers.set('RateLimit-Policy', `${item};q=${Math.trunc(limit)};w=${Math.ceil(window)}`)
-    headers.set('RateLimit', `${item};r=${Math.trunc(remaining)};t=${Math.ceil(reset)}`)
+    headers.set('RateLimit-Policy', `${item};q=${integer(Math.trunc(limit))};w=${integer(Math.ceil(window))}`)
+    headers.set('RateLimit', `${item};r=${integer(Math.trunc(remaining))};t=${integer(Math.ceil(reset))}`)
   }
 }
+
+/** What a structured field can say: a number that is none would spoil the whole field. */
+const integer = (value: number): number => (value > 0 ? Math.min(value, 1e15 - 1) : 0)

@@ -1,4 +1,5 @@
 import { isTerminal, type Job } from '../domain/job.ts'
+import { readable } from '../domain/view.ts'
 import { cheapPosition, json, represent } from './answer.ts'
 import type { Call, Route } from './call.ts'
 import { jobAnswer, parameter, problems } from './describe.ts'
@@ -33,7 +34,7 @@ export const status: Route = {
     if (!noneMatch(incoming.header('if-none-match'), job.version)) {
       return { status: 304, headers, body: null }
     }
-    if (include) body.input = JSON.parse(job.input)
+    if (include) body.input = readable(job.input)
     return json(body, 200, headers)
   },
 }

@@ -1,5 +1,6 @@
 import type { RedisClientType } from '@redis/client'
 import { UketsukeError } from '../domain/errors.ts'
+import { whole } from '../domain/numbers.ts'
 
 type Module = typeof import('@redis/client')
 /** With the third protocol, in which one connection takes messages and commands. */
@@ -23,18 +24,16 @@ export interface Settings extends Required<RedisOptions> {
   readonly shown: string
 }
 
+const minute = 60_000
+const takeOver = { min: 1, max: 60 * minute, of: 'milliseconds' }
+
 /** @throws {UketsukeError} `invalid-configuration`, which never says what is secret in the URL */
 export function settings(given: string | RedisOptions): Settings {
-  const {
-    url,
-    prefix = 'uketsuke',
-    timeout = 1_000,
-    takeOverAfter = 10_000,
-    client = {},
-  } = typeof given === 'string' ? { url: given } : given
+  const { url, prefix = 'uketsuke', client = {}, ...numbers } = typeof given === 'string' ? { url: given } : given
   must(/^(rediss?|unix):\/\/./.test(url), 'the URL must begin with redis://, rediss:// or unix://')
   must(/^[^\s*?[\]]{1,64}$/.test(prefix), 'prefix must be 1 to 64 characters without spaces and wildcards')
-  must(Number.isInteger(timeout) && timeout >= 10, 'timeout must be a whole number of milliseconds from 10')
+  const timeout = whole('redis(): timeout', numbers.timeout, 1_000, { min: 10, max: minute, of: 'milliseconds' })
+  const takeOverAfter = whole('redis(): takeOverAfter', numbers.takeOverAfter, 10_000, takeOver)
   let shown = 'unix socket'
   if (!url.startsWith('unix:')) {
     const parsed = URL.parse ? URL.parse(url) : parse(url)

@@ -1,13 +1,14 @@
 import type { Runnable } from '../define.ts'
 import { UketsukeError } from '../domain/errors.ts'
+import { day, whole } from '../domain/numbers.ts'
 import { type Lanes, Worker, type WorkerParts } from './worker.ts'
 
 export interface WorkOptions {
-  /** Jobs at a time; 10 by default. Webhooks have 50 places of their own. */
+  /** Jobs at a time, up to 100,000; 10 by default. Webhooks have 50 places of their own. */
   concurrency?: number
   /** Signals on which this worker stops gracefully, such as `SIGTERM`; none by default. */
   stopOn?: readonly NodeJS.Signals[]
-  /** How long `stop` lets jobs run on, in milliseconds; 25,000 by default. */
+  /** How long `stop` lets jobs run on, in milliseconds, up to a day; 25,000 by default. */
   drain?: number
 }
 
@@ -24,10 +25,9 @@ export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { j
     if (closed) throw new UketsukeError('closed', 'work() was called after close(): make new jobs with createJobs().')
   }
   return {
-    async work({ concurrency = 10, stopOn = [], drain }: WorkOptions = {}) {
-      if (!(Number.isInteger(concurrency) && concurrency >= 1)) {
-        throw new UketsukeError('invalid-configuration', 'work(): concurrency must be a whole number from 1.')
-      }
+    async work({ stopOn = [], ...numbers }: WorkOptions = {}) {
+      const concurrency = whole('work(): concurrency', numbers.concurrency, 10, { min: 1, max: 100_000 })
+      const drain = whole('work(): drain', numbers.drain, 25_000, { min: 0, max: day, of: 'milliseconds' })
       open()
       await ready()
       open()
@@ -42,7 +42,7 @@ export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { j
       parts.log.info({ worker: worker.id, concurrency }, 'worker started')
       const onSignal = () => void stop()
       const stop = async () => {
-        await worker.stop(drain === undefined ? {} : { drain })
+        await worker.stop({ drain })
         for (const signal of stopOn) process.off(signal, onSignal)
         workers.delete(handle)
       }

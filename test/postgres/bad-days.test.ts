@@ -159,3 +159,34 @@ test('an unreadable row ends alone as corrupt and is told so; its batch goes on'
     })
   }
 })
+
+test('a damaged row does not take its neighbours along, and an owner that is none is refused', async () => {
+  const { jobs, schema, url } = await serve()
+  const worker = await jobs.work()
+  const owner = 'alice'
+  const made = await jobs.enqueueMany('double', [{ n: 1 }, { n: 2 }, { n: 3 }], { owner })
+  const ids = made.map(({ jobId }) => jobId)
+  const ended = async () => (await jobs.list({ owner, status: 'completed' })).items.length
+  await until(async () => (await ended()) === 3)
+  await worker.stop()
+  const huge = '9000000000000000000'
+  for (const damage of [
+    `error = '{', last_error = 'null', output = '{', metadata = '{', input = '{'`,
+    `error = '{"code":7,"message":{},"retryable":1}', last_error = '[]'`,
+    `created_at = ${huge}, run_at = -${huge}, started_at = ${huge}, completed_at = -${huge}`,
+    `expires_at = ${huge}, retain_for = ${huge}`,
+  ]) {
+    await server.query(`UPDATE ${schema}.jobs SET ${damage} WHERE id = '${ids[1]}'`)
+    expect((await jobs.list({ owner })).items.map(({ jobId }) => jobId)).toEqual(ids.toReversed())
+    const answers = ['', `/${ids[1]}?include=input`].map((path) => fetch(url + path))
+    expect((await Promise.all(answers)).map((answer) => answer.status)).toEqual([200, 200])
+    expect(await jobs.attempts(ids[1]!, { owner })).toHaveLength(1)
+  }
+  const four = await jobs.enqueue('double', { n: 4 }, { owner })
+  await jobs.work()
+  await until(async () => (await jobs.get(four.jobId, { owner }))?.status === 'completed')
+  for (const none of [42, undefined, null, '', 'ann\0', '\uD800']) {
+    await expect(jobs.list({ owner: none as never })).rejects.toMatchObject({ code: 'invalid-owner' })
+    await expect(jobs.store.get(none as never, ids)).rejects.toMatchObject({ code: 'invalid-owner' })
+  }
+})

@@ -1,10 +1,11 @@
 import { change } from '../../domain/change.ts'
 import type { Change, Job } from '../../domain/job.ts'
 import { fail } from '../../domain/rules.ts'
+import { corrupt, failure } from '../failure.ts'
 import type { ClaimQuery } from '../port.ts'
 import { Parameters } from './arrays.ts'
 import type { Sql } from './connection.ts'
-import { corrupt, failure, type Row, running } from './rows.ts'
+import { type Row, running } from './rows.ts'
 import type { Time } from './time.ts'
 
 export interface Claimed {

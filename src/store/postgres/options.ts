@@ -1,4 +1,5 @@
 import { UketsukeError } from '../../domain/errors.ts'
+import { whole } from '../../domain/numbers.ts'
 
 export interface PostgresOptions {
   /** Such as `postgres://user:password@host:5432/database?sslmode=verify-full`. Without one libpq's variables (PGHOST…) count. */
@@ -21,11 +22,12 @@ export interface PostgresOptions {
 export type Settings = Required<Omit<PostgresOptions, 'connectionString' | 'pollOnly'>> &
   Pick<PostgresOptions, 'connectionString' | 'pollOnly'>
 
+const hour = 60 * 60_000
+
 /** @throws {UketsukeError} `invalid-configuration` */
 export function settle(given: string | PostgresOptions): Settings {
   const options = typeof given === 'string' ? { connectionString: given } : given
-  const { schema = 'uketsuke', max = 10, connectTimeout = 5_000, statementTimeout = 15_000 } = options
-  const { connectionString, pollOnly } = options
+  const { connectionString, pollOnly, schema = 'uketsuke' } = options
   if (connectionString !== undefined) {
     must(/^postgres(ql)?:\/\//.test(connectionString), 'the connection string must begin with postgres://')
     must(
@@ -37,9 +39,15 @@ export function settle(given: string | PostgresOptions): Settings {
     /^[a-z_][a-z0-9_]{0,49}$/.test(schema) && !schema.startsWith('pg_'),
     'schema must be 1 to 50 of the characters a-z 0-9 _',
   )
-  must(Number.isInteger(max) && max >= 2, 'max must be a whole number from 2')
-  must(connectTimeout > 0 && statementTimeout > 0, 'connectTimeout and statementTimeout must be milliseconds above 0')
-  return { connectionString, pollOnly, schema, max, connectTimeout, statementTimeout }
+  const time = { min: 1, max: hour, of: 'milliseconds' }
+  return {
+    connectionString,
+    pollOnly,
+    schema,
+    max: whole('postgres(): max', options.max, 10, { min: 2, max: 10_000 }),
+    connectTimeout: whole('postgres(): connectTimeout', options.connectTimeout, 5_000, time),
+    statementTimeout: whole('postgres(): statementTimeout', options.statementTimeout, 15_000, time),
+  }
 }
 
 function must(fine: boolean, sentence: string): asserts fine {

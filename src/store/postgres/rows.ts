@@ -1,5 +1,6 @@
-import { catalogue, type Failure } from '../../domain/errors.ts'
+import type { Failure } from '../../domain/errors.ts'
 import type { Attempt, Job } from '../../domain/job.ts'
+import { failure } from '../failure.ts'
 
 export type Row = Record<string, unknown>
 export type Value = string | number | null
@@ -57,12 +58,6 @@ export const ended: readonly Column<Attempt>[] = [
 
 export const names = (columns: readonly Column<never>[]): string => columns.map(([name]) => name).join(', ')
 
-export const corrupt: Failure = {
-  code: 'corrupt',
-  message: `${catalogue.corrupt}.`,
-  retryable: false,
-}
-
 /**
  * Numbers may come as text, depending on whose connection read them. An error that is no JSON is told as `corrupt`, so that one
  * damaged row fails alone and not the batch it came in.
@@ -115,14 +110,3 @@ export const running = 'worker IS NOT NULL AND completed_at IS NULL'
 
 const time = (value: unknown): number | null => (value === null ? null : Number(value))
 const failureText = (value: Failure | null): string | null => (value === null ? null : JSON.stringify(value))
-
-export function failure(text: unknown): Failure | null {
-  if (text === null) return null
-  try {
-    const value: unknown = JSON.parse(text as string)
-    if (typeof value === 'object' && value !== null && 'code' in value && 'message' in value) return value as Failure
-  } catch {
-    // Told below.
-  }
-  return corrupt
-}

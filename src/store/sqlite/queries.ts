@@ -11,7 +11,7 @@ import {
 import { encode } from '../text.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
-import { failureText, jobColumns, toAttempt, toJob, whole } from './rows.ts'
+import { attemptColumns, failureText, jobColumns, readable, toAttempt, toJob, whole } from './rows.ts'
 import { insertion, update, type Write } from './writes.ts'
 
 export function insert(sql: Sql, { job, key }: Insert): Inserted {
@@ -76,7 +76,7 @@ const known = new Map([
   ['progress', '0'],
   ...['progress_message', 'output', 'error', 'completed_at', 'expires_at'].map((name) => [name, 'NULL'] as const),
 ])
-const returned = whole.map(([name]) => known.get(name) ?? name).join(', ')
+const returned = whole.map(([name]) => known.get(name) ?? readable(name)).join(', ')
 
 /**
  * The rule `claim`, fused: two scans, each from the front of its range, `high` and then `normal`. OR FAIL: a failure rolls the whole
@@ -109,7 +109,13 @@ const byTurn = (a: Job, b: Job) => a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
 
 export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): number | null {
   const times = ['high', 'normal'].map(
-    (priority) => sql.get(`SELECT run_at ${waiting} ORDER BY run_at LIMIT 1`, queue, priority, list(types))?.run_at,
+    (priority) =>
+      sql.get(
+        `SELECT ${readable('run_at')} AS run_at ${waiting} ORDER BY jobs.run_at LIMIT 1`,
+        queue,
+        priority,
+        list(types),
+      )?.run_at,
   )
   return times.reduce<number | null>((at, time) => (typeof time === 'number' ? Math.min(at ?? time, time) : at), null)
 }
@@ -190,7 +196,7 @@ export const deliveries = (sql: Sql, owner: Owner, parent: string): Job[] =>
 export const attempts = (sql: Sql, owner: Owner, id: string): Attempt[] =>
   get(sql, owner, id) === null
     ? []
-    : sql.all('SELECT * FROM attempts WHERE job_id = ? ORDER BY version', id).map(toAttempt)
+    : sql.all(`SELECT ${attemptColumns} FROM attempts WHERE job_id = ? ORDER BY attempts.version`, id).map(toAttempt)
 
 export function remove(sql: Sql, owner: Owner, id: string): boolean {
   const job = get(sql, owner, id)

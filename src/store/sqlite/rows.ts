@@ -1,5 +1,6 @@
 import type { Failure } from '../../domain/errors.ts'
 import type { Attempt, Job } from '../../domain/job.ts'
+import { failure } from '../failure.ts'
 import type { Row } from './connection.ts'
 import type { Parameter } from './open.ts'
 
@@ -42,11 +43,24 @@ export const changing: readonly Column[] = [
 ]
 
 export const whole: readonly Column[] = [...fixed, ...changing]
-export const jobColumns = whole.map(([name]) => name).join(', ')
+
+const numbers = new Set([
+  ...['max_attempts', 'created_at', 'retain_for', 'version', 'attempt', 'progress', 'run_at', 'started_at'],
+  ...['completed_at', 'cancel_requested_at', 'expires_at', 'lease_until', 'ended_at'],
+])
+
+/** SQLite's engine gives up on a whole page of rows for one number that is no safe integer: it is read as the nearest that is. */
+export const readable = (column: string): string =>
+  numbers.has(column) ? `min(max(${column}, ${Number.MIN_SAFE_INTEGER}), ${Number.MAX_SAFE_INTEGER})` : column
+
+export const jobColumns = whole.map(([name]) => readable(name)).join(', ')
+export const attemptColumns = ['job_id', 'version', 'attempt', 'worker', 'started_at', 'ended_at', 'outcome', 'error']
+  .map((name) => `${readable(name)} AS ${name}`)
+  .join(', ')
 
 /**
- * Of a row as `jobColumns` has it: by position, since an object a row costs six times as much. The table is STRICT and written by this
- * file alone, so that its columns are taken at their word.
+ * Of a row as `jobColumns` has it: by position, since an object a row costs six times as much. The table is STRICT, so that its
+ * columns are of their types.
  */
 export function toJob(row: readonly unknown[]): Job {
   return {
@@ -92,4 +106,3 @@ export const toAttempt = (row: Row): Attempt => ({
 })
 
 export const failureText = (value: Failure | null): string | null => (value === null ? null : JSON.stringify(value))
-const failure = (text: unknown): Failure | null => (text === null ? null : (JSON.parse(text as string) as Failure))

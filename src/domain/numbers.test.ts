@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest'
+import { exponential } from './backoff.ts'
+import { whole } from './numbers.ts'
+
+const bounds = { min: 0, max: 1_000, of: 'milliseconds' }
+
+it.each([
+  [undefined, 7],
+  [0, 0],
+  [-0, 0],
+  [1_000, 1_000],
+])('%o is taken', (value, taken) => expect(whole('it', value, 7, bounds)).toBe(taken))
+
+it.each([
+  [null, 'null'],
+  [Number.NaN, 'NaN'],
+  [Infinity, 'Infinity'],
+  [-Infinity, '-Infinity'],
+  [-1, '-1'],
+  [1_001, '1001'],
+  [0.5, '0.5'],
+  ['1', 'a string'],
+  [1n, 'a bigint'],
+  [true, 'a boolean'],
+  [{ valueOf: () => 1 }, 'a object'],
+])('%o is not', (value, shown) => {
+  const message = `it must be a whole number of milliseconds from 0 to 1,000, not ${shown}.`
+  expect(() => whole('it', value, 7, bounds)).toThrow(
+    expect.objectContaining({ code: 'invalid-configuration', message }),
+  )
+})
+
+it('says nothing of what is counted where that is plain', () => {
+  expect(() => whole('it', 9, 7, { min: 1, max: 2 })).toThrow('it must be a whole number from 1 to 2, not 9.')
+})
+
+it('a wait stays a number however many attempts there were', () => {
+  for (const attempt of [1, 51, 1_025, 1_000_000]) {
+    expect(exponential({ base: 0, max: 1_000 }, attempt, 0.5)).toBe(0)
+    expect(exponential({ base: 1_000, max: 2_000 }, attempt, 1)).toBeLessThanOrEqual(2_000)
+  }
+})
