@@ -1,6 +1,6 @@
 import { acceptor } from './accept/accept.ts'
 import { manyAcceptor } from './accept/many.ts'
-import { systemClock } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { type JobTypes, runnable } from './define.ts'
 import { type Desk, openDesk } from './desk.ts'
 import { Lookout } from './dispatch/lookout.ts'
@@ -30,7 +30,7 @@ import { staff } from './work/staff.ts'
  */
 export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) {
   checkOptions(options)
-  const { webhooks, clock = systemClock } = options
+  const { webhooks } = options
   const { lease, limits, maxBodyBytes } = numbersOf(options)
   const log = safeLog(options.log ?? defaultLog())
   const { base, prefixes, here } = placeOf(options)
@@ -39,7 +39,13 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     ? destinations(webhooks.allowHosts ?? [])
     : { refuse: () => 'This server sends no webhooks.' }
 
-  const opened = options.store(clock)
+  const own = options.clock ?? systemClock
+  const opened = options.store(own)
+  // What is decided here about a job is decided by the clock that the store decides by.
+  const clock: Clock = {
+    now: () => opened.now?.() ?? own.now(),
+    after: (ms, fn, how) => own.after(ms, fn, how),
+  }
   const store = groupCommit(opened)
   const relay = (options.dispatch ?? storeRelay)({ store, clock, log })
   const { dispatch, signal } = relay

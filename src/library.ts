@@ -94,9 +94,10 @@ export function library<Types extends JobTypes>(desk: Desk) {
      * @throws `job-not-found`, `job-not-finished`, `invalid-idempotency-key`, `idempotency-key-reused`, `idempotency-in-progress`
      */
     async retry<N extends Name = Name>(id: string, options: As & { idempotencyKey?: string }) {
+      const owner = as(options)
       const { idempotencyKey: key } = options
       if (key !== undefined) checkKey(key)
-      const { job } = await desk.retry(as(options), id, key === undefined ? undefined : { route: 'retry', key })
+      const { job } = await desk.retry(owner, id, key === undefined ? undefined : { route: 'retry', key })
       return show<N>(job)
     },
     /** Deletes a job that has ended. @throws `job-not-found`, `job-not-finished` */

@@ -54,7 +54,13 @@ async function expireLapsed({ store, transition, clock, log }: SweepParts, mine:
     lapsed.map(async (job) => {
       const about = { jobId: job.id, attempt: job.attempt, worker: job.worker }
       try {
-        const after = await transition(job, (now) => expire(now, clock.now()), clock.now)
+        // The store has said that it is past this time, whatever is known here of its clock.
+        const at = Math.max(clock.now(), job.leaseUntil ?? 0)
+        const after = await transition(
+          job,
+          (now) => expire(now, at),
+          () => at,
+        )
         if (after) log.warn({ ...about, status: after.status }, 'lease lost')
       } catch (error) {
         if (isPassing(error)) throw error

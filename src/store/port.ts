@@ -79,6 +79,11 @@ export interface Store {
    * time; 500, 8 Mi and 1 by default.
    */
   readonly group?: { readonly cap: number; readonly capBytes?: number; readonly inFlight: number }
+  /**
+   * The store's clock as this process knows it, in milliseconds since the epoch: all times of a decision about a job are its. Absent
+   * where it is the clock that the store was given.
+   */
+  now?(): number
   /** Opens the store and brings its schema up to date. Throws `store-unusable` with a sentence for the operator. Idempotent. */
   migrate(): Promise<void>
   /**

@@ -128,7 +128,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
       const { jobId } = await jobs.enqueue(
         'mail',
         { to },
-        { tx, owner: awkward, priority: 'high', metadata: { awkward } },
+        { tx, owner: 'ann', priority: 'high', metadata: { awkward } },
       )
       // Not there for anybody else before the commit.
       expect(await jobs.get(jobId, { owner: allOwners })).toBeNull()
@@ -138,7 +138,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
       if (state.status === 'completed') expect(Date.parse(state.startedAt ?? '') - at).toBeLessThan(900)
     }
     expect(ran).toContain(to)
-    expect(await jobs.get(id, { owner: awkward })).toMatchObject({
+    expect(await jobs.get(id, { owner: 'ann' })).toMatchObject({
       status: 'completed',
       priority: 'high',
       metadata: { awkward },

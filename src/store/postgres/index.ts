@@ -41,6 +41,7 @@ function store(settings: Settings, clock: Clock): Store {
   async function open(): Promise<void> {
     const opened = await start(settings)
     found = { ...opened, tell: announcements(opened.connection, settings.schema, name) }
+    await measure()
     if (opened.listens) await foreign.start(opened.driver.client, settings.schema)
     else foreign.poll()
   }
@@ -50,6 +51,17 @@ function store(settings: Settings, clock: Clock): Store {
     return found
   }
   const run = async <T>(work: (sql: Sql, unsure: boolean) => Promise<T>) => opened().connection.run(work)
+  let measuring: Promise<void> | null = null
+  /** Learns what time it is there; one measurement at a time. */
+  function measure(): Promise<void> {
+    measuring ??= run(async (sql) => {
+      const sent = clock.now()
+      time.measured(await queries.databaseTime(sql), sent)
+    }).finally(() => {
+      measuring = null
+    })
+    return measuring
+  }
   const announce = (jobs: readonly Job[]) => opened().tell.announce(jobs)
 
   /** Commits, and tells others: right behind the statement of what it is to store, or else after its answer of what it stored. */
@@ -87,6 +99,11 @@ function store(settings: Settings, clock: Clock): Store {
       },
     },
     group: { cap: 500, inFlight: 2 },
+    now() {
+      // The last measurement stands until there is another: where the database is away, time goes on.
+      if (found !== null && time.isStale) measure().catch(() => {})
+      return time.here()
+    },
     async migrate() {
       opening ??= open()
       try {
@@ -115,7 +132,7 @@ function store(settings: Settings, clock: Clock): Store {
     renew: (leases, leaseMs) => run((sql) => renew(sql, time, leases, leaseMs)),
     lapsed: (limit) => run((sql) => queries.lapsed(sql, time, limit)),
     unclaimed: (waited) => run((sql) => unclaimed(sql, time, waited)),
-    nextDue: (queue, types) => run((sql) => queries.nextDue(sql, time, queue, types)),
+    nextDue: (queue, types) => run((sql) => queries.nextDue(sql, queue, types)),
     get: (owner, ids) => run((sql) => queries.get(sql, ids, owner)),
     newer: (known) => run((sql) => queries.newer(sql, known)),
     list: (query) => run((sql) => queries.listJobs(sql, query)),

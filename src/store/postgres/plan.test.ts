@@ -118,7 +118,7 @@ test(`claims among ${finished} finished jobs and ${waiting} waiting ones read th
   expect(hundred.scans.filter((scan) => scan.startsWith('Seq'))).toEqual([])
   // About a dozen blocks for each job that is claimed: its row, and its entry in each index.
   expect(hundred.blocks).toBeLessThan(4_000)
-  const next = await planOf((sql) => nextDue(sql, time(systemClock), 'jobs', ['t']))
+  const next = await planOf((sql) => nextDue(sql, 'jobs', ['t']))
   expect(next.scans.filter((scan) => !scan.includes('jobs_due'))).toEqual([])
   expect(next.blocks).toBeLessThan(50)
 
@@ -143,7 +143,7 @@ test('claims and looks ahead read as little beside a backlog of other types as o
   const measure = async () => {
     const some = await claiming({ ...asked, types, limit: 10 })
     const one = await claiming({ ...asked, types: ['mine'], limit: 10 })
-    const next = await planOf((sql) => nextDue(sql, time(systemClock), 'jobs', types))
+    const next = await planOf((sql) => nextDue(sql, 'jobs', types))
     const place = await planOf((sql) => position(sql, time(systemClock), 'mine-1'))
     const silent = await planOf((sql) => unclaimed(sql, time(systemClock), 0))
     return { some, one, next, place, silent }

@@ -39,7 +39,7 @@ export async function lapsed(sql: Sql, time: Time, limit: number): Promise<Job[]
   return rows.map(toJob)
 }
 
-export async function nextDue(sql: Sql, time: Time, queue: Queue, types: readonly string[]): Promise<number | null> {
+export async function nextDue(sql: Sql, queue: Queue, types: readonly string[]): Promise<number | null> {
   const parameters = new Parameters()
   const [which, wanted] = [parameters.add(queue), parameters.add(types)]
   const first = (priority: string) => `(
@@ -47,9 +47,8 @@ export async function nextDue(sql: Sql, time: Time, queue: Queue, types: readonl
       SELECT due_at FROM uketsuke.jobs
       WHERE queue = ${which} AND priority = '${priority}' AND type = each.type AND due_at IS NOT NULL
       ORDER BY due_at LIMIT 1) AS first)`
-  const text = `SELECT least(${first('high')}, ${first('normal')}) AS due, ${time.now(parameters)} AS now`
-  const [row] = await sql.query(text, parameters.values)
-  return row?.due == null ? null : time.here(Number(row.due), Number(row.now))
+  const [row] = await sql.query(`SELECT least(${first('high')}, ${first('normal')}) AS due`, parameters.values)
+  return row?.due == null ? null : Number(row.due)
 }
 
 export async function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Promise<Job[]> {
@@ -137,4 +136,10 @@ export async function shared(sql: Sql, name: string, initial: string): Promise<s
 export async function notes(sql: Sql): Promise<Map<string, string>> {
   const rows = await sql.query("SELECT name, value FROM uketsuke.shared WHERE name LIKE 'move.%'", [])
   return new Map(rows.map(({ name, value }) => [name as string, value as string]))
+}
+
+/** The database's time in milliseconds. */
+export async function databaseTime(sql: Sql): Promise<number> {
+  const [row] = await sql.query('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now', [])
+  return Number(row?.now)
 }

@@ -1,0 +1,79 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { atEnd, until } from '../jobs/stage.ts'
+import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  server = await startPostgres()
+}, 60_000)
+afterAll(() => server.stop())
+
+const minutes = 60_000
+
+/** Starts a process whose clock is wrong, and gives the ids of what it has enqueued. */
+async function start(skew: number, url: string): Promise<Record<string, string>> {
+  const program = fileURLToPath(new URL('skewed.mjs', import.meta.url))
+  const child: ChildProcess = fork(program, [String(skew), url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  atEnd(async () => {
+    const gone = once(child, 'exit')
+    child.disconnect()
+    await gone
+  })
+  const [made] = (await once(child, 'message')) as [Record<string, string>]
+  return made
+}
+
+test.each([-10 * minutes, 10 * minutes])(
+  'all times are the database’s where a process is wrong by %i ms',
+  async (skew) => {
+    const url = await server.create()
+    const made = await start(skew, url)
+    /** Of one job, in milliseconds from the database's own time. */
+    const about = async (name: string) => {
+      const sql = `SELECT status, created_at - now AS created, run_at - now AS run, due_at - now AS due, started_at - now AS started,
+        completed_at - now AS completed, expires_at - completed_at - retain_for AS kept
+      FROM uketsuke.jobs, (SELECT extract(epoch FROM now()) * 1000 AS now) AS clock WHERE id = '${made[name]}'`
+      const [row] = (await server.query(sql, url)).rows
+      return Object.fromEntries(
+        Object.entries(row).map(([key, value]) => [key, key === 'status' || value === null ? value : Number(value)]),
+      )
+    }
+    const near = (value: unknown, ms: number, within = 5_000) =>
+      expect(Math.abs(Number(value) - ms)).toBeLessThan(within)
+
+    const ended = await until(async () => {
+      const found = await about('now')
+      return found.status === 'completed' ? found : null
+    })
+    for (const time of [ended.created, ended.run, ended.started, ended.completed]) near(time, 0)
+    expect(ended.kept).toBe(0)
+    for (const name of ['later', 'keyed']) {
+      const later = await about(name)
+      near(later.due, minutes)
+      near(later.run, minutes)
+    }
+    const keys = `SELECT expires_at - extract(epoch FROM now()) * 1000 AS left FROM uketsuke.idempotency_keys`
+    near((await server.query(keys, url)).rows[0].left, 24 * 60 * minutes)
+    const failed = await until(async () => {
+      const found = await about('failing')
+      return found.run !== null && Number(found.run) > 10_000 ? found : null
+    })
+    // Half of the wait is certain, half is drawn.
+    near(failed.due, 75_000, 30_000)
+
+    // A worker that died: its lease is past, or not yet, by the database's clock.
+    const lease = (id: string, ms: number) =>
+      server.query(
+        `UPDATE uketsuke.jobs SET status = 'running', due_at = NULL, attempt = 1, version = version + 1, worker = 'gone',
+         started_at = extract(epoch FROM now()) * 1000, lease_until = extract(epoch FROM now()) * 1000 + ${ms} WHERE id = '${id}'`,
+        url,
+      )
+    await lease(made.later!, minutes)
+    await lease(made.keyed!, -1)
+    await until(async () => (await about('keyed')).status === 'completed')
+    expect((await about('later')).status).toBe('running')
+  },
+)
