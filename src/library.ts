@@ -101,7 +101,9 @@ export function library<Types extends JobTypes>(desk: Desk) {
       return show<N>(job)
     },
     /** Deletes a job that has ended. @throws `job-not-found`, `job-not-finished` */
-    remove: (id: string, options: As): Promise<void> => desk.remove(as(options), id),
+    async remove(id: string, options: As): Promise<void> {
+      await desk.remove(as(options), id)
+    },
     /** The job as it stands and each newer state, to the terminal one; slow readers miss states, never the last. @throws `job-not-found` */
     async *watch<N extends Name = Name>(id: string, options: As & { signal?: AbortSignal }) {
       const follower = await desk.follow(as(options), id)

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest'
 const layers = [
   ['domain'],
   ['thrown'],
-  ['bell', 'clock', 'log'],
+  ['bell', 'clock', 'log', 'version'],
   ['define'],
   ['redis', 'store'],
   ['dispatch', 'notify'],
