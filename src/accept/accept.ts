@@ -75,7 +75,10 @@ export function acceptor(parts: AcceptParts): Acceptor {
 }
 
 async function insert({ store, dispatch }: AcceptParts, asked: Insert, within?: Transaction): Promise<Accepted> {
-  const [stored] = within ? await lent(store)(within, [asked]) : await store.insert([asked])
+  const storing = within ? lent(store)(within, [asked]) : store.insert([asked])
+  const [stored] = await storing.catch((error: unknown) => {
+    throw naming(error, asked.job)
+  })
   if (asked.key && stored?.fingerprint !== asked.key.fingerprint) {
     throw new UketsukeError('idempotency-key-reused', 'This Idempotency-Key came with another payload before.')
   }
@@ -84,6 +87,13 @@ async function insert({ store, dispatch }: AcceptParts, asked: Insert, within?: 
   // Within a transaction there is nothing to tell yet: its commit tells.
   if (stored.created && !within) dispatch.announce([stored.job])
   return { job: stored.job, created: stored.created }
+}
+
+/** Whoever does not learn whether a job was stored learns what to ask for. */
+function naming(error: unknown, { id }: Job): unknown {
+  if (!(error instanceof UketsukeError) || error.outcome !== 'unknown') return error
+  const { message, cause, retryAfter = 1 } = error
+  return new UketsukeError('temporarily-unavailable', message, { cause, retryAfter, outcome: 'unknown', jobId: id })
 }
 
 /** @throws `invalid-configuration` */

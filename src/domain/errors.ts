@@ -68,6 +68,10 @@ interface More {
   errors?: readonly Violation[]
   /** Seconds after which it is worth trying again. */
   retryAfter?: number
+  /** Whether what was asked for has been done is not known: it may have been stored, or may still be. */
+  outcome?: 'unknown' | undefined
+  /** Of an unknown outcome: the job to ask for. */
+  jobId?: string | undefined
 }
 
 /** Every error that this package throws has a `code` from the catalogue. */
@@ -76,12 +80,18 @@ export class UketsukeError extends Error {
   readonly code: ErrorCode
   readonly errors: readonly Violation[] | undefined
   readonly retryAfter: number | undefined
+  /** Set where it is not known whether what was asked for has been done. Of all other errors: it has not. */
+  readonly outcome: 'unknown' | undefined
+  /** Of an accept whose outcome is unknown: the id under which the job stands if it was stored. */
+  readonly jobId: string | undefined
 
   constructor(code: ErrorCode, detail: string = `${catalogue[code]}.`, more: More = {}) {
     super(detail, { cause: more.cause })
     this.code = code
     this.errors = more.errors
     this.retryAfter = more.retryAfter
+    this.outcome = more.outcome
+    this.jobId = more.jobId
   }
 }
 

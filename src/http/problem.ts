@@ -89,6 +89,7 @@ export function problem(error: UketsukeError & { code: ProblemCode }): Answer {
       status: statuses[code],
       // The same bytes for an id that is malformed, absent or another owner's.
       detail: code === 'job-not-found' ? `${catalogue[code]}.` : error.message,
+      ...(error.outcome !== undefined && { outcome: error.outcome, jobId: error.jobId }),
       ...(statuses[code] === 422 && error.errors !== undefined && { errors: error.errors }),
     }),
   }

@@ -86,6 +86,12 @@ export const schemas = {
       title: text,
       status: { type: 'integer' },
       detail: text,
+      outcome: {
+        const: 'unknown',
+        description:
+          'Of a 503: whether the job was stored is not known. Ask for `jobId`, or repeat the request with the same Idempotency-Key.',
+      },
+      jobId: text,
       errors: {
         type: 'array',
         items: { type: 'object', required: ['pointer', 'detail'], properties: { pointer: text, detail: text } },

@@ -65,7 +65,8 @@ export function unavailable(error: unknown, doubt = ''): unknown {
 /** Without a connection nothing has been written, whatever the reason. */
 export function notNow(error: unknown, doubt = ''): UketsukeError {
   const detail = isTooLate(error) ? 'No database connection became free in time.' : 'The database cannot be used now.'
-  return new UketsukeError('temporarily-unavailable', `${detail}${doubt}`, { cause: error, retryAfter: 1 })
+  const outcome = doubt === '' ? undefined : 'unknown'
+  return new UketsukeError('temporarily-unavailable', `${detail}${doubt}`, { cause: error, retryAfter: 1, outcome })
 }
 
 /** At the start: a sentence for the operator, naming the place and what to do. `where` holds no password. */
