@@ -48,7 +48,8 @@ export const ticketAnswer = { description: 'The ticket.', content: jsonOf('Strea
 export const streamAnswer = {
   description:
     'Message events without a name; `id` is the version, `data` one line of JSON: a JobEvent with the whole job. The stream ends after the terminal event.',
-  content: { 'text/event-stream': { schema: text, itemSchema: ref('JobEvent') } },
+  // OpenAPI 3.2 has `itemSchema` for this, 3.1 has no word.
+  content: { 'text/event-stream': { schema: text, 'x-itemSchema': ref('JobEvent') } },
 }
 
 /** Any of these statuses, each with the codes it can have. */

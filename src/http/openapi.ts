@@ -2,6 +2,7 @@ import type { Desk } from '../desk.ts'
 import { json } from './answer.ts'
 import type { Route } from './call.ts'
 import { jsonOf, parameter, problems } from './describe.ts'
+import { inputSchemas } from './input-schemas.ts'
 import { asked, envelope, schemas } from './schemas.ts'
 
 export const openapi: Route = {
@@ -18,21 +19,22 @@ export const openapi: Route = {
     },
   },
   async handle({ desk, routes }) {
-    return json(openapiDocument(desk, routes), 200, { 'Cache-Control': 'private, no-cache' })
+    const document = made.get(desk) ?? openapiDocument(desk, routes)
+    made.set(desk, document)
+    return json(document, 200, { 'Cache-Control': 'private, no-cache' })
   },
 }
 
-interface Described extends Pick<Desk, 'base'> {
+/** Job types never change, and what cannot be described is logged once. */
+const made = new WeakMap<Desk, object>()
+
+interface Described extends Pick<Desk, 'base' | 'log'> {
   readonly types: ReadonlyMap<string, { readonly input: unknown }>
 }
 
 /** The API as OpenAPI 3.1, made of the route table and the job types' own schemas. */
 export function openapiDocument(desk: Described, routes: readonly Route[]) {
-  const inputs = [...desk.types].map(([type, { input }]) => ({
-    type,
-    key: componentKey(type),
-    schema: inputSchema(type, input),
-  }))
+  const inputs = inputSchemas(desk.types, [...Object.keys(schemas), 'NewJob'], desk.log)
   return {
     openapi: '3.1.0',
     info: {
@@ -52,8 +54,8 @@ export function openapiDocument(desk: Described, routes: readonly Route[]) {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
       schemas: {
         ...schemas,
-        NewJob: { oneOf: inputs.map(({ type, key }) => newJob(type, key)) },
-        ...Object.fromEntries(inputs.map(({ key, schema }) => [key, schema])),
+        NewJob: inputs.length === 0 ? noJob : { oneOf: inputs.map(({ type, key }) => newJob(type, key)) },
+        ...Object.fromEntries(inputs.flatMap(({ components }) => [...components])),
       },
     },
   }
@@ -75,6 +77,7 @@ function paths(routes: readonly Route[]): Record<string, Record<string, object>>
 
 const webhook = (type: string) => ({
   post: {
+    operationId: type.replace('.', '-'),
     summary: `Standard Webhooks: sent to the job's webhookUrl once it is ${type.slice('job.'.length)}. At least once.`,
     parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
       name,
@@ -87,31 +90,12 @@ const webhook = (type: string) => ({
   },
 })
 
+/** A choice must have something to choose from. */
+const noJob = { description: 'There are no job types.', not: {} }
+
 const newJob = (type: string, key: string) => ({
   type: 'object',
   required: ['type', 'input'],
   properties: { type: { const: type }, input: jsonOf(key)['application/json'].schema, ...asked },
   additionalProperties: false,
 })
-
-const componentKey = (type: string) =>
-  `Input.${type.replace(/[^\w.-]/g, (char) => `_${char.codePointAt(0)?.toString(16)}_`)}`
-
-/** By Standard JSON Schema, where the user's schema library has it; else, or where it cannot say, anything. */
-function inputSchema(type: string, schema: unknown): object {
-  const made = jsonSchema(schema)
-  // An id of its own, so that its `#/$defs/…` are looked up in itself and not in this document.
-  return { $id: `urn:uketsuke:input:${encodeURIComponent(type)}`, ...made }
-}
-
-interface Convertible {
-  '~standard'?: { jsonSchema?: { input(options: { target: 'draft-2020-12' }): Record<string, unknown> } }
-}
-
-function jsonSchema(schema: unknown): Record<string, unknown> {
-  try {
-    return (schema as Convertible)['~standard']?.jsonSchema?.input({ target: 'draft-2020-12' }) ?? {}
-  } catch {
-    return {}
-  }
-}
