@@ -16,12 +16,14 @@ const deepest = 5
 /** Never throws, whatever `thrown` is: a getter may throw, a proxy may be revoked. */
 export function describe(thrown: unknown): Thrown {
   const code = text(thrown, 'code')
+  // Without a prototype: pino would write the name of its class for the type.
   const about = {
+    __proto__: null,
     type: text(thrown, 'name') || typeof thrown,
     message: tidy(text(thrown, 'message') || plain(thrown)),
     stack: tidy(story(thrown, 0, new Set()), most),
-  }
-  return code === '' ? about : { ...about, code: tidy(code) }
+  } as Thrown
+  return code === '' ? about : Object.assign(about, { code: tidy(code) })
 }
 
 /** The stack, then those of the causes, and of the errors that an `AggregateError` gathers. */

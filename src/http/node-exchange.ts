@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { UketsukeError } from '../domain/errors.ts'
 import { defaultLog, type Log } from '../log.ts'
+import { describe } from '../thrown.ts'
 import { isGone } from './node-outgoing.ts'
 import { known, problem } from './problem.ts'
 
@@ -35,7 +36,7 @@ function fail(error: unknown, req: IncomingMessage, res: ServerResponse, log: Lo
     for (const name in headers) res.setHeader(name, headers[name] as string)
     res.end(body)
   } catch (thrown) {
-    log.error({ err: thrown, where }, 'an error could not be answered; the connection is cut')
+    log.error({ err: describe(thrown), where }, 'an error could not be answered; the connection is cut')
     res.destroy()
   }
 }

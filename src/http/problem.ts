@@ -1,6 +1,6 @@
 import { catalogue, type ErrorCode, UketsukeError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
-import { isA } from '../thrown.ts'
+import { describe, isA } from '../thrown.ts'
 import type { Answer } from './answer.ts'
 import { QuotaExceeded } from './quota.ts'
 
@@ -45,20 +45,20 @@ export function known(thrown: unknown, log: Log, where: string): UketsukeError &
   if (isA(thrown, UketsukeError)) {
     // "Not now" has a reason that the operator needs and the client must not see.
     if (thrown.code === 'temporarily-unavailable' && thrown.cause)
-      log.warn({ err: thrown.cause, where }, thrown.message)
+      log.warn({ err: describe(thrown.cause), where }, thrown.message)
     if (isProblem(thrown)) return thrown
     if (thrown.code === 'store-unusable') {
-      log.error({ err: thrown, where }, 'the store cannot be used')
+      log.error({ err: describe(thrown), where }, 'the store cannot be used')
       return new UketsukeError('temporarily-unavailable') as UketsukeError & { code: ProblemCode }
     }
   }
   // A mistake in the server's own program: its author reads the answer first, and the sentence names nothing of the inside.
   if (thrown instanceof UketsukeError && thrown.code === 'invalid-configuration') {
-    log.error({ err: thrown, where }, thrown.message)
+    log.error({ err: describe(thrown), where }, thrown.message)
     return new UketsukeError('internal-error', thrown.message) as UketsukeError & { code: ProblemCode }
   }
-  // `where` is a method and a path: a query string can hold a ticket.
-  log.error({ err: thrown, where }, 'a request failed inside')
+  // `where` is a method and a path: a query string can hold a ticket. What authenticate threw may hold the credential in its members.
+  log.error({ err: describe(thrown), where }, 'a request failed inside')
   return new UketsukeError('internal-error') as UketsukeError & { code: ProblemCode }
 }
 

@@ -18,7 +18,9 @@ function forClients(thrown: unknown): Failure {
   }
   if (isA(thrown, UketsukeError)) {
     const code = text(thrown, 'code')
-    const message = final.has(code) ? tidy(text(thrown, 'message')) : titleOf(code)
+    // What a handler gave to progress() is quoted for operators only.
+    const told = final.has(code) && code !== 'invalid-progress'
+    const message = told ? tidy(text(thrown, 'message')) : titleOf(code)
     if (Object.hasOwn(catalogue, code)) return { code, message, retryable: !final.has(code) }
   }
   return { code: 'handler-error', message: titleOf('handler-error'), retryable: true }

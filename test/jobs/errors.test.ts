@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
@@ -95,6 +96,17 @@ describe('what clients see of an error', () => {
     expect(theirs).toMatchObject({ worker: '', error: { code: 'handler-error', message: neutral } })
   })
 
+  it('a progress that is none is not quoted', async () => {
+    const run = ({ progress }: { progress(percent: number): void }) => progress(secret as never)
+    const { jobs, clock } = open({ odd: job({ input, run }) })
+    const { jobId } = await jobs.enqueue('odd', {}, { owner: 'ann' })
+    await jobs.work()
+    await clock.advance(0)
+    const message = 'The progress is not a number from 0 to 100.'
+    expect(await jobs.get(jobId, { owner: 'ann' })).toMatchObject({ error: { code: 'invalid-progress', message } })
+    expect((await jobs.attempts(jobId, { owner: allOwners }))[0]?.error?.thrown).toContain(secret)
+  })
+
   it('an error may say that trying again is of use, or not', async () => {
     const types = {
       again: job({ input, run: () => Promise.reject(new JobError('Busy.')) }),
@@ -151,5 +163,30 @@ describe('what clients see of an error', () => {
       expect(text).toContain(neutral)
       expect(text).not.toContain(secret)
     }
+  })
+
+  it('pino writes the type of what was thrown, its message and its stack', async () => {
+    const lines: string[] = []
+    const log = pino({}, { write: (line: string) => void lines.push(line) })
+    const run = () => Promise.reject(Object.assign(new RangeError('too far'), { code: 'E_FAR', Authorization: secret }))
+    const { jobs, clock } = open({ odd: job({ input, run }) }, { log })
+    await jobs.enqueue('odd', {})
+    await jobs.work()
+    await clock.advance(0)
+    const line = JSON.parse(lines.find((one) => one.includes('attempt failed')) ?? '{}')
+    const stack = expect.stringContaining('errors.test.ts')
+    expect(line).toMatchObject({ err: { type: 'RangeError', message: 'too far', code: 'E_FAR', stack } })
+    expect(line.err).not.toHaveProperty('Authorization')
+  })
+
+  it('a credential in what authenticate throws is not logged', async () => {
+    const lines: object[] = []
+    const note = (fields: object) => void lines.push(fields)
+    const log: Log = { info: note, warn: note, error: note, child: () => log }
+    const thrown = Object.assign(new Error('the directory is down'), { config: { headers: { Authorization: secret } } })
+    const { jobs } = open({}, { log, authenticate: () => Promise.reject(thrown) })
+    expect((await jobs.fetch(new Request('http://localhost/api/jobs'))).status).toBe(500)
+    expect(JSON.stringify(lines)).toContain('the directory is down')
+    expect(JSON.stringify(lines)).not.toContain(secret)
   })
 })

@@ -74,7 +74,7 @@ describe('progress', () => {
     await clock.advance(0)
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
       status: 'failed',
-      error: { code: 'invalid-progress', message: 'progress() takes a number from 0 to 100, not NaN.' },
+      error: { code: 'invalid-progress', message: 'The progress is not a number from 0 to 100.' },
     })
   })
 

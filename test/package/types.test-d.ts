@@ -46,6 +46,10 @@ export async function enqueue() {
   await jobs.enqueue('mail', { to: 1 })
   // @ts-expect-error arktype's schema wants a number.
   await jobs.enqueue('clean', { days: '7' })
+  // @ts-expect-error An owner that may be missing is none.
+  await jobs.get('id', { owner: undefined as string | undefined })
+  // @ts-expect-error Nobody is asked about.
+  await jobs.list({ limit: 5 })
   // @ts-expect-error There is no such priority.
   await jobs.enqueue('mail', { to: 'ann' }, { priority: 'urgent' })
 }
