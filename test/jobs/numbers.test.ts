@@ -19,22 +19,22 @@ const hub = (options: object) => redis({ url: 'redis://localhost', ...options })
 const backoff = (options: object) => define({ backoff: options })
 
 /** What takes it, its name, and the least and the most that it may be. */
-const numbers: [string, (options: object) => unknown, string, number, number][] = [
-  ['job()', define, 'maxAttempts', 1, 1_000_000],
-  ['job()', define, 'timeout', 1, 366 * day],
-  ['job()', define, 'retention', day, century],
-  ['job() backoff', backoff, 'base', 0, 366 * day],
-  ['job() backoff', backoff, 'max', 0, 366 * day],
-  ['createJobs()', create, 'lease', 1_000, day],
-  ['createJobs()', create, 'maxBodyBytes', 1, 256 << 20],
-  ['createJobs() limits', limits, 'inputBytes', 1, 256 << 20],
-  ['createJobs() limits', limits, 'metadataBytes', 1, 256 << 20],
-  ['createJobs() limits', limits, 'delay', 0, century],
-  ['postgres()', database, 'max', 2, 10_000],
-  ['postgres()', database, 'connectTimeout', 1, 3_600_000],
-  ['postgres()', database, 'statementTimeout', 1, 3_600_000],
-  ['redis()', hub, 'timeout', 10, 60_000],
-  ['redis()', hub, 'takeOverAfter', 1, 3_600_000],
+const numbers: [string, string, (options: object) => unknown, number, number][] = [
+  ['job()', 'maxAttempts', define, 1, 1_000_000],
+  ['job()', 'timeout', define, 1, 366 * day],
+  ['job()', 'retention', define, day, century],
+  ['job() backoff', 'base', backoff, 0, 366 * day],
+  ['job() backoff', 'max', backoff, 0, 366 * day],
+  ['createJobs()', 'lease', create, 1_000, day],
+  ['createJobs()', 'maxBodyBytes', create, 1, 256 << 20],
+  ['createJobs() limits', 'inputBytes', limits, 1, 256 << 20],
+  ['createJobs() limits', 'metadataBytes', limits, 1, 256 << 20],
+  ['createJobs() limits', 'delay', limits, 0, century],
+  ['postgres()', 'max', database, 2, 10_000],
+  ['postgres()', 'connectTimeout', database, 1, 3_600_000],
+  ['postgres()', 'statementTimeout', database, 1, 3_600_000],
+  ['redis()', 'timeout', hub, 10, 60_000],
+  ['redis()', 'takeOverAfter', hub, 1, 3_600_000],
 ]
 const never = [
   Number.NaN,
@@ -54,7 +54,7 @@ const never = [
 ]
 
 describe('a number among the options', () => {
-  it.each(numbers)('%s has bounds: %3$s', (_, take, name, least, most) => {
+  it.each(numbers)('%s has bounds: %s', (_, name, take, least, most) => {
     for (const value of [least, most, undefined]) expect(() => take({ [name]: value }), `${value}`).not.toThrow()
     for (const value of [...never, least - 1, most + 1]) {
       const refused = expect.objectContaining({ code: 'invalid-configuration', message: expect.stringContaining(name) })
