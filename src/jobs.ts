@@ -46,7 +46,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
     now: () => opened.now?.() ?? own.now(),
     after: (ms, fn, how) => own.after(ms, fn, how),
   }
-  const store = groupCommit(opened)
+  const store = groupCommit(opened, { acceptTimeout: limits.acceptTimeout })
   const relay = (options.dispatch ?? storeRelay)({ store, clock, log })
   const { dispatch, signal } = relay
   const watch = new Watch(signal, async (owner, id) => (await store.get(owner, [id]))[0] ?? null, {

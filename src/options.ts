@@ -103,7 +103,7 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
 export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>) {
   const of = 'milliseconds'
   const bytes = { min: 1, max: largest, of: 'bytes' }
-  const { inputBytes, metadataBytes, delay } = limits ?? {}
+  const { inputBytes, metadataBytes, delay, acceptTimeout } = limits ?? {}
   const usual = defaultLimits
   return {
     lease: whole('createJobs(): lease', lease, 30_000, { min: 1_000, max: day, of }),
@@ -112,6 +112,11 @@ export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>
       inputBytes: whole('createJobs(): limits.inputBytes', inputBytes, usual.inputBytes, bytes),
       metadataBytes: whole('createJobs(): limits.metadataBytes', metadataBytes, usual.metadataBytes, bytes),
       delay: whole('createJobs(): limits.delay', delay, usual.delay, { min: 0, max: century, of }),
+      acceptTimeout: whole('createJobs(): limits.acceptTimeout', acceptTimeout, usual.acceptTimeout, {
+        min: 5_000,
+        max: 60 * 60_000,
+        of,
+      }),
     },
   }
 }

@@ -13,9 +13,16 @@ export interface Limits {
   readonly metadataBytes: number
   /** How far in the future a job may lie, in milliseconds. */
   readonly delay: number
+  /** How long accepting may take, in milliseconds, until it is decided whether the job is stored. */
+  readonly acceptTimeout: number
 }
 
-export const defaultLimits: Limits = { inputBytes: 1 << 20, metadataBytes: 16 << 10, delay: 366 * 24 * 60 * 60_000 }
+export const defaultLimits: Limits = {
+  inputBytes: 1 << 20,
+  metadataBytes: 16 << 10,
+  delay: 366 * 24 * 60 * 60_000,
+  acceptTimeout: 10_000,
+}
 
 interface Checks {
   types: ReadonlyMap<string, JobType>

@@ -5,6 +5,8 @@ import type { Insert, Store } from './port.ts'
 /** One caller's rows: they share its fate, and never part. */
 interface Call<Row, Result> {
   readonly rows: readonly Row[]
+  /** When it was asked for, on the process's own monotonic clock. */
+  readonly since: number
   resolve(results: Result[]): void
   reject(error: unknown): void
 }
@@ -20,9 +22,14 @@ interface Lane<Row, Result> {
  * turn of the event loop. No timer, no added delay, and every promise resolves after its own commit. `cap` is how many rows one commit
  * takes at most and `capBytes` how much text (one call with more goes alone), `inFlight` how many commits of a verb are under way at a time.
  */
-export function groupCommit(store: Store, size: Partial<NonNullable<Store['group']>> = {}): Store {
+export function groupCommit(
+  store: Store,
+  size: Partial<NonNullable<Store['group']>> & { acceptTimeout?: number } = {},
+): Store {
+  const { acceptTimeout } = size
   const { cap, capBytes, inFlight } = { cap: 500, capBytes: 8 << 20, inFlight: 1, ...store.group, ...size }
-  const inserts = lane((rows: Insert[]) => store.insert(rows), {
+  const inserts = lane((rows: Insert[], within?: number) => store.insert(rows, within), {
+    timeout: acceptTimeout,
     cap,
     capBytes,
     inFlight,
@@ -86,13 +93,15 @@ interface LaneOptions<Row> {
   inFlight: number
   /** How much text a row brings, in characters: a statement is built in memory, and no engine takes one of any size. */
   textOf(row: Row): number
+  /** Milliseconds from the call to its end: one that has waited for half of that is refused, and the commit has the rest. */
+  timeout?: number | undefined
   /** Rows of the same id go into different commits, in the order in which they came. */
   idOf?(row: Row): string
 }
 
 function lane<Row, Result>(
-  run: (rows: Row[]) => Promise<Result[]>,
-  { cap, capBytes, inFlight, textOf, idOf }: LaneOptions<Row>,
+  run: (rows: Row[], within?: number) => Promise<Result[]>,
+  { cap, capBytes, inFlight, timeout, textOf, idOf }: LaneOptions<Row>,
 ): Lane<Row, Result> {
   let waiting: Call<Row, Result>[] = []
   let size = 0
@@ -133,7 +142,7 @@ function lane<Row, Result>(
       // All that waits has an id that is under way; whoever commits that comes back for them.
       if (batch.length === 0) return
       underWay.push(ids)
-      await settle(batch, run)
+      await settle(timeout === undefined ? batch : inTime(batch, timeout), run, timeout)
       underWay = underWay.filter((one) => one !== ids)
     }
   }
@@ -152,7 +161,7 @@ function lane<Row, Result>(
   return {
     commit: (rows) =>
       new Promise((resolve, reject) => {
-        waiting.push({ rows, resolve, reject })
+        waiting.push({ rows, since: performance.now(), resolve, reject })
         size += rows.length
         start()
       }),
@@ -177,12 +186,30 @@ function claims<Row>(
   return free
 }
 
+/** Refuses what has waited for too long to be begun; it has not been stored. */
+function inTime<Row, Result>(batch: Call<Row, Result>[], timeout: number): Call<Row, Result>[] {
+  const oldest = performance.now() - timeout / 2
+  const late = batch.filter(({ since }) => since < oldest)
+  if (late.length === 0) return batch
+  const error = new UketsukeError('temporarily-unavailable', 'The store does not keep up; nothing was stored.', {
+    retryAfter: 1,
+  })
+  for (const call of late) call.reject(error)
+  return batch.filter(({ since }) => since >= oldest)
+}
+
 /** One bad row must not fail its neighbours: the batch is halved until it stands alone. A store that is down is not asked again. */
-async function settle<Row, Result>(batch: Call<Row, Result>[], run: (rows: Row[]) => Promise<Result[]>): Promise<void> {
+async function settle<Row, Result>(
+  batch: Call<Row, Result>[],
+  run: (rows: Row[], within?: number) => Promise<Result[]>,
+  timeout?: number,
+): Promise<void> {
+  if (batch.length === 0) return
   try {
     const rows: Row[] = []
     for (const call of batch) for (const row of call.rows) rows.push(row)
-    const results = await run(rows)
+    const within = timeout === undefined ? undefined : timeout - (performance.now() - (batch[0]?.since ?? 0))
+    const results = await run(rows, within)
     let next = 0
     for (const call of batch) {
       call.resolve(results.slice(next, next + call.rows.length))
@@ -195,7 +222,7 @@ async function settle<Row, Result>(batch: Call<Row, Result>[], run: (rows: Row[]
       return
     }
     const half = Math.ceil(batch.length / 2)
-    await settle(batch.slice(0, half), run)
-    await settle(batch.slice(half), run)
+    await settle(batch.slice(0, half), run, timeout)
+    await settle(batch.slice(half), run, timeout)
   }
 }

@@ -88,9 +88,10 @@ export interface Store {
   migrate(): Promise<void>
   /**
    * One commit. A key that is already taken, until it is pruned, gives the job that took it. Two equal keys in one batch: the first
-   * creates. An id that is stored already fails the whole batch.
+   * creates. An id that is stored already fails the whole batch. After `within` milliseconds it has ended: stored, or known not to be, or
+   * with a `temporarily-unavailable` whose `outcome` is unknown.
    */
-  insert(inserts: readonly Insert[]): Promise<Inserted[]>
+  insert(inserts: readonly Insert[], within?: number): Promise<Inserted[]>
   /**
    * Inserts as a part of the caller's own transaction: nothing is stored, and nobody is told, unless and until that commits. Absent
    * where the store has no transactions to lend.

@@ -17,7 +17,10 @@ export function postgresArchive(options: string | PostgresOptions): OpenArchive 
   return async ({ create }) => {
     const driver = await load(settings, 'alone')
     const where = `PostgreSQL at ${driver.where}, schema "${schema}"`
-    const connection = new Connection(driver.pool(), schema)
+    const connection = new Connection(driver.pool(), schema, {
+      statementTimeout: settings.statementTimeout,
+      cancel: driver.cancel,
+    })
     const holder = driver.client()
     // Its loss is found by `alone`.
     holder.on('error', () => {})

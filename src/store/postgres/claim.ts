@@ -19,7 +19,26 @@ export interface Claimed {
  * pass over what another claim holds. Jobs of types that are not asked for are never read. `mark` names this claim, so that one whose answer was lost finds what it had got.
  */
 export async function claim(sql: Sql, time: Time, query: ClaimQuery, mark: string, unsure: boolean): Promise<Claimed> {
-  const rows = (unsure ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark))
+  return read((unsure ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark)), query)
+}
+
+/**
+ * What earlier claims of this worker got without its hearing of it, in the state in which they left it, with a lease from now. `mark` takes
+ * the place of theirs, so that no job is found twice.
+ */
+export async function adopt(sql: Sql, time: Time, query: ClaimQuery, marks: string[], mark: string): Promise<Claimed> {
+  const parameters = new Parameters()
+  const rows = await sql.query(
+    `UPDATE uketsuke.jobs SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(mark)}
+     WHERE ${running} AND queue = ${parameters.add(query.queue)} AND worker = ${parameters.add(query.worker)}
+       AND claimed = ANY(${parameters.add(marks)}::text[])
+     RETURNING ${returned}`,
+    parameters.values,
+  )
+  return read(rows, query)
+}
+
+function read(rows: readonly Row[], query: ClaimQuery): Claimed {
   const [jobs, unreadable]: [Job[], Change[]] = [[], []]
   for (const row of rows) {
     const job = claimed(row, query)
@@ -102,7 +121,7 @@ const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
   leaseUntil: (row.started_at as number) + leaseMs,
 })
 
-async function lost(sql: Sql, mark: string) {
+async function lost(sql: Sql, mark: string): Promise<Row[] | null> {
   const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE ${running} AND claimed = $1`, [mark])
   return rows.length > 0 ? rows : null
 }

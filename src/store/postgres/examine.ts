@@ -14,7 +14,10 @@ export async function examine(options: string | PostgresOptions, now: () => numb
   const settings = settle(options)
   const { schema } = settings
   const driver = await load(settings, 'alone')
-  const connection = new Connection(driver.pool(), schema)
+  const connection = new Connection(driver.pool(), schema, {
+    statementTimeout: settings.statementTimeout,
+    cancel: driver.cancel,
+  })
   try {
     return await connection.run(async (sql) => {
       // Once before, so that the connection is there when the clocks are compared.

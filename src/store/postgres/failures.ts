@@ -15,8 +15,13 @@ export const uniqueViolation = '23505'
 /** Rolled back by the server, and worth another try at once. */
 export const isConflict = (error: unknown): boolean => [serializationFailure, deadlock].includes(codeOf(error))
 
+const queryCancelled = '57014'
+/** Ended by the server before it had done anything: a cancel that was asked for, or the server's own time limit. */
+export const isCancelled = (error: unknown): boolean => codeOf(error) === queryCancelled
+
 /** Texts of `pg`, which gives its own errors no codes. */
-const timedOut = ['timeout exceeded when trying to connect', 'Connection terminated due to connection timeout']
+export const tooLate = 'timeout exceeded when trying to connect'
+const timedOut = [tooLate, 'Connection terminated due to connection timeout']
 const cutOff = [
   'Connection terminated',
   'Client has encountered a connection error',
@@ -64,7 +69,11 @@ export function unavailable(error: unknown, doubt = ''): unknown {
 
 /** Without a connection nothing has been written, whatever the reason. */
 export function notNow(error: unknown, doubt = ''): UketsukeError {
-  const detail = isTooLate(error) ? 'No database connection became free in time.' : 'The database cannot be used now.'
+  const detail = isCancelled(error)
+    ? 'The database took too long.'
+    : isTooLate(error)
+      ? 'No database connection became free in time.'
+      : 'The database cannot be used now.'
   const outcome = doubt === '' ? undefined : 'unknown'
   return new UketsukeError('temporarily-unavailable', `${detail}${doubt}`, { cause: error, retryAfter: 1, outcome })
 }

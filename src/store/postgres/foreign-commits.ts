@@ -39,6 +39,8 @@ export function foreignCommits(clock: Clock, reader: string) {
     })
     try {
       await client.connect()
+      // Listening alone keeps no program alive.
+      ;(client as Client & { unref(): void }).unref()
       // The channel is the schema's name; whoever listens counts as at work there, as every other connection does.
       await client.query(`LISTEN "${channel}"; SELECT pg_try_advisory_lock_shared(${lockOf(channel)})`)
       heard()

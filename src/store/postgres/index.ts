@@ -3,12 +3,13 @@ import type { Clock } from '../../clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import type { Change, Job } from '../../domain/job.ts'
 import { guarded } from '../guarded.ts'
-import type { OpenStore, Store } from '../port.ts'
+import type { ClaimQuery, OpenStore, Store } from '../port.ts'
 import { announcements } from './announcements.ts'
-import { claim } from './claim.ts'
+import { adopt, type Claimed, claim } from './claim.ts'
 import type { Sql } from './connection.ts'
 import { foreignCommits } from './foreign-commits.ts'
 import { insert } from './insert.ts'
+import { LostClaims } from './lost-claims.ts'
 import { type PostgresOptions, type Settings, settle } from './options.ts'
 import * as queries from './queries.ts'
 import { prune, remove } from './removal.ts'
@@ -35,6 +36,8 @@ function store(settings: Settings, clock: Clock): Store {
   const name = randomUUID()
   const time = timeBy(clock)
   const foreign = foreignCommits(clock, name)
+  /** A claim is given up soon after its statement: what it got is found later. */
+  const claimWithin = settings.statementTimeout + 4_000
   let found: (Opened & { tell: ReturnType<typeof announcements> }) | null = null
   let opening: Promise<void> | null = null
 
@@ -50,7 +53,8 @@ function store(settings: Settings, clock: Clock): Store {
     if (found === null) throw new UketsukeError('store-unusable', 'The store is not open: call migrate() first.')
     return found
   }
-  const run = async <T>(work: (sql: Sql, unsure: boolean) => Promise<T>) => opened().connection.run(work)
+  const run = async <T>(work: (sql: Sql, unsure: boolean) => Promise<T>, within?: number) =>
+    opened().connection.run(work, within)
   let measuring: Promise<void> | null = null
   /** Learns what time it is there; one measurement at a time. */
   function measure(): Promise<void> {
@@ -69,13 +73,14 @@ function store(settings: Settings, clock: Clock): Store {
     work: (sql: Sql, unsure: boolean) => Promise<T>,
     hoped: readonly Job[],
     stored: (result: T) => readonly Job[],
+    within?: number,
   ): Promise<T> {
     let told = false
     const result = await run((sql, unsure) => {
       const working = work(sql, unsure)
       told = opened().tell.follow(sql, hoped)
       return working
-    })
+    }, within)
     if (!told) announce(stored(result))
     return result
   }
@@ -88,6 +93,16 @@ function store(settings: Settings, clock: Clock): Store {
       changes.length > few ? [] : outcomes(changes),
       (swapped) => outcomes(changes.filter((_, i) => swapped[i])),
     )
+
+  const lostClaims = new LostClaims()
+  async function claimBy(query: ClaimQuery, mark: string): Promise<Claimed> {
+    try {
+      return await run((sql, unsure) => claim(sql, time, query, mark, unsure), claimWithin)
+    } catch (error) {
+      if (error instanceof UketsukeError && error.outcome === 'unknown') lostClaims.add(mark, query.leaseMs)
+      throw error
+    }
+  }
 
   return {
     description: {
@@ -113,17 +128,21 @@ function store(settings: Settings, clock: Clock): Store {
         throw error
       }
     },
-    insert: (inserts) =>
+    insert: (inserts, within) =>
       commit(
         (sql, unsure) => insert(sql, time, inserts, unsure),
         // Whether a key is taken is known when it has been looked up.
         inserts.some(({ key }) => key !== undefined) ? [] : inserts.map(({ job }) => job),
         (inserted) => inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])),
+        within,
       ),
     insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
     async claim(query) {
       const mark = randomUUID()
-      const { jobs, unreadable } = await run((sql, unsure) => claim(sql, time, query, mark, unsure))
+      const lost = lostClaims.marks()
+      const found = lost.length > 0 ? await run((sql) => adopt(sql, time, query, lost, mark)) : null
+      const { jobs, unreadable } =
+        found !== null && found.jobs.length + found.unreadable.length > 0 ? found : await claimBy(query, randomUUID())
       announce(jobs)
       if (unreadable.length > 0) await replace(unreadable)
       return jobs

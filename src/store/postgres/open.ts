@@ -8,6 +8,8 @@ export interface Driver {
   pool(): Pool
   /** A connection of its own, for listening. */
   client(): Client
+  /** Asks the server, over a connection of its own, to end what a client's session is doing. */
+  cancel(client: ClientBase): void
   /** Where it connects to, without the password. */
   readonly where: string
   /** Whether the server itself was reached and not a pooler; known once a connection was made. */
@@ -31,7 +33,7 @@ export async function load(settings: Settings, purpose: 'work' | 'alone' = 'work
     keepAlive: true,
     pipeline: true,
     connectionTimeoutMillis: connectTimeout,
-    // The client's own limit: the server's would be a state of the session.
+    // Each statement of the pool has a limit of its own; this is for the others.
     query_timeout: statementTimeout,
     types: { getTypeParser: (type, format) => (type === int8 ? Number : pg.types.getTypeParser(type, format)) },
   }
@@ -44,10 +46,24 @@ export async function load(settings: Settings, purpose: 'work' | 'alone' = 'work
     get direct() {
       return direct
     },
-    pool: () => new pg.Pool({ ...config, max, onConnect }),
+    // An idle pool keeps no program alive: one that only enqueues ends when it has.
+    pool: () => new pg.Pool({ ...config, max, onConnect, allowExitOnIdle: true }),
     client: () => new pg.Client(config),
+    cancel(client) {
+      const canceller = new pg.Client({ ...config, ssl: false }) as unknown as CancellingClient
+      // In plain text, as the protocol has it. Where it does not get through, the client's own limit is next.
+      canceller.connection.on('error', () => {})
+      canceller.cancel(client, (client as unknown as CancellingClient).activeQuery)
+    },
     where: `${user ?? ''}@${host}:${port}/${database ?? ''}`,
   }
+}
+
+/** What pg's types leave out. */
+interface CancellingClient {
+  readonly connection: NodeJS.EventEmitter
+  readonly activeQuery: unknown
+  cancel(client: ClientBase, query: unknown): void
 }
 
 const int8 = 20

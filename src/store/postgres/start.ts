@@ -25,7 +25,11 @@ const oldest = 130_000
 export async function start(settings: Settings): Promise<Opened> {
   const driver = await load(settings)
   const prepared = new Prepared()
-  const connection = new Connection(driver.pool(), settings.schema, () => (driver.direct ? prepared : null))
+  const connection = new Connection(driver.pool(), settings.schema, {
+    prepared: () => (driver.direct ? prepared : null),
+    statementTimeout: settings.statementTimeout,
+    cancel: driver.cancel,
+  })
   try {
     const [facts] = await connection.run((sql) =>
       sql.query(
