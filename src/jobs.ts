@@ -1,6 +1,6 @@
 import { acceptor } from './accept/accept.ts'
 import { manyAcceptor } from './accept/many.ts'
-import { type Clock, systemClock } from './clock.ts'
+import { type Clock, sleep, systemClock } from './clock.ts'
 import { type JobTypes, runnable } from './define.ts'
 import { type Desk, openDesk } from './desk.ts'
 import { Lookout } from './dispatch/lookout.ts'
@@ -22,6 +22,9 @@ import { transitions } from './store/transition.ts'
 import { ulids } from './ulids.ts'
 import { version } from './version.ts'
 import { staff } from './work/staff.ts'
+
+/** How long what is under way may take to end once the workers have stopped, in milliseconds. */
+const closeWithin = 1_500
 
 /**
  * Wires the five parts together: accept → store → dispatch → work → notify. Nothing is opened before `ready()`, which every verb
@@ -125,9 +128,17 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
         draining.abort()
         lookout.stop()
         await workers.close()
-        await hangUp()
-        await relay.close()
-        await store.close()
+        const closed = new AbortController()
+        const rest = hangUp()
+          .then(() => relay.close())
+          .then(() => store.close())
+        const late = sleep(own, closeWithin, closed.signal).then(() => true)
+        const stuck = await Promise.race([rest.then(() => false), late])
+        closed.abort()
+        if (!stuck) return
+        log.error({}, 'the store did not answer while this program closed; what was under way may still be stored')
+        rest.catch(() => {})
+        await opened.close()
       })()
       return closing
     },

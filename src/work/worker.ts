@@ -35,6 +35,9 @@ export interface Lanes {
   concurrency: number
 }
 
+/** How long a stop waits for the store once the drain is over, in milliseconds. */
+const giveUpAfter = 2_000
+
 /** Claims due jobs and runs them, until it is stopped. */
 export class Worker {
   readonly id = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
@@ -97,12 +100,26 @@ export class Worker {
     return this.#stop
   }
 
+  /** Bounded, also where the store says nothing: what could not be given back is another worker's once its lease has run out. */
   async #end(drain: number): Promise<void> {
     this.#stopping.abort()
-    await Promise.all(this.#loops)
-    const overtime = new AbortController()
+    const { clock, log } = this.#parts
+    const settled = new AbortController()
+    const late = sleep(clock, drain + giveUpAfter, settled.signal).then(() => true)
+    const gaveUp = await Promise.race([this.#settle(drain).then(() => false), late])
+    settled.abort()
+    if (!gaveUp) return
+    const jobs = this.#held.all().length
+    log.error({ worker: this.id, jobs }, 'the store did not answer while this worker stopped; its leases will run out')
+    this.#stopped.abort()
+  }
+
+  async #settle(drain: number): Promise<void> {
     const { clock } = this.#parts
-    await Promise.race([this.#held.empty(), sleep(clock, drain, overtime.signal)])
+    const overtime = new AbortController()
+    const over = sleep(clock, drain, overtime.signal)
+    await Promise.all(this.#loops)
+    await Promise.race([this.#held.empty(), over])
     overtime.abort()
     for (const held of this.#held.all()) held.abort('shutdown')
     await this.#held.empty()

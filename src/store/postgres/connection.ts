@@ -28,6 +28,8 @@ const patienceInDoubt = 20_000
 const sameOutage = 1_000
 /** How long the server has to say what became of a statement that was cancelled, in milliseconds. */
 const confirmation = 2_000
+/** How long statements may take to end once the store closes, in milliseconds. */
+const closing = 1_000
 const conflicts = 5
 
 export interface ConnectionOptions {
@@ -187,7 +189,7 @@ export class Connection {
   async #end(): Promise<void> {
     const ended = this.#pool.end()
     const waited = new AbortController()
-    const late = pause(confirmation, true, { signal: waited.signal })
+    const late = pause(closing, true, { signal: waited.signal })
     const cut = await Promise.race([ended.then(() => false), late])
     waited.abort()
     late.catch(() => {})

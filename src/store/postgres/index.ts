@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import type { Change, Job } from '../../domain/job.ts'
@@ -165,8 +166,8 @@ function store(settings: Settings, clock: Clock): Store {
     onForeignCommit: foreign.listen,
     async close() {
       await opening?.catch(() => {})
-      await foreign.stop()
-      await found?.tell.done()
+      // Hints, and a connection that only listens: a server that says nothing is not waited for.
+      await Promise.race([Promise.all([foreign.stop(), found?.tell.done()]), pause(500, null, { ref: false })])
       await found?.connection.close()
     },
   }

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
+import { createJobs, job, type Log, silentLog } from '../../src/index.ts'
+import { postgres } from '../../src/store/postgres/index.ts'
+import { atEnd, gate, until } from '../jobs/stage.ts'
+import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
+import { BadNetwork } from '../servers/proxy.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  server = await startPostgres()
+}, 60_000)
+afterAll(() => server.stop())
+
+async function start(what: string): Promise<ChildProcess> {
+  const program = fileURLToPath(new URL('life.mjs', import.meta.url))
+  const child = spawn(process.execPath, [program, what, server.url()], { stdio: ['ignore', 'pipe', 'inherit'] })
+  atEnd(() => void child.kill('SIGKILL'))
+  await once(child.stdout!, 'data')
+  return child
+}
+
+/** The exit code, in time. */
+async function ended(child: ChildProcess, within = 10_000): Promise<number | null> {
+  await until(() => child.exitCode !== null || child.signalCode !== null, within)
+  return child.exitCode
+}
+
+test('a program that only enqueues ends by itself', async () => {
+  expect(await ended(await start('enqueue'))).toBe(0)
+})
+
+test('a worker that stops at SIGTERM ends by itself, with nothing to close', async () => {
+  const child = await start('worker')
+  child.kill('SIGTERM')
+  expect(await ended(child)).toBe(0)
+})
+
+test.each(['idle', 'busy'])(
+  'where PostgreSQL says nothing any more, stop() and close() take the drain and 5 seconds: %s',
+  async (how) => {
+    const network = await BadNetwork.to(server.port)
+    atEnd(() => network.close())
+    const url = server.url(await server.create().then((address) => new URL(address).pathname.slice(1)))
+    const lines: string[] = []
+    const log: Log = { ...silentLog, error: (_, line) => void lines.push(line), child: () => log }
+    const { open, passed } = gate()
+    const started = gate()
+    const jobs = createJobs({
+      jobs: {
+        held: job({
+          input: z.any(),
+          run: async () => {
+            started.open()
+            await passed
+          },
+        }),
+      },
+      store: postgres(url.replace(`:${server.port}`, `:${network.port}`)),
+      log,
+    })
+    const worker = await jobs.work({ drain: 1_000 })
+    if (how === 'busy') {
+      await jobs.enqueue('held', {}, { owner: 'ann' })
+      await started.passed
+    }
+    network.silence()
+    // A claim, a renewal or a look ahead is under way in any case: a worker looks once a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    const began = performance.now()
+    await worker.stop()
+    expect(performance.now() - began).toBeLessThan(1_000 + 5_000)
+    await jobs.close()
+    expect(performance.now() - began).toBeLessThan(1_000 + 5_000 + 1_000)
+    expect(lines.join()).toContain('did not answer while')
+    open()
+  },
+)
