@@ -9,6 +9,7 @@ import {
   type Owner,
 } from '../port.ts'
 import { encode } from '../text.ts'
+import { front, waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
 import { attemptColumns, failureText, jobColumns, readable, toAttempt, toJob, whole } from './rows.ts'
@@ -66,9 +67,6 @@ function log(sql: Sql, { jobId, attempt, worker, startedAt, endedAt, outcome, er
   )
 }
 
-// INDEXED BY makes a plan that would walk the whole table an error instead of a slow day.
-const waiting = `FROM jobs INDEXED BY jobs_due
-  WHERE status = 'pending' AND queue = ? AND priority = ? AND type IN (SELECT value FROM json_each(?))`
 const list = (values: readonly string[]) => JSON.stringify(values.map(encode))
 
 /** Columns whose value is known of a job that has just been claimed: carrying a row out costs by the column. */
@@ -79,45 +77,46 @@ const known = new Map([
 const returned = whole.map(([name]) => known.get(name) ?? readable(name)).join(', ')
 
 /**
- * The rule `claim`, fused: two scans, each from the front of its range, `high` and then `normal`. OR FAIL: a failure rolls the whole
- * transaction back, so that SQLite need not keep a journal of the statement.
+ * The rule `claim`, fused: `high` and then `normal`, each from the front of its ranges. Jobs of types that are not asked for are never read.
+ * OR FAIL: a failure rolls the whole transaction back, so that SQLite need not keep a journal of the statement.
  */
-export function claim(sql: Sql, { queue, types, limit, worker, leaseMs }: ClaimQuery, now: number): Job[] {
-  const take = (priority: string, most: number) =>
+export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
+  const { queue, types, limit, worker, leaseMs } = query
+  const take = (rows: string, ...parameters: Parameter[]) =>
     sql
       .tuples(
         `UPDATE OR FAIL jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0, progress_message = NULL,
-           started_at = ?, worker = ?, lease_until = ?
-         WHERE rowid IN (SELECT rowid ${waiting} AND run_at <= ? ORDER BY run_at, id LIMIT ?) RETURNING ${returned}`,
-        now,
-        worker,
-        now + leaseMs,
-        queue,
-        priority,
-        list(types),
-        now,
-        most,
+           started_at = ?, worker = ?, lease_until = ? WHERE rowid IN (${rows}) RETURNING ${returned}`,
+        ...[now, worker, now + leaseMs, ...parameters],
       )
       .map(toJob)
       // RETURNING has no order of its own.
       .sort(byTurn)
-  const high = take('high', limit)
-  return high.length < limit ? [...high, ...take('normal', limit - high.length)] : high
+  const [only = ''] = types
+  const turn = (priority: string, most: number): Job[] => {
+    if (types.length === 1) {
+      const rows = `SELECT rowid ${waiting} AND run_at <= ? ORDER BY run_at, id LIMIT ?`
+      return take(rows, queue, priority, only, now, most)
+    }
+    const rows = front(sql, query, priority, most, now)
+    return rows.length === 0 ? [] : take('SELECT value FROM json_each(?)', JSON.stringify(rows))
+  }
+  const high = turn('high', limit)
+  return high.length < limit ? [...high, ...turn('normal', limit - high.length)] : high
 }
 
 const byTurn = (a: Job, b: Job) => a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
 
 export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): number | null {
-  const times = ['high', 'normal'].map(
-    (priority) =>
-      sql.get(
-        `SELECT ${readable('run_at')} AS run_at ${waiting} ORDER BY jobs.run_at LIMIT 1`,
-        queue,
-        priority,
-        list(types),
-      )?.run_at,
-  )
-  return times.reduce<number | null>((at, time) => (typeof time === 'number' ? Math.min(at ?? time, time) : at), null)
+  const text = `SELECT ${readable('run_at')} AS run_at ${waiting} ORDER BY jobs.run_at LIMIT 1`
+  let due: number | null = null
+  for (const priority of ['high', 'normal']) {
+    for (const type of types) {
+      const time = sql.get(text, queue, priority, type)?.run_at
+      if (typeof time === 'number' && time < (due ?? Number.POSITIVE_INFINITY)) due = time
+    }
+  }
+  return due
 }
 
 /** Beyond this many a place in the queue is not cheap to know, and means little. */
@@ -126,13 +125,15 @@ const countable = 100
 export function position(sql: Sql, { id }: Job, now: number): number | null {
   const job = get(sql, allOwners, id)
   if (job?.status !== 'pending' || job.runAt > now) return null
-  const count = (condition: string, ...parameters: Parameter[]) => {
-    const before = `SELECT 1 FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue = ? AND ${condition} LIMIT ${countable}`
-    return Number(sql.get(`SELECT count(*) AS n FROM (${before})`, job.queue, ...parameters)?.n)
-  }
+  const count = (priority: string, condition: string, ...parameters: Parameter[]) =>
+    waitingTypes(sql, job.queue, priority).reduce((sum, type) => {
+      if (sum >= countable) return sum
+      const before = `SELECT 1 ${waiting} AND ${condition} LIMIT ${countable}`
+      return sum + Number(sql.get(`SELECT count(*) AS n FROM (${before})`, job.queue, priority, type, ...parameters)?.n)
+    }, 0)
   const before =
-    count('priority = ? AND (run_at, id) < (?, ?)', job.priority, job.runAt, job.id) +
-    (job.priority === 'normal' ? count("priority = 'high' AND run_at <= ?", now) : 0)
+    count(job.priority, '(run_at, id) < (?, ?)', job.runAt, job.id) +
+    (job.priority === 'normal' ? count('high', 'run_at <= ?', now) : 0)
   return before < countable ? before + 1 : null
 }
 

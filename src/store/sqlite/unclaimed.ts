@@ -1,21 +1,21 @@
 import type { Unclaimed } from '../port.ts'
+import { waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
 import { readable } from './rows.ts'
 
-/** Of a long backlog only the front is looked at: what waits longest is there. */
-const front = 1_000
-
 export function unclaimed(sql: Sql, now: number, waited: number): Unclaimed[] {
-  const due = (priority: string) => `
-    SELECT * FROM (
-      SELECT type, ${readable('run_at')} AS run_at FROM jobs INDEXED BY jobs_due
-      WHERE status = 'pending' AND queue = 'jobs' AND priority = '${priority}' AND run_at <= ?1 ORDER BY jobs.run_at LIMIT ${front})`
-  const rows = sql.all(
-    `SELECT type, min(run_at) AS since FROM (${due('high')} UNION ALL ${due('normal')})
-     WHERE type NOT IN (SELECT type FROM jobs INDEXED BY jobs_leased WHERE status = 'running' AND lease_until > ?2)
-     GROUP BY type ORDER BY since`,
-    now - waited,
+  const runs = sql.all(
+    "SELECT DISTINCT type FROM jobs INDEXED BY jobs_leased WHERE status = 'running' AND lease_until > ?",
     now,
   )
-  return rows.map(({ type, since }) => ({ type: type as string, waited: now - (since as number) }))
+  const running = new Set(runs.map(({ type }) => type))
+  const since = new Map<string, number>()
+  for (const priority of ['high', 'normal']) {
+    for (const type of waitingTypes(sql, 'jobs', priority)) {
+      const text = `SELECT ${readable('run_at')} AS run_at ${waiting} AND run_at <= ? ORDER BY jobs.run_at LIMIT 1`
+      const first = sql.get(text, 'jobs', priority, type, now - waited)?.run_at
+      if (typeof first === 'number' && !running.has(type)) since.set(type, Math.min(first, since.get(type) ?? first))
+    }
+  }
+  return [...since].map(([type, time]) => ({ type, waited: now - time })).sort((a, b) => b.waited - a.waited)
 }

@@ -1,9 +1,10 @@
 import { UketsukeError } from '../../../domain/errors.ts'
 import type { Connection } from '../connection.ts'
 import { jobs } from './001-jobs.ts'
+import { dueByType } from './002-due-by-type.ts'
 
 /** Forward only: what has been released is never changed, only added to. `PRAGMA user_version` counts how many a file has had. */
-const migrations: readonly string[] = [jobs]
+const migrations: readonly string[] = [jobs, dueByType]
 export const schemaVersion = migrations.length
 
 /** "uket" in ASCII: tells our files from other programs' databases. */
