@@ -1,6 +1,5 @@
 import type { Log } from '../log.ts'
-
-type Schema = Record<string, unknown>
+import { components } from './schema-components.ts'
 
 /** Of one job type: the name of its component in the OpenAPI document, and that component with those that it refers to. */
 export interface InputSchema {
@@ -18,7 +17,14 @@ export function inputSchemas(
   const free = names(taken)
   return [...types].map(([type, { input }]) => {
     const key = free(`Input.${type}`)
-    return { type, key, components: components(key, jsonSchema(type, input, log), free) }
+    const { vendor, ...made } = jsonSchema(input)
+    const { all, lost } = components(key, made.schema, free)
+    const what = made.lost ?? (lost ? 'a part of the input' : null)
+    if (what !== null) {
+      const sentence = `The OpenAPI document describes ${what} of the job type ${type} as anything.`
+      log.warn({ err: made.err, type, vendor }, sentence)
+    }
+    return { type, key, components: all }
   })
 }
 
@@ -38,98 +44,44 @@ interface Convertible {
   '~standard'?: { vendor?: string; jsonSchema?: { input(options: object): unknown } }
 }
 
-/** By Standard JSON Schema. What the library has no JSON Schema for may be anything, and the operator is told. */
-function jsonSchema(type: string, schema: unknown, log: Pick<Log, 'warn'>): unknown {
+interface Made {
+  readonly vendor?: string | undefined
+  readonly schema: unknown
+  /** What of it may be anything, since the library has no JSON Schema for it. */
+  readonly lost: 'the input' | 'a part of the input' | null
+  readonly err?: unknown
+}
+
+/** By Standard JSON Schema. */
+function jsonSchema(schema: unknown): Made {
   const { vendor, jsonSchema: convert } = (schema as Convertible)['~standard'] ?? {}
-  const made = (libraryOptions?: object): unknown => {
-    const given = convert?.input({ target: 'draft-2020-12', ...(libraryOptions && { libraryOptions }) })
-    return JSON.parse(JSON.stringify(given)) as unknown
-  }
-  const tell = (err: unknown, what: string) =>
-    log.warn({ err, type, vendor }, `The OpenAPI document describes ${what} of the job type ${type} as anything.`)
-  if (!convert) {
-    tell(undefined, 'the input')
-    return {}
-  }
+  if (!convert) return { vendor, schema: {}, lost: 'the input' }
+  const unsaid = new Set<string>()
+  const made = (libraryOptions: object): unknown =>
+    JSON.parse(JSON.stringify(convert.input({ target: 'draft-2020-12', libraryOptions }))) as unknown
   try {
-    return made()
-  } catch (strict) {
+    const strict = made(vendor === 'arktype' ? { fallback: noting(unsaid) } : {})
+    if (unsaid.size === 0) return { vendor, schema: strict, lost: null }
+    const err = new Error(`arktype has no JSON Schema for ${[...unsaid].join(', ')}`)
+    return { vendor, schema: strict, lost: 'a part of the input', err }
+  } catch (err) {
     try {
       // zod's option; a library that does not know it throws again, or has said all it can.
-      const rest = made({ unrepresentable: 'any' })
-      tell(strict, 'a part of the input')
-      return rest
+      return { vendor, schema: made({ unrepresentable: 'any' }), lost: 'a part of the input', err }
     } catch {
-      tell(strict, 'the input')
-      return {}
+      return { vendor, schema: {}, lost: 'the input', err }
     }
   }
 }
 
-/** The schema with its `$defs` beside it: tools look up every `$ref` from the root of the document, and few heed an `$id`. */
-function components(key: string, schema: unknown, free: (wanted: string) => string): Map<string, unknown> {
-  if (!isObject(schema)) return new Map([[key, schema]])
-  const { $schema: _, $id: __, $defs, ...root } = schema
-  const defs = isObject($defs) ? Object.entries($defs) : []
-  const keys = new Map(defs.map(([name]) => [name, free(`${key}.${name}`)]))
-  const moved = (ref: string) => movedRef(ref, key, keys)
-  const all = [[key, rewritten(root, moved)] as const]
-  for (const [name, def] of defs) all.push([keys.get(name) as string, rewritten(def, moved)])
-  return new Map(all)
-}
-
-function movedRef(ref: string, key: string, keys: ReadonlyMap<string, string>): string {
-  if (ref !== '#' && !ref.startsWith('#/')) return ref
-  const [, first = '', second = '', ...rest] = ref.split('/')
-  const name =
-    first === '$defs'
-      ? spellings(second)
-          .map((one) => keys.get(one))
-          .find((one) => one !== undefined)
-      : undefined
-  if (name !== undefined) return ['#/components/schemas', name, ...rest].join('/')
-  return `#/components/schemas/${key}${ref.slice(1)}`
-}
-
-/** What a token of a pointer in a URL can stand for: not every library escapes a percent sign. */
-function spellings(token: string): string[] {
-  const plain = (text: string) => text.replaceAll('~1', '/').replaceAll('~0', '~')
-  try {
-    return [plain(token), plain(decodeURIComponent(token))]
-  } catch {
-    return [plain(token)]
-  }
-}
-
-const ofOne = [
-  'items',
-  'additionalProperties',
-  'not',
-  'contains',
-  'propertyNames',
-  'if',
-  'then',
-  'else',
-  'contentSchema',
-]
-const ofList = ['allOf', 'anyOf', 'oneOf', 'prefixItems']
-const nested = new Set([...ofOne, ...ofList, 'unevaluatedItems', 'unevaluatedProperties'])
-const byName = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'])
-
-/** Only where a schema can stand: a default or an example may have a member that is named `$ref`. */
-function rewritten(schema: unknown, moved: (ref: string) => string): unknown {
-  if (Array.isArray(schema)) return schema.map((one) => rewritten(one, moved))
-  if (!isObject(schema)) return schema
-  return mapped(schema, (name, value) => {
-    if (name === '$ref' && typeof value === 'string') return moved(value)
-    if (nested.has(name)) return rewritten(value, moved)
-    if (byName.has(name) && isObject(value)) return mapped(value, (_, one) => rewritten(one, moved))
-    return value
-  })
-}
-
-const mapped = (object: Schema, fn: (name: string, value: unknown) => unknown): Schema =>
-  Object.fromEntries(Object.entries(object).map(([name, value]) => [name, fn(name, value)]))
-
-const isObject = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+/** arktype leaves out by itself what it cannot say. What only narrows the rest, such as a predicate, is not worth a warning. */
+const noting = (unsaid: Set<string>) =>
+  Object.fromEntries(
+    ['date', 'domain', 'proto', 'unit', 'symbolKey', 'arrayObject'].map((code) => [
+      code,
+      ({ base }: { base: unknown }) => {
+        unsaid.add(code)
+        return base
+      },
+    ]),
+  )

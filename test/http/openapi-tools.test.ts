@@ -24,6 +24,18 @@ const tree = z.object({
 const pair: z.ZodType = z.object({ left: tree, right: z.lazy(() => pair).optional() })
 const wide = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`m${i}`, z.string()]))
 
+const nest: z.ZodType = z.lazy(() => z.array(nest))
+/** A library whose JSON Schema is this. */
+const described = (schema: unknown) =>
+  ({
+    '~standard': {
+      version: 1,
+      vendor: 'mine',
+      validate: (value: unknown) => ({ value }),
+      jsonSchema: { input: () => schema },
+    },
+  }) as JobTypes[string]['input']
+
 const inputs: Record<string, JobTypes[string]['input']> = {
   readme: z.object({ year: z.int() }),
   scalars: z.object({
@@ -132,6 +144,39 @@ const inputs: Record<string, JobTypes[string]['input']> = {
       v.transform((text) => new Date(text)),
     ),
   }),
+  'zod.default': z.object({ a: z.bigint().default(5n), b: z.date().default(new Date(0)), n: z.int() }),
+  metadata: z.object({ a: z.string().meta({ mine: 1, 'x-mine': 2, nullable: 'no', required: true }) }),
+  unbounded: z.object({ n: z.number().min(-Infinity).max(Infinity) }),
+  'names-a-ref': z.object({
+    a: z.looseObject({}).default({ $ref: '#/x' }),
+    b: z.any().meta({ examples: [{ $ref: '#/x' }] }),
+  }),
+  proto: z.object({ ['__proto__']: z.string(), a: z.int() }),
+  json: z.json(),
+  'json.within': z.object({ data: z.json() }),
+  nest: nest,
+  'ark.instance': type({ at: type.instanceOf(URL), u: 'undefined', b: 'bigint', n: 'number' }),
+  'ark.none': type({ 'a?': 'Date', '[string]': 'string | number' }),
+  'ark.this': type({ name: 'string', 'kids?': 'this[]' }),
+  'any.true': described(true),
+  'any.false': described(false),
+  'any.null': described(null),
+  'any.list': described([]),
+  'any.draft7': described({
+    $ref: '#/definitions/c',
+    definitions: { c: { type: 'object', properties: { x: { $ref: '#/definitions/c' } } } },
+  }),
+  'any.lost': described({
+    type: 'object',
+    properties: {
+      a: { $ref: '#/$defs/none' },
+      b: { $ref: 'https://example.com/schema.json' },
+      c: { $ref: '#anchor' },
+      d: { type: 'date', minLength: -1, pattern: '(' },
+      n: { type: 'integer' },
+    },
+    $defs: { there: { $anchor: 'anchor' } },
+  }),
   bare: { '~standard': { version: 1, vendor: 'mine', validate: (value: unknown) => ({ value }) } },
   failing: {
     '~standard': {
@@ -190,8 +235,6 @@ const documents: Record<string, Document> = {
   'a public URL': (
     await documentOf({ report: types.readme! }, silentLog, { publicUrl: 'https://example.com/app/jobs' })
   ).document,
-  // openapi-typescript makes a type of it that TypeScript calls circular, so it is not compiled.
-  'a union that contains itself': (await documentOf({ json: job({ input: z.json(), run }) })).document,
 }
 
 let folder: string
@@ -238,6 +281,7 @@ type Schemas = components['schemas']
 export const year: Schemas['Input.readme'] = { year: 2015 }
 export const tree: Schemas['Input.recursive'] = { name: 'a', children: [{ name: 'b', children: [] }] }
 export const kept: Schemas['Input.zod.date'] = { at: 'any', n: 1 }
+export const json: Schemas['Input.json'] = { a: [1, 'x', null, [true]] }
 export const job: Schemas['NewJob'] = { type: 'readme', input: { year: 1 } } as Extract<Schemas['NewJob'], { type: 'readme' }>
 // @ts-expect-error a year is a number
 export const no: Schemas['Input.readme'] = { year: 'x' }
@@ -276,16 +320,23 @@ describe('an input with a part that has no JSON Schema', () => {
       ])
     }
     expect(schemas['Input.zod.date']).toMatchObject({ properties: { at: {} }, required: ['at', 'n'] })
-    expect(schemas['Input.ark.date']).toMatchObject({ properties: { n: { type: 'number' } } })
+    for (const name of ['ark.date', 'ark.instance'])
+      expect(schemas[`Input.${name}`]).toMatchObject({ properties: { n: { type: 'number' } } })
+    expect(schemas['Input.any.lost']).toMatchObject({ properties: { a: {}, b: {}, c: {}, n: { type: 'integer' } } })
+    expect(schemas['Input.metadata']).toMatchObject({ properties: { a: { type: 'string', 'x-mine': 2 } } })
   })
 
   it('is named in the log, once', () => {
     const named = lines.map(({ type }) => type)
     expect(named).toEqual([...new Set(named)])
     expect(named).toEqual(
-      expect.arrayContaining(['zod.date', 'zod.deep-date', 'zod.map', 'valibot.object', 'bare', 'failing']),
+      expect.arrayContaining([
+        ...['zod.date', 'zod.deep-date', 'zod.map', 'zod.default', 'valibot.object', 'bare', 'failing'],
+        ...['ark.date', 'ark.instance', 'any.null', 'any.list', 'any.lost'],
+      ]),
     )
-    for (const name of ['readme', 'recursive', 'transforms', 'ark.object']) expect(named).not.toContain(name)
+    for (const name of ['readme', 'recursive', 'transforms', 'ark.object', 'ark.narrow', 'json', 'any.draft7'])
+      expect(named).not.toContain(name)
     expect(lines.find(({ type }) => type === 'zod.date')?.message).toMatch(
       /a part of the input of the job type zod.date/,
     )
