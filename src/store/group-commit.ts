@@ -1,6 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import type { Change, Job, Lease } from '../domain/job.ts'
-import type { Insert, Store } from './port.ts'
+import type { Insert, Store, Waiting } from './port.ts'
 
 /** One caller's rows: they share its fate, and never part. */
 interface Call<Row, Result> {
@@ -28,7 +28,7 @@ export function groupCommit(
 ): Store {
   const { acceptTimeout } = size
   const { cap, capBytes, inFlight } = { cap: 500, capBytes: 8 << 20, inFlight: 1, ...store.group, ...size }
-  const inserts = lane((rows: Insert[], within?: number) => store.insert(rows, within), {
+  const inserts = lane((rows: Insert[], waiting?: Waiting) => store.insert(rows, waiting), {
     timeout: acceptTimeout,
     cap,
     capBytes,
@@ -100,7 +100,7 @@ interface LaneOptions<Row> {
 }
 
 function lane<Row, Result>(
-  run: (rows: Row[], within?: number) => Promise<Result[]>,
+  run: (rows: Row[], waiting?: Waiting) => Promise<Result[]>,
   { cap, capBytes, inFlight, timeout, textOf, idOf }: LaneOptions<Row>,
 ): Lane<Row, Result> {
   let waiting: Call<Row, Result>[] = []
@@ -201,15 +201,16 @@ function inTime<Row, Result>(batch: Call<Row, Result>[], timeout: number): Call<
 /** One bad row must not fail its neighbours: the batch is halved until it stands alone. A store that is down is not asked again. */
 async function settle<Row, Result>(
   batch: Call<Row, Result>[],
-  run: (rows: Row[], within?: number) => Promise<Result[]>,
+  run: (rows: Row[], waiting?: Waiting) => Promise<Result[]>,
   timeout?: number,
 ): Promise<void> {
   if (batch.length === 0) return
   try {
     const rows: Row[] = []
     for (const call of batch) for (const row of call.rows) rows.push(row)
-    const within = timeout === undefined ? undefined : timeout - (performance.now() - (batch[0]?.since ?? 0))
-    const results = await run(rows, within)
+    const since = batch[0]?.since ?? performance.now()
+    const within = (timeout ?? 0) - (performance.now() - since)
+    const results = await (timeout === undefined ? run(rows) : run(rows, { since, within }))
     let next = 0
     for (const call of batch) {
       call.resolve(results.slice(next, next + call.rows.length))

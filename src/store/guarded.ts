@@ -5,7 +5,7 @@ import { allOwners, type Insert, type Owner, type Store } from './port.ts'
 export function guarded(store: Store): Store {
   const { insert, insertWithin, get, list, deliveries, attempts, remove } = store
   return Object.assign(store, {
-    insert: async (inserts, within) => insert(inserts.map(checked), within),
+    insert: async (inserts, waiting) => insert(inserts.map(checked), waiting),
     ...(insertWithin && {
       insertWithin: async (transaction, inserts) => insertWithin(transaction, inserts.map(checked)),
     }),

@@ -16,6 +16,14 @@ export interface IdempotencyKey {
   readonly expiresAt: number
 }
 
+/** How long a caller waits already, and for how long it goes on. */
+export interface Waiting {
+  /** When it began, by `performance.now()`. */
+  readonly since: number
+  /** Milliseconds from now to its deadline. */
+  readonly within: number
+}
+
 export interface Insert {
   readonly job: Job
   readonly key?: IdempotencyKey | undefined
@@ -88,10 +96,10 @@ export interface Store {
   migrate(): Promise<void>
   /**
    * One commit. A key that is already taken, until it is pruned, gives the job that took it. Two equal keys in one batch: the first
-   * creates. An id that is stored already fails the whole batch. After `within` milliseconds it has ended: stored, or known not to be, or
-   * with a `temporarily-unavailable` whose `outcome` is unknown.
+   * creates. An id that is stored already fails the whole batch. Past its deadline it has ended: stored, or known not to be, or with a
+   * `temporarily-unavailable` whose `outcome` is unknown.
    */
-  insert(inserts: readonly Insert[], within?: number): Promise<Inserted[]>
+  insert(inserts: readonly Insert[], waiting?: Waiting): Promise<Inserted[]>
   /**
    * Inserts as a part of the caller's own transaction: nothing is stored, and nobody is told, unless and until that commits. Absent
    * where the store has no transactions to lend.

@@ -129,13 +129,13 @@ function store(settings: Settings, clock: Clock): Store {
         throw error
       }
     },
-    insert: (inserts, within) =>
+    insert: (inserts, waiting) =>
       commit(
         (sql, unsure) => insert(sql, time, inserts, unsure),
         // Whether a key is taken is known when it has been looked up.
         inserts.some(({ key }) => key !== undefined) ? [] : inserts.map(({ job }) => job),
         (inserted) => inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])),
-        within,
+        waiting?.within,
       ),
     insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
     async claim(query) {

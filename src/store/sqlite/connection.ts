@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { UketsukeError } from '../../domain/errors.ts'
 import { decode, decodeTuple, encode } from '../text.ts'
 import type { Checkpoints } from './checkpoint.ts'
-import { isBusy, unavailable } from './failures.ts'
+import { inDoubt, isBusy, unavailable } from './failures.ts'
 import type { Database, Parameter, Statement } from './open.ts'
 
 export type Row = Record<string, unknown>
@@ -65,18 +65,19 @@ export class Connection implements Sql {
     this.#checkpoints = checkpoints
   }
 
-  read<T>(query: (sql: Sql) => T): Promise<T> {
-    return this.#patiently(() => query(this))
+  /** `since`: when whoever asks began to wait, by `performance.now()`. */
+  read<T>(query: (sql: Sql) => T, since = performance.now()): Promise<T> {
+    return this.#patiently(() => query(this), since)
   }
 
   /**
    * On disk when the promise resolves, or not at all; with `soon` it is committed, and on disk with whatever comes after it. What is asked
    * for in one turn of the event loop, whatever the verb, is one commit: one wait for the disk. `work` may run again, and must not await.
    */
-  write<T>(work: (sql: Sql) => T, { soon = false } = {}): Promise<T> {
+  write<T>(work: (sql: Sql) => T, { soon = false, since = performance.now() } = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({
-        since: performance.now(),
+        since,
         soon,
         run: () => work(this),
         resolve: (result) => resolve(result as T),
@@ -98,7 +99,8 @@ export class Connection implements Sql {
 
   async #commit(works: readonly Work[]): Promise<void> {
     try {
-      const results = await this.#patiently(() => this.#transaction(works), works[0]?.since)
+      const since = Math.min(...works.map((work) => work.since))
+      const results = await this.#patiently(() => this.#transaction(works), since)
       for (const [i, work] of works.entries()) work.resolve(results[i])
     } catch (error) {
       const down = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
@@ -114,13 +116,22 @@ export class Connection implements Sql {
     this.run('BEGIN IMMEDIATE')
     try {
       const results = works.map((work) => work.run())
-      this.run('COMMIT')
+      this.#commitNow()
       this.#committed()
       this.#checkpoints?.committed()
       return results
     } catch (error) {
       this.#rollback()
       throw error
+    }
+  }
+
+  /** Where the disk fails now, the log may hold the whole commit: whoever opens the file after a crash would find it. */
+  #commitNow(): void {
+    try {
+      this.run('COMMIT')
+    } catch (error) {
+      throw inDoubt(error) ?? error
     }
   }
 

@@ -14,6 +14,7 @@ const code = {
   full: 13,
   cannotOpen: 14,
   protocol: 15,
+  tooBig: 18,
   notADatabase: 26,
 } as const
 
@@ -39,9 +40,19 @@ export const isBusy = (error: unknown): boolean => {
   return result === code.busy || result === code.locked
 }
 
+/** Of a COMMIT that the disk failed: whether it was stored is not known. Null for any other error. */
+export function inDoubt(error: unknown): UketsukeError | null {
+  if (primary(error) !== code.ioError) return null
+  const detail = 'The database cannot be written to now. Whether what was under way has been stored is not known.'
+  return new UketsukeError('temporarily-unavailable', detail, { cause: error, retryAfter: 1, outcome: 'unknown' })
+}
+
 /** At run time: what may pass by itself (a full disk, a lost volume) is "not now"; a bad row stays what it is. */
 export function unavailable(error: unknown): unknown {
   const result = primary(error)
+  if (result === code.tooBig) {
+    return new UketsukeError('payload-too-large', 'A value is larger than the database can hold.', { cause: error })
+  }
   if (result === null) return error
   const message = (error as Error).message
   if (passing.includes(result)) {

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { UketsukeError } from '../../domain/errors.ts'
 import { create } from '../../domain/rules.ts'
 import { manualClock } from '../../testing/clock.ts'
+import { groupCommit } from '../group-commit.ts'
 import { sqlite } from './index.ts'
 import { type Database, open } from './open.ts'
 
@@ -118,6 +119,41 @@ describe('a file that is in order', () => {
     expect(statSync(`${path}-wal`).size).toBeLessThan(100_000_000)
     await store.close()
     expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
+  })
+
+  it('gives each insert five seconds from when it was asked for, also where it waited for another', async () => {
+    const path = join(folder, 'queued.db')
+    const store = groupCommit(sqlite(path)(clock), { acceptTimeout: 10_000 })
+    await store.migrate()
+    const other = await open(path)
+    other.exec('BEGIN IMMEDIATE')
+    const began = performance.now()
+    const spy = vi.spyOn(performance, 'now').mockReturnValue(began)
+    const ended: string[] = []
+    const insert = (id: string) =>
+      store.insert([{ job: job(id) }]).catch((error: UketsukeError) => {
+        ended.push(id)
+        return error.code
+      })
+    const turns = async () => {
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    const first = insert('first')
+    await turns()
+    spy.mockReturnValue(began + 4_000)
+    const second = insert('second')
+    await turns()
+    expect(ended).toEqual([])
+    spy.mockReturnValue(began + 5_001)
+    expect(await first).toBe('temporarily-unavailable')
+    await turns()
+    expect(ended).toEqual(['first'])
+    spy.mockReturnValue(began + 9_001)
+    expect(await second).toBe('temporarily-unavailable')
+    spy.mockRestore()
+    other.exec('ROLLBACK')
+    other.close()
+    await store.close()
   })
 
   it('waits for a lock without blocking, and gives up in time with nothing written', async () => {

@@ -87,12 +87,15 @@ function store(path: string, clock: Clock): Store {
         throw error
       }
     },
-    insert: (inserts) => write((sql) => inserts.map((one) => queries.insert(sql, one))),
+    insert: async (inserts, waiting) =>
+      (await connection()).write((sql) => inserts.map((one) => queries.insert(sql, one)), { since: waiting?.since }),
     async claim(query) {
       // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
-      const next = await read((sql) => queries.nextDue(sql, query.queue, query.types))
+      const since = performance.now()
+      const db = await connection()
+      const next = await db.read((sql) => queries.nextDue(sql, query.queue, query.types), since)
       if (next === null || next > clock.now()) return []
-      const jobs = await lease((sql) => queries.claim(sql, query, clock.now()))
+      const jobs = await db.write((sql) => queries.claim(sql, query, clock.now()), { soon: true, since })
       if (!volatile && jobs.some(isLastAttempt)) logOnDisk(path)
       return jobs
     },
