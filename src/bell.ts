@@ -1,3 +1,5 @@
+import { setImmediate } from './timers.ts'
+
 /** Rings and is waited for: a ring before the wait counts, many rings are one. */
 export class Bell {
   #rung = false

@@ -1,13 +1,17 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { systemClock } from './clock.ts'
+import { clockOn } from './clock.ts'
 
-beforeEach(() => void vi.useFakeTimers())
+let clock: ReturnType<typeof clockOn>
+beforeEach(() => {
+  vi.useFakeTimers()
+  clock = clockOn(globalThis)
+})
 afterEach(() => void vi.useRealTimers())
 const day = 24 * 60 * 60_000
 
 it.each([24, 25, 40, 366])('a timer of %i days goes off when they are over, and not before', (days) => {
   const rung = vi.fn()
-  systemClock.after(days * day, rung)
+  clock.after(days * day, rung)
   vi.advanceTimersByTime(days * day - 1)
   expect(rung).not.toHaveBeenCalled()
   vi.advanceTimersByTime(1)
@@ -17,7 +21,7 @@ it.each([24, 25, 40, 366])('a timer of %i days goes off when they are over, and 
 
 it.each([1, 30])('a long timer that is taken back after %i days never goes off', (days) => {
   const rung = vi.fn()
-  const cancel = systemClock.after(40 * day, rung)
+  const cancel = clock.after(40 * day, rung)
   vi.advanceTimersByTime(days * day)
   cancel()
   vi.advanceTimersByTime(80 * day)
@@ -26,7 +30,7 @@ it.each([1, 30])('a long timer that is taken back after %i days never goes off',
 
 it('a timer without an end keeps waiting', () => {
   const rung = vi.fn()
-  systemClock.after(Number.POSITIVE_INFINITY, rung)
+  clock.after(Number.POSITIVE_INFINITY, rung)
   vi.advanceTimersByTime(1_000 * day)
   expect(rung).not.toHaveBeenCalled()
 })

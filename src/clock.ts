@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from './timers.ts'
+
 /** Time and waiting, injected so that tests never sleep to be right. All in milliseconds. */
 export interface Clock {
   now(): number
@@ -5,18 +7,26 @@ export interface Clock {
   after(ms: number, fn: () => void, options?: { background?: boolean }): () => void
 }
 
-export const systemClock: Clock = {
+/** A clock on such timers as Node's are. */
+export const clockOn = (timers: Timers): Clock => ({
   now: Date.now,
   after(ms, fn, { background = false } = {}) {
     let timer: NodeJS.Timeout
     const wait = (left: number) => {
       const step = Math.min(left, longest)
-      timer = setTimeout(() => (left > step ? wait(left - step) : fn()), step)
+      timer = timers.setTimeout(() => (left > step ? wait(left - step) : fn()), step)
       if (background) timer.unref()
     }
     wait(ms)
-    return () => clearTimeout(timer)
+    return () => timers.clearTimeout(timer)
   },
+})
+
+export const systemClock: Clock = clockOn({ setTimeout, clearTimeout })
+
+interface Timers {
+  setTimeout(fn: () => void, ms: number): NodeJS.Timeout
+  clearTimeout(timer: NodeJS.Timeout): void
 }
 
 /** A timer of Node's that is set for longer goes off at once: some 24 days. */

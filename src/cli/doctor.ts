@@ -1,10 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { redisUrl, storeOfEnvironment } from '../engines.ts'
 import { examine } from '../redis/check.ts'
 import { opener, settings } from '../redis/client.ts'
 import type { Finding } from '../store/finding.ts'
 import { examine as examinePostgres } from '../store/postgres/examine.ts'
 import { examine as examineSqlite } from '../store/sqlite/examine.ts'
+import { pause } from '../timers.ts'
 import { optionsOf } from './arguments.ts'
 
 export async function doctor(args: readonly string[]): Promise<number> {

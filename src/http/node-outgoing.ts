@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
+import { clearTimeout, setTimeout } from '../timers.ts'
 import type { Answer, Streamed } from './answer.ts'
 import { isReceived } from './node-body.ts'
 

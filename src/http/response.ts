@@ -1,3 +1,4 @@
+import { queueMicrotask } from '../timers.ts'
 import type { Answer, Streamed } from './answer.ts'
 
 /** An answer as a web-standard server wants it. */

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
 import { DeliveryError, PostponedError } from '../domain/errors.ts'
 import { text } from '../thrown.ts'
+import { performance } from '../timers.ts'
 import type { Answer } from './post.ts'
 
 const totalMs = 20_000

@@ -1,6 +1,7 @@
 import type { Job } from '../domain/job.ts'
 import { allOwners, type Store } from '../store/port.ts'
 import { isPassing } from '../thrown.ts'
+import { nextTick } from '../timers.ts'
 
 interface Call {
   readonly id: string
@@ -33,6 +34,6 @@ export function parentReader(store: Pick<Store, 'get'>): (id: string) => Promise
     new Promise((resolve, reject) => {
       waiting.push({ id, resolve, reject })
       // Behind all promises that are settled by now, so that whoever was claimed along has asked too; no turn of the loop is lost.
-      if (waiting.length === 1) process.nextTick(() => void ask(waiting.splice(0)))
+      if (waiting.length === 1) nextTick(() => void ask(waiting.splice(0)))
     })
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { setImmediate } from '../timers.ts'
 
 /** A clock that stands still until it is told otherwise, so that a test never sleeps to be right. */
 export interface ManualClock extends Clock {

@@ -3,6 +3,7 @@ import type { Dispatch, Receiver } from '../dispatch/port.ts'
 import type { Job, Priority, Queue } from '../domain/job.ts'
 import { create } from '../domain/rules.ts'
 import type { Store } from '../store/port.ts'
+import { performance, setTimeout } from '../timers.ts'
 
 /** One process: its handle on a store that both share, and its dispatcher. */
 export interface DispatchSide {

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
  */
 const layers = [
   ['domain'],
-  ['thrown'],
+  ['thrown', 'timers'],
   ['bell', 'clock', 'log', 'version'],
   ['define'],
   ['redis', 'store'],

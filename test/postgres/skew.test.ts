@@ -1,7 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { createJobs } from '../../src/index.ts'
+import { postgres } from '../../src/store/postgres/index.ts'
+import { liveUnder } from '../jobs/fake-timers.ts'
 import { atEnd, until } from '../jobs/stage.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 
@@ -77,3 +80,9 @@ test.each([-10 * minutes, 10 * minutes])(
     expect((await about('later')).status).toBe('running')
   },
 )
+
+afterEach(() => void vi.useRealTimers())
+
+test('jobs are accepted, run, followed and closed under fake timers', async () => {
+  await liveUnder(() => void vi.useFakeTimers(), createJobs, postgres(await server.create()))
+})

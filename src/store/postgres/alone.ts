@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
+import { pause, performance } from '../../timers.ts'
 
 /**
  * Each connection of a store at work shares an advisory lock on its schema, and a move wants it alone. So a move fails while anybody

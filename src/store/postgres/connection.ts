@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Pool, PoolClient } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
+import { pause, performance } from '../../timers.ts'
 import { decode, encode } from '../text.ts'
 import { isCancelled, isConflict, isLost, isTooLate, notNow, tooLate, unavailable } from './failures.ts'
 import type { Prepared } from './prepared.ts'

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Client } from 'pg'
 import type { Clock } from '../../clock.ts'
+import { pause } from '../../timers.ts'
 import type { ForeignCommit } from '../port.ts'
 import { lockOf } from './alone.ts'
 import { parse } from './news.ts'

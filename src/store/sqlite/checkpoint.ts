@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { performance } from '../../timers.ts'
 
 /** Pages in the log (16 MB) past which it is to begin again from its start. */
 const longLog = 4_000

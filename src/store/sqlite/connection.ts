@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { UketsukeError } from '../../domain/errors.ts'
+import { pause, performance, setImmediate } from '../../timers.ts'
 import { decode, decodeTuple, encode } from '../text.ts'
 import type { Checkpoints } from './checkpoint.ts'
 import { inDoubt, isBusy, unavailable } from './failures.ts'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../clock.ts'
 import * as rules from '../../domain/rules.ts'
 import type { Store } from '../../store/port.ts'
+import { pause } from '../../timers.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
 import { asked, ids, job, key, step } from './bench.ts'
 
