@@ -1,6 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import type { Change, Job, Lease } from '../domain/job.ts'
-import { setImmediate } from '../timers.ts'
+import { performance, setImmediate } from '../timers.ts'
 import type { Insert, Store, Waiting } from './port.ts'
 
 /** One caller's rows: they share its fate, and never part. */

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
-import { pause, performance } from '../../timers.ts'
+import { clearTimeout, pause, performance, setTimeout } from '../../timers.ts'
 import { decode, encode } from '../text.ts'
 import { isCancelled, isConflict, isLost, isTooLate, notNow, tooLate, unavailable } from './failures.ts'
 import type { Prepared } from './prepared.ts'

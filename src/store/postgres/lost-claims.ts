@@ -1,3 +1,5 @@
+import { performance } from '../../timers.ts'
+
 /** How much longer than a lease a claim is looked for, in milliseconds: its statement may still have been under way. */
 const slack = 60_000
 
