@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import { isLastAttempt } from '../../domain/job.ts'
+import { performance } from '../../timers.ts'
 import { checkMoves } from '../archive.ts'
 import { guarded } from '../guarded.ts'
 import type { OpenStore, Store } from '../port.ts'
