@@ -52,6 +52,20 @@ describe('waits of one length', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('go on for the others where one callback throws', async () => {
+    const clock = manualClock()
+    const expired: string[] = []
+    const deadlines = new Deadlines<string>(clock, 1_000, (one) => {
+      expired.push(one)
+      if (one === 'a') throw new Error('thrown by one')
+    })
+    for (const one of ['a', 'b']) deadlines.start(one)
+    await expect(clock.advance(1_000)).rejects.toThrow('thrown by one')
+    await clock.advance(1)
+    expect(expired).toEqual(['a', 'b'])
+    expect(clock.pending).toBe(0)
+  })
+
   it('go on where the system’s time is set back or forward', async () => {
     const manual = manualClock()
     let shift = 0

@@ -38,17 +38,24 @@ export class Deadlines<T> {
       if (due > now && due <= now + this.#ms) break
       expired.push(entry)
     }
-    for (const [one, due] of expired) {
-      // An earlier one may have cancelled or restarted it.
-      if (this.#due.get(one) !== due) continue
-      this.#due.delete(one)
-      this.#expire(one)
+    try {
+      for (const [one, due] of expired) {
+        // An earlier one may have cancelled or restarted it.
+        if (this.#due.get(one) !== due) continue
+        this.#due.delete(one)
+        this.#expire(one)
+      }
+    } finally {
+      this.#again()
     }
+  }
+
+  /** One that throws must not take the timer of all the others along. */
+  #again(): void {
     this.#rest()
     const [next] = this.#due.values()
-    if (next !== undefined) {
-      this.#cancelTimer = this.#clock.after(Math.max(0, next - this.#clock.now()), this.#fire)
-    }
+    if (next === undefined) return
+    this.#cancelTimer = this.#clock.after(Math.max(0, next - this.#clock.now()), this.#fire)
   }
 
   #rest(): void {
