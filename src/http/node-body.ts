@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { setImmediate } from '../timers.ts'
 import { bodyTaken, tooLarge } from './incoming.ts'
 
 /** What a parser before us may have left: the bytes as `rawBody`, or what it made of them as `body`. */
@@ -6,7 +7,7 @@ export type Message = IncomingMessage & {
   body?: unknown
   rawBody?: unknown
   originalUrl?: unknown
-  stream?: { endAfterHeaders?: boolean }
+  stream?: { endAfterHeaders?: boolean; aborted?: boolean; rstCode?: number }
 }
 
 /** Whether all of the request has arrived. `complete` means something else in HTTP/2: that somebody has read it to its end. */
@@ -51,7 +52,12 @@ export function collect(req: Message, maxBytes: number): Promise<Uint8Array> {
       req.off('data', take)
       reject(tooLarge(maxBytes))
     }
-    const whole = () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size))
+    const given = () => {
+      if (req.aborted || req.stream?.aborted || req.stream?.rstCode) reject(new Error('The client went away.'))
+      else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size))
+    }
+    // HTTP/2 ends what was cut off, too, and says a moment later that it was.
+    const whole = () => (req.stream === undefined ? given() : void setImmediate(given))
     if (req.readableEnded) return whole()
     req.on('data', take).on('end', whole).on('error', reject)
     const gone = () => {

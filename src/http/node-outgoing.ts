@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { clearTimeout, setTimeout } from '../timers.ts'
-import type { Answer, Streamed } from './answer.ts'
+import type { Answer, Sink, Streamed } from './answer.ts'
 import { isReceived } from './node-body.ts'
 
 /** Writes an answer as it is. */
@@ -14,7 +14,7 @@ export function send({ status, headers, body }: Answer, req: IncomingMessage, re
   if (typeof body === 'object' && body !== null) stream(body, res)
   else if (body === null) res.end()
   else {
-    res.setHeader('Content-Length', Buffer.byteLength(body))
+    res.setHeader('Content-Length', String(Buffer.byteLength(body)))
     res.end(body)
   }
   dismiss(req, res)
@@ -31,15 +31,29 @@ function stream(body: Streamed, res: ServerResponse): void {
   res.on('close', () => body.close())
   // What is written to a connection that has just broken fails; its `close` follows.
   res.on('error', ignore)
-  body.open(res)
+  body.open(sinkOf(res))
   body.drained()
+}
+
+/** A wrapper around `write` may forget to say whether there is room for more. */
+function sinkOf(res: ServerResponse): Sink {
+  return {
+    write(chunk) {
+      const more: unknown = res.write(chunk)
+      return typeof more === 'boolean' ? more : !res.writableNeedDrain
+    },
+    end: () => res.end(),
+    destroy: () => res.destroy(),
+  }
 }
 
 /** Writes the response of somebody else's fetch handler. A body that fails cuts the connection. */
 export async function relay(response: Response, req: IncomingMessage, res: ServerResponse): Promise<void> {
   res.statusCode = response.status
   for (const [name, value] of response.headers) if (name !== 'set-cookie') res.setHeader(name, value)
-  const cookies = response.headers.getSetCookie()
+  // Those of earlier middleware stay.
+  const before = [res.getHeader('set-cookie') ?? []].flat().map(String)
+  const cookies = [...before, ...response.headers.getSetCookie()]
   if (cookies.length > 0) res.setHeader('set-cookie', cookies)
   res.on('finish', () => dismiss(req, res))
   if (response.body === null) res.end()

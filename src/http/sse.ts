@@ -57,11 +57,11 @@ class EventStream implements Streamed {
   open(sink: Sink): void {
     this.#writer.open(sink)
     this.#follower.onNews = () => this.#tell()
-    this.#forgetDraining = onDraining(this.#desk, () => this.#end(goodbye()))
+    this.#forgetDraining = onDraining(this.#desk, () => this.#safely(() => this.#end(goodbye())))
   }
 
   drained(): void {
-    this.#writer.drained()
+    this.#safely(() => this.#writer.drained())
     this.#tell()
     if (this.#writer.ready) this.#beats.start(this)
   }
@@ -73,12 +73,12 @@ class EventStream implements Streamed {
 
   /** A sign of life, where nothing else was said for long enough. */
   beat(): void {
-    this.#say(comment)
+    this.#safely(() => this.#say(comment))
   }
 
   /** All that is new, as long as the reader takes it. Called from within a commit's announcement, which no stream may break. */
   #tell(): void {
-    try {
+    this.#safely(() => {
       if (this.#writer.ready && !this.#greeted) {
         this.#greeted = true
         this.#say(hello)
@@ -90,6 +90,13 @@ class EventStream implements Streamed {
         if (job === null) this.#end()
         else this.#show(job)
       }
+    })
+  }
+
+  /** What is written to may be wrapped, and throw: that ends this stream and nothing else. */
+  #safely(write: () => void): void {
+    try {
+      write()
     } catch (thrown) {
       this.#desk.log.warn({ err: thrown }, 'a stream ended early')
       this.#writer.drop()

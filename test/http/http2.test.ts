@@ -76,6 +76,27 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('HTTP/2 %s', (ki
     expect(refused.status).toBe(413)
   })
 
+  it('stores nothing of a request that was cut off before its end', async () => {
+    const { api, client } = await overHttp2(kind)
+    const cut = client.request({
+      ':method': 'POST',
+      ':path': '/api/jobs',
+      authorization: 'Bearer alice',
+      'content-type': 'application/json',
+    })
+    cut.on('error', () => {})
+    cut.write(JSON.stringify({ type: 'held', input: {} }))
+    // The body has arrived, and its end has not.
+    const ping = () => new Promise<void>((resolve) => void client.ping(() => resolve()))
+    await ping()
+    cut.close(http2.constants.NGHTTP2_CANCEL)
+    await once(cut, 'close')
+    await ping()
+    const created = ask(client, 'POST', '/api/jobs', JSON.stringify({ type: 'held', input: {} }))
+    await until(() => created.closed)
+    expect((await api.jobs.list({ owner: 'alice' })).items).toHaveLength(1)
+  })
+
   it('keeps a stream open for as long as its job runs', async () => {
     const { api, client } = await overHttp2(kind)
     const worker = await api.jobs.work()

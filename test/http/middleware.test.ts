@@ -63,6 +63,11 @@ const wrappers: Record<string, express.RequestHandler> = {
     res.setHeader = (name, value) => setHeader.call(res, name.toLowerCase(), value)
     next()
   },
+  'a write that says nothing of what it was told': (_req, res, next) => {
+    const { write } = res
+    res.write = ((...given: unknown[]) => void Reflect.apply(write, res, given)) as unknown as typeof write
+    next()
+  },
   'write and end that count bytes': (_req, res, next) => {
     const { write, end } = res
     let bytes = 0
@@ -138,6 +143,36 @@ describe.each([
       expect((await api.post('', { type: 'report', input: { pages: 3 } })).status).toBe(202)
     }
   })
+})
+
+it('a write that throws at a heartbeat ends that stream, and no other', async () => {
+  const api = await served((jobs) =>
+    express()
+      .use((req, res, next) => {
+        const { write } = res
+        const broken = req.query.broken === '1'
+        res.write = ((...given: unknown[]) => {
+          if (broken && String(given[0]).startsWith(':')) throw new Error('thrown by middleware')
+          return Reflect.apply(write, res, given)
+        }) as typeof write
+        req.url = req.originalUrl = req.originalUrl.replace(/\?broken=1$/, '')
+        next()
+      })
+      .use(expressJobs(jobs)),
+  )
+  const { jobId } = await api.create()
+  const [broken, fine] = [
+    new Events(await api.call(`/${jobId}/stream?broken=1`)),
+    new Events(await api.call(`/${jobId}/stream`)),
+  ]
+  await broken.event()
+  await fine.event()
+  await api.clock.advance(15_000)
+  await expect(broken.rest()).rejects.toThrow()
+  expect(await fine.block()).toEqual({ comment: true })
+  await api.clock.advance(15_000)
+  expect(await fine.block()).toEqual({ comment: true })
+  await fine.leave()
 })
 
 const job = { type: 'report', input: { pages: 3 } }

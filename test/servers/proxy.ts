@@ -80,6 +80,11 @@ export class BadNetwork {
     for (const socket of both) socket.destroy()
   }
 
+  /** Refuses new connections until `restore`; those that are there go on. */
+  refuse(): void {
+    this.#refusing = true
+  }
+
   /** Ends all connections at once, and refuses new ones until `restore`. */
   cut(): void {
     this.#refusing = true
