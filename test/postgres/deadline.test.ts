@@ -85,10 +85,11 @@ const stored = async (schema: string) => (await server.query(`SELECT count(*)::i
 test('while another session holds the table, each POST is decided within its deadline, and a 503 has stored nothing', async () => {
   const { jobs, schema, post } = await serve()
   const unlock = await lock(schema, 'ACCESS EXCLUSIVE')
-  const late = new Promise<void>((resolve) => setTimeout(resolve, 1_500))
   const first = Array.from({ length: 6 }, (_, i) => post(i % 2 ? `key-${i}` : undefined))
   const many = jobs.enqueueMany('once', [{}, {}], { owner: 'ann' }).catch((error: Error) => error)
-  await late
+  // Those that come now wait behind a statement that waits.
+  const blocked = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT%'`
+  await until(async () => (await server.query(blocked)).rowCount)
   const answers = await Promise.all([...first, post(), post('key-9')])
   for (const { status, ms, body } of answers) {
     expect([status, body.outcome]).toEqual([503, undefined])
