@@ -36,6 +36,7 @@ export class Clients {
         stepMs: cancels ? 60 : Math.floor(draw() * 100),
         throws: fate < 0.1 ? 1 : 0,
         givesUp: fate > 0.95,
+        newer: fate > 0.4 && fate < 0.5,
       },
       cancels,
       follows: draw() < 0.5,

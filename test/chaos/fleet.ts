@@ -3,7 +3,13 @@ import type { Stage } from './stage.ts'
 
 export type Kind = 'api' | 'worker'
 
-/** Two API and three worker processes, and what brings a dead one back. */
+/** By how many milliseconds each process's clock is wrong: as much as a receiver of webhooks still believes a signature. */
+const skews: Record<Kind, number[]> = { api: [0, 240_000], worker: [0, 240_000, -240_000] }
+
+/**
+ * Two API and three worker processes, and what brings a dead one back. One worker is of an older version, which cannot read some
+ * inputs; of each kind one has a right clock and the others a wrong one.
+ */
 export class Fleet {
   readonly slots: Record<Kind, (Program | null)[]> = { api: [null, null], worker: [null, null, null] }
   /** What has gone wrong by itself. */
@@ -46,8 +52,8 @@ export class Fleet {
         if (one && !this.#killed.has(one)) this.#ask(kind, one)
         this.starts++
         const role = { ...this.#common, ...this.#stage.reach(i), takeOverAfter: 3_000 }
-        const does = kind === 'api' ? { api: true } : { work: { concurrency: 20 } }
-        this.slots[kind][i] = new Program({ ...role, ...does }, ({ event }) => {
+        const does = kind === 'api' ? { api: true } : { work: { concurrency: 20 }, older: i === 0 }
+        this.slots[kind][i] = new Program({ ...role, ...does, skew: skews[kind][i] ?? 0 }, ({ event }) => {
           if (event === 'start') this.runs++
         })
       })

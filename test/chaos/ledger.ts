@@ -3,7 +3,7 @@ import { type Received, receiver, type Seen, status } from '../crash/support.ts'
 /** One client's request: what it asked for, and what it was ever told about it. */
 export interface Wish {
   readonly key: string
-  readonly input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean }
+  readonly input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean; newer: boolean }
   readonly cancels: boolean
   readonly follows: boolean
   jobId: string | null

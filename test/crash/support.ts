@@ -43,6 +43,8 @@ export interface Role {
   takeOverAfter?: number
   /** Cannot read inputs that are `newer`. */
   older?: boolean
+  /** By how many milliseconds its clock is wrong. */
+  skew?: number
   /** A log without `child`. */
   bareLog?: boolean
 }
@@ -76,7 +78,12 @@ export class Program {
 
   constructor(role: Role, heard: (told: Told) => void = () => {}) {
     // Without vitest's own flags.
-    this.#child = fork(program, [JSON.stringify(role)], { execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    const { skew = 0 } = role
+    this.#child = fork(program, [JSON.stringify(role)], {
+      env: { ...process.env, CLOCK_SKEW: String(skew) },
+      execArgv: skew === 0 ? [] : ['--import', new URL('wrong-clock.mjs', import.meta.url).href],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
     running.add(this.#child)
     this.#child.once('exit', () => running.delete(this.#child))
     this.#child.on('message', (told: Told) => {

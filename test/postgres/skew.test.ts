@@ -19,7 +19,11 @@ const minutes = 60_000
 /** Starts a process whose clock is wrong, and gives the ids of what it has enqueued. */
 async function start(skew: number, url: string): Promise<Record<string, string>> {
   const program = fileURLToPath(new URL('skewed.mjs', import.meta.url))
-  const child: ChildProcess = fork(program, [String(skew), url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child: ChildProcess = fork(program, [url], {
+    env: { ...process.env, CLOCK_SKEW: String(skew) },
+    execArgv: ['--import', new URL('../crash/wrong-clock.mjs', import.meta.url).href],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   atEnd(async () => {
     const gone = once(child, 'exit')
     child.disconnect()

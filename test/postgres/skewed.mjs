@@ -1,15 +1,9 @@
-/** A process of `skew.test.ts` whose clock is wrong by the milliseconds that its first argument says. */
-const [skew, url] = [Number(process.argv[2]), process.argv[3]]
-const { now } = Date
-Date.now = () => now() + skew
-globalThis.Date = class extends Date {
-  constructor(...given) {
-    super(...(given.length === 0 ? [Date.now()] : given))
-  }
-}
+/** A process of `skew.test.ts`, started with a clock that is wrong. */
+import { createJobs, job, silentLog } from 'uketsuke'
+import { postgres } from 'uketsuke/postgres'
 
-const { createJobs, job, silentLog } = await import('uketsuke')
-const { postgres } = await import('uketsuke/postgres')
+const url = process.argv[2]
+const skew = process.env.CLOCK_SKEW
 const anything = { '~standard': { version: 1, vendor: 'tests', validate: (value) => ({ value }) } }
 const fail = () => {
   throw new Error('as it is meant to')
