@@ -9,6 +9,8 @@ import { type Measure, type Scene, type Stage, working } from './port.ts'
 interface Lies {
   finished: number
   waiting: number
+  /** What waits is of a type that no worker here runs. */
+  foreign?: boolean
 }
 
 interface Rates {
@@ -22,9 +24,9 @@ const own = (scene: Pick<Scene, 'settings' | 'entry'>) => scene.settings.jobs * 
 
 export const growth: Measure = {
   name: 'growth',
-  title: 'Growth: 1,000,000 finished, 500,000 waiting',
+  title: 'Growth: 1,000,000 finished, 500,000 waiting, 500,000 of another type',
   about:
-    'Enqueue (as above, half of the time) and then drain (the other half) on an empty store, on one with finished jobs, and on one with a backlog; the rates on a full one over those on the empty one. The rows are copies of rows that the system wrote itself. graphile-worker and liteque keep no finished jobs.',
+    'Enqueue (as above, half of the time) and then drain (the other half) on an empty store, on one with finished jobs, on one with a backlog, and on one with a backlog of a type that the worker does not run (only ours); the rates on a full one over those on the empty one. The rows are copies of rows that the system wrote itself. graphile-worker and liteque keep no finished jobs.',
   rounds: 3,
   short: true,
   figures: [
@@ -34,6 +36,8 @@ export const growth: Measure = {
     { key: 'drainFinished', title: 'finished: drain kept', better: 'more', digits: 2 },
     { key: 'enqueueWaiting', title: 'backlog: enqueue kept', better: 'more', digits: 2 },
     { key: 'drainWaiting', title: 'backlog: drain kept', better: 'more', digits: 2 },
+    { key: 'enqueueForeign', title: 'other type: enqueue kept', better: 'more', digits: 2 },
+    { key: 'drainForeign', title: 'other type: drain kept', better: 'more', digits: 2 },
   ],
   entries: (systems) => working(systems.filter(({ can }) => can.includes('seed'))),
   async run(stage) {
@@ -42,6 +46,8 @@ export const growth: Measure = {
     const keeps = stage.entry.system?.can.includes('finish')
     const aged = keeps ? await rates(stage, { finished, waiting: 0 }) : null
     const full = await rates(stage, { finished: 0, waiting })
+    const ours = stage.entry.system?.ours
+    const foreign = ours ? await rates(stage, { finished: 0, waiting, foreign: true }) : null
     return {
       durability: empty.durability,
       figures: {
@@ -51,6 +57,8 @@ export const growth: Measure = {
         drainFinished: aged === null ? Number.NaN : aged.drained / empty.drained,
         enqueueWaiting: full.enqueued / empty.enqueued,
         drainWaiting: full.drained / empty.drained,
+        enqueueForeign: foreign === null ? Number.NaN : foreign.enqueued / empty.enqueued,
+        drainForeign: foreign === null ? Number.NaN : foreign.drained / empty.drained,
       },
     }
   },
@@ -64,7 +72,7 @@ async function rates(stage: Stage, lies: Lies): Promise<Rates> {
 }
 
 async function filler(scene: Scene): Promise<void> {
-  const { finished, waiting } = scene.given as Lies
+  const { finished, waiting, foreign } = scene.given as Lies
   const queue = await scene.open()
   if (finished > 0) {
     const tally = new Tally()
@@ -75,13 +83,13 @@ async function filler(scene: Scene): Promise<void> {
     await stop()
   }
   if (waiting > 0) await queue.enqueue(payload(1))
-  await queue.seed?.(finished, waiting)
+  await queue.seed?.(finished, waiting, foreign)
   await queue.close()
 }
 
 async function worker(scene: Scene): Promise<Rates> {
   const { settings, given } = scene
-  const { finished, waiting } = given as Lies
+  const { finished, waiting, foreign } = given as Lies
   const queue = await scene.open()
   const before = await queue.counts()
   if (before.waiting < waiting || (before.ended !== null && before.ended < finished)) {
@@ -100,7 +108,8 @@ async function worker(scene: Scene): Promise<Rates> {
   // From the first run on: starting a worker costs what it costs, whatever lies in the store.
   await tally.reaches(1)
   began = now()
-  await Promise.race([tally.reaches(before.waiting + until), sleep(seconds * 1_000)])
+  const runnable = until + (foreign ? 1 : before.waiting)
+  await Promise.race([tally.reaches(runnable), sleep(seconds * 1_000)])
   const drained = (1_000 * tally.runs) / (now() - began)
   await stop()
   check(tally, before, until, await queue.counts())

@@ -50,8 +50,8 @@ export interface Queue {
   tell?(payload: Payload): Promise<unknown>
   /** Serves the jobs API on loopback, or a route on Express by the project's adapter; only for this project. */
   serve?(on: 'node' | 'express'): Promise<{ url: string; close(): Promise<void> }>
-  /** Puts rows beside the present ones, as they would be after many jobs. Called on a queue in which one job has ended. */
-  seed?(finished: number, waiting: number): Promise<void>
+  /** Puts rows beside the present ones, as they would be after many jobs. `foreign`: what waits is of another type. Called on a queue in which one job has ended. */
+  seed?(finished: number, waiting: number, foreign?: boolean): Promise<void>
   close(): Promise<void>
 }
 

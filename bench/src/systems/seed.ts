@@ -8,6 +8,8 @@ export interface Rows {
   readonly table: string
   readonly id: string
   readonly payload: string
+  /** What waits is to be of a type that nobody runs. */
+  readonly foreign?: boolean | undefined
   /** An id for the number in the SQL expression `n`, smaller than the system's own. */
   sqlId(n: string): string
 }
@@ -29,7 +31,13 @@ export async function seedSqlite(file: string, finished: number, waiting: number
   const copy = (many: number, from: number, condition: string) => {
     if (many === 0) return
     const values = columns.map((name) =>
-      name === rows.id ? rows.sqlId('i.n') : name === rows.payload ? payload('i.n') : `t."${name}"`,
+      name === rows.id
+        ? rows.sqlId('i.n')
+        : name === rows.payload
+          ? payload('i.n')
+          : name === 'type' && rows.foreign
+            ? `'elsewhere'`
+            : `t."${name}"`,
     )
     db.exec(`WITH RECURSIVE i(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM i WHERE n < ${from + many - 1})
       INSERT INTO ${rows.table} (${columns.map((name) => `"${name}"`).join(', ')})
@@ -61,7 +69,13 @@ export async function seedPostgres(url: string, finished: number, waiting: numbe
   const copy = async (many: number, from: number, condition: string) => {
     if (many === 0) return
     const values = columns.map((name) =>
-      name === rows.id ? id : name === rows.payload ? `(${payload('n')})::${type}` : `t."${name}"`,
+      name === rows.id
+        ? id
+        : name === rows.payload
+          ? `(${payload('n')})::${type}`
+          : name === 'type' && rows.foreign
+            ? `'elsewhere'`
+            : `t."${name}"`,
     )
     await ask(
       url,

@@ -21,7 +21,9 @@ import { seedPostgres, seedSqlite } from './seed.ts'
 
 export const onSqlite = (place: Place, options: OpenOptions) => {
   const file = join(place.folder, 'jobs.db')
-  return open(sqlite(file), {}, options, (finished, waiting) => seedSqlite(file, finished, waiting, ours))
+  return open(sqlite(file), {}, options, (finished, waiting, foreign) =>
+    seedSqlite(file, finished, waiting, { ...ours, foreign }),
+  )
 }
 
 export const onPostgres = (place: Place, options: OpenOptions) =>
@@ -35,7 +37,7 @@ const ours = { table: 'jobs', id: 'id', payload: 'input', sqlId: (n: string) => 
 
 function seedTable(place: Place): NonNullable<Queue['seed']> {
   const rows = { ...ours, table: 'uketsuke.jobs' }
-  return (finished, waiting) => seedPostgres(place.postgres, finished, waiting, rows)
+  return (finished, waiting, foreign) => seedPostgres(place.postgres, finished, waiting, { ...rows, foreign })
 }
 
 /** The schema that its user would write. */
