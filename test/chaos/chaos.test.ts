@@ -86,6 +86,7 @@ test(
       clearInterval(supervisor)
     }
     await fleet.ready()
+    await fleet.rollOut()
 
     const left = async () => {
       const open =

@@ -21,6 +21,7 @@ export class Fleet {
   readonly #stage: Stage
   readonly #common: Partial<Role>
   readonly #killed = new Set<Program>()
+  #rolledOut = false
 
   constructor(stage: Stage, common: Partial<Role>) {
     this.#stage = stage
@@ -52,7 +53,7 @@ export class Fleet {
         if (one && !this.#killed.has(one)) this.#ask(kind, one)
         this.starts++
         const role = { ...this.#common, ...this.#stage.reach(i), takeOverAfter: 3_000 }
-        const does = kind === 'api' ? { api: true } : { work: { concurrency: 20 }, older: i === 0 }
+        const does = kind === 'api' ? { api: true } : { work: { concurrency: 20 }, older: i === 0 && !this.#rolledOut }
         this.slots[kind][i] = new Program({ ...role, ...does, skew: skews[kind][i] ?? 0 }, ({ event }) => {
           if (event === 'start') this.runs++
         })
@@ -72,6 +73,17 @@ export class Fleet {
     this.kills++
     this.#killed.add(victim)
     await victim.kill()
+  }
+
+  /** Replaces the older worker, or inputs that it cannot read could wait on, by bad luck for minutes. */
+  async rollOut(): Promise<void> {
+    this.#rolledOut = true
+    const [older] = this.slots.worker
+    if (!older) return
+    this.#killed.add(older)
+    older.terminate()
+    await older.ended()
+    await this.ready()
   }
 
   /** Until all serve and work. */
