@@ -10,6 +10,7 @@ import { below, plain } from './place.ts'
 /** The part of Express's request that is used. Express itself is not imported. */
 export interface ExpressRequest extends IncomingMessage {
   originalUrl?: string
+  baseUrl?: string
   body?: unknown
   rawBody?: unknown
 }
@@ -21,14 +22,31 @@ type Handler<Req extends ExpressRequest> = (req: Req, res: ServerResponse, next:
 export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
   const listener = nodeListener(jobs)
   const prefixes = prefixesOf(jobs)
+  let warned = false
   return (req, res, next) => {
     // A router has cut `url`; only where the API is to be at the router's own root is that the path to look at.
     const url = jobs.basePath === '' ? req?.url : (req?.originalUrl ?? req?.url)
     const path = url?.split?.('?', 1)[0]
-    if (path !== undefined && below(prefixes, plain(path)) === null) return next()
+    if (path !== undefined && below(prefixes, plain(path)) === null) {
+      if (!warned && elsewhere(req.baseUrl, prefixes)) {
+        warned = true
+        jobs.log?.warn(
+          { basePath: jobs.basePath || '/', mountedAt: req.baseUrl },
+          'expressJobs is mounted at a path that is not the basePath, so it answers nothing. Set basePath to that path.',
+        )
+      }
+      return next()
+    }
     if (path !== undefined) req.url = url
     listener(req, res)
   }
+}
+
+/** Whether no path below the one that it is mounted at can be one of the API's. */
+function elsewhere(mountedAt: string | undefined, prefixes: readonly string[]): boolean {
+  if (!mountedAt) return false
+  const at = plain(mountedAt)
+  return below(prefixes, at) === null && prefixes.every((prefix) => below([at], prefix) === null)
 }
 
 /** Not the root that a proxy may have left: what else is there belongs to the rest of the app. */

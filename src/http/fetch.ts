@@ -64,7 +64,7 @@ interface Found {
 /** @throws `not-found`, `method-not-allowed` */
 function find(desk: Desk, incoming: Incoming): Found {
   const { method } = incoming
-  const rest = restOf(desk, incoming) || '/'
+  const rest = restOf(desk, incoming, method) || '/'
   const end = rest.indexOf('/', 1)
   const first = rest.slice(1, end === -1 ? undefined : end)
   // No literal below the base can be taken for a job id, which is 26 characters long.
@@ -77,15 +77,17 @@ function find(desk: Desk, incoming: Incoming): Found {
 }
 
 /** The path below the API's own. @throws `not-found` */
-function restOf(desk: Desk, incoming: Incoming): string {
+function restOf(desk: Desk, incoming: Incoming, method: string): string {
   const path = plain(incoming.path)
   const rest = below(desk.prefixes, path) ?? below(desk.prefixes, plain(incoming.uncut ?? path))
   if (rest !== null) return rest
-  if (!told.has(desk) && isJobId(path.slice(1, 27))) {
+  // A health check or a browser asks for `/` too, but posts nothing there.
+  const looksCut = isJobId(path.slice(1, 27)) || (path === '/' && method === 'POST')
+  if (looksCut && !told.has(desk)) {
     told.add(desk)
     desk.log.warn(
       { basePath: desk.prefixes[0] },
-      'A request for a job came without the basePath and was answered 404. Where a mount or a proxy cuts the path, set publicUrl.',
+      'A request came without the basePath and was answered 404. Where a mount or a proxy cuts the path, set publicUrl.',
     )
   }
   throw new UketsukeError('not-found')

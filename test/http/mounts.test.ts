@@ -5,12 +5,15 @@ import { getRequestListener } from '@hono/node-server'
 import express from 'express'
 import fastify from 'fastify'
 import { Hono } from 'hono'
+import { cors } from 'hono/cors'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { job } from '../../src/define.ts'
 import { expressJobs } from '../../src/http/express.ts'
 import { nodeListener } from '../../src/http/node.ts'
 import { allOwners, createJobs, type JobsOptions, type Log, silentLog, sqlite } from '../../src/index.ts'
+import { manualClock } from '../../src/testing/clock.ts'
+import { until } from '../jobs/stage.ts'
 import { startNginx } from '../servers/nginx.ts'
 import { Events } from './raw.ts'
 
@@ -137,6 +140,12 @@ async function onNginx(path: string, location: string, passed: string) {
   return { jobs, at: nginx.origin, path }
 }
 
+function warnings() {
+  const lines: string[] = []
+  const log: Log = { ...silentLog, warn: (_, message) => void lines.push(message), child: () => log }
+  return { log, lines }
+}
+
 const json = { 'content-type': 'application/json' }
 
 describe.each(Object.keys(mounts))('%s', (name) => {
@@ -179,6 +188,59 @@ describe.each(Object.keys(mounts))('%s', (name) => {
     const again = await get(`${one.statusUrl}/retry`, { method: 'POST' })
     expect(again.headers.get('location')).toMatch(one.statusUrl.slice(0, -26))
     expect((await jobs.get(one.jobId, { owner: allOwners }))?.statusUrl).toBe(one.statusUrl)
+  })
+})
+
+describe('what stands in front', () => {
+  it('nginx with a read time-out is outlived by no long poll, however long its client is willing to wait', async () => {
+    const clock = manualClock()
+    let answer: RequestListener = (_, res) => void res.end()
+    const behind = await listening((req, res) => answer(req, res))
+    const nginx = await startNginx(`location / { proxy_pass ${behind}; }`)
+    undo.push(() => nginx.stop())
+    const jobs = made({ clock })
+    answer = nodeListener(jobs)
+    const { jobId } = await jobs.enqueue('quick', {}, { owner: 'ann' })
+    const asking = Array.from({ length: 40 }, () =>
+      fetch(`${nginx.origin}/api/jobs/${jobId}`, { headers: { prefer: 'wait=60' } }),
+    )
+    // nginx gives up after 60 s without a byte, which nobody is to wait for here: by its clock no time has passed.
+    const answering = Promise.all(asking)
+    const answers = await Promise.race([answering, until(() => clock.advance(50_000).then(() => false))])
+    if (typeof answers === 'boolean') throw new Error('Not every long poll ends after 50 s.')
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(answers[0]?.headers.get('preference-applied')).toBe('wait=50')
+  })
+
+  it('a cors middleware answers OPTIONS, and shows a page what it needs', async () => {
+    const jobs = made({})
+    const exposeHeaders = ['ETag', 'Link', 'Location', 'Preference-Applied', 'Retry-After']
+    const page = 'https://app.example.com'
+    const app = new Hono()
+      .use('/api/jobs/*', cors({ origin: page, credentials: true, exposeHeaders }))
+      .all('/api/jobs/*', (c) => jobs.fetch(c.req.raw))
+    const at = await listening(getRequestListener(app.fetch))
+    const asks = {
+      origin: page,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type,idempotency-key',
+    }
+    const allowed = await fetch(`${at}/api/jobs`, { method: 'OPTIONS', headers: asks })
+    expect([allowed.status, allowed.headers.get('access-control-allow-headers')]).toEqual([
+      204,
+      'content-type,idempotency-key',
+    ])
+    const created = await fetch(`${at}/api/jobs`, {
+      method: 'POST',
+      headers: { ...json, origin: page },
+      body: '{"type":"quick","input":{}}',
+    })
+    const seen = (response: Response) =>
+      ['access-control-allow-origin', 'access-control-expose-headers'].map((name) => response.headers.get(name))
+    expect(seen(created)).toEqual([page, exposeHeaders.join(',')])
+    const events = await fetch(new URL(`${created.headers.get('location')}/stream`, at), { headers: { origin: page } })
+    expect(seen(events)).toEqual(seen(created))
+    await events.body?.cancel()
   })
 })
 
@@ -252,8 +314,7 @@ describe('publicUrl', () => {
 
 describe('without publicUrl', () => {
   it('nothing but the base path is answered, and a mount that cuts it is named in the log, once', async () => {
-    const lines: string[] = []
-    const log: Log = { ...silentLog, warn: (_, message) => void lines.push(message), child: () => log }
+    const { log, lines } = warnings()
     const jobs = made({ log })
     const { jobId } = await jobs.enqueue('quick', {})
     const app = new Hono().mount('/api/jobs', jobs.fetch)
@@ -261,6 +322,25 @@ describe('without publicUrl', () => {
       expect((await app.request(`/api/jobs/${path}`)).status).toBe(404)
     }
     expect(lines).toEqual([expect.stringMatching(/publicUrl/)])
+  })
+
+  it('a POST to the root of a mount that cuts the path is named in the log, and a GET is not', async () => {
+    const { log, lines } = warnings()
+    const app = new Hono().mount('/api/jobs', made({ log }).fetch)
+    expect((await app.request('/api/jobs')).status).toBe(404)
+    expect(lines).toEqual([])
+    expect((await app.request('/api/jobs', { method: 'POST' })).status).toBe(404)
+    expect(lines).toEqual([expect.stringMatching(/publicUrl/)])
+  })
+
+  it('expressJobs that is mounted where its basePath is not says so, once', async () => {
+    const { log, lines } = warnings()
+    const jobs = made({ log })
+    const at = await listening(
+      express().use('/jobs', expressJobs(jobs)).use('/api', expressJobs(jobs)).use(expressJobs(jobs)),
+    )
+    for (const path of ['/', '/api/other', '/api/jobs', '/jobs', '/jobs/1']) await fetch(`${at}${path}`)
+    expect(lines).toEqual([expect.stringMatching(/Set basePath/)])
   })
 
   it('what an Express app has below its own root stays its own', async () => {

@@ -3,6 +3,7 @@ import { UketsukeError } from '../../domain/errors.ts'
 import { clearTimeout, pause, performance, setTimeout } from '../../timers.ts'
 import { decode, encode } from '../text.ts'
 import { isCancelled, isConflict, isLost, isTooLate, notNow, tooLate, unavailable } from './failures.ts'
+import { Outage } from './outage.ts'
 import type { Prepared } from './prepared.ts'
 import type { Row, Value } from './rows.ts'
 
@@ -21,11 +22,6 @@ export interface Sql {
 /** Work in autocommit: each statement is a transaction. `unsure`: an earlier try was cut off, and may have been committed. */
 type Work<T> = (sql: Sql, unsure: boolean) => Promise<T>
 
-/** How long a verb goes on trying to reach the server, in milliseconds; longer where it must learn what became of a write. */
-const patience = 5_000
-const patienceInDoubt = 20_000
-/** Two failures that lie further apart, in milliseconds, are not of one outage. */
-const sameOutage = 1_000
 /** How long the server has to say what became of a statement that was cancelled, in milliseconds. */
 const confirmation = 2_000
 /** How long statements may take to end once the store closes, in milliseconds. */
@@ -47,8 +43,7 @@ export class Connection {
   readonly #schema: string
   readonly #options: ConnectionOptions
   readonly #clients = new Set<PoolClient>()
-  #downSince = 0
-  #failedAt = Number.NEGATIVE_INFINITY
+  readonly #outage = new Outage()
   #closing: Promise<void> | null = null
 
   constructor(pool: Pool, schema: string, options: ConnectionOptions) {
@@ -78,7 +73,7 @@ export class Connection {
       try {
         const result = await work(attempt.sql, unsure)
         client.release(attempt.end())
-        this.#failedAt = Number.NEGATIVE_INFINITY
+        this.#outage.over()
         return result
       } catch (error) {
         const lost = isLost(error)
@@ -87,7 +82,8 @@ export class Connection {
         if (isCancelled(error)) throw notNow(error, attempt.done > 0 || unsure ? doubt : '')
         if (lost) unsure = true
         else if (!isConflict(error) || tries > conflicts) throw unavailable(error)
-        if (lost && (this.#late(unsure) || performance.now() > deadline)) throw unavailable(error, doubt)
+        if (lost && (this.#outage.tooLong(performance.now(), unsure) || performance.now() > deadline))
+          throw unavailable(error, doubt)
       }
       await pause(Math.random() * Math.min(20 * tries, 250))
     }
@@ -147,7 +143,7 @@ export class Connection {
       } catch (error) {
         // A connection that did not come in its time has been waited for already.
         const over = (isTooLate(error) && !unsure) || performance.now() > deadline
-        if (!isLost(error) || over || this.#late(unsure)) {
+        if (!isLost(error) || over || this.#outage.tooLong(performance.now(), unsure)) {
           throw notNow(error, unsure ? doubt : '')
         }
       }
@@ -170,14 +166,6 @@ export class Connection {
       overdue.abort()
       late.catch(() => {})
     }
-  }
-
-  /** Told from the first failure of an outage: while the server is down, verbs behind one another do not each wait anew. */
-  #late(unsure: boolean): boolean {
-    const now = performance.now()
-    if (now - this.#failedAt > sameOutage) this.#downSince = now
-    this.#failedAt = now
-    return now - this.#downSince > (unsure ? patienceInDoubt : patience)
   }
 
   /** What is under way has a moment to end; then its connections are cut, since a server that says nothing would hold it for ever. */
