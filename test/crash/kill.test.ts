@@ -239,6 +239,7 @@ test(
     last?.terminate()
     expect(await last?.ended()).toBe(0)
     startMissing()
+    await until(allReady, 'the newer worker starts', { ms: 60_000 })
 
     const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
     await jobs.ready()
