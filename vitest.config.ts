@@ -3,17 +3,16 @@ import { defineConfig } from 'vitest/config'
 /** What measures a latency, kills at random or drives a browser is alone on the machine: two cores are all there may be. */
 const alone = [
   'test/{browser,chaos,crash}/**/*.test.ts',
-  'test/postgres/{latency,processes}.test.ts',
+  'test/postgres/{pickup-latency,two-processes,query-plans}.test.ts',
   'test/faults/redis-processes.test.ts',
-  'src/store/postgres/plan.test.ts',
 ]
 
 /** Real processes and servers of their own, whose tests mostly wait for them: two files at a time. */
 const servers = [
   'test/{bench,cli,faults}/**/*.test.ts',
   'test/package/exports.test.ts',
-  'src/store/postgres/*.test.ts',
   'test/postgres/*.test.ts',
+  'test/store/postgres*.test.ts',
   'examples/*/test/**/*.test.ts',
 ]
 
@@ -24,7 +23,7 @@ export default defineConfig({
     maxWorkers: 2,
     coverage: {
       provider: 'v8',
-      include: ['src/domain/**/*.ts'],
+      include: ['packages/*/src/domain/**/*.ts'],
       exclude: ['**/*.test.ts'],
       reporter: ['text'],
       thresholds: { statements: 100, branches: 100, functions: 100, lines: 100 },
@@ -34,7 +33,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'quick',
-          include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+          include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: [...alone, ...servers, '**/node_modules/**'],
           testTimeout: 30_000,
           hookTimeout: 30_000,

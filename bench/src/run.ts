@@ -9,10 +9,10 @@ import type { Measure } from './measures/port.ts'
 import { node } from './node.ts'
 import { hottest } from './profile.ts'
 import { markdown, type Row, type Table } from './report.ts'
+import { Theatre } from './runner.ts'
 import { workFolder } from './servers.ts'
 import { asked } from './settings.ts'
 import { chosen } from './systems/chosen.ts'
-import { Theatre } from './theatre.ts'
 
 const home = fileURLToPath(new URL('..', import.meta.url))
 

@@ -6,7 +6,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Its figures mean nothing here; what counts is that every run found each job done exactly once. */
 test('the bench’s short form loses no job', { timeout: 300_000 }, async () => {
-  const child = spawn(process.execPath, ['dev/bench.mjs', '--short'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['tools/bench.mjs', '--short'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {

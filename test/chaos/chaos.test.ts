@@ -2,11 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { endAll, secret, seeded, until } from '../crash/support.ts'
 import { Clients } from './clients.ts'
+import { type Harm, harms } from './faults.ts'
 import { Fleet } from './fleet.ts'
-import { type Harm, harms } from './harm.ts'
 import { Ledger } from './ledger.ts'
-import { build, watchRows } from './stage.ts'
-import { judge } from './verdict.ts'
+import { build, watchRows } from './setup.ts'
+import { judge } from './verification.ts'
 
 afterEach(endAll)
 

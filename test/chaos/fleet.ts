@@ -1,5 +1,5 @@
 import { Program, type Role, until } from '../crash/support.ts'
-import type { Stage } from './stage.ts'
+import type { Stage } from './setup.ts'
 
 export type Kind = 'api' | 'worker'
 

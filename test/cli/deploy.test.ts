@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import { until } from '../jobs/stage.ts'
+import { until } from '../jobs/setup.ts'
 import { Cli, endAll, fresh } from './run.ts'
 
 afterEach(endAll)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const program = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url))
+const program = fileURLToPath(new URL('../../packages/uketsuke/dist/cli/index.js', import.meta.url))
 const filler = fileURLToPath(new URL('fill.mjs', import.meta.url))
 export const jobsFile = fileURLToPath(new URL('jobs.mjs', import.meta.url))
 export const openFile = fileURLToPath(new URL('open.mjs', import.meta.url))

@@ -1,10 +1,10 @@
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createJobs } from '../../src/jobs.ts'
-import { silentLog } from '../../src/log.ts'
-import { sqlite } from '../../src/store/sqlite/index.ts'
-import { open } from '../../src/store/sqlite/open.ts'
+import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
+import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
+import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
+import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 import { endAll, folder, Program } from './support.ts'
 
 afterEach(endAll)

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { verifyWebhook } from '../../src/notify/sign.ts'
-import type { PostgresOptions } from '../../src/store/postgres/index.ts'
-import { open } from '../../src/store/sqlite/open.ts'
+import { verifyWebhook } from '../../packages/uketsuke/src/notify/sign.ts'
+import type { PostgresOptions } from '../../packages/uketsuke/src/store/postgres/index.ts'
+import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 
 const program = fileURLToPath(new URL('./program.mjs', import.meta.url))
 export const secret = 'whsec_YSBzZWNyZXQgb2YgdGhlIGNyYXNoIHRlc3Rz'
@@ -81,7 +81,7 @@ export class Program {
     const { skew = 0 } = role
     this.#child = fork(program, [JSON.stringify(role)], {
       env: { ...process.env, CLOCK_SKEW: String(skew) },
-      execArgv: skew === 0 ? [] : ['--import', new URL('wrong-clock.mjs', import.meta.url).href],
+      execArgv: skew === 0 ? [] : ['--import', new URL('shift-clock.mjs', import.meta.url).href],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     running.add(this.#child)

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { allOwners, createJobs, job, silentLog, sqlite } from '../../src/index.ts'
-import { atEnd, tempFile, until } from '../jobs/stage.ts'
+import { allOwners, createJobs, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { atEnd, tempFile, until } from '../jobs/setup.ts'
 import { installed } from '../servers/machine.ts'
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))

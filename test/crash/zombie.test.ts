@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { allOwners } from '../../src/index.ts'
-import { createJobs } from '../../src/jobs.ts'
-import { silentLog } from '../../src/log.ts'
-import { sqlite } from '../../src/store/sqlite/index.ts'
+import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
+import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
+import { allOwners } from '../../packages/uketsuke/src/index.ts'
+import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
 import { accepted, endAll, finally_, folder, Program, status, until } from './support.ts'
 
 afterEach(endAll)

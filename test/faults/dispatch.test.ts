@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
-import { silentLog, sqlite } from '../../src/index.ts'
-import { type OpenRelay, storeRelay } from '../../src/relay/port.ts'
-import { redis } from '../../src/relay/redis.ts'
-import type { OpenStore } from '../../src/store/port.ts'
-import { postgres } from '../../src/store/postgres/index.ts'
-import { dispatchSuite } from '../../src/testing/dispatch-suite.ts'
-import { atEnd, tempFile } from '../jobs/stage.ts'
+import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
+import { silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
+import type { OpenStore } from '../../packages/uketsuke/src/store/port.ts'
+import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
+import { dispatchSuite } from '../../packages/uketsuke/src/testing/dispatch-suite.ts'
+import { type OpenRelay, storeRelay } from '../../packages/uketsuke/src/transport/port.ts'
+import { redis } from '../../packages/uketsuke/src/transport/redis.ts'
+import { atEnd, tempFile } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
-import { server } from './redis-stage.ts'
+import { server } from './redis-setup.ts'
 
 let database: PostgresServer
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { createClient } from '@redis/client'
 import { describe, expect, test } from 'vitest'
-import { dismissIdle } from '../../src/dispatch/redis-entries.ts'
-import { allOwners } from '../../src/index.ts'
-import { redis as useRedis } from '../../src/relay/redis.ts'
-import { atEnd, counted, empty, key, processes, proxy, server, until } from './redis-stage.ts'
+import { dismissIdle } from '../../packages/uketsuke/src/dispatch/redis-entries.ts'
+import { allOwners } from '../../packages/uketsuke/src/index.ts'
+import { redis as useRedis } from '../../packages/uketsuke/src/transport/redis.ts'
+import { atEnd, counted, empty, key, processes, proxy, server, until } from './redis-setup.ts'
 
 type Stage = ReturnType<typeof processes>
 

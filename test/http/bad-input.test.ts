@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { UketsukeError } from '../../src/domain/errors.ts'
-import { expressJobs } from '../../src/http/express.ts'
-import { nodeListener } from '../../src/http/node.ts'
+import { UketsukeError } from '../../packages/uketsuke/src/domain/errors.ts'
+import { expressJobs } from '../../packages/uketsuke/src/http/adapters/express.ts'
+import { nodeListener } from '../../packages/uketsuke/src/http/adapters/node.ts'
 import { raw } from './raw.ts'
 import { body, type Listen, type Serving, serve } from './server.ts'
 

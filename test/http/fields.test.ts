@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { job } from '../../src/define.ts'
-import { createJobs, silentLog, sqlite } from '../../src/index.ts'
+import { job } from '../../packages/uketsuke/src/definition/define.ts'
+import { createJobs, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { raw } from './raw.ts'
 import { body, type Serving, serve } from './server.ts'
 

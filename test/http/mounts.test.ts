@@ -8,12 +8,19 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { job } from '../../src/define.ts'
-import { expressJobs } from '../../src/http/express.ts'
-import { nodeListener } from '../../src/http/node.ts'
-import { allOwners, createJobs, type JobsOptions, type Log, silentLog, sqlite } from '../../src/index.ts'
-import { manualClock } from '../../src/testing/clock.ts'
-import { until } from '../jobs/stage.ts'
+import { job } from '../../packages/uketsuke/src/definition/define.ts'
+import { expressJobs } from '../../packages/uketsuke/src/http/adapters/express.ts'
+import { nodeListener } from '../../packages/uketsuke/src/http/adapters/node.ts'
+import {
+  allOwners,
+  createJobs,
+  type JobsOptions,
+  type Log,
+  silentLog,
+  sqlite,
+} from '../../packages/uketsuke/src/index.ts'
+import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
+import { until } from '../jobs/setup.ts'
 import { startNginx } from '../servers/nginx.ts'
 import { Events } from './raw.ts'
 

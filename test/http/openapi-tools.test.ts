@@ -10,8 +10,8 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type JobTypes, job } from '../../src/define.ts'
-import { createJobs, type Log, silentLog, sqlite } from '../../src/index.ts'
+import { type JobTypes, job } from '../../packages/uketsuke/src/definition/define.ts'
+import { createJobs, type Log, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = () => null

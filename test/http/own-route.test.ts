@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { expressAccept, expressJobs } from '../../src/http/express.ts'
+import { expressAccept, expressJobs } from '../../packages/uketsuke/src/http/adapters/express.ts'
 import { Events, raw } from './raw.ts'
 import { body, type Listen, type Serving, serve } from './server.ts'
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { allOwners } from '../../src/index.ts'
+import { allOwners } from '../../packages/uketsuke/src/index.ts'
 import { deaf, Events, until } from './raw.ts'
 import { body, type Serving, serve } from './server.ts'
 

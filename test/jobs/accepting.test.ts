@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { allOwners, job, sqlite } from '../../src/index.ts'
-import { open, tempFile } from './stage.ts'
+import { allOwners, job, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { open, tempFile } from './setup.ts'
 
 const report = job({ input: z.object({ days: z.array(z.object({ n: z.number() })) }), run: () => 1 })
 const input = { days: [{ n: 1 }] }

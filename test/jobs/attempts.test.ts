@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { allOwners, job, type Log, silentLog, UnrecoverableError } from '../../src/index.ts'
-import { gate, open } from './stage.ts'
+import { allOwners, job, type Log, silentLog, UnrecoverableError } from '../../packages/uketsuke/src/index.ts'
+import { gate, open } from './setup.ts'
 
 const input = z.object({})
 const neutral = 'The job failed because of an error on the server.'

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { job, silentLog, sqlite } from '../../src/index.ts'
-import { createJobs } from '../../src/jobs.ts'
-import { allOwners } from '../../src/store/port.ts'
-import { open as openDatabase } from '../../src/store/sqlite/open.ts'
-import { manualClock } from '../../src/testing/clock.ts'
-import { atEnd, tempFile } from './stage.ts'
+import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
+import { job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { allOwners } from '../../packages/uketsuke/src/store/port.ts'
+import { open as openDatabase } from '../../packages/uketsuke/src/store/sqlite/open.ts'
+import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
+import { atEnd, tempFile } from './setup.ts'
 
 const all = { owner: allOwners } as const
 const huge = '9000000000000000000'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { job, sqlite } from '../../src/index.ts'
-import { allOwners, type Store } from '../../src/store/port.ts'
-import { gate, open, tempFile } from './stage.ts'
+import { job, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { allOwners, type Store } from '../../packages/uketsuke/src/store/port.ts'
+import { gate, open, tempFile } from './setup.ts'
 
 const input = z.object({})
 const deaf = job({ input, run: () => new Promise<never>(() => {}) })

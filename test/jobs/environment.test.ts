@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { fromEnvironment, storeAt } from '../../src/engines.ts'
-import { sqlite } from '../../src/index.ts'
-import { sqliteArchive } from '../../src/store/sqlite/archive.ts'
+import { fromEnvironment, storeAt } from '../../packages/uketsuke/src/api/environment.ts'
+import { sqlite } from '../../packages/uketsuke/src/index.ts'
+import { sqliteArchive } from '../../packages/uketsuke/src/store/sqlite/raw-tables.ts'
 
 const folders: string[] = []
 afterEach(() => {
@@ -89,7 +89,7 @@ test('a relative path stays what it was when the program changes its folder', ()
   const program = `
     import { mkdirSync } from 'node:fs'
     import { createJobs, job, sqlite, silentLog } from 'uketsuke'
-    import { fromEnvironment } from 'uketsuke/engines'
+    import { fromEnvironment } from 'uketsuke/environment'
     process.chdir(${JSON.stringify(folder)})
     const run = () => ({ done: true })
     const input = { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) } }

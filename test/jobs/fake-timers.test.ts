@@ -1,8 +1,8 @@
 import { mock } from 'node:test'
 import { afterEach, expect, test, vi } from 'vitest'
-import { createJobs, sqlite } from '../../src/index.ts'
+import { createJobs, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { liveUnder } from './fake-timers.ts'
-import { tempFile } from './stage.ts'
+import { tempFile } from './setup.ts'
 
 // Whoever tests a program of their own under fake timers never moves ours on.
 afterEach(() => {
@@ -23,7 +23,7 @@ test.each<[string, () => void]>([
 test('fake timers that are there before the package is loaded do no harm', async () => {
   vi.resetModules()
   vi.useFakeTimers({ toFake: [...every] })
-  const fresh = await import('../../src/index.ts')
+  const fresh = await import('../../packages/uketsuke/src/index.ts')
   expect(fresh.createJobs).not.toBe(createJobs)
   await liveUnder(() => {}, fresh.createJobs, fresh.sqlite(tempFile()))
 })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { allOwners, createJobs, job, silentLog, sqlite, UnrecoverableError } from '../../src/index.ts'
-import { open as openDatabase } from '../../src/store/sqlite/open.ts'
-import { atEnd, gate, open, tempFile } from './stage.ts'
+import { allOwners, createJobs, job, silentLog, sqlite, UnrecoverableError } from '../../packages/uketsuke/src/index.ts'
+import { open as openDatabase } from '../../packages/uketsuke/src/store/sqlite/open.ts'
+import { atEnd, gate, open, tempFile } from './setup.ts'
 
 const input = z.object({})
 

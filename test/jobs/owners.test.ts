@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { allOwners, job, sqlite } from '../../src/index.ts'
-import { createJobs } from '../../src/jobs.ts'
-import type { OpenStore } from '../../src/store/port.ts'
-import { memory } from '../../src/testing/index.ts'
-import { atEnd, open } from './stage.ts'
+import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
+import { allOwners, job, sqlite } from '../../packages/uketsuke/src/index.ts'
+import type { OpenStore } from '../../packages/uketsuke/src/store/port.ts'
+import { memory } from '../../packages/uketsuke/src/testing/index.ts'
+import { atEnd, open } from './setup.ts'
 
 const types = { one: job({ input: z.object({}), run: () => 1 }) }
 const odd: [string, unknown][] = [

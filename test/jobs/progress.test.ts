@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { allOwners, type JobContext, job } from '../../src/index.ts'
-import { gate, open } from './stage.ts'
+import { allOwners, type JobContext, job } from '../../packages/uketsuke/src/index.ts'
+import { gate, open } from './setup.ts'
 
 /** A job that stays running until the test lets it go, with its handler's context in the test's hands. */
 async function running(maxAttempts = 3) {

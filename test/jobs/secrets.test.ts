@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { createJobs, job, silentLog, sqlite, verifyWebhook } from '../../src/index.ts'
-import { version } from '../../src/version.ts'
-import { atEnd, open, until } from './stage.ts'
+import { version } from '../../packages/uketsuke/src/base/version.ts'
+import { createJobs, job, silentLog, sqlite, verifyWebhook } from '../../packages/uketsuke/src/index.ts'
+import { atEnd, open, until } from './setup.ts'
 
 const jobs = { one: job({ input: z.object({}), run: () => 1 }) }
 const base64 = (bytes: number) => randomBytes(bytes).toString('base64')

@@ -1,9 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { allOwners, createJobs, job, silentLog, sqlite } from '../../src/index.ts'
-import { manualClock } from '../../src/testing/clock.ts'
-import { atEnd, gate, open, tempFile } from './stage.ts'
+import { allOwners, createJobs, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
+import { atEnd, gate, open, tempFile } from './setup.ts'
 
 /** A type whose schema refuses every input once `strict`, and says which attempts have run. */
 function changing(schema: (strict: () => boolean) => StandardSchemaV1 = refusing) {

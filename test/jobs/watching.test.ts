@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { create, claim as take } from '../../src/domain/rules.ts'
-import { allOwners, createJobs, type JobContext, job, silentLog, sqlite } from '../../src/index.ts'
-import { storeSignal } from '../../src/notify/signal.ts'
-import { Watch } from '../../src/notify/watch.ts'
-import { memory } from '../../src/store/memory.ts'
-import type { Store } from '../../src/store/port.ts'
-import { manualClock } from '../../src/testing/clock.ts'
-import { atEnd, gate, open, tempFile } from './stage.ts'
+import { create, claim as take } from '../../packages/uketsuke/src/domain/rules.ts'
+import { allOwners, createJobs, type JobContext, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { storeSignal } from '../../packages/uketsuke/src/notify/change-feed.ts'
+import { Watch } from '../../packages/uketsuke/src/notify/watch.ts'
+import { memory } from '../../packages/uketsuke/src/store/memory.ts'
+import type { Store } from '../../packages/uketsuke/src/store/port.ts'
+import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
+import { atEnd, gate, open, tempFile } from './setup.ts'
 
 const input = z.object({})
 

@@ -8,19 +8,16 @@ import { describe, expect, test } from 'vitest'
  */
 const layers = [
   ['domain'],
-  ['thrown', 'timers'],
-  ['bell', 'clock', 'log', 'version'],
-  ['define'],
+  ['base'],
+  ['definition'],
   ['redis', 'store'],
   ['dispatch', 'notify'],
-  ['relay'],
+  ['transport'],
   ['accept', 'work'],
-  ['desk', 'ulids'],
+  ['service'],
   ['http'],
-  ['options'],
-  ['library'],
-  ['jobs'],
-  ['engines', 'index', 'move', 'testing'],
+  ['api'],
+  ['index', 'store-migration', 'testing'],
   ['cli'],
 ]
 
@@ -60,7 +57,7 @@ function violations(path: string, source: string): string[] {
   })
 }
 
-const src = new URL('../../src/', import.meta.url)
+const src = new URL('../../packages/uketsuke/src/', import.meta.url)
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
   (path) => path.endsWith('.ts') && !/\.test(-d)?\.ts$/.test(path),
 )
@@ -77,17 +74,25 @@ describe('the direction of dependencies', () => {
       "import { randomUUID } from 'node:crypto'\n",
       'domain/rules.ts: domain imports node:crypto from outside',
     ],
-    ['domain/rules.ts', "import type { Clock } from '../clock.ts'", 'domain/rules.ts: domain imports types from clock'],
-    ['store/port.ts', "export { sweep } from '../dispatch/sweep.ts'", 'store/port.ts: store imports from dispatch'],
+    [
+      'domain/rules.ts',
+      "import type { Clock } from '../base/clock.ts'",
+      'domain/rules.ts: domain imports types from base',
+    ],
+    ['store/port.ts', "export { rescue } from '../dispatch/rescuer.ts'", 'store/port.ts: store imports from dispatch'],
     [
       'store/sqlite/index.ts',
-      "import {\n  a,\n  type B,\n} from '../../desk.ts'",
-      'store/sqlite/index.ts: store imports from desk',
+      "import {\n  a,\n  type B,\n} from '../../service.ts'",
+      'store/sqlite/index.ts: store imports from service',
     ],
-    ['notify/watch.ts', "import '../dispatch/sweep.ts'", 'notify/watch.ts: notify imports from dispatch'],
+    ['notify/watch.ts', "import '../dispatch/rescuer.ts'", 'notify/watch.ts: notify imports from dispatch'],
     ['accept/accept.ts', "const a = await import('../work/worker.ts')", 'accept/accept.ts: accept imports from work'],
-    ['work/staff.ts', "import { checkOptions } from '../options.ts'", 'work/staff.ts: work imports from options'],
-    ['desk.ts', "import { type A, type B as C } from './http/call.ts'", 'desk.ts: desk imports types from http'],
+    ['work/workers.ts', "import { checkOptions } from '../api/options.ts'", 'work/workers.ts: work imports from api'],
+    [
+      'service.ts',
+      "import { type A, type B as C } from './http/route.ts'",
+      'service.ts: service imports types from http',
+    ],
     ['utils/text.ts', '', 'utils/text.ts: utils has no layer'],
   ])('a made-up %s that breaks the rule is found: %#', (path, source, sentence) => {
     expect(violations(path, source)).toEqual([sentence])
@@ -95,12 +100,12 @@ describe('the direction of dependencies', () => {
 
   test('what the rule allows is left alone, and so is what a comment says', () => {
     const source = `
-/** import { x } from '../jobs.ts' */
-// import { y } from '../jobs.ts'
+/** import { x } from '../api/options.ts' */
+// import { y } from '../api/options.ts'
 import { undici } from 'undici'
-import { sleep } from '../clock.ts'
-import { Bell } from '../bell.ts'
+import { sleep } from '../base/clock.ts'
+import { Wakeup } from '../base/wakeup.ts'
 `
-    expect(violations('work/lane.ts', source)).toEqual([])
+    expect(violations('work/fetcher.ts', source)).toEqual([])
   })
 })

@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compile, root, run } from './consumer.ts'
 
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-  version: string
-  exports: Record<string, string>
-  devDependencies: Record<string, string>
-}
+const home = join(root, 'packages/uketsuke')
+const manifestOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+const manifest = manifestOf(home) as { version: string; exports: Record<string, string> }
+const { devDependencies } = manifestOf(root) as { devDependencies: Record<string, string> }
 
 /** What each subpath gives at run time; a name more or less is a change that users see. */
 const names: Record<string, string[]> = {
@@ -31,7 +30,7 @@ const names: Record<string, string[]> = {
   'uketsuke/redis': ['redis'],
   'uketsuke/store': ['allOwners', 'claim', 'holds'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
-  'uketsuke/engines': ['fromEnvironment', 'redisUrl', 'storeAt', 'storeOfEnvironment'],
+  'uketsuke/environment': ['fromEnvironment', 'redisUrl', 'storeAt', 'storeOfEnvironment'],
   'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }
@@ -70,14 +69,14 @@ describe('the package, as somebody else installs it', () => {
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'uketsuke-consumer-'))
-    const packed = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)
+    const packed = run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], home)
     expect(packed.code, packed.said).toBe(0)
     const [tarball] = tarballs(packed.said)
     files = tarball!.files.map(({ path }) => path)
     const project = join(folder, 'project')
     mkdirSync(project)
     writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-    const others = ['zod', '@types/node'].map((name) => `${name}@${manifest.devDependencies[name]}`)
+    const others = ['zod', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
     // Scripts off: no dependency may need one.
     const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional']
     const installed = run('npm', ['install', ...flags, join(folder, tarball!.filename), ...others], project)
@@ -118,7 +117,7 @@ describe('the package, as somebody else installs it', () => {
   })
 
   test('nothing else can be imported', () => {
-    for (const path of ['uketsuke/dist/jobs.js', 'uketsuke/http', 'uketsuke/src/index.ts']) {
+    for (const path of ['uketsuke/dist/service.js', 'uketsuke/http', 'uketsuke/src/index.ts']) {
       const { said } = run(process.execPath, ['--input-type=module', '--eval', `await import('${path}')`], folder)
       expect(said, path).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED')
     }

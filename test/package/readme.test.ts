@@ -34,8 +34,8 @@ test('every path and picture that the documents name is there', () => {
       links.filter((path) => !existsSync(join(root, path))),
       name,
     ).toEqual([])
-    // `src/domain/rules.ts` and the like, in back ticks.
-    const files = [...textOf(name).matchAll(/`((?:src|test|dev|examples)\/[\w./-]+\.\w+)`/g)].map(
+    // `packages/uketsuke/src/domain/rules.ts` and the like, in back ticks.
+    const files = [...textOf(name).matchAll(/`((?:packages|test|tools|examples|bench|docs)\/[\w./-]+\.\w+)`/g)].map(
       ([, path = '']) => path,
     )
     expect(

@@ -5,7 +5,7 @@
 import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
-import { allOwners, createJobs, job, sqlite } from '../../src/index.ts'
+import { allOwners, createJobs, job, sqlite } from '../../packages/uketsuke/src/index.ts'
 
 const jobs = createJobs({
   store: sqlite(':memory:'),

@@ -2,10 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { createJobs } from '../../src/index.ts'
-import { postgres } from '../../src/store/postgres/index.ts'
+import { createJobs } from '../../packages/uketsuke/src/index.ts'
+import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { liveUnder } from '../jobs/fake-timers.ts'
-import { atEnd, until } from '../jobs/stage.ts'
+import { atEnd, until } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 
 let server: PostgresServer
@@ -18,10 +18,10 @@ const minutes = 60_000
 
 /** Starts a process whose clock is wrong, and gives the ids of what it has enqueued. */
 async function start(skew: number, url: string): Promise<Record<string, string>> {
-  const program = fileURLToPath(new URL('skewed.mjs', import.meta.url))
+  const program = fileURLToPath(new URL('wrong-clock.mjs', import.meta.url))
   const child: ChildProcess = fork(program, [url], {
     env: { ...process.env, CLOCK_SKEW: String(skew) },
-    execArgv: ['--import', new URL('../crash/wrong-clock.mjs', import.meta.url).href],
+    execArgv: ['--import', new URL('../crash/shift-clock.mjs', import.meta.url).href],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   atEnd(async () => {

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { Clock } from '../../src/clock.ts'
-import { change } from '../../src/domain/change.ts'
-import type { Job } from '../../src/domain/job.ts'
-import * as rules from '../../src/domain/rules.ts'
-import { memory } from '../../src/store/memory.ts'
-import { allOwners, type Owner, type Store } from '../../src/store/port.ts'
+import type { Clock } from '../../packages/uketsuke/src/base/clock.ts'
+import { change } from '../../packages/uketsuke/src/domain/change.ts'
+import type { Job } from '../../packages/uketsuke/src/domain/job.ts'
+import * as rules from '../../packages/uketsuke/src/domain/rules.ts'
+import { memory } from '../../packages/uketsuke/src/store/memory.ts'
+import { allOwners, type Owner, type Store } from '../../packages/uketsuke/src/store/port.ts'
 
 /** One thing that is done to both stores, and what it gave. */
 type Act = (store: Store, time: { now: number }) => Promise<unknown>

@@ -1,3 +1,4 @@
+import { told } from './completion-latency.ts'
 import { crash } from './crash.ts'
 import { drain } from './drain.ts'
 import { bulk, enqueue } from './enqueue.ts'
@@ -7,7 +8,6 @@ import { pickup, pickupHere } from './pickup.ts'
 import type { Measure } from './port.ts'
 import { sse } from './sse.ts'
 import { steady, steadyApart } from './steady.ts'
-import { told } from './told.ts'
 import { webhooks } from './webhooks.ts'
 
 /** In the order of the report. */

@@ -1,5 +1,5 @@
 import { createJobs, job } from 'uketsuke'
-import { fromEnvironment } from 'uketsuke/engines'
+import { fromEnvironment } from 'uketsuke/environment'
 import { terminalLog } from './log.ts'
 import { generateReport } from './report/generate.ts'
 import { reportInput } from './report/range.ts'

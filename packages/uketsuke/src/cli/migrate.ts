@@ -1,0 +1,36 @@
+import { fromEnvironment, storeAt } from '../api/environment.ts'
+import { systemClock } from '../base/clock.ts'
+import { move } from '../store-migration/migrate-store.ts'
+import { Misuse, optionsOf } from './arguments.ts'
+
+const text = { type: 'string' } as const
+
+export async function migrate(args: readonly string[]): Promise<number> {
+  const options = { from: text, to: text, 'from-schema': text, schema: text, store: text }
+  const { from, to, 'from-schema': fromSchema, schema, store: file } = optionsOf('migrate', args, options)
+  if (from === undefined && to === undefined) return bringUpToDate({ file, schema })
+  if (from === undefined || to === undefined) throw new Misuse('A move needs both --from and --to.')
+  if (from === to && (fromSchema ?? 'uketsuke') === (schema ?? 'uketsuke'))
+    throw new Misuse('--from and --to are the same store.')
+  const moved = await move(storeAt(from, fromSchema).archive, storeAt(to, schema).archive, (one) => {
+    const before = one.before > 0 ? `, ${one.before} of them were there from an earlier try` : ''
+    console.log(`${one.shelf}: ${one.rows} rows${before}, checksum ${one.checksum} on both sides`)
+  })
+  console.log(
+    moved.length === 0
+      ? 'This move was done before: nothing was changed.'
+      : 'Moved. Start workers and servers on the new store; the old one opens for nobody any more.',
+  )
+  return 0
+}
+
+async function bringUpToDate(where: { file?: string; schema?: string }): Promise<number> {
+  const store = fromEnvironment(where).store(systemClock)
+  try {
+    await store.migrate()
+    console.log(`The schema is up to date. ${store.description.durability}.`)
+    return 0
+  } finally {
+    await store.close()
+  }
+}

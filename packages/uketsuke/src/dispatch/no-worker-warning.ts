@@ -1,0 +1,49 @@
+import type { Clock } from '../base/clock.ts'
+import { longWait } from '../base/finding.ts'
+import type { Log } from '../base/log.ts'
+import type { Store } from '../store/port.ts'
+
+const every = 60_000
+
+/**
+ * Warns once a minute of jobs that are due and that nobody seems to run: no worker was started, or none that has their type. Every
+ * process that has opened the store looks, since there may be no worker at all. `mine`: the types that this process runs.
+ */
+export class Lookout {
+  readonly #parts: { store: Store; clock: Clock; log: Log }
+  readonly #mine: () => ReadonlySet<string>
+  #cancel: (() => void) | null = null
+  #stopped = false
+
+  constructor(parts: { store: Store; clock: Clock; log: Log }, mine: () => ReadonlySet<string>) {
+    this.#parts = parts
+    this.#mine = mine
+  }
+
+  start(): void {
+    if (this.#stopped || this.#parts.store.unclaimed === undefined) return
+    this.#cancel ??= this.#parts.clock.after(every, () => void this.#look(), { background: true })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#cancel?.()
+  }
+
+  async #look(): Promise<void> {
+    const { store, log } = this.#parts
+    this.#cancel = null
+    try {
+      const found = (await store.unclaimed?.(longWait)) ?? []
+      const mine = this.#mine()
+      for (const one of found)
+        if (!mine.has(one.type)) log.warn({ type: one.type, waitedMs: one.waited }, sentence(one))
+    } catch {
+      // An outage of the store is told by whoever needs it.
+    }
+    this.start()
+  }
+}
+
+const sentence = ({ type, waited }: { type: string; waited: number }) =>
+  `no worker seems to run jobs of type ${JSON.stringify(type)}: one has been due for ${Math.round(waited / 1_000)} s; call jobs.work() in a process that has this type`

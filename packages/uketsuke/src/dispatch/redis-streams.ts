@@ -1,0 +1,93 @@
+import { oneAtATime } from '../base/wakeup.ts'
+import type { Job, Queue } from '../domain/job.ts'
+import type { Client } from '../redis/client.ts'
+import type { Dispatch, Reception } from './port.ts'
+import { add, ensure, keysOf } from './redis-entries.ts'
+import { Reader, type ReaderParts } from './redis-reader.ts'
+
+const queues: readonly Queue[] = ['jobs', 'deliveries']
+/** Announcements that wait at most, and that go in one round trip at most. Beyond that workers find the jobs themselves. */
+const waitingAtMost = 20_000
+const batch = 1_000
+
+const wakeChannel = (prefix: string) => `${prefix}:wake`
+
+/** To be done on every new connection before it counts. Where streams were missing, hints were lost with them: everybody looks. */
+export const prepareStreams = (prefix: string) => async (client: Client) => {
+  const keys = queues.flatMap((queue) => keysOf(prefix, queue))
+  if (await ensure(client, keys)) for (const queue of queues) await client.publish(wakeChannel(prefix), queue)
+}
+
+/** Dispatch over Redis Streams: an entry wakes one worker, wherever it is. Without Redis it is like polling. */
+export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
+  const { hub, clock } = parts
+  const receptions = new Set<Reception>()
+  const waiting: Job[] = []
+
+  const hintHere = (queue: Queue) => {
+    for (const reception of receptions) if (reception.queue === queue) reception.hint()
+  }
+  const hintOf = (jobs: readonly Job[]) => {
+    for (const queue of queues) if (jobs.some((job) => job.queue === queue)) hintHere(queue)
+  }
+  const wakeAll = (queue: Queue) => {
+    hintHere(queue)
+    void hub.ask((client) => client.publish(wakeChannel(hub.prefix), queue)).catch(() => {})
+  }
+  /** Announced here while Redis could not be told. A process whose Redis was up meanwhile has not heard of it in any other way. */
+  const missed = new Set<Queue>()
+  const miss = (jobs: readonly Job[]) => {
+    for (const { queue } of jobs) missed.add(queue)
+    hintOf(jobs)
+  }
+  hub.watch((up) => {
+    if (!up) return
+    for (const queue of missed) wakeAll(queue)
+    missed.clear()
+  })
+
+  const flush = oneAtATime(async () => {
+    while (waiting.length > 0) {
+      const jobs = waiting.splice(0, batch)
+      try {
+        await hub.ask((client) => Promise.all(jobs.map((job) => add(client, hub.prefix, job))))
+      } catch (error) {
+        hub.refuse(error)
+        miss(jobs)
+      }
+    }
+  })
+
+  let subscribed = false
+  return {
+    announce(jobs) {
+      const now = clock.now()
+      const later = jobs.filter((job) => job.runAt > now)
+      const due = later.length === 0 ? jobs : jobs.filter((job) => job.runAt <= now)
+      // Those for the future are for whoever looks then; only here can it be known when that is.
+      if (!hub.up) return miss(jobs)
+      hintOf(later)
+      if (due.length === 0) return
+      if (waiting.length < waitingAtMost) for (const job of due) waiting.push(job)
+      flush()
+    },
+    receive(reception) {
+      // Only workers need it. What was said before it could be heard is made good by looking.
+      if (!subscribed) {
+        void hub
+          .subscribe(wakeChannel(hub.prefix), (queue) => hintHere(queue as Queue))
+          .then(() => queues.forEach(hintHere))
+      }
+      subscribed = true
+      receptions.add(reception)
+      const reader = new Reader({ ...parts, wakeAll: () => wakeAll(reception.queue) }, reception)
+      return {
+        ready: (claimed) => reader.ready(claimed),
+        async close() {
+          receptions.delete(reception)
+          await reader.close()
+        },
+      }
+    },
+  }
+}

@@ -1,0 +1,93 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { below, plain } from '../base-path.ts'
+import { shortcut } from '../entry-points.ts'
+import type { AskedByRoute } from '../own-route.ts'
+import { type JobsOverHttp, listen, nodeListener } from './node.ts'
+import { exchange } from './node-handler.ts'
+import { NodeIncoming } from './node-http-request.ts'
+import { send } from './node-http-response.ts'
+
+/** The part of Express's request that is used. Express itself is not imported. */
+export interface ExpressRequest extends IncomingMessage {
+  originalUrl?: string
+  baseUrl?: string
+  body?: unknown
+  rawBody?: unknown
+}
+
+type Next = (error?: unknown) => void
+type Handler<Req extends ExpressRequest> = (req: Req, res: ServerResponse, next: Next) => void
+
+/** Middleware that answers what lies below the jobs' base path, wherever it is mounted, and leaves the rest to others. */
+export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
+  const listener = nodeListener(jobs)
+  const prefixes = prefixesOf(jobs)
+  let warned = false
+  return (req, res, next) => {
+    // A router has cut `url`; only where the API is to be at the router's own root is that the path to look at.
+    const url = jobs.basePath === '' ? req?.url : (req?.originalUrl ?? req?.url)
+    const path = url?.split?.('?', 1)[0]
+    if (path !== undefined && below(prefixes, plain(path)) === null) {
+      if (!warned && elsewhere(req.baseUrl, prefixes)) {
+        warned = true
+        jobs.log?.warn(
+          { basePath: jobs.basePath || '/', mountedAt: req.baseUrl },
+          'expressJobs is mounted at a path that is not the basePath, so it answers nothing. Set basePath to that path.',
+        )
+      }
+      return next()
+    }
+    if (path !== undefined) req.url = url
+    listener(req, res)
+  }
+}
+
+/** Whether no path below the one that it is mounted at can be one of the API's. */
+function elsewhere(mountedAt: string | undefined, prefixes: readonly string[]): boolean {
+  if (!mountedAt) return false
+  const at = plain(mountedAt)
+  return below(prefixes, at) === null && prefixes.every((prefix) => below([at], prefix) === null)
+}
+
+/** Not the root that a proxy may have left: what else is there belongs to the rest of the app. */
+function prefixesOf({ basePath, url }: JobsOverHttp): string[] {
+  const seen = url !== undefined && URL.canParse(url) ? new URL(url).pathname : basePath
+  return [basePath, seen]
+}
+
+/**
+ * A handler for a route of your own that answers with a whole 202: `asked` says which job the request asks for. What it throws goes
+ * to `next()`.
+ */
+export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
+  jobs: JobsOverHttp,
+  asked: (req: Req) => AskedByRoute | Promise<AskedByRoute>,
+): Handler<Req> {
+  return (req, res, next) => {
+    const answer = (wanted: AskedByRoute) => {
+      req.url = req.originalUrl ?? req.url
+      // `accept` never reads the body: what `asked` made of it is all there is to know.
+      req.rawBody = unread
+      acceptor(jobs, wanted)(req, res)
+    }
+    try {
+      const wanted = asked(req)
+      if (isLater(wanted)) Promise.resolve(wanted).then(answer).catch(next)
+      else answer(wanted)
+    } catch (error) {
+      next(error)
+    }
+  }
+}
+
+const unread = Buffer.alloc(0)
+
+const isLater = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  typeof (value as Partial<PromiseLike<T>> | undefined)?.then === 'function'
+
+/** Answers one request that asks for a job, on a route of the user's own. */
+function acceptor(jobs: Pick<JobsOverHttp, 'accept' | 'log'>, asked: AskedByRoute) {
+  const direct = shortcut(jobs.accept)
+  if (direct === undefined) return listen((request) => jobs.accept(request, asked), jobs.log)
+  return exchange(async (req, res) => send(await direct.accept(new NodeIncoming(req, res), asked), req, res), jobs.log)
+}

@@ -1,0 +1,80 @@
+import { UketsukeError, type Violation } from '../domain/errors.ts'
+import { type Incoming, tooLarge } from './request.ts'
+
+export const mebibyte = 1024 * 1024
+/** The body itself is level 1. */
+const deepest = 64
+
+/** A request's JSON object. @throws `unsupported-media-type`, `payload-too-large`, `invalid-json`, `validation-error` */
+export async function readObject(
+  incoming: Incoming,
+  members: readonly string[],
+  maxBytes = mebibyte,
+): Promise<Record<string, unknown>> {
+  mustBeJson(incoming)
+  if (Number(incoming.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  let bytes: Uint8Array
+  try {
+    bytes = await incoming.read(maxBytes)
+  } catch (thrown) {
+    if (thrown instanceof UketsukeError) throw thrown
+    throw new UketsukeError('invalid-json', 'The body ended before it was whole.', { cause: thrown })
+  }
+  const body = parse(bytes)
+  const errors = isObject(body)
+    ? [unknownMember(body, members), unfit(body, 1)].filter((one) => one !== null)
+    : [{ pointer: '', detail: 'The body must be a JSON object.' }]
+  if (errors.length > 0) throw new UketsukeError('validation-error', undefined, { errors })
+  return body as Record<string, unknown>
+}
+
+function mustBeJson(incoming: Incoming): void {
+  const encoding = incoming.header('content-encoding')
+  const plain = encoding === null || ['', 'identity'].includes(encoding.trim().toLowerCase())
+  if (plain && isJson(incoming.header('content-type') ?? '')) return
+  throw new UketsukeError('unsupported-media-type', 'The body must be application/json in UTF-8, not compressed.')
+}
+
+/** `charset` and other parameters have no meaning for JSON (RFC 8259, 11): the text is UTF-8, or else it is not JSON. */
+function isJson(contentType: string): boolean {
+  if (contentType === 'application/json') return true
+  const [type = ''] = contentType.toLowerCase().split(';', 1)
+  return /^application\/(?:[\w!#$&^.+-]+\+)?json$/.test(type.trim())
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch (cause) {
+    throw new UketsukeError('invalid-json', undefined, { cause })
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** One is enough to learn from, and an attacker's body has as many as he likes. */
+function unknownMember(body: Record<string, unknown>, members: readonly string[]): Violation | null {
+  for (const name in body) {
+    if (members.includes(name) || name === '__proto__') continue
+    return { pointer: `/${token(name)}`, detail: 'This member is not known.' }
+  }
+  return null
+}
+
+/** What no body may have. The depth is the client's to choose, so this goes no deeper than is allowed. */
+function unfit(value: object, depth: number): Violation | null {
+  if (depth > deepest) return { pointer: '', detail: `The body may be ${deepest} levels deep.` }
+  for (const name in value) {
+    if (name === '__proto__') return { pointer: '/__proto__', detail: 'A member may not be named __proto__.' }
+    const inner = (value as Record<string, unknown>)[name]
+    if (typeof inner !== 'object' || inner === null) continue
+    const found = unfit(inner, depth + 1)
+    if (found !== null) return { ...found, pointer: `/${token(name)}${found.pointer}` }
+  }
+  return null
+}
+
+const token = (name: string) => name.slice(0, 200).replaceAll('~', '~0').replaceAll('/', '~1').toWellFormed()

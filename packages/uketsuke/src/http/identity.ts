@@ -1,0 +1,33 @@
+import { isThenable } from '../base/thrown.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import { checkOwner } from '../domain/identifiers.ts'
+import type { Incoming } from './request.ts'
+import type { HttpOptions } from './route.ts'
+
+export type Scope = 'jobs:read' | 'jobs:write'
+
+/** Who calls, as the user's own `authenticate` says. */
+export interface Identity {
+  /** Whose jobs these are: any stable name of a user or tenant. */
+  owner: string
+  /** What the credential may do; absent means everything. */
+  scopes?: readonly string[] | undefined
+}
+
+/** The owner; a promise only where `authenticate` gives one. @throws `unauthorized`, `forbidden`, `invalid-owner` */
+export function identify(options: HttpOptions, incoming: Incoming, scope: Scope | null): string | Promise<string> {
+  const identity = options.authenticate(incoming.request)
+  if (isThenable(identity)) return Promise.resolve(identity).then((one) => ownerOf(one, scope))
+  return ownerOf(identity, scope)
+}
+
+function ownerOf(identity: Identity | null | undefined, scope: Scope | null): string {
+  if (identity === null || identity === undefined) throw new UketsukeError('unauthorized')
+  const { owner } = identity
+  // Fails closed: an owner that is no name must never be taken for anybody, least of all for everybody.
+  checkOwner(owner)
+  if (scope !== null && identity.scopes !== undefined && !identity.scopes.includes(scope)) {
+    throw new UketsukeError('forbidden', `The credential lacks the scope ${scope}.`)
+  }
+  return owner
+}

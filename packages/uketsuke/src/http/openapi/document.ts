@@ -1,0 +1,101 @@
+import type { Desk } from '../../service.ts'
+import { json } from '../response.ts'
+import type { Route } from '../route.ts'
+import { inputSchemas } from './input-schemas.ts'
+import { jsonOf, parameter, problems } from './responses.ts'
+import { asked, envelope, schemas } from './schemas.ts'
+
+export const openapi: Route = {
+  method: 'GET',
+  path: '/openapi.json',
+  scope: null,
+  query: [],
+  produces: 'application/json',
+  operation: {
+    operationId: 'getOpenApi',
+    summary: 'This document.',
+    responses: {
+      200: { description: 'OpenAPI 3.1.', content: { 'application/json': { schema: { type: 'object' } } } },
+    },
+  },
+  async handle({ desk, routes }) {
+    const document = made.get(desk) ?? openapiDocument(desk, routes)
+    made.set(desk, document)
+    return json(document, 200, { 'Cache-Control': 'private, no-cache' })
+  },
+}
+
+/** Job types never change, and what cannot be described is logged once. */
+const made = new WeakMap<Desk, object>()
+
+interface Described extends Pick<Desk, 'base' | 'log'> {
+  readonly types: ReadonlyMap<string, { readonly input: unknown }>
+}
+
+/** The API as OpenAPI 3.1, made of the route table and the job types' own schemas. */
+export function openapiDocument(desk: Described, routes: readonly Route[]) {
+  const inputs = inputSchemas(desk.types, [...Object.keys(schemas), 'NewJob'], desk.log)
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Jobs',
+      version: '1',
+      description: 'Durable jobs: 202 at once, then polling, SSE or a signed webhook.',
+    },
+    servers: [{ url: desk.base || '/' }],
+    security: [{ bearer: [] }],
+    paths: paths(routes),
+    webhooks: {
+      'job.completed': webhook('job.completed'),
+      'job.failed': webhook('job.failed'),
+      'job.cancelled': webhook('job.cancelled'),
+    },
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      schemas: {
+        ...schemas,
+        NewJob: inputs.length === 0 ? noJob : { oneOf: inputs.map(({ type, key }) => newJob(type, key)) },
+        ...Object.fromEntries(inputs.flatMap(({ components }) => [...components])),
+      },
+    },
+  }
+}
+
+function paths(routes: readonly Route[]): Record<string, Record<string, object>> {
+  const all: Record<string, Record<string, object>> = {}
+  for (const { path, method, operation, scope } of routes) {
+    const own = operation.parameters ?? []
+    all[path] ??= {}
+    all[path][method.toLowerCase()] = {
+      ...operation,
+      parameters: path.startsWith('/{jobId}') ? [parameter.jobId, ...own] : own,
+      responses: { ...operation.responses, ...problems(401, ...(scope === null ? [] : [403]), 429, 500, 503) },
+    }
+  }
+  return all
+}
+
+const webhook = (type: string) => ({
+  post: {
+    operationId: type.replace('.', '-'),
+    summary: `Standard Webhooks: sent to the job's webhookUrl once it is ${type.slice('job.'.length)}. At least once.`,
+    parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+      name,
+      in: 'header',
+      required: true,
+      schema: { type: 'string' },
+    })),
+    requestBody: { required: true, content: { 'application/json': { schema: envelope([type]) } } },
+    responses: { '2XX': { description: 'Received. Anything else is tried again.' } },
+  },
+})
+
+/** A choice must have something to choose from. */
+const noJob = { description: 'There are no job types.', not: {} }
+
+const newJob = (type: string, key: string) => ({
+  type: 'object',
+  required: ['type', 'input'],
+  properties: { type: { const: type }, input: jsonOf(key)['application/json'].schema, ...asked },
+  additionalProperties: false,
+})

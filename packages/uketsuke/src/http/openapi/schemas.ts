@@ -1,0 +1,110 @@
+/** What the API's bodies look like, as JSON Schema (2020-12), for the OpenAPI document. */
+
+import { jobStatuses } from '../../domain/job.ts'
+import { problemType } from '../problem.ts'
+
+const text = { type: 'string' } as const
+const time = { type: 'string', format: 'date-time' } as const
+const timeOrNull = { type: ['string', 'null'], format: 'date-time' } as const
+const count = { type: 'integer', minimum: 0 } as const
+const uri = { type: 'string', format: 'uri' } as const
+const path = { type: 'string', format: 'uri-reference' } as const
+const failure = { $ref: '#/components/schemas/Failure' } as const
+
+const always = {
+  jobId: { type: 'string', format: 'ulid' },
+  type: text,
+  status: { enum: jobStatuses },
+  progress: { type: 'integer', minimum: 0, maximum: 100 },
+  progressMessage: { type: ['string', 'null'] },
+  version: { type: 'integer', minimum: 1 },
+  attempt: count,
+  maxAttempts: { type: 'integer', minimum: 1 },
+  priority: { enum: ['normal', 'high'] },
+  createdAt: time,
+  startedAt: timeOrNull,
+  completedAt: { ...timeOrNull, description: 'Not null exactly when the job is terminal.' },
+  runAt: time,
+  cancelRequestedAt: timeOrNull,
+  expiresAt: timeOrNull,
+  statusUrl: path,
+  streamUrl: path,
+  cancelUrl: path,
+}
+
+const sometimes = {
+  queuePosition: { type: 'integer', minimum: 1 },
+  metadata: {},
+  webhookUrl: uri,
+  retryOf: text,
+  input: {},
+  output: {},
+  error: failure,
+  lastError: failure,
+}
+
+const eventTypes = ['job.snapshot', 'job.progress', 'job.completed', 'job.failed', 'job.cancelled'] as const
+
+export const envelope = (types: readonly string[]) => ({
+  type: 'object',
+  required: ['type', 'timestamp', 'data'],
+  properties: { type: { enum: types }, timestamp: time, data: { $ref: '#/components/schemas/Job' } },
+})
+
+export const schemas = {
+  Job: { type: 'object', required: Object.keys(always), properties: { ...always, ...sometimes } },
+  AcceptedJob: {
+    allOf: [{ $ref: '#/components/schemas/Job' }],
+    type: 'object',
+    required: ['message'],
+    properties: { message: text },
+  },
+  JobList: {
+    type: 'object',
+    required: ['items', 'nextCursor'],
+    properties: {
+      items: { type: 'array', items: { $ref: '#/components/schemas/Job' } },
+      nextCursor: { type: ['string', 'null'] },
+    },
+  },
+  JobEvent: envelope(eventTypes),
+  StreamTicket: {
+    type: 'object',
+    required: ['ticket', 'expiresAt', 'streamUrl'],
+    properties: { ticket: text, expiresAt: time, streamUrl: path },
+  },
+  Failure: {
+    type: 'object',
+    required: ['code', 'message', 'retryable'],
+    properties: { code: text, message: text, retryable: { type: 'boolean' } },
+  },
+  Problem: {
+    type: 'object',
+    required: ['type', 'title', 'status', 'detail'],
+    properties: {
+      type: { ...uri, examples: [problemType('job-not-found')] },
+      title: text,
+      status: { type: 'integer' },
+      detail: text,
+      outcome: {
+        const: 'unknown',
+        description:
+          'Of a 503: whether the job was stored is not known. Ask for `jobId`, or repeat the request with the same Idempotency-Key.',
+      },
+      jobId: text,
+      errors: {
+        type: 'array',
+        items: { type: 'object', required: ['pointer', 'detail'], properties: { pointer: text, detail: text } },
+      },
+    },
+  },
+}
+
+/** The members of `POST /` beside `type` and `input`. */
+export const asked = {
+  priority: { enum: ['normal', 'high'], default: 'normal' },
+  webhookUrl: uri,
+  delay: { ...count, description: 'Milliseconds from now.' },
+  runAt: time,
+  metadata: {},
+}

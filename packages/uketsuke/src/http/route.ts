@@ -1,0 +1,58 @@
+import type { Desk } from '../service.ts'
+import type { Identity, Scope } from './identity.ts'
+import type { Incoming } from './request.ts'
+import type { Answer } from './response.ts'
+
+export interface HttpOptions {
+  /**
+   * Who calls? Null answers 401. Throw `quota-exceeded` (or a `QuotaExceeded`) for a 429. On Node the request is made only as far as
+   * it is used: give `request.clone()` to what makes another of it, such as `new Request(…)` or `fetch(…)`.
+   */
+  authenticate: (request: Request) => Identity | null | undefined | Promise<Identity | null | undefined>
+  /** The largest request body, in bytes; 1 MiB by default. */
+  maxBodyBytes?: number | undefined
+}
+
+/** One request that found its route and whose caller is known. */
+export interface Call {
+  readonly desk: Desk
+  readonly options: HttpOptions
+  readonly incoming: Incoming
+  readonly owner: string
+  /** Well-formed; whether there is such a job is the desk's to say. Empty on routes without one. */
+  readonly jobId: string
+  readonly routes: readonly Route[]
+}
+
+/** One line of the table: all that is known about a route, its chapter of the OpenAPI document included. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Below the base path; `{jobId}` is the only parameter. */
+  readonly path: '/' | '/openapi.json' | '/{jobId}' | `/{jobId}/${string}`
+  readonly scope: Scope | null
+  /** The query members it knows; any other is a 400. */
+  readonly query: readonly string[]
+  /** What it answers with, which `Accept` must allow. */
+  readonly produces: 'application/json' | 'text/event-stream' | null
+  /** A GET that makes no sense without its body. */
+  readonly head?: false
+  readonly operation: Operation
+  handle(call: Call): Promise<Answer>
+  /** Another way to be known than `authenticate`; null means: not by this one. */
+  admit?(desk: Desk, query: URLSearchParams, jobId: string): Promise<string | null>
+  /** The last word on an error, where a plain problem would do harm. */
+  soften?(incoming: Incoming, error: { code: string; retryAfter: number | undefined }): Answer | null
+}
+
+/** The route in the scope of an idempotency key: the same however a request came to it, and for each of its jobs. */
+export const keyScope = ({ prefixes: [prefix = ''] }: Desk, { method, path }: Pick<Route, 'method' | 'path'>): string =>
+  `${method} ${path === '/' ? prefix || '/' : prefix + path}`
+
+/** An OpenAPI operation without what every one has. */
+export interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly responses: Readonly<Record<string, object>>
+  readonly parameters?: readonly object[]
+  readonly requestBody?: object
+}

@@ -1,0 +1,110 @@
+import { UketsukeError } from '../domain/errors.ts'
+import { isJobId } from '../domain/identifiers.ts'
+import type { Desk } from '../service.ts'
+import { below, plain } from './base-path.ts'
+import { accepts } from './headers.ts'
+import { identify } from './identity.ts'
+import { paced } from './large-body.ts'
+import { openapi } from './openapi/document.ts'
+import { known, problem } from './problem.ts'
+import { onlyKnown } from './query.ts'
+import { type Incoming, where } from './request.ts'
+import type { Answer } from './response.ts'
+import type { HttpOptions, Route } from './route.ts'
+import { cancel } from './routes/cancel.ts'
+import { create } from './routes/create.ts'
+import { list } from './routes/list.ts'
+import { remove } from './routes/remove.ts'
+import { retry } from './routes/retry.ts'
+import { status } from './routes/status.ts'
+import { stream } from './routes/stream.ts'
+import { ticket } from './routes/ticket.ts'
+
+export const routes: readonly Route[] = [create, list, openapi, status, stream, cancel, retry, remove, ticket]
+
+/** The jobs API as a function of a request, mounted at any of `desk.prefixes`. Never rejects. */
+export async function answerTo(desk: Desk, given: () => HttpOptions, incoming: Incoming): Promise<Answer> {
+  const head = incoming.method === 'HEAD'
+  let route: Route | null = null
+  try {
+    const options = given()
+    const found = find(desk, incoming)
+    route = found.route
+    const answer = await handled(desk, options, incoming, found)
+    return head ? { ...answer, body: null } : paced(answer, desk.clock)
+  } catch (thrown) {
+    const error = known(thrown, desk.log, where(incoming))
+    const soft = route?.soften?.(incoming, error)
+    if (soft) return soft
+    const { status, headers, body } = problem(error)
+    const allow = thrown instanceof NotAllowed && { Allow: thrown.allow }
+    return { status, headers: { ...headers, ...allow }, body: head ? null : body }
+  }
+}
+
+async function handled(desk: Desk, options: HttpOptions, incoming: Incoming, found: Found): Promise<Answer> {
+  const { route, jobId } = found
+  const admitted = route.admit ? await route.admit(desk, incoming.query, jobId) : null
+  const caller = admitted ?? identify(options, incoming, route.scope)
+  const owner = typeof caller === 'string' ? caller : await caller
+  if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')
+  onlyKnown(incoming.query, route.query)
+  if (route.produces !== null && !accepts(incoming.header('accept'), route.produces)) {
+    throw new UketsukeError('not-acceptable', `This answers with ${route.produces}.`)
+  }
+  return route.handle({ desk, options, incoming, owner, jobId, routes })
+}
+
+interface Found {
+  readonly route: Route
+  /** Empty on routes without one. */
+  readonly jobId: string
+}
+
+/** @throws `not-found`, `method-not-allowed` */
+function find(desk: Desk, incoming: Incoming): Found {
+  const { method } = incoming
+  const rest = restOf(desk, incoming, method) || '/'
+  const end = rest.indexOf('/', 1)
+  const first = rest.slice(1, end === -1 ? undefined : end)
+  // No literal below the base can be taken for a job id, which is 26 characters long.
+  const jobId = literals.has(first) ? '' : first
+  const here = table.get(jobId === '' ? rest : `/{jobId}${rest.slice(1 + first.length)}`)
+  if (here === undefined) throw new UketsukeError('not-found')
+  const route = here.find((one) => one.method === method || (method === 'HEAD' && readable(one)))
+  if (route === undefined) throw new NotAllowed(here)
+  return { route, jobId }
+}
+
+/** The path below the API's own. @throws `not-found` */
+function restOf(desk: Desk, incoming: Incoming, method: string): string {
+  const path = plain(incoming.path)
+  const rest = below(desk.prefixes, path) ?? below(desk.prefixes, plain(incoming.uncut ?? path))
+  if (rest !== null) return rest
+  // A health check or a browser asks for `/` too, but posts nothing there.
+  const looksCut = isJobId(path.slice(1, 27)) || (path === '/' && method === 'POST')
+  if (looksCut && !told.has(desk)) {
+    told.add(desk)
+    desk.log.warn(
+      { basePath: desk.prefixes[0] },
+      'A request came without the basePath and was answered 404. Where a mount or a proxy cuts the path, set publicUrl.',
+    )
+  }
+  throw new UketsukeError('not-found')
+}
+
+const told = new WeakSet<Desk>()
+
+const table = new Map<string, Route[]>()
+for (const route of routes) table.set(route.path, [...(table.get(route.path) ?? []), route])
+const literals = new Set(['', 'openapi.json'])
+const readable = (route: Route) => route.method === 'GET' && route.head !== false
+
+class NotAllowed extends UketsukeError {
+  readonly allow: string
+
+  constructor(here: readonly Route[]) {
+    super('method-not-allowed')
+    this.allow = here.flatMap((route) => (readable(route) ? ['GET', 'HEAD'] : [route.method])).join(', ')
+  }
+}

@@ -1,0 +1,26 @@
+import { isTerminal } from '../../domain/job.ts'
+import { jobAnswer, problems } from '../openapi/responses.ts'
+import { json, represent } from '../response.ts'
+import type { Route } from '../route.ts'
+
+export const cancel: Route = {
+  method: 'POST',
+  path: '/{jobId}/cancel',
+  scope: 'jobs:write',
+  query: [],
+  produces: 'application/json',
+  operation: {
+    operationId: 'cancelJob',
+    summary: 'A waiting job is cancelled at once; a running one is asked to stop; one that has ended stays as it is.',
+    responses: {
+      200: jobAnswer('The job has ended.', ['ETag']),
+      202: jobAnswer('The job runs and was asked to stop.', ['ETag', 'Retry-After']),
+      ...problems(404, 406),
+    },
+  },
+  async handle({ desk, owner, jobId }) {
+    const job = await desk.cancel(owner, jobId)
+    const { body, headers } = represent(desk, job, null)
+    return json(body, isTerminal(job) ? 200 : 202, { ...headers, 'Cache-Control': 'no-store' })
+  },
+}

@@ -1,0 +1,36 @@
+import { readObject } from '../body.ts'
+import { acceptedAnswer, parameter, problems } from '../openapi/responses.ts'
+import { accept } from '../own-route.ts'
+import { keyScope, type Route } from '../route.ts'
+
+const members = ['type', 'input', 'priority', 'webhookUrl', 'delay', 'runAt', 'metadata'] as const
+
+export const create: Route = {
+  method: 'POST',
+  path: '/',
+  scope: 'jobs:write',
+  query: [],
+  produces: 'application/json',
+  operation: {
+    operationId: 'createJob',
+    summary: 'Ask for a job. It is on disk when this answers.',
+    parameters: [parameter.idempotencyKey, parameter.prefer],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/NewJob' } } },
+    },
+    responses: {
+      202: acceptedAnswer,
+      ...problems(400, 406, 409, 413, 415, 422),
+    },
+  },
+  async handle({ desk, options, incoming, owner }) {
+    const { type, input, priority, webhookUrl, delay, runAt, metadata } = await readObject(
+      incoming,
+      members,
+      options.maxBodyBytes,
+    )
+    const asked = { owner, type, input, priority, webhookUrl, delay, runAt, metadata }
+    return await accept(desk, incoming, asked, keyScope(desk, this))
+  },
+}

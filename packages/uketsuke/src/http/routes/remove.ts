@@ -1,0 +1,19 @@
+import { problems } from '../openapi/responses.ts'
+import type { Route } from '../route.ts'
+
+export const remove: Route = {
+  method: 'DELETE',
+  path: '/{jobId}',
+  scope: 'jobs:write',
+  query: [],
+  produces: null,
+  operation: {
+    operationId: 'deleteJob',
+    summary: 'Forget a job that has ended.',
+    responses: { 204: { description: 'It is gone.' }, ...problems(404, 409) },
+  },
+  async handle({ desk, owner, jobId }) {
+    await desk.remove(owner, jobId)
+    return { status: 204, headers: {}, body: null }
+  },
+}

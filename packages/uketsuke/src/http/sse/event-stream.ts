@@ -1,0 +1,143 @@
+import { isTerminal, type Job } from '../../domain/job.ts'
+import type { Follower } from '../../notify/watch.ts'
+import type { Desk } from '../../service.ts'
+import { onDraining } from '../draining.ts'
+import { PacedWriter } from '../paced-writer.ts'
+import type { Answer, Sink, Streamed } from '../response.ts'
+import { Deadlines } from './deadlines.ts'
+import { frame } from './event-cache.ts'
+
+const heartbeat = 15_000
+const headers = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-store, no-transform',
+  'X-Accel-Buffering': 'no',
+  // The standard word for the same (RFC 10036): what lies between must not wait for the whole.
+  Incremental: '?1',
+}
+
+const comment = Buffer.from(':\n\n')
+const hello = Buffer.from('retry: 2000\n\n')
+
+/** So that those whom one process sends away do not come back to the next as a herd. Milliseconds. */
+const goodbye = (least = 1_000) => `retry: ${Math.round(least + Math.random() * 4_000)}\n\n`
+
+/** An answer that makes EventSource come back later, at least `retryAfter` seconds from now. */
+export function refuseSoftly(retryAfter = 1): Answer {
+  return { status: 200, headers, body: goodbye(retryAfter * 1_000) }
+}
+
+/** A job's states as an event stream. `first` is what is known already and not yet told. */
+export function eventStream(desk: Desk, follower: Follower, first: Job | null): Answer {
+  return { status: 200, headers, body: new EventStream(desk, follower, first) }
+}
+
+/**
+ * Driven by its reader and by the news: nothing is asked of the follower before the reader has taken what came before, and the
+ * follower keeps only the newest state meanwhile. There are thousands of these: no promise, no timer of its own while it is quiet.
+ */
+class EventStream implements Streamed {
+  readonly #desk: Desk
+  readonly #follower: Follower
+  readonly #beats: Deadlines<EventStream>
+  readonly #writer: PacedWriter
+  #first: Job | null
+  #greeted = false
+  #told = false
+  #forgetDraining: (() => void) | null = null
+
+  constructor(desk: Desk, follower: Follower, first: Job | null) {
+    this.#desk = desk
+    this.#follower = follower
+    this.#first = first
+    this.#beats = beats(desk)
+    this.#writer = new PacedWriter(desk.clock, () => this.#release())
+  }
+
+  open(sink: Sink): void {
+    this.#writer.open(sink)
+    this.#follower.onNews = () => this.#tell()
+    this.#forgetDraining = onDraining(this.#desk, () => this.#safely(() => this.#end(goodbye())))
+  }
+
+  drained(): void {
+    this.#safely(() => this.#writer.drained())
+    this.#tell()
+    if (this.#writer.ready) this.#beats.start(this)
+  }
+
+  close(): void {
+    this.#writer.close()
+    this.#release()
+  }
+
+  /** A sign of life, where nothing else was said for long enough. */
+  beat(): void {
+    this.#safely(() => this.#say(comment))
+  }
+
+  /** All that is new, as long as the reader takes it. Called from within a commit's announcement, which no stream may break. */
+  #tell(): void {
+    this.#safely(() => {
+      if (this.#writer.ready && !this.#greeted) {
+        this.#greeted = true
+        this.#say(hello)
+      }
+      while (this.#writer.ready) {
+        const job = this.#first ?? this.#follower.take()
+        if (job === undefined) break
+        this.#first = null
+        if (job === null) this.#end()
+        else this.#show(job)
+      }
+    })
+  }
+
+  /** What is written to may be wrapped, and throw: that ends this stream and nothing else. */
+  #safely(write: () => void): void {
+    try {
+      write()
+    } catch (thrown) {
+      this.#desk.log.warn({ err: thrown }, 'a stream ended early')
+      this.#writer.drop()
+      this.#release()
+    }
+  }
+
+  #show(job: Job): void {
+    const event = frame(this.#desk, job, !this.#told)
+    this.#told = true
+    if (isTerminal(job)) this.#end(event)
+    else this.#say(event)
+  }
+
+  #say(chunk: Uint8Array): void {
+    this.#writer.write(chunk)
+    if (this.#writer.ready) this.#beats.start(this)
+    else this.#beats.cancel(this)
+  }
+
+  /** Nothing follows; the writer goes on until the reader has it all. */
+  #end(last?: Uint8Array | string): void {
+    // First, since a follower that closes tells this stream, which must know by then that it has ended.
+    this.#writer.end(typeof last === 'string' ? Buffer.from(last) : last)
+    this.#release()
+  }
+
+  /** Everything but the connection is let go here, whoever ended it. */
+  #release(): void {
+    this.#beats.cancel(this)
+    this.#forgetDraining?.()
+    this.#follower.close()
+  }
+}
+
+const cache = new WeakMap<Desk, Deadlines<EventStream>>()
+
+function beats(desk: Desk): Deadlines<EventStream> {
+  const present = cache.get(desk)
+  if (present) return present
+  const made = new Deadlines<EventStream>(desk.clock, heartbeat, (stream) => stream.beat())
+  cache.set(desk, made)
+  return made
+}

@@ -1,0 +1,24 @@
+export { type AskedFor, createJobs, type Jobs } from './api/create-jobs.ts'
+export type { As, JobOf, ListOptions } from './api/library.ts'
+export { defineJobs, type EnqueueOptions, type JobsModule, type JobsOptions } from './api/options.ts'
+export type { Clock } from './base/clock.ts'
+export { type Log, silentLog } from './base/log.ts'
+export { type JobContext, type JobOptions, type JobType, type JobTypes, job } from './definition/define.ts'
+export {
+  catalogue,
+  type ErrorCode,
+  type Failure,
+  JobError,
+  UketsukeError,
+  UnrecoverableError,
+  type Violation,
+} from './domain/errors.ts'
+export type { Attempt, JobStatus, Priority } from './domain/job.ts'
+export type { EventType, JobEvent, JobView } from './domain/view.ts'
+export type { Identity, Scope } from './http/identity.ts'
+export { type Quota, QuotaExceeded } from './http/rate-limit.ts'
+export { verifyWebhook } from './notify/sign.ts'
+export { allOwners, type OpenStore, type Store } from './store/port.ts'
+export { sqlite } from './store/sqlite/index.ts'
+export type { Transaction } from './store/transaction.ts'
+export type { WorkOptions } from './work/workers.ts'

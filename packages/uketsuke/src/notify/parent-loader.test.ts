@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest'
+import { UketsukeError } from '../domain/errors.ts'
+import { create } from '../domain/rules.ts'
+import { memory } from '../store/memory.ts'
+import type { Store } from '../store/port.ts'
+import { manualClock } from '../testing/clock.ts'
+import { parentReader } from './parent-loader.ts'
+
+const clock = manualClock()
+
+/** Reads over a real store, each noted; `refuse` may throw in its stead. */
+async function reader(refuse: (ids: readonly string[]) => void = () => {}) {
+  const store = memory()(clock)
+  const job = (id: string) =>
+    create({ id, type: 'report', owner: 'ann', input: '{}', maxAttempts: 3, retainFor: 1_000 }, clock.now())
+  await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(id) })))
+  const reads: (readonly string[])[] = []
+  const get: Store['get'] = async (owner, ids) => {
+    reads.push(ids)
+    refuse(ids)
+    return store.get(owner, ids)
+  }
+  return { read: parentReader({ get }), reads }
+}
+
+const outcomes = async (asked: Promise<{ id: string } | null>[]) =>
+  (await Promise.allSettled(asked)).map((one) => (one.status === 'fulfilled' ? (one.value?.id ?? null) : one.reason))
+
+it('asks once for all that are asked for together, some promises later too, and gives each its own', async () => {
+  const { read, reads } = await reader()
+  const later = async (id: string) => {
+    await Promise.resolve()
+    return read(id)
+  }
+  expect(await outcomes([read('b'), later('a'), read('gone'), later('b')])).toEqual(['b', 'a', null, 'b'])
+  expect(reads).toEqual([['b', 'gone', 'a', 'b']])
+  expect(await outcomes([read('c')])).toEqual(['c'])
+  expect(reads).toHaveLength(2)
+})
+
+it('fails the one that cannot be read, and not its neighbours', async () => {
+  const broken = new Error('not JSON')
+  const { read } = await reader((ids) => {
+    if (ids.includes('b')) throw broken
+  })
+  expect(await outcomes([read('a'), read('b'), read('c')])).toEqual(['a', broken, 'c'])
+})
+
+it('does not ask a store that is down again for each', async () => {
+  const down = new UketsukeError('temporarily-unavailable')
+  const { read, reads } = await reader(() => {
+    throw down
+  })
+  expect(await outcomes([read('a'), read('b')])).toEqual([down, down])
+  expect(reads).toHaveLength(1)
+})

@@ -1,0 +1,130 @@
+import { change } from '../../domain/change.ts'
+import type { Change, Job } from '../../domain/job.ts'
+import { fail } from '../../domain/rules.ts'
+import { corrupt, failure } from '../failure.ts'
+import type { ClaimQuery } from '../port.ts'
+import type { Sql } from './connection.ts'
+import { Parameters } from './parameters.ts'
+import { type Row, running } from './rows.ts'
+import type { Time } from './time.ts'
+
+export interface Claimed {
+  readonly jobs: Job[]
+  /** The end of those whose rows cannot be read. */
+  readonly unreadable: Change[]
+}
+
+/**
+ * The rule `claim`, fused into one statement: scans of `jobs_due`, one for each priority and type, each from the front of its range, that
+ * pass over what another claim holds. Jobs of types that are not asked for are never read. `mark` names this claim, so that one whose answer was lost finds what it had got.
+ */
+export async function claim(sql: Sql, time: Time, query: ClaimQuery, mark: string, unsure: boolean): Promise<Claimed> {
+  return read((unsure ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark)), query)
+}
+
+/**
+ * What earlier claims of this worker got without its hearing of it, in the state in which they left it, with a lease from now. `mark` takes
+ * the place of theirs, so that no job is found twice.
+ */
+export async function adopt(sql: Sql, time: Time, query: ClaimQuery, marks: string[], mark: string): Promise<Claimed> {
+  const parameters = new Parameters()
+  const rows = await sql.query(
+    `UPDATE uketsuke.jobs SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(mark)}
+     WHERE ${running} AND queue = ${parameters.add(query.queue)} AND worker = ${parameters.add(query.worker)}
+       AND claimed = ANY(${parameters.add(marks)}::text[])
+     RETURNING ${returned}`,
+    parameters.values,
+  )
+  return read(rows, query)
+}
+
+function read(rows: readonly Row[], query: ClaimQuery): Claimed {
+  const [jobs, unreadable]: [Job[], Change[]] = [[], []]
+  for (const row of rows) {
+    const job = claimed(row, query)
+    if (job.lastError !== corrupt) jobs.push(job)
+    else {
+      const now = job.startedAt ?? job.createdAt
+      const after = fail({ ...job, lastError: null }, now, corrupt, now)
+      if (after !== null) unreadable.push(change(job, after, now))
+    }
+  }
+  return { jobs: jobs.sort(byTurn), unreadable }
+}
+
+function take(sql: Sql, time: Time, query: ClaimQuery, mark: string) {
+  const { queue, types, limit, worker, leaseMs } = query
+  const parameters = new Parameters()
+  const [now, most, of] = [time.now(parameters), parameters.add(limit), parameters.add(queue)]
+  const due = (priority: string, type: string) =>
+    `uketsuke.jobs WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND due_at <= ${now}`
+  // Never more than is taken: a row that is locked and left would be passed over by another claim that has room for it.
+  const lock = (priority: string, type: string, room: string) =>
+    `SELECT ctid AS place FROM ${due(priority, type)} ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
+  const one = parameters.add(types.length === 1 ? (types[0] as string) : types)
+  const turn =
+    types.length === 1
+      ? (priority: string, room: string) => `${priority} AS MATERIALIZED (${lock(priority, `${one}::text`, room)})`
+      : (priority: string, room: string) => {
+          // Which types have how many of the first ones; then so many of each are locked, or those behind them.
+          const front = `SELECT each.type, first.due_at, first.id FROM unnest(${one}::text[]) AS each (type), LATERAL (
+            SELECT due_at, id FROM ${due(priority, 'each.type')} ORDER BY due_at, id LIMIT ${room}) AS first
+            ORDER BY due_at, id LIMIT ${room}`
+          return `${priority}_shares AS MATERIALIZED (SELECT type, count(*) AS share FROM (${front}) AS front GROUP BY type),
+            ${priority} AS MATERIALIZED (SELECT place FROM ${priority}_shares AS shares,
+              LATERAL (${lock(priority, 'shares.type', 'shares.share')}) AS locked)`
+        }
+  // By place and not by id: a join by id would leave the planner a choice. RETURNING has no order of its own.
+  return sql.query(
+    `WITH ${turn('high', `${most}::int`)}, ${turn('normal', `(${most}::int - (SELECT count(*) FROM high))`)}
+     UPDATE uketsuke.jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0,
+       progress_message = NULL, started_at = ${now}, worker = ${parameters.add(worker)},
+       lease_until = ${now} + ${parameters.add(leaseMs)}::bigint, claimed = ${parameters.add(mark)}, due_at = NULL
+     WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal))
+     RETURNING ${returned}`,
+    parameters.values,
+  )
+}
+
+/** What the claimer does not know by itself. */
+const returned = `id, type, owner, priority, version, attempt, max_attempts, last_error, metadata, webhook_url, retry_of, parent,
+  created_at, run_at, started_at, cancel_requested_at, retain_for, input`
+
+const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
+  id: row.id as string,
+  queue,
+  type: row.type as string,
+  owner: row.owner as string,
+  priority: row.priority as Job['priority'],
+  status: 'running',
+  version: row.version as number,
+  attempt: row.attempt as number,
+  maxAttempts: row.max_attempts as number,
+  progress: 0,
+  progressMessage: null,
+  input: row.input as string,
+  output: null,
+  error: null,
+  lastError: failure(row.last_error),
+  metadata: row.metadata as string | null,
+  webhookUrl: row.webhook_url as string | null,
+  retryOf: row.retry_of as string | null,
+  parent: row.parent as string | null,
+  createdAt: row.created_at as number,
+  runAt: row.run_at as number,
+  startedAt: row.started_at as number,
+  completedAt: null,
+  cancelRequestedAt: row.cancel_requested_at as number | null,
+  retainFor: row.retain_for as number,
+  expiresAt: null,
+  worker,
+  leaseUntil: (row.started_at as number) + leaseMs,
+})
+
+async function lost(sql: Sql, mark: string): Promise<Row[] | null> {
+  const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE ${running} AND claimed = $1`, [mark])
+  return rows.length > 0 ? rows : null
+}
+
+const byTurn = (a: Job, b: Job) =>
+  (a.priority === b.priority ? 0 : a.priority === 'high' ? -1 : 1) || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)

@@ -1,0 +1,133 @@
+import { systemClock } from '../../base/clock.ts'
+import { type Finding, longWait, unclaimedFinding } from '../../base/finding.ts'
+import { Connection } from './connection.ts'
+import { load } from './driver.ts'
+import { unusable } from './errors.ts'
+import { schemaVersion } from './migrations/index.ts'
+import { type PostgresOptions, settle } from './options.ts'
+import type { Row } from './rows.ts'
+import { time } from './time.ts'
+import { unclaimed } from './unclaimed.ts'
+
+/** Looks at a server and its settings without changing anything. `now` is this machine's clock. */
+export async function examine(options: string | PostgresOptions, now: () => number): Promise<Finding[]> {
+  const settings = settle(options)
+  const { schema } = settings
+  const driver = await load(settings, 'alone')
+  const connection = new Connection(driver.pool(), schema, {
+    statementTimeout: settings.statementTimeout,
+    cancel: driver.cancel,
+  })
+  try {
+    return await connection.run(async (sql) => {
+      // Once before, so that the connection is there when the clocks are compared.
+      const [there] = await sql.query('SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2', [
+        schema,
+        'migrations',
+      ])
+      const [found] = there ? await sql.query('SELECT max(version) AS version FROM uketsuke.migrations', []) : []
+      const before = now()
+      const [facts = {}] = await sql.query(question, [])
+      const skew = Number(facts.now) - (before + now()) / 2
+      const current = there && Number(found?.version) === schemaVersion
+      const waiting = current ? await unclaimed(sql, time(systemClock), longWait) : []
+      return [
+        ...server(facts, driver.direct),
+        ...durability(facts, driver.direct),
+        schemaOf(schema, there ? Number(found?.version) : null),
+        clocks(skew),
+        ...waiting.map((one) => say('warn', unclaimedFinding(one))),
+      ]
+    })
+  } catch (error) {
+    const known = unusable(driver.where, schema, error)
+    return [{ level: 'fail', message: `PostgreSQL: ${known instanceof Error ? known.message : String(known)}` }]
+  } finally {
+    await connection.close()
+  }
+}
+
+/** reset_val: what a session gets before uketsuke asks for anything else. */
+const question = `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+  current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
+  (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit') AS synchronous_commit,
+  pg_is_in_recovery() AS standby, extract(epoch FROM clock_timestamp()) * 1000 AS now`
+
+const say = (level: Finding['level'], message: string): Finding => ({ level, message: `PostgreSQL: ${message}` })
+
+function server({ version, number, standby }: Row, direct: boolean): Finding[] {
+  const old = Number(number) < 130_000
+  return [
+    say(old ? 'fail' : 'ok', `version ${version}${old ? ' is too old: 13 is the oldest that will do.' : '.'}`),
+    ...(standby ? [say('fail', 'this server is a standby and takes no jobs: connect to the primary.')] : []),
+    direct
+      ? say('ok', 'connected to the server itself: other processes are heard at once, by LISTEN.')
+      : say(
+          'warn',
+          'a pooler such as PgBouncer stands between: other processes are heard by polling, up to 0.2 s later.',
+        ),
+  ]
+}
+
+function durability(facts: Row, direct: boolean): Finding[] {
+  const commit = String(facts.synchronous_commit)
+  return [
+    facts.fsync === 'on'
+      ? say('ok', 'fsync=on: a commit is on the disk.')
+      : say('fail', 'fsync=off: a crash of the machine loses accepted jobs and may ruin the database; turn it on.'),
+    facts.full_page_writes === 'on'
+      ? say('ok', 'full_page_writes=on: a page that is half written can be repaired.')
+      : say(
+          'fail',
+          'full_page_writes=off: a power cut may ruin pages for good, unless the file system never tears one; turn it on.',
+        ),
+    synchronousCommit(commit, direct),
+  ]
+}
+
+function synchronousCommit(commit: string, direct: boolean): Finding {
+  if (commit === 'off' && direct) {
+    return say(
+      'warn',
+      'synchronous_commit=off, which uketsuke overrules for itself; jobs enqueued within your own transactions may be lost.',
+    )
+  }
+  if (commit === 'off')
+    return say(
+      'fail',
+      'synchronous_commit=off behind a pooler: the store refuses to open, since accepted jobs could be lost.',
+    )
+  if (commit === 'local' || commit === 'remote_write') {
+    return say(
+      'warn',
+      `synchronous_commit=${commit}: with a synchronous standby, a failover may lose accepted jobs; "on" does not.`,
+    )
+  }
+  return say('ok', `synchronous_commit=${commit}: a 202 is sent after the commit is on disk.`)
+}
+
+function schemaOf(schema: string, version: number | null): Finding {
+  if (version === null) return say('ok', `there is no schema "${schema}" yet; the first start makes it.`)
+  if (version > schemaVersion) {
+    return say(
+      'fail',
+      `schema "${schema}" is at ${version}, and this version of uketsuke knows ${schemaVersion} at most: run the one that wrote it.`,
+    )
+  }
+  if (version < schemaVersion)
+    return say('warn', `schema "${schema}" is at ${version} of ${schemaVersion}: the next start updates it.`)
+  return say('ok', `schema "${schema}" is at ${version}, up to date.`)
+}
+
+/** Standard Webhooks: receivers refuse what is older or newer than five minutes. */
+const tooFar = 300_000
+
+function clocks(skew: number): Finding {
+  const ms = Math.round(Math.abs(skew))
+  const sentence = `the database's clock is ${ms} ms ${skew < 0 ? 'behind' : 'ahead of'} this machine's`
+  if (ms > tooFar)
+    return say('fail', `${sentence}: one of them is wrong, and webhooks signed by a wrong clock are refused; run NTP.`)
+  if (ms > 1_000)
+    return say('warn', `${sentence}: leases go by the database alone, but the times in jobs come from both; run NTP.`)
+  return say('ok', `${sentence}.`)
+}

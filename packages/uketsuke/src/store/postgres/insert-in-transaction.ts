@@ -1,0 +1,79 @@
+import type { IdempotencyKey, Insert, Inserted } from '../port.ts'
+import { decode, encode } from '../text-encoding.ts'
+import type { Transaction } from '../transaction.ts'
+import { inSchema } from './connection.ts'
+import { write } from './notify-payload.ts'
+import { Parameters } from './parameters.ts'
+import { names, type Row, toJob, whole } from './rows.ts'
+import type { Time } from './time.ts'
+
+/**
+ * One job after another, within somebody else's transaction. Every parameter is one text and every column that comes back is plain,
+ * because that is what all drivers and mappers can carry. NOTIFY is the transaction's: it is sent with its commit, or never.
+ */
+export async function insertWithin(
+  transaction: Transaction,
+  schema: string,
+  time: Time,
+  inserts: readonly Insert[],
+): Promise<Inserted[]> {
+  const query = async (text: string, parameters: Parameters): Promise<Row[]> => {
+    const values = parameters.values.map((value) => String(typeof value === 'object' ? '' : value))
+    const result = await transaction.query(inSchema(schema, text), values)
+    return (('rows' in result ? result.rows : result) as Row[]).map(decode)
+  }
+
+  async function one({ job, key }: Insert): Promise<Inserted> {
+    if (key !== undefined && !(await take(job.owner, job.id, key))) {
+      const found = await taken(job.owner, key)
+      // Pruned in between, so that it is free again.
+      return found ?? one({ job, key })
+    }
+    const parameters = new Parameters()
+    const row = parameters.add(
+      JSON.stringify(Object.fromEntries(whole.map(([name, , value]) => [name, encode(value(job))]))),
+    )
+    const columns = names(whole)
+    const news = { changed: [job], waiting: [job.queue] }
+    const [channel, payload] = [parameters.add(schema), parameters.add(write(nobody, news))]
+    await query(
+      `WITH made AS (
+         INSERT INTO uketsuke.jobs (${columns}, due_at) SELECT ${columns}, ${time.due(parameters)}
+         FROM json_populate_record(NULL::uketsuke.jobs, ${row}::text::json) AS new RETURNING id
+       ) SELECT id, pg_notify(${channel}::text, ${payload}::text)::text AS told FROM made`,
+      parameters,
+    )
+    return { job, created: true, fingerprint: key?.fingerprint ?? null }
+  }
+
+  /** Waits for another transaction that is about to take the same key. */
+  async function take(owner: string, id: string, { route, key, fingerprint, expiresAt }: IdempotencyKey) {
+    const parameters = new Parameters()
+    const values = [owner, route, key, fingerprint, id].map((value) => `${parameters.add(encode(value))}::text`)
+    const rows = await query(
+      `INSERT INTO uketsuke.idempotency_keys (owner, route, key, fingerprint, job_id, expires_at)
+       VALUES (${values.join(', ')}, ${parameters.add(String(expiresAt))}::text::bigint) ON CONFLICT DO NOTHING RETURNING job_id`,
+      parameters,
+    )
+    return rows.length > 0
+  }
+
+  async function taken(owner: string, { route, key }: IdempotencyKey): Promise<Inserted | null> {
+    const parameters = new Parameters()
+    const [a, b, c] = [owner, route, key].map((value) => `${parameters.add(encode(value))}::text`)
+    const [row] = await query(
+      `SELECT taken.fingerprint, jobs.* FROM uketsuke.idempotency_keys AS taken
+       LEFT JOIN uketsuke.jobs ON jobs.id = taken.job_id WHERE (taken.owner, taken.route, taken.key) = (${a}, ${b}, ${c})`,
+      parameters,
+    )
+    if (row === undefined) return null
+    return { job: row.id === null ? null : toJob(row), created: false, fingerprint: row.fingerprint as string }
+  }
+
+  const inserted: Inserted[] = []
+  for (const asked of inserts) inserted.push(await one(asked))
+  return inserted
+}
+
+/** No store sends under this name, so that every one hears of it, the caller's own included. */
+const nobody = '-'

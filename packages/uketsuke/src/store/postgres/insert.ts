@@ -1,0 +1,121 @@
+import { UketsukeError } from '../../domain/errors.ts'
+import type { IdempotencyKey, Insert, Inserted } from '../port.ts'
+import type { Sql } from './connection.ts'
+import { codeOf, uniqueViolation } from './errors.ts'
+import { Parameters } from './parameters.ts'
+import { get } from './queries.ts'
+import { names, toJob, type Value, whole } from './rows.ts'
+import type { Time } from './time.ts'
+
+/** `place`: where it stands in the batch, since ids and keys may come twice. */
+type Placed = Insert & { place: number }
+type Keyed = Placed & { key: IdempotencyKey }
+const isKeyed = (one: Placed): one is Keyed => one.key !== undefined
+
+const rowColumns = [
+  ...whole.map(([name, type, value]) => [name, type, ({ job }: Placed) => value(job)] as const),
+  ['place', 'int', ({ place }: Placed) => place] as const,
+]
+
+const keyColumns: readonly (readonly [string, 'text' | 'bigint', (of: Keyed) => Value])[] = [
+  ['owner', 'text', ({ job }) => job.owner],
+  ['route', 'text', ({ key }) => key.route],
+  ['key', 'text', ({ key }) => key.key],
+  ['fingerprint', 'text', ({ key }) => key.fingerprint],
+  ['job_id', 'text', ({ job }) => job.id],
+  ['expires_at', 'bigint', ({ key }) => key.expiresAt],
+]
+const place = ['place', 'int', (one: Placed) => one.place] as const
+
+/** One commit for the batch, and a look at the keys that others took before. */
+export async function insert(sql: Sql, time: Time, inserts: readonly Insert[], unsure: boolean): Promise<Inserted[]> {
+  if (inserts.length === 0) return []
+  const placed = inserts.map((one, place) => ({ ...one, place }))
+  const keyed = placed.filter(isKeyed)
+  const made = await write(sql, time, placed, keyed).catch((error: unknown) => written(sql, placed, error, unsure))
+  const taken = keyed.filter(({ place }) => !made.has(place))
+  const before = taken.length === 0 ? new Map() : await lookUp(sql, taken)
+  return Promise.all(
+    placed.map(async ({ job, key, place }): Promise<Inserted> => {
+      if (key === undefined || made.has(place)) return { job, created: true, fingerprint: key?.fingerprint ?? null }
+      const found = before.get(place)
+      // Pruned between the two statements, so that it is free again.
+      if (found === undefined) return (await insert(sql, time, [{ job, key }], unsure))[0]!
+      // A first try whose answer was lost took the key for this very job.
+      return { ...found, created: unsure && found.job?.id === job.id }
+    }),
+  )
+}
+
+/** Gives the places of the keyed jobs that were made. */
+async function write(
+  sql: Sql,
+  time: Time,
+  inserts: readonly Placed[],
+  keyed: readonly Keyed[],
+): Promise<ReadonlySet<unknown>> {
+  const parameters = new Parameters()
+  const rows = parameters.rows('new', rowColumns, inserts)
+  const columns = names(whole)
+  const jobs = `INSERT INTO uketsuke.jobs (${columns}, due_at) SELECT ${columns}, ${time.due(parameters)} FROM ${rows}`
+  if (keyed.length === 0) {
+    await sql.query(jobs, parameters.values)
+    return new Set()
+  }
+  // Of equal keys in one batch the first one creates. In one order everywhere: two batches with the same keys wait for one another,
+  // and never in a circle.
+  const first = new Map(keyed.toReversed().map((one) => [scope(one), one]))
+  const sorted = [...first].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+  const made = await sql.query(
+    `WITH asked AS MATERIALIZED (
+       SELECT * FROM ${parameters.rows('asked', [...keyColumns, place], sorted)}
+     ), keyed AS (
+       INSERT INTO uketsuke.idempotency_keys (${names(keyColumns)}) SELECT ${names(keyColumns)} FROM asked
+       ON CONFLICT DO NOTHING RETURNING owner, route, key
+     ), free AS (
+       SELECT place FROM asked WHERE ((owner, route, key) IN (SELECT owner, route, key FROM keyed)) IS TRUE
+     ), made AS (
+       ${jobs} WHERE new.place <> ALL(${parameters.add(keyed.map((one) => one.place))}::int[]) OR new.place IN (SELECT place FROM free)
+     )
+     SELECT place FROM free`,
+    parameters.values,
+  )
+  return new Set(made.map((row) => row.place))
+}
+
+/** The ids are ours: after a try whose answer was lost, finding them stored means that it was committed. */
+async function written(
+  sql: Sql,
+  inserts: readonly Placed[],
+  error: unknown,
+  unsure: boolean,
+): Promise<ReadonlySet<unknown>> {
+  if (codeOf(error) !== uniqueViolation) throw error
+  const plain = inserts.filter((one) => !isKeyed(one)).map(({ job }) => job)
+  const ids = plain.map(({ id }) => id)
+  const stored = unsure ? await get(sql, ids) : []
+  if (unsure && plain.every((job, i) => stored[i]?.createdAt === job.createdAt && stored[i].input === job.input)) {
+    return new Set()
+  }
+  throw new UketsukeError('internal-error', 'A job with this id is stored already.', { cause: error })
+}
+
+/** By place; a key that is free has none. */
+async function lookUp(sql: Sql, keyed: readonly Keyed[]): Promise<Map<unknown, Omit<Inserted, 'created'>>> {
+  const parameters = new Parameters()
+  const rows = await sql.query(
+    `SELECT asked.place, taken.fingerprint, jobs.*
+     FROM ${parameters.rows('asked', [...keyColumns.slice(0, 3), place], keyed)}
+     JOIN uketsuke.idempotency_keys AS taken USING (owner, route, key)
+     LEFT JOIN uketsuke.jobs ON jobs.id = taken.job_id`,
+    parameters.values,
+  )
+  return new Map(
+    rows.map((row) => [
+      row.place,
+      { job: row.id === null ? null : toJob(row), fingerprint: row.fingerprint as string },
+    ]),
+  )
+}
+
+const scope = ({ job, key }: Keyed) => JSON.stringify([job.owner, key.route, key.key])

@@ -1,0 +1,145 @@
+import type { Attempt, Job, JobStatus, Queue } from '../../domain/job.ts'
+import { allOwners, type Known, type ListQuery, type Owner } from '../port.ts'
+import type { Parameter, Sql } from './connection.ts'
+import { Parameters } from './parameters.ts'
+import { running, toAttempt, toJob } from './rows.ts'
+import type { Time } from './time.ts'
+import { waitingTypes } from './waiting-types.ts'
+
+const whose = (owner: Owner): string | null => (owner === allOwners ? null : owner)
+
+/** In the order of `ids`; null where absent or another owner's. */
+export async function get(sql: Sql, ids: readonly string[], owner: Owner = allOwners): Promise<(Job | null)[]> {
+  if (ids.length === 0) return []
+  const rows = await sql.query(
+    'SELECT * FROM uketsuke.jobs WHERE id = ANY($1::text[]) AND ($2::text IS NULL OR owner = $2)',
+    [ids, whose(owner)],
+  )
+  const found = new Map(rows.map((row) => [row.id, toJob(row)]))
+  return ids.map((id) => found.get(id) ?? null)
+}
+
+export async function newer(sql: Sql, known: readonly Known[]): Promise<Job[]> {
+  if (known.length === 0) return []
+  const rows = await sql.query(
+    `SELECT jobs.* FROM unnest($1::text[], $2::int[]) AS known (id, version)
+     JOIN uketsuke.jobs ON jobs.id = known.id AND jobs.version > known.version`,
+    [known.map(({ id }) => id), known.map(({ version }) => version)],
+  )
+  return rows.map(toJob)
+}
+
+export async function lapsed(sql: Sql, time: Time, limit: number): Promise<Job[]> {
+  const parameters = new Parameters()
+  const rows = await sql.query(
+    `SELECT * FROM uketsuke.jobs WHERE ${running} AND lease_until <= ${time.now(parameters)}
+     ORDER BY lease_until LIMIT ${parameters.add(limit)}`,
+    parameters.values,
+  )
+  return rows.map(toJob)
+}
+
+export async function nextDue(sql: Sql, queue: Queue, types: readonly string[]): Promise<number | null> {
+  const parameters = new Parameters()
+  const [which, wanted] = [parameters.add(queue), parameters.add(types)]
+  const first = (priority: string) => `(
+    SELECT min(first.due_at) FROM unnest(${wanted}::text[]) AS each (type), LATERAL (
+      SELECT due_at FROM uketsuke.jobs
+      WHERE queue = ${which} AND priority = '${priority}' AND type = each.type AND due_at IS NOT NULL
+      ORDER BY due_at LIMIT 1) AS first)`
+  const [row] = await sql.query(`SELECT least(${first('high')}, ${first('normal')}) AS due`, parameters.values)
+  return row?.due == null ? null : Number(row.due)
+}
+
+export async function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Promise<Job[]> {
+  const parameters = new Parameters()
+  const conditions = ["queue = 'jobs'"]
+  const where = (condition: string, value: Parameter) => conditions.push(condition + parameters.add(value))
+  if (owner !== allOwners) where('owner = ', owner)
+  if (before !== undefined) where('id < ', before)
+  if (type !== undefined) where('type = ', type)
+  // Written out for the planner: only then does it see that the index of the failed ones will do.
+  if (status?.length === 1 && status[0] === 'failed') conditions.push("status = 'failed'")
+  else if (status !== undefined) conditions.push(`status = ANY(${parameters.add(status)}::text[])`)
+  const rows = await sql.query(
+    `SELECT * FROM uketsuke.jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ${parameters.add(limit)}`,
+    parameters.values,
+  )
+  return rows.map(toJob)
+}
+
+export async function deliveries(sql: Sql, owner: Owner, parent: string): Promise<Job[]> {
+  const rows = await sql.query(
+    'SELECT * FROM uketsuke.jobs WHERE parent = $1 AND ($2::text IS NULL OR owner = $2) ORDER BY created_at, id',
+    [parent, whose(owner)],
+  )
+  return rows.map(toJob)
+}
+
+export async function attempts(sql: Sql, owner: Owner, id: string): Promise<Attempt[]> {
+  const rows = await sql.query(
+    `SELECT attempts.* FROM uketsuke.attempts JOIN uketsuke.jobs ON jobs.id = attempts.job_id
+     WHERE attempts.job_id = $1 AND ($2::text IS NULL OR jobs.owner = $2) ORDER BY attempts.version`,
+    [id, whose(owner)],
+  )
+  return rows.map(toAttempt)
+}
+
+/** Beyond this many a place in the queue is not cheap to know, and means little. */
+const countable = 100
+
+export async function position(sql: Sql, time: Time, id: string): Promise<number | null> {
+  const parameters = new Parameters()
+  const now = time.now(parameters)
+  const mine = `uketsuke.jobs WHERE id = ${parameters.add(id)} AND due_at <= ${now}`
+  const count = (priority: string, condition: string) =>
+    `(SELECT count(*) FROM (
+       SELECT FROM ${priority}_types AS types, LATERAL (
+         SELECT FROM uketsuke.jobs AS other
+         WHERE other.queue = mine.queue AND other.priority = '${priority}' AND other.type = types.type AND ${condition}
+         ORDER BY other.due_at, other.id LIMIT ${countable}) AS each
+       LIMIT ${countable}) AS before)`
+  // The first half is for the planner, which does not see that a row comparison needs no null.
+  const ahead = 'other.due_at <= mine.due_at AND (other.due_at, other.id) < (mine.due_at, mine.id)'
+  const queue = `(SELECT queue FROM ${mine})`
+  const [row] = await sql.query(
+    `WITH RECURSIVE ${waitingTypes('high_types', queue, "'high'")}, ${waitingTypes('normal_types', queue, "'normal'")}
+     SELECT CASE mine.priority WHEN 'high' THEN ${count('high', ahead)}
+       ELSE ${count('normal', ahead)} + ${count('high', `other.due_at <= ${now}`)} END AS before
+     FROM (SELECT queue, priority, due_at, id FROM ${mine}) AS mine`,
+    parameters.values,
+  )
+  return row === undefined || Number(row.before) >= countable ? null : Number(row.before) + 1
+}
+
+export async function stats(sql: Sql): Promise<Record<Queue, Record<JobStatus, number>>> {
+  const none = (): Record<JobStatus, number> => ({ pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0 })
+  const counts = { jobs: none(), deliveries: none() }
+  // Each part is counted in its own partial index; the rows, with their payloads, need not be read.
+  const rows = await sql.query(
+    `SELECT queue, status, count(*) AS n FROM uketsuke.jobs WHERE expires_at IS NOT NULL GROUP BY queue, status
+     UNION ALL SELECT queue, 'pending', count(*) FROM uketsuke.jobs WHERE due_at IS NOT NULL GROUP BY queue
+     UNION ALL SELECT queue, 'running', count(*) FROM uketsuke.jobs WHERE ${running} GROUP BY queue`,
+    [],
+  )
+  for (const { queue, status, n } of rows) counts[queue as Queue][status as JobStatus] = Number(n)
+  return counts
+}
+
+export async function shared(sql: Sql, name: string, initial: string): Promise<string> {
+  await sql.query('INSERT INTO uketsuke.shared (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING', [name, initial])
+  const [row] = await sql.query('SELECT value FROM uketsuke.shared WHERE name = $1', [name])
+  return row?.value as string
+}
+
+/** The shared values that tell of moves. */
+export async function notes(sql: Sql): Promise<Map<string, string>> {
+  const rows = await sql.query("SELECT name, value FROM uketsuke.shared WHERE name LIKE 'move.%'", [])
+  return new Map(rows.map(({ name, value }) => [name as string, value as string]))
+}
+
+/** The database's time in milliseconds. */
+export async function databaseTime(sql: Sql): Promise<number> {
+  const [row] = await sql.query('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now', [])
+  return Number(row?.now)
+}

@@ -1,0 +1,85 @@
+import { UketsukeError } from '../../domain/errors.ts'
+import { type Archive, columns, layout, type OpenArchive, onConflict, type Row, type Shelf } from '../raw-tables.ts'
+import type { Type } from './binary-array.ts'
+import { Connection, type Sql } from './connection.ts'
+import { greet, load } from './driver.ts'
+import { unusable } from './errors.ts'
+import { hold, stillAlone } from './exclusive-lock.ts'
+import { migrate } from './migrations/index.ts'
+import { type PostgresOptions, settle } from './options.ts'
+import { Parameters } from './parameters.ts'
+import type { Value } from './rows.ts'
+
+/** Everything in a schema, for moving it: nobody works there until `close`. */
+export function postgresArchive(options: string | PostgresOptions): OpenArchive {
+  const settings = { ...settle(options), max: 2 }
+  const { schema } = settings
+  return async ({ create }) => {
+    const driver = await load(settings, 'alone')
+    const where = `PostgreSQL at ${driver.where}, schema "${schema}"`
+    const connection = new Connection(driver.pool(), schema, {
+      statementTimeout: settings.statementTimeout,
+      cancel: driver.cancel,
+    })
+    const holder = driver.client()
+    // Its loss is found by `alone`.
+    holder.on('error', () => {})
+    const close = async () => {
+      await holder.end().catch(() => {})
+      await connection.close()
+    }
+    try {
+      await holder.connect()
+      if (!(await greet(holder, null)))
+        throw new UketsukeError('store-unusable', `${where} is behind a pooler, ${direct}`)
+      await hold(holder, schema, where)
+      await connection.transaction(async (sql) => {
+        if (!create && !(await exists(sql, schema))) {
+          throw new UketsukeError('store-unusable', `${where}: there is no such schema to move from.`)
+        }
+        await migrate(sql, schema)
+      })
+      return { ...shelvesOf(connection), where, alone: () => stillAlone(holder, schema, where), close }
+    } catch (error) {
+      await close()
+      throw unusable(driver.where, schema, error)
+    }
+  }
+}
+
+const direct = "which cannot keep a lock for the move: give the server's own address."
+
+const exists = async (sql: Sql, schema: string) =>
+  (await sql.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])).length > 0
+
+function shelvesOf(connection: Connection): Pick<Archive, 'read' | 'last' | 'write'> {
+  const select = async (shelf: Shelf, rest: string, values: readonly Value[]) =>
+    (await connection.run((sql) =>
+      sql.query(`SELECT ${columns(shelf)} FROM uketsuke.${shelf} ${rest}`, values),
+    )) as Row[]
+  return {
+    read(shelf, after, limit) {
+      const { key } = layout(shelf)
+      const values = after === null ? [] : key.map((name) => after[name] ?? null)
+      const where = after === null ? '' : `WHERE (${key}) > (${key.map((_, i) => `$${i + 1}`)})`
+      return select(shelf, `${where} ORDER BY ${key} LIMIT $${values.length + 1}`, [...values, limit])
+    },
+    last: async (shelf) => {
+      const order = layout(shelf).key.map((name) => `${name} DESC`)
+      return (await select(shelf, `ORDER BY ${order} LIMIT 1`, []))[0] ?? null
+    },
+    write: (shelf, rows) => connection.run((sql) => write(sql, shelf, rows)),
+  }
+}
+
+/** One statement, which does no harm when it is repeated because its answer was lost. */
+async function write(sql: Sql, shelf: Shelf, rows: readonly Row[]): Promise<void> {
+  const { text, numbers } = layout(shelf)
+  const of = (type: Type) => (name: string) => [name, type, (row: Row) => row[name] ?? null] as const
+  const parameters = new Parameters()
+  const from = parameters.rows('new', [...text.map(of('text')), ...numbers.map(of('bigint'))], rows)
+  const names = columns(shelf)
+  const due = shelf === 'jobs' ? [', due_at', ", CASE WHEN new.status = 'pending' THEN new.run_at END"] : ['', '']
+  const insert = `INSERT INTO uketsuke.${shelf} (${names}${due[0]}) SELECT ${names}${due[1]} FROM ${from} ${onConflict(shelf)}`
+  await sql.query(insert, parameters.values)
+}

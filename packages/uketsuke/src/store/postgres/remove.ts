@@ -1,0 +1,41 @@
+import { allOwners, type Owner } from '../port.ts'
+import type { Sql } from './connection.ts'
+import { Parameters } from './parameters.ts'
+import type { Time } from './time.ts'
+
+/** A terminal job with its attempts and deliveries. `unsure`: where it is gone, an earlier try may have removed it. */
+export async function remove(sql: Sql, owner: Owner, id: string, unsure: boolean): Promise<boolean> {
+  const rows = await sql.query(
+    `WITH ended AS (
+       SELECT id FROM uketsuke.jobs
+       WHERE id = $1 AND completed_at IS NOT NULL AND ($2::text IS NULL OR owner = $2) FOR UPDATE
+     ), gone AS (
+       SELECT id FROM ended UNION SELECT jobs.id FROM uketsuke.jobs JOIN ended ON jobs.parent = ended.id
+     ), log AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone))
+     DELETE FROM uketsuke.jobs WHERE id IN (SELECT id FROM gone) RETURNING id`,
+    [id, owner === allOwners ? null : owner],
+  )
+  if (rows.length > 0 || !unsure) return rows.length > 0
+  return (await sql.query('SELECT FROM uketsuke.jobs WHERE id = $1', [id])).length === 0
+}
+
+/** What another process prunes at the same time is passed over. */
+export async function prune(sql: Sql, time: Time, limit: number): Promise<number> {
+  const parameters = new Parameters()
+  const [now, most] = [time.now(parameters), parameters.add(limit)]
+  const [row] = await sql.query(
+    `WITH gone AS (
+       SELECT id FROM uketsuke.jobs
+       WHERE expires_at <= ${now} AND NOT EXISTS (
+         SELECT FROM uketsuke.jobs AS delivery WHERE delivery.parent = jobs.id AND delivery.completed_at IS NULL)
+       ORDER BY expires_at LIMIT ${most} FOR UPDATE SKIP LOCKED
+     ), log AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone)
+     ), keys AS (
+       DELETE FROM uketsuke.idempotency_keys WHERE ctid = ANY(ARRAY(
+         SELECT ctid FROM uketsuke.idempotency_keys WHERE expires_at <= ${now} LIMIT ${most} FOR UPDATE SKIP LOCKED))
+     ), pruned AS (DELETE FROM uketsuke.jobs WHERE id IN (SELECT id FROM gone) RETURNING id)
+     SELECT count(*) AS n FROM pruned`,
+    parameters.values,
+  )
+  return Number(row?.n)
+}

@@ -1,0 +1,77 @@
+import { UketsukeError } from '../../domain/errors.ts'
+import { checkMoves } from '../raw-tables.ts'
+import { Connection } from './connection.ts'
+import { type Driver, load } from './driver.ts'
+import { unusable } from './errors.ts'
+import { migrate } from './migrations/index.ts'
+import type { Settings } from './options.ts'
+import { Prepared } from './prepared-statements.ts'
+import { notes } from './queries.ts'
+
+/** What was found at the start. */
+export interface Opened {
+  readonly connection: Connection
+  readonly driver: Driver
+  readonly version: string
+  readonly listens: boolean
+  /** Settings of the server that take something from the promise, as it shows them. */
+  readonly fsync: string
+  readonly synchronousCommit: string
+}
+
+const oldest = 130_000
+
+/** Connects, looks at the server and brings the schema up to date. @throws `store-unusable` or `temporarily-unavailable` */
+export async function start(settings: Settings): Promise<Opened> {
+  const driver = await load(settings)
+  const prepared = new Prepared()
+  const connection = new Connection(driver.pool(), settings.schema, {
+    prepared: () => (driver.direct ? prepared : null),
+    statementTimeout: settings.statementTimeout,
+    cancel: driver.cancel,
+  })
+  try {
+    const [facts] = await connection.run((sql) =>
+      sql.query(
+        `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+           current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+           current_setting('default_transaction_isolation') AS isolation`,
+        [],
+      ),
+    )
+    if (Number(facts?.number) < oldest) {
+      throw new UketsukeError(
+        'store-unusable',
+        `PostgreSQL ${facts?.version} at ${driver.where} is too old: 13 is the oldest that will do.`,
+      )
+    }
+    if (facts?.synchronous_commit === 'off') {
+      throw new UketsukeError(
+        'store-unusable',
+        `PostgreSQL behind the pooler at ${driver.where} has synchronous_commit = off, so that an accepted job could be lost: ` +
+          'ALTER ROLE … SET synchronous_commit = on.',
+      )
+    }
+    if (facts?.isolation !== 'read committed') {
+      throw new UketsukeError(
+        'store-unusable',
+        `PostgreSQL behind the pooler at ${driver.where} has default_transaction_isolation = ${facts?.isolation}, in which statements ` +
+          "that wait for one another fail: ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
+      )
+    }
+    await connection.transaction((sql) => migrate(sql, settings.schema))
+    const shared = await connection.run(notes)
+    checkMoves(`PostgreSQL at ${driver.where}, schema "${settings.schema}"`, (note) => shared.get(note))
+    return {
+      connection,
+      driver,
+      version: facts?.version as string,
+      listens: settings.pollOnly === undefined ? driver.direct : !settings.pollOnly,
+      fsync: facts?.fsync as string,
+      synchronousCommit: facts?.synchronous_commit as string,
+    }
+  } catch (error) {
+    await connection.close()
+    throw unusable(driver.where, settings.schema, error)
+  }
+}

@@ -1,0 +1,143 @@
+import type { Clock } from '../../base/clock.ts'
+import { performance } from '../../base/timers.ts'
+import { UketsukeError } from '../../domain/errors.ts'
+import { isLastAttempt } from '../../domain/job.ts'
+import { guarded } from '../guarded.ts'
+import type { OpenStore, Store } from '../port.ts'
+import { checkMoves } from '../raw-tables.ts'
+import { Checkpoints } from './checkpoint.ts'
+import { signal } from './commit-signal.ts'
+import { Connection, type Sql } from './connection.ts'
+import { unusable } from './errors.ts'
+import { foreignCommits } from './listener.ts'
+import { migrate } from './migrations/index.ts'
+import { databasePath, open, worksInThreads } from './open.ts'
+import * as queries from './queries.ts'
+import { logOnDisk } from './sync-wal.ts'
+import { unclaimed } from './unclaimed.ts'
+
+/**
+ * Jobs in one SQLite file on a local disk, opened by `migrate`. Several processes of one machine may share the file. `:memory:` is a
+ * database of this store's own that ends with it. A relative path is resolved at once.
+ * @throws {UketsukeError} `invalid-configuration`
+ */
+export function sqlite(path: string): OpenStore {
+  const file = databasePath(path)
+  return (clock) => guarded(store(file, clock))
+}
+
+function store(path: string, clock: Clock): Store {
+  const volatile = path === ':memory:'
+  let version = ''
+  let opening: Promise<Connection> | null = null
+
+  const connection = (): Promise<Connection> => {
+    if (opening === null) throw new UketsukeError('store-unusable', 'The store is not open: call migrate() first.')
+    return opening
+  }
+  const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
+  const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
+  // A lease does not wait for the disk: what would lose it, the power, ends its worker too. A last attempt does: it may not run again.
+  const lease = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { soon: true })
+  const committed = signal(path)
+  const foreign = foreignCommits(clock, committed, () =>
+    read((sql) => sql.get('PRAGMA data_version')?.data_version as number),
+  )
+
+  async function start(): Promise<Connection> {
+    let db: Connection | null = null
+    try {
+      db = new Connection(await open(path), committed.give)
+      version = await db.read((sql) => {
+        sql.script(settings)
+        return sql.get('SELECT sqlite_version() AS version')?.version as string
+      })
+      const mode = await db.read((sql) => sql.get('PRAGMA journal_mode = WAL')?.journal_mode)
+      if (mode !== 'wal' && !volatile) {
+        throw new UketsukeError(
+          'store-unusable',
+          `"${path}" cannot have a write-ahead log there: put it on a local disk.`,
+        )
+      }
+      await migrate(db, path)
+      await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
+      if (!volatile && worksInThreads()) db.keptShortBy(new Checkpoints(path, backstop(db)))
+      return db
+    } catch (error) {
+      await db?.close()
+      throw unusable(path, error)
+    }
+  }
+
+  return {
+    description: {
+      get engine() {
+        return `SQLite ${version}`.trim()
+      },
+      get durability() {
+        if (volatile) return `${this.engine}, in memory: an accepted job is lost with the process`
+        return `${this.engine}, WAL, synchronous=FULL: an accepted job survives a crash of the process and of the machine`
+      },
+    },
+    async migrate() {
+      opening ??= start()
+      try {
+        await opening
+      } catch (error) {
+        opening = null
+        throw error
+      }
+    },
+    insert: async (inserts, waiting) =>
+      (await connection()).write((sql) => inserts.map((one) => queries.insert(sql, one)), { since: waiting?.since }),
+    async claim(query) {
+      // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
+      const since = performance.now()
+      const db = await connection()
+      const next = await db.read((sql) => queries.nextDue(sql, query.queue, query.types), since)
+      if (next === null || next > clock.now()) return []
+      const jobs = await db.write((sql) => queries.claim(sql, query, clock.now()), { soon: true, since })
+      if (!volatile && jobs.some(isLastAttempt)) logOnDisk(path)
+      return jobs
+    },
+    replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
+    renew: (leases, leaseMs) => lease((sql) => leases.map((one) => queries.renew(sql, one, clock.now() + leaseMs))),
+    lapsed: (limit) => read((sql) => queries.lapsed(sql, clock.now(), limit)),
+    unclaimed: (waited) => read((sql) => unclaimed(sql, clock.now(), waited)),
+    nextDue: (queue, types) => read((sql) => queries.nextDue(sql, queue, types)),
+    get: (owner, ids) => read((sql) => ids.map((id) => queries.get(sql, owner, id))),
+    newer: (known) => read((sql) => known.flatMap((one) => queries.newer(sql, one))),
+    list: (query) => read((sql) => queries.listJobs(sql, query)),
+    deliveries: (owner, parent) => read((sql) => queries.deliveries(sql, owner, parent)),
+    attempts: (owner, id) => read((sql) => queries.attempts(sql, owner, id)),
+    position: (job) => read((sql) => queries.position(sql, job, clock.now())),
+    remove: (owner, id) => write((sql) => queries.remove(sql, owner, id)),
+    prune: (limit) => write((sql) => queries.prune(sql, clock.now(), limit)),
+    stats: () => read(queries.stats),
+    shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
+    onForeignCommit: foreign.listen,
+    async close() {
+      foreign.stop()
+      const db = await opening?.catch(() => null)
+      await db?.close()
+    },
+  }
+}
+
+/**
+ * FULL: a commit is on the disk before it is told, but for leases. busy_timeout=0: see `Connection`. The log is copied back every 4000 pages (16 MB: a
+ * page that changes often is copied once), until `Checkpoints` does that. It is written over and over, since a file that grows is slow to
+ * sync, and shrinks to 32 MiB where it had to grow beyond (a long reader, a big batch).
+ */
+const settings = `
+PRAGMA busy_timeout = 0;
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = 4000;
+PRAGMA journal_size_limit = 33554432;
+PRAGMA cache_size = -32768;
+PRAGMA trusted_schema = OFF;
+`
+
+/** While a thread makes the checkpoints, SQLite makes one only where the log grows all the same: 64 MB. */
+const backstop = (db: Connection) => (alone: boolean) =>
+  db.script(`PRAGMA wal_autocheckpoint = ${alone ? 16_000 : 4_000}`)

@@ -1,0 +1,254 @@
+import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
+import {
+  allOwners,
+  type ClaimQuery,
+  type Insert,
+  type Inserted,
+  type Known,
+  type ListQuery,
+  type Owner,
+} from '../port.ts'
+import { encode } from '../text-encoding.ts'
+import { front, waiting, waitingTypes } from './backlog.ts'
+import type { Sql } from './connection.ts'
+import type { Parameter } from './open.ts'
+import { attemptColumns, failureText, jobColumns, readable, toAttempt, toJob, whole } from './rows.ts'
+import { insertion, update, type Write } from './statements.ts'
+
+export function insert(sql: Sql, { job, key }: Insert): Inserted {
+  if (key !== undefined) {
+    const taken = sql.get(
+      'SELECT job_id, fingerprint FROM idempotency_keys WHERE owner = ? AND route = ? AND key = ?',
+      job.owner,
+      key.route,
+      key.key,
+    )
+    if (taken !== undefined) {
+      return {
+        job: get(sql, allOwners, taken.job_id as string),
+        created: false,
+        fingerprint: taken.fingerprint as string,
+      }
+    }
+    sql.run(
+      'INSERT INTO idempotency_keys (owner, route, key, fingerprint, job_id, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
+      job.owner,
+      key.route,
+      key.key,
+      key.fingerprint,
+      job.id,
+      key.expiresAt,
+    )
+  }
+  write(sql, insertion(job))
+  return { job, created: true, fingerprint: key?.fingerprint ?? null }
+}
+
+const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...values)
+
+export function swap(sql: Sql, { before, after, spawn, attempt }: Change): boolean {
+  if (write(sql, update(before, after)) === 0) return false
+  if (spawn !== null) write(sql, insertion(spawn, { once: true }))
+  if (attempt !== null) log(sql, attempt, after.version)
+  return true
+}
+
+function log(sql: Sql, { jobId, attempt, worker, startedAt, endedAt, outcome, error }: Attempt, version: number): void {
+  sql.run(
+    'INSERT INTO attempts (job_id, version, attempt, worker, started_at, ended_at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    jobId,
+    version,
+    attempt,
+    worker,
+    startedAt,
+    endedAt,
+    outcome,
+    failureText(error),
+  )
+}
+
+const list = (values: readonly string[]) => JSON.stringify(values.map(encode))
+
+/** Columns whose value is known of a job that has just been claimed: carrying a row out costs by the column. */
+const known = new Map([
+  ['progress', '0'],
+  ...['progress_message', 'output', 'error', 'completed_at', 'expires_at'].map((name) => [name, 'NULL'] as const),
+])
+const returned = whole.map(([name]) => known.get(name) ?? readable(name)).join(', ')
+
+/**
+ * The rule `claim`, fused: `high` and then `normal`, each from the front of its ranges. Jobs of types that are not asked for are never read.
+ * OR FAIL: a failure rolls the whole transaction back, so that SQLite need not keep a journal of the statement.
+ */
+export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
+  const { queue, types, limit, worker, leaseMs } = query
+  const take = (rows: string, ...parameters: Parameter[]) =>
+    sql
+      .tuples(
+        `UPDATE OR FAIL jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0, progress_message = NULL,
+           started_at = ?, worker = ?, lease_until = ? WHERE rowid IN (${rows}) RETURNING ${returned}`,
+        ...[now, worker, now + leaseMs, ...parameters],
+      )
+      .map(toJob)
+      // RETURNING has no order of its own.
+      .sort(byTurn)
+  const [only = ''] = types
+  const turn = (priority: string, most: number): Job[] => {
+    if (types.length === 1) {
+      const rows = `SELECT rowid ${waiting} AND run_at <= ? ORDER BY run_at, id LIMIT ?`
+      return take(rows, queue, priority, only, now, most)
+    }
+    const rows = front(sql, query, priority, most, now)
+    return rows.length === 0 ? [] : take('SELECT value FROM json_each(?)', JSON.stringify(rows))
+  }
+  const high = turn('high', limit)
+  return high.length < limit ? [...high, ...turn('normal', limit - high.length)] : high
+}
+
+const byTurn = (a: Job, b: Job) => a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
+
+export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): number | null {
+  const text = `SELECT ${readable('run_at')} AS run_at ${waiting} ORDER BY jobs.run_at LIMIT 1`
+  let due: number | null = null
+  for (const priority of ['high', 'normal']) {
+    for (const type of types) {
+      const time = sql.get(text, queue, priority, type)?.run_at
+      if (typeof time === 'number' && time < (due ?? Number.POSITIVE_INFINITY)) due = time
+    }
+  }
+  return due
+}
+
+/** Beyond this many a place in the queue is not cheap to know, and means little. */
+const countable = 100
+
+export function position(sql: Sql, { id }: Job, now: number): number | null {
+  const job = get(sql, allOwners, id)
+  if (job?.status !== 'pending' || job.runAt > now) return null
+  const count = (priority: string, condition: string, ...parameters: Parameter[]) =>
+    waitingTypes(sql, job.queue, priority).reduce((sum, type) => {
+      if (sum >= countable) return sum
+      const before = `SELECT 1 ${waiting} AND ${condition} LIMIT ${countable}`
+      return sum + Number(sql.get(`SELECT count(*) AS n FROM (${before})`, job.queue, priority, type, ...parameters)?.n)
+    }, 0)
+  const before =
+    count(job.priority, '(run_at, id) < (?, ?)', job.runAt, job.id) +
+    (job.priority === 'normal' ? count('high', 'run_at <= ?', now) : 0)
+  return before < countable ? before + 1 : null
+}
+
+export function renew(sql: Sql, { id, attempt, worker }: Lease, until: number): number | null {
+  const [row] = sql.all(
+    "UPDATE jobs SET lease_until = ? WHERE id = ? AND attempt = ? AND worker = ? AND status = 'running' RETURNING version",
+    until,
+    id,
+    attempt,
+    worker,
+  )
+  return row === undefined ? null : (row.version as number)
+}
+
+export const lapsed = (sql: Sql, now: number, limit: number): Job[] =>
+  sql
+    .tuples(
+      `SELECT ${jobColumns} FROM jobs WHERE status = 'running' AND lease_until <= ? ORDER BY lease_until LIMIT ?`,
+      now,
+      limit,
+    )
+    .map(toJob)
+
+export function get(sql: Sql, owner: Owner, id: string): Job | null {
+  const [row] = sql.tuples(`SELECT ${jobColumns} FROM jobs WHERE id = ?`, id)
+  const job = row === undefined ? null : toJob(row)
+  return owner === allOwners || job?.owner === owner ? job : null
+}
+
+export const newer = (sql: Sql, { id, version }: Known): Job[] =>
+  sql.tuples(`SELECT ${jobColumns} FROM jobs WHERE id = ? AND version > ?`, id, version).map(toJob)
+
+export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Job[] {
+  const conditions = ["queue = 'jobs'"]
+  const parameters: Parameter[] = []
+  const where = (condition: string, value: Parameter) => {
+    conditions.push(condition)
+    parameters.push(value)
+  }
+  if (owner !== allOwners) where('owner = ?', owner)
+  if (before !== undefined) where('id < ?', before)
+  if (type !== undefined) where('type = ?', type)
+  // Written out for the planner: only then does it see that the index of the failed ones will do.
+  if (status?.length === 1 && status[0] === 'failed') conditions.push("status = 'failed'")
+  else if (status !== undefined) where('status IN (SELECT value FROM json_each(?))', list(status))
+  return sql
+    .tuples(
+      `SELECT ${jobColumns} FROM jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ?`,
+      ...parameters,
+      limit,
+    )
+    .map(toJob)
+}
+
+export const deliveries = (sql: Sql, owner: Owner, parent: string): Job[] =>
+  sql
+    .tuples(`SELECT ${jobColumns} FROM jobs WHERE parent = ? ORDER BY created_at, id`, parent)
+    .map(toJob)
+    .filter((job) => owner === allOwners || job.owner === owner)
+
+export const attempts = (sql: Sql, owner: Owner, id: string): Attempt[] =>
+  get(sql, owner, id) === null
+    ? []
+    : sql.all(`SELECT ${attemptColumns} FROM attempts WHERE job_id = ? ORDER BY attempts.version`, id).map(toAttempt)
+
+export function remove(sql: Sql, owner: Owner, id: string): boolean {
+  const job = get(sql, owner, id)
+  if (job === null || job.completedAt === null) return false
+  for (const delivery of sql.all('SELECT id FROM jobs WHERE parent = ?', id)) erase(sql, delivery.id as string)
+  erase(sql, id)
+  return true
+}
+
+function erase(sql: Sql, id: string): void {
+  sql.run('DELETE FROM attempts WHERE job_id = ?', id)
+  sql.run('DELETE FROM jobs WHERE id = ?', id)
+}
+
+export function prune(sql: Sql, now: number, limit: number): number {
+  const expired = sql.all(
+    `SELECT id FROM jobs INDEXED BY jobs_ended
+     WHERE completed_at IS NOT NULL AND queue IN ('jobs', 'deliveries') AND status IN ('completed', 'failed', 'cancelled')
+       AND expires_at <= ?
+       AND NOT EXISTS (SELECT 1 FROM jobs AS delivery WHERE delivery.parent = jobs.id AND delivery.completed_at IS NULL)
+     LIMIT ?`,
+    now,
+    limit,
+  )
+  for (const { id } of expired) erase(sql, id as string)
+  sql.run(
+    'DELETE FROM idempotency_keys WHERE rowid IN (SELECT rowid FROM idempotency_keys WHERE expires_at <= ? LIMIT ?)',
+    now,
+    limit,
+  )
+  return expired.length
+}
+
+export function stats(sql: Sql): Record<Queue, Record<JobStatus, number>> {
+  const none = (): Record<JobStatus, number> => ({ pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0 })
+  const counts = { jobs: none(), deliveries: none() }
+  // Each part is counted in its own partial index; the rows, with their payloads, are never read.
+  const rows = sql.all(
+    `SELECT queue, status, count(*) AS n FROM jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL GROUP BY queue, status
+     UNION ALL SELECT queue, 'pending', count(*) FROM jobs INDEXED BY jobs_due WHERE status = 'pending' GROUP BY queue
+     UNION ALL SELECT queue, 'running', count(*) FROM jobs INDEXED BY jobs_leased WHERE status = 'running' GROUP BY queue`,
+  )
+  for (const { queue, status, n } of rows) counts[queue as Queue][status as JobStatus] = n as number
+  return counts
+}
+
+export function shared(sql: Sql, name: string, initial: string): string {
+  sql.run('INSERT INTO shared (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING', name, initial)
+  return sql.get('SELECT value FROM shared WHERE name = ?', name)?.value as string
+}
+
+/** A shared value that is only looked for. */
+export const note = (sql: Sql, name: string): string | undefined =>
+  sql.get('SELECT value FROM shared WHERE name = ?', name)?.value as string | undefined

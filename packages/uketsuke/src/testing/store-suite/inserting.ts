@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { change } from '../../domain/change.ts'
+import * as rules from '../../domain/rules.ts'
+import { allOwners } from '../../store/port.ts'
+import { allowed, asked, type Check, end, job, key } from './fixture.ts'
+
+export function inserting(check: Check): void {
+  check('insert: what was written is what is read', async ({ store, clock }) => {
+    const full = job(clock, {
+      id: 'full',
+      priority: 'high',
+      metadata: '{"a":[1,null]}',
+      webhookUrl: 'https://example.com/ü?x=1',
+      retryOf: 'other',
+      runAt: clock.now() + 5,
+    })
+    const plain = job(clock, { id: 'plain' })
+    const inserted = await store.insert([{ job: full }, { job: plain }])
+    assert.deepEqual(inserted, [
+      { job: full, created: true, fingerprint: null },
+      { job: plain, created: true, fingerprint: null },
+    ])
+    assert.deepEqual(await store.get('ann', ['plain', 'full']), [plain, full])
+    assert.deepEqual(await store.insert([]), [])
+  })
+
+  check('insert: every text comes back whole', async ({ store, clock }) => {
+    const awkward = 'NUL \u0000, U+0001 \u0001\u00010, U+2028 \u2028, 漢字, 🚀, "quotes\' \\ and\r\nlines %_'
+    const input = JSON.stringify({ awkward, padding: 'ä'.repeat(500_000) })
+    const odd = job(clock, { id: 'odd', owner: allowed.owner, type: awkward, input, metadata: JSON.stringify(awkward) })
+    await store.insert([{ job: odd, key: key('k', { route: awkward, key: allowed.key, fingerprint: awkward }) }])
+    assert.deepEqual(await store.get(allowed.owner, ['odd']), [odd])
+    assert.deepEqual(await store.get('NUL ', ['odd']), [null])
+    const again = await store.insert([
+      { job: job(clock, { id: 'x', owner: allowed.owner }), key: key('k', { route: awkward, key: allowed.key }) },
+    ])
+    assert.deepEqual(again, [{ job: odd, created: false, fingerprint: awkward }])
+
+    const [claimed] = await store.claim({ ...asked, types: [awkward], worker: awkward })
+    assert.equal(claimed?.worker, awkward)
+    const error = { code: awkward, message: awkward, retryable: true }
+    const told = rules.progress(claimed, 5, awkward)
+    assert.ok(told)
+    const failed = rules.fail(told, clock.now(), error, clock.now())
+    assert.ok(failed)
+    assert.deepEqual(await store.replace([change(claimed, told, clock.now())]), [true])
+    assert.deepEqual(await store.replace([change(told, failed, clock.now())]), [true])
+    assert.deepEqual(await store.get(allOwners, ['odd']), [failed])
+    assert.equal((await store.attempts(allowed.owner, 'odd'))[0]?.error?.message, awkward)
+    assert.equal((await store.list({ owner: allowed.owner, type: awkward, limit: 10 })).length, 1)
+    assert.equal(await store.shared(awkward, awkward), awkward)
+  })
+
+  check('insert: an id ending in NUL is not the id before it', async ({ store, clock }) => {
+    await store.insert([{ job: job(clock, { id: 'a' }) }])
+    assert.deepEqual(await store.get('ann', ['a\u0000', 'a\u0000b']), [null, null])
+  })
+
+  check('insert: an id that is stored fails the whole batch and nothing else', async ({ store, clock }) => {
+    const first = job(clock, { id: 'a' })
+    await store.insert([{ job: first }])
+    const batch = [{ job: job(clock, { id: 'b' }), key: key('k') }, { job: job(clock, { id: 'a', owner: 'bob' }) }]
+    await assert.rejects(store.insert(batch))
+    assert.deepEqual(await store.get(allOwners, ['a', 'b']), [first, null])
+    // The key was not remembered either.
+    assert.equal((await store.insert([{ job: job(clock, { id: 'c' }), key: key('k') }]))[0]?.created, true)
+  })
+
+  check('insert: a key makes one job, in one batch and over several', async ({ store, clock }) => {
+    const [a, b, c] = [job(clock, { id: 'a' }), job(clock, { id: 'b' }), job(clock, { id: 'c' })]
+    const batch = await store.insert([
+      { job: a, key: key('k') },
+      { job: b, key: key('k', { fingerprint: 'another' }) },
+    ])
+    assert.deepEqual(batch, [
+      { job: a, created: true, fingerprint: 'print' },
+      { job: a, created: false, fingerprint: 'print' },
+    ])
+    const [claimed] = await store.claim(asked)
+    const later = await store.insert([{ job: c, key: key('k', { fingerprint: 'another' }) }])
+    assert.deepEqual(later, [{ job: claimed, created: false, fingerprint: 'print' }])
+    assert.deepEqual(await store.get('ann', ['b', 'c']), [null, null])
+  })
+
+  check('insert: the same key of another owner or route is another key', async ({ store, clock }) => {
+    const results = await store.insert([
+      { job: job(clock, { id: 'a' }), key: key('k') },
+      { job: job(clock, { id: 'b', owner: 'bob' }), key: key('k') },
+      { job: job(clock, { id: 'c' }), key: key('k', { route: 'retry' }) },
+      { job: job(clock, { id: 'd' }), key: key('K') },
+    ])
+    assert.deepEqual(
+      results.map((result) => result.created),
+      [true, true, true, true],
+    )
+  })
+
+  check('insert: a key outlives its job and is free once it was pruned', async ({ store, clock }) => {
+    const expiresAt = clock.now() + 1_000
+    const insert = (id: string) => store.insert([{ job: job(clock, { id }), key: key('k', { expiresAt }) }])
+    await insert('a')
+    await end(store, clock)
+    assert.equal(await store.remove('ann', 'a'), true)
+    assert.deepEqual(await insert('b'), [{ job: null, created: false, fingerprint: 'print' }])
+    await store.prune(10)
+    assert.equal((await insert('c'))[0]?.created, false)
+    await clock.advance(1_000)
+    await store.prune(10)
+    assert.equal((await insert('d'))[0]?.created, true)
+  })
+}

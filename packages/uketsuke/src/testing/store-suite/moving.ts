@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import * as rules from '../../domain/rules.ts'
+import { allOwners, type Store } from '../../store/port.ts'
+import { type Archive, columns, type OpenArchive, type Row, type Shelf, shelves } from '../../store/raw-tables.ts'
+import { type ManualClock, manualClock } from '../clock.ts'
+import { allowed, asked, job, key, step } from './fixture.ts'
+
+/** One place where a store is kept, and both ways to open it. */
+export interface Kept {
+  store(): Store
+  readonly archive: OpenArchive
+}
+
+export interface Moving {
+  test(name: string, fn: () => Promise<void>): void
+  /** A new, empty place. Left out where nothing outlives the store. */
+  openKept(clock: ManualClock): Promise<Kept>
+}
+
+const awkward = 'NUL \u0000, U+0001 \u0001\u00010, U+2028 \u2028, 漢字, 🚀, \\ud800, "quotes\' \\ and\r\nlines %_'
+const all = Object.keys(shelves) as Shelf[]
+
+/** What every archive must do, so that jobs can move from any store to any other. */
+export function moving({ test, openKept }: Moving): void {
+  const check = (name: string, body: (bench: { clock: ManualClock; kept: Kept; other: Kept }) => Promise<void>) =>
+    test(`archive: ${name}`, async () => {
+      const clock = manualClock()
+      await body({ clock, kept: await openKept(clock), other: await openKept(clock) })
+    })
+
+  check('every row of every shelf, in the order of its key, however few at a time', async ({ clock, kept }) => {
+    await within(kept, (store) => fill(store, clock))
+    await opened(kept, async (archive) => {
+      for (const shelf of all) {
+        const whole = await archive.read(shelf, null, 1_000)
+        const single: Row[] = []
+        for (let [row] = await archive.read(shelf, null, 1); row; [row] = await archive.read(shelf, row, 1))
+          single.push(row)
+        assert.deepEqual(single, whole)
+        assert.deepEqual(await archive.last(shelf), whole.at(-1))
+        for (const row of whole) assert.deepEqual(Object.keys(row).sort(), columns(shelf).sort())
+      }
+      assert.deepEqual(
+        (await archive.read('jobs', null, 10)).map(({ id }) => id),
+        ['Later', 'done', 'done-webhook', awkward, 'runs', 'waits', 'é'].sort((a, b) =>
+          Buffer.compare(Buffer.from(a), Buffer.from(b)),
+        ),
+      )
+    })
+  })
+
+  check(
+    'what was read can be written to another, twice over, and is the same store then',
+    async ({ clock, kept, other }) => {
+      await within(kept, (store) => fill(store, clock))
+      const before = await within(kept, (store) => told(store))
+      const rows = await opened(kept, everything)
+      await opened(other, async (archive) => {
+        for (let time = 0; time < 2; time++)
+          for (const [i, shelf] of all.entries()) await archive.write(shelf, rows[i]!)
+        await archive.write('jobs', [])
+        assert.deepEqual(await everything(archive), rows)
+      })
+      await within(other, async (store) => {
+        assert.deepEqual(await told(store), before)
+        // It goes on where it was left: the key finds its job, the due one is claimed, the other one when it is time.
+        const again = await store.insert([{ job: job(clock, { id: 'x' }), key: key('k', { fingerprint: awkward }) }])
+        assert.deepEqual([again[0]?.job?.id, again[0]?.created], ['waits', false])
+        assert.deepEqual((await store.claim(asked)).map(({ id }) => id).sort(), ['waits', 'é'].concat(awkward).sort())
+        await clock.advance(60_000)
+        assert.deepEqual(
+          (await store.claim(asked)).map(({ id }) => id),
+          ['Later'],
+        )
+        assert.deepEqual(
+          (await store.lapsed(10)).map(({ id }) => id).filter((id) => id === 'runs'),
+          ['runs'],
+        )
+        assert.equal((await store.claim({ ...asked, queue: 'deliveries', types: ['uketsuke.webhook'] })).length, 1)
+      })
+    },
+  )
+
+  check('a row that is there is left alone, a shared value is replaced', async ({ clock, kept }) => {
+    await within(kept, (store) => fill(store, clock))
+    await opened(kept, async (archive) => {
+      const [first] = await archive.read('jobs', null, 1)
+      await archive.write('jobs', [{ ...first, owner: 'mallory' }])
+      assert.deepEqual(await archive.read('jobs', null, 1), [first])
+      await archive.write('shared', [{ name: 'secret', value: 'another' }])
+    })
+    assert.equal(await within(kept, (store) => store.shared('secret', 'third')), 'another')
+  })
+
+  check('a store that somebody uses gives no archive, and an archive lets nobody work', async ({ clock, kept }) => {
+    await within(kept, async (store) => {
+      await fill(store, clock)
+      await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
+      assert.equal((await store.claim(asked)).length, 3)
+    })
+    await opened(kept, async () => {
+      await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
+      const store = kept.store()
+      await assert.rejects(store.migrate())
+      await store.close()
+    })
+    await within(kept, async (store) => assert.equal((await store.stats()).jobs.running, 4))
+  })
+
+  check('what is not there is not moved from, nor made', async ({ kept }) => {
+    for (let time = 0; time < 2; time++)
+      await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
+  })
+}
+
+async function within<T>(kept: Kept, body: (store: Store) => Promise<T>): Promise<T> {
+  const store = kept.store()
+  try {
+    await store.migrate()
+    return await body(store)
+  } finally {
+    await store.close()
+  }
+}
+
+async function opened<T>(kept: Kept, body: (archive: Archive) => Promise<T>): Promise<T> {
+  const archive = await kept.archive({ create: true })
+  try {
+    return await body(archive)
+  } finally {
+    await archive.close()
+  }
+}
+
+const everything = (archive: Archive) => Promise.all(all.map((shelf) => archive.read(shelf, null, 1_000)))
+
+/** Something of each kind. */
+async function fill(store: Store, clock: ManualClock): Promise<void> {
+  await store.insert([
+    { job: job(clock, { id: 'done', priority: 'high', webhookUrl: 'https://example.com' }) },
+    { job: job(clock, { id: 'runs', priority: 'high' }) },
+  ])
+  const [done, runs] = await store.claim(asked)
+  assert.ok(done && runs)
+  await store.replace([step(done, rules.succeed(done, clock.now(), JSON.stringify(awkward)), clock)])
+  await store.replace([
+    step(runs, rules.fail(runs, clock.now(), { code: awkward, message: awkward, retryable: true }, clock.now()), clock),
+  ])
+  await store.claim({ ...asked, worker: awkward })
+  const input = JSON.stringify({ awkward, padding: 'ä'.repeat(300_000) })
+  await store.insert([
+    { job: job(clock, { id: 'waits', metadata: JSON.stringify(awkward) }), key: key('k', { fingerprint: awkward }) },
+    { job: job(clock, { id: awkward, input, owner: allowed.owner }), key: key(allowed.key, { route: awkward }) },
+    { job: job(clock, { id: 'é' }) },
+    { job: job(clock, { id: 'Later', runAt: clock.now() + 60_000 }) },
+  ])
+  await store.shared('secret', awkward)
+}
+
+async function told(store: Store): Promise<unknown> {
+  const ids = ['done', 'done-webhook', 'runs', 'waits', awkward, 'é', 'Later']
+  return {
+    jobs: await store.get(allOwners, ids),
+    attempts: await Promise.all(ids.map((id) => store.attempts(allOwners, id))),
+    deliveries: await store.deliveries(allOwners, 'done'),
+    stats: await store.stats(),
+    secret: await store.shared('secret', 'none'),
+  }
+}

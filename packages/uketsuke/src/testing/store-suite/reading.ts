@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import * as rules from '../../domain/rules.ts'
+import { allOwners } from '../../store/port.ts'
+import { asked, type Check, end, giveBack, ids, job, step } from './fixture.ts'
+
+export function reading(check: Check): void {
+  check('owners: nobody sees or removes what is another’s', async ({ store, clock }) => {
+    await store.insert([{ job: job(clock, { id: 'a', webhookUrl: 'https://example.com' }) }])
+    await giveBack(store, clock)
+    await end(store, clock)
+    for (const owner of ['bob', 'Ann', 'an']) {
+      assert.deepEqual(await store.get(owner, ['a', 'a-webhook']), [null, null])
+      assert.deepEqual(await store.list({ owner, limit: 10 }), [])
+      assert.deepEqual(await store.deliveries(owner, 'a'), [])
+      assert.deepEqual(await store.attempts(owner, 'a'), [])
+      assert.equal(await store.remove(owner, 'a'), false)
+    }
+    for (const owner of ['ann', allOwners] as const) {
+      assert.equal((await store.get(owner, ['a', 'a-webhook'])).filter(Boolean).length, 2)
+      assert.equal((await store.list({ owner, limit: 10 })).length, 1)
+      assert.equal((await store.deliveries(owner, 'a')).length, 1)
+      assert.equal((await store.attempts(owner, 'a')).length, 1)
+    }
+    assert.equal(await store.remove(allOwners, 'a'), true)
+  })
+
+  check('unclaimed: the types that are due for long and of which no job runs', async ({ store, clock }) => {
+    if (store.unclaimed === undefined) return
+    const at = (id: string, type: string, runAt: number) => ({
+      job: job(clock, { id, type, runAt: clock.now() + runAt }),
+    })
+    await store.insert([
+      at('a', 'left', 0),
+      at('b', 'left', 1_000),
+      at('c', 'busy', 0),
+      at('d', 'busy', 0),
+      at('e', 'later', 9_000),
+    ])
+    await clock.advance(5_000)
+    await store.claim({ ...asked, types: ['busy'], limit: 1, leaseMs: 1_000 })
+    assert.deepEqual(await store.unclaimed(4_000), [{ type: 'left', waited: 5_000 }])
+    assert.deepEqual(await store.unclaimed(5_001), [])
+    // Its worker has died.
+    await clock.advance(2_000)
+    assert.deepEqual((await store.unclaimed(4_000)).map(({ type, waited }) => `${type} ${waited}`).sort(), [
+      'busy 7000',
+      'left 7000',
+    ])
+  })
+
+  check('get: in the order of the ids, null where there is none', async ({ store, clock }) => {
+    await store.insert(['a', 'b'].map((id) => ({ job: job(clock, { id }) })))
+    const read = await store.get('ann', ['b', 'gone', 'a', 'b'])
+    assert.deepEqual(
+      read.map((one) => one?.id ?? null),
+      ['b', null, 'a', 'b'],
+    )
+    assert.deepEqual(await store.get('ann', []), [])
+  })
+
+  check('newer: only what now stands at a later version', async ({ store, clock }) => {
+    await store.insert(['a', 'b'].map((id) => ({ job: job(clock, { id }) })))
+    const [a] = await store.claim({ ...asked, limit: 1 })
+    const known = [
+      { id: 'a', version: 1 },
+      { id: 'b', version: 1 },
+      { id: 'gone', version: 0 },
+    ]
+    assert.deepEqual(await store.newer(known), [a])
+    assert.deepEqual(await store.newer([{ id: 'a', version: 2 }]), [])
+    assert.deepEqual(await store.newer([]), [])
+  })
+
+  check('list: newest first, in pages, without deliveries', async ({ store, clock }) => {
+    await store.insert(['1', '3', '2', '5', '4'].map((id) => ({ job: job(clock, { id }) })))
+    await store.insert([{ job: job(clock, { id: '4-webhook', queue: 'deliveries', parent: '4' }) }])
+    await store.insert([{ job: job(clock, { id: '35', owner: 'bob' }) }])
+    assert.deepEqual(ids(await store.list({ owner: 'ann', limit: 2 })), ['5', '4'])
+    assert.deepEqual(ids(await store.list({ owner: 'ann', limit: 2, before: '4' })), ['3', '2'])
+    assert.deepEqual(ids(await store.list({ owner: 'ann', limit: 2, before: '2' })), ['1'])
+    assert.deepEqual(ids(await store.list({ owner: allOwners, limit: 9 })), ['5', '4', '35', '3', '2', '1'])
+  })
+
+  check('list: by status and by type', async ({ store, clock }) => {
+    await store.insert(['1', '2', '3'].map((id) => ({ job: job(clock, { id, maxAttempts: 1 }) })))
+    await store.insert([{ job: job(clock, { id: '4', type: 'mail' }) }])
+    const [first, second] = await store.claim({ ...asked, limit: 2 })
+    const error = { code: 'x', message: 'y', retryable: false }
+    await store.replace([step(first!, rules.fail(first!, clock.now(), error, 0), clock)])
+    await store.replace([step(second!, rules.succeed(second!, clock.now(), '1'), clock)])
+    const list = async (query: object) => ids(await store.list({ owner: 'ann', limit: 10, ...query }))
+    assert.deepEqual(await list({ status: ['failed'] }), ['1'])
+    assert.deepEqual(await list({ status: ['completed', 'failed'] }), ['2', '1'])
+    assert.deepEqual(await list({ status: ['pending'], type: 'report' }), ['3'])
+    assert.deepEqual(await list({ type: 'mail' }), ['4'])
+    assert.deepEqual(await list({ status: [] }), [])
+    assert.deepEqual(await list({ status: ['failed'], before: '1' }), [])
+    assert.deepEqual(ids(await store.list({ owner: allOwners, status: ['failed'], limit: 10 })), ['1'])
+    assert.deepEqual(await store.list({ owner: 'bob', status: ['failed'], limit: 10 }), [])
+  })
+
+  check('deliveries: those of one job, oldest first', async ({ store, clock }) => {
+    const add = async (id: string, parent: string) => {
+      await clock.advance(1)
+      await store.insert([{ job: job(clock, { id, queue: 'deliveries', parent }) }])
+    }
+    await add('z', 'a')
+    await add('y', 'a')
+    await add('x', 'b')
+    assert.deepEqual(ids(await store.deliveries('ann', 'a')), ['z', 'y'])
+  })
+
+  check('position: the place among what is due, or null', async ({ store, clock }) => {
+    const jobs = [
+      job(clock, { id: 'b' }),
+      job(clock, { id: 'a' }),
+      job(clock, { id: 'h', priority: 'high' }),
+      job(clock, { id: 'later', runAt: clock.now() + 9, priority: 'high' }),
+      job(clock, { id: 'd', queue: 'deliveries' }),
+    ]
+    await store.insert(jobs.map((one) => ({ job: one })))
+    const places = async () => Promise.all(jobs.map((one) => store.position(one)))
+    // Null is always allowed: a store says a place only where it is cheap to know.
+    const fits = (real: (number | null)[], right: (number | null)[]) =>
+      assert.ok(
+        real.every((place, i) => place === null || place === right[i]),
+        `${real} for ${right}`,
+      )
+    fits(await places(), [3, 2, 1, null, 1])
+    await store.claim({ ...asked, limit: 1 })
+    fits(await places(), [2, 1, null, null, 1])
+  })
+
+  check('stats: how many stand in each status, by queue', async ({ store, clock }) => {
+    const zero = { pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0 }
+    assert.deepEqual(await store.stats(), { jobs: zero, deliveries: zero })
+    await store.insert(
+      ['a', 'b', 'c', 'd'].map((id) => ({ job: job(clock, { id, webhookUrl: 'https://example.com' }) })),
+    )
+    const [a, b] = await store.claim({ ...asked, limit: 2 })
+    await store.replace([step(a!, rules.succeed(a!, clock.now(), '1'), clock)])
+    const [, , c] = await store.get(allOwners, ['a', 'b', 'c'])
+    await store.replace([step(c!, rules.cancel(c!, clock.now()), clock)])
+    assert.equal(b?.id, 'b')
+    assert.deepEqual(await store.stats(), {
+      jobs: { ...zero, pending: 1, running: 1, completed: 1, cancelled: 1 },
+      deliveries: { ...zero, pending: 2 },
+    })
+  })
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { JobContext } from '../definition/define.ts'
+import type { Said } from '../domain/rules.ts'
+import type { HeldJob } from './lease.ts'
+import { ProgressWriter } from './progress.ts'
+
+/** What a handler gets. Most handlers use little of it, so the costly parts are made when they are asked for. */
+export class Context implements JobContext<unknown> {
+  input: unknown
+  readonly jobId: string
+  readonly owner: string
+  readonly attempt: number
+  readonly #held: HeldJob
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #fractions: Set<string>
+  #own: Log | null = null
+  #progress: ProgressWriter | null = null
+  #ended = false
+
+  constructor(held: HeldJob, clock: Clock, log: Log, fractions: Set<string>) {
+    this.jobId = held.lease.id
+    this.owner = held.job.owner
+    this.attempt = held.lease.attempt
+    this.#held = held
+    this.#clock = clock
+    this.#log = log
+    this.#fractions = fractions
+  }
+
+  get signal(): AbortSignal {
+    return this.#held.signal
+  }
+
+  get log(): Log {
+    this.#own ??= this.#log.child({ jobId: this.jobId, type: this.#held.job.type, attempt: this.attempt })
+    return this.#own
+  }
+
+  get progress(): JobContext<unknown>['progress'] {
+    this.#progress ??= new ProgressWriter(this.#held, this.#clock, this.log, this.#fractions)
+    if (this.#ended) this.#progress.end()
+    return this.#progress.say
+  }
+
+  /** The attempt is over: what is said from now on is not stored. Gives what was said last and may not be stored yet. */
+  end(): Said | null {
+    this.#ended = true
+    return this.#progress?.end() ?? null
+  }
+}

@@ -1,0 +1,104 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { describe, isA, text } from '../base/thrown.ts'
+import type { Runnable } from '../definition/define.ts'
+import { catalogue, type Failure, PostponedError } from '../domain/errors.ts'
+import { fail, giveBack, release, succeed, withLastWords } from '../domain/rules.ts'
+import type { Store } from '../store/port.ts'
+import type { Rule } from '../store/transition.ts'
+import { Context } from './context.ts'
+import { failureOf } from './failure.ts'
+import { Interruption } from './interruption.ts'
+import type { HeldJob } from './lease.ts'
+import { serialise } from './output.ts'
+import { persist } from './persist-outcome.ts'
+
+export interface ExecuteParts {
+  readonly store: Pick<Store, 'renew'>
+  readonly leaseMs: number
+  readonly clock: Clock
+  readonly log: Log
+  /** The job types that were warned about progress in fractions. */
+  readonly fractions: Set<string>
+}
+
+/**
+ * Runs one attempt: parse → run → serialise → settle. Never rejects: whatever happens becomes the attempt's outcome. `done` is called
+ * once the handler has ended, when its outcome is still to be stored: that wait need not keep another job from beginning.
+ */
+export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts, done: () => void): Promise<void> {
+  const { clock, log, fractions } = parts
+  const context = new Context(held, clock, log, fractions)
+  const interruption = new Interruption(held, type.timeout, clock)
+  let settle: Rule | null
+  try {
+    const input = read(held, type, interruption)
+    context.input = input instanceof Promise ? await input : input
+    // As often as it takes: while it was confirmed a neighbour may have blocked the process again.
+    while (clock.now() - held.confirmedAt > parts.leaseMs / 2) await interruption.or(confirm(held, parts))
+    held.throwIfAborted()
+    const output = serialise(await interruption.or(type.run(context, held.job)))
+    settle = (job) => succeed(job, clock.now(), output)
+  } catch (thrown) {
+    settle = afterThrow(held, thrown, type, clock, context)
+  }
+  const said = context.end()
+  interruption.clear()
+  done()
+  const end = settle
+  if (end) await persist(held, (job) => withLastWords(job, said, end), clock, context)
+}
+
+/**
+ * The handler is about to begin, and nothing has been heard of the lease for long: a neighbour's handler has blocked this process, or the
+ * claim was slow. Another worker may have the job by now. Where that cannot be told the job is given back, and costs no attempt.
+ */
+async function confirm(held: HeldJob, { store, leaseMs, clock }: ExecuteParts): Promise<void> {
+  const asked = clock.now()
+  const [version] = await store.renew([held.lease], leaseMs).catch((error: unknown) => {
+    throw new PostponedError('The lease could not be renewed before the attempt began.', 0, error)
+  })
+  if (version === null) held.abort('lease-lost')
+  held.throwIfAborted()
+  held.confirmedAt = asked
+}
+
+/** Thrown where this worker's definition of the job does not fit the stored input. */
+class Unreadable extends Error {}
+
+function read(held: HeldJob, type: Runnable, interruption: Interruption): unknown {
+  const unreadable = (thrown: unknown): never => {
+    // What is no JSON is so for every worker. An interruption is none of the schema's doing.
+    if (held.reason !== null || text(thrown, 'code') === 'corrupt') throw thrown
+    throw new Unreadable(isInvalid(thrown) ? text(thrown, 'message') : 'Its schema failed.', { cause: thrown })
+  }
+  try {
+    const input = interruption.or(type.parse(held.job.input))
+    return input instanceof Promise ? input.catch(unreadable) : input
+  } catch (thrown) {
+    return unreadable(thrown)
+  }
+}
+
+const isInvalid = (thrown: unknown) => text(thrown, 'code') === 'invalid-input'
+
+/** Why the attempt ended decides how: a lost lease writes nothing, a shutdown gives the job back, the rest is a failure. */
+function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock, context: Context): Rule | null {
+  const { reason } = held
+  if (reason === 'lease-lost') return null
+  if (reason === 'shutdown') return (job) => release(job, clock.now())
+  if (reason === null && isA(thrown, Unreadable)) {
+    context.log.warn({ err: describe(thrown.cause) }, 'the input does not fit this worker’s definition of its job type')
+    const random = Math.random()
+    return (job) => giveBack(job, clock.now(), thrown.message, random)
+  }
+  if (reason === null && isA(thrown, PostponedError)) {
+    context.log.warn({ err: describe(thrown.cause) }, thrown.message)
+    return (job) => release(job, clock.now(), clock.now() + thrown.wait)
+  }
+  const failure: Failure =
+    reason === 'timeout' ? { code: 'timeout', message: catalogue.timeout, retryable: true } : failureOf(thrown)
+  if (reason === null) context.log.warn({ err: describe(thrown), code: failure.code }, 'attempt failed')
+  const wait = type.retryIn(held.lease.attempt, thrown)
+  return (job) => fail(job, clock.now(), failure, clock.now() + wait)
+}

@@ -1,0 +1,50 @@
+import { sleep } from '../base/clock.ts'
+import { allOwners } from '../store/port.ts'
+import type { Roster } from './running-jobs.ts'
+import type { WorkerParts } from './worker.ts'
+
+/**
+ * Renews all leases of one worker, in one write, every third of a lease, until `signal` aborts. A lease that is lost aborts its
+ * handler; a job that somebody else has changed is read again, so that a cancel is heard even where no signal came through.
+ */
+export async function heartbeat(
+  { store, clock, log, leaseMs }: WorkerParts,
+  held: Roster,
+  signal: AbortSignal,
+): Promise<void> {
+  let wait = leaseMs / 3
+  while (!signal.aborted) {
+    await sleep(clock, wait, signal)
+    wait = leaseMs / 3
+    const jobs = held.all()
+    if (jobs.length === 0 || signal.aborted) continue
+    const asked = clock.now()
+    try {
+      const versions = await store.renew(
+        jobs.map(({ lease }) => lease),
+        leaseMs,
+      )
+      // Ended meanwhile: no longer held, and not lost.
+      const still = jobs
+        .map((job, i) => ({ job, version: versions[i] }))
+        .filter(({ job }) => held.get(job.lease.id) === job)
+      for (const { job, version } of still) {
+        if (version === null) job.abort('lease-lost')
+        else job.confirmedAt = asked
+      }
+      const changed = still.filter(({ job, version }) => version != null && version > job.job.version)
+      const fresh =
+        changed.length > 0
+          ? await store.get(
+              allOwners,
+              changed.map(({ job }) => job.lease.id),
+            )
+          : []
+      for (const [i, { job }] of changed.entries()) if (fresh[i]) job.heard(fresh[i])
+    } catch (error) {
+      // The store may be back before the next third of a lease, and others take over what has lapsed.
+      wait = Math.min(wait, 1_000)
+      log.error({ err: error, jobs: jobs.length }, 'leases could not be renewed; the next beat tries again')
+    }
+  }
+}

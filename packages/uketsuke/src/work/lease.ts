@@ -1,0 +1,119 @@
+import type { Clock } from '../base/clock.ts'
+import type { Job, Lease } from '../domain/job.ts'
+import { holds } from '../domain/rules.ts'
+import type { Rule, Transition } from '../store/transition.ts'
+
+/** Why a handler's signal aborted. */
+export type AbortReason = 'cancelled' | 'timeout' | 'lease-lost' | 'shutdown'
+
+/**
+ * One attempt that this worker holds. All that the worker writes about the job goes through `write`, in order, and only while the
+ * lease stands: a worker that was taken for dead writes nothing.
+ */
+export class HeldJob {
+  readonly lease: Lease
+  readonly #transition: Transition
+  readonly #clock: Clock
+  #job: Job
+  #last: Promise<unknown> = Promise.resolve()
+  #reason: AbortReason | null = null
+  #error: DOMException | null = null
+  /** Made when a handler asks for its signal: most never do. */
+  #controller: AbortController | null = null
+  #listener: ((reason: AbortReason, error: DOMException) => void) | null = null
+  #leaving = false
+  /** When the lease was last known to stand, by this process's clock: before it was asked for. */
+  confirmedAt: number
+  /** Under way, and waiting their turn. */
+  #writes = 0
+
+  constructor(job: Job, transition: Transition, clock: Clock, confirmedAt = clock.now()) {
+    this.#job = job
+    this.#transition = transition
+    this.#clock = clock
+    this.confirmedAt = confirmedAt
+    this.lease = { id: job.id, attempt: job.attempt, worker: job.worker ?? '' }
+  }
+
+  get job(): Job {
+    return this.#job
+  }
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#error) this.#controller.abort(this.#error)
+    return this.#controller.signal
+  }
+  get reason(): AbortReason | null {
+    return this.#reason
+  }
+
+  /** The worker is to end: whatever the attempt's reason to end was, what cannot be stored now is not waited for. */
+  get leaving(): boolean {
+    return this.#leaving
+  }
+
+  /** Gives the job as stored, or null where the rule says no or the lease is lost. */
+  write(rule: Rule): Promise<Job | null> {
+    const mine = () => this.#write(rule)
+    // A failed write must not fail those behind it; its own caller hears of it.
+    const write = this.#writes++ === 0 ? mine() : this.#last.then(mine, mine)
+    this.#last = write
+    return write
+  }
+
+  async #write(rule: Rule): Promise<Job | null> {
+    try {
+      if (this.#reason === 'lease-lost') return null
+      let held = true
+      const still: Rule = (job) => {
+        held = holds(this.lease, job)
+        return held ? rule(job) : null
+      }
+      const after = await this.#transition(this.#job, still, this.#clock.now)
+      if (after) this.#job = after
+      else if (!held) this.abort('lease-lost')
+      return after
+    } finally {
+      this.#writes--
+    }
+  }
+
+  /** News of this job from whoever wrote it: a cancel that was asked for, or a lease that is lost. */
+  heard(job: Job): void {
+    if (job.version <= this.#job.version) return
+    if (holds(this.lease, job)) {
+      this.#job = job
+      if (job.cancelRequestedAt !== null) this.abort('cancelled')
+    } else if (this.#writes === 0) {
+      // During a write the news may be that very write; if it is not, the swap will miss and find out.
+      this.abort('lease-lost')
+    }
+  }
+
+  /** The first reason counts, unless the lease is lost: then nothing may be written. */
+  abort(reason: AbortReason): void {
+    if (reason === 'shutdown') this.#leaving = true
+    if (reason === 'lease-lost') this.#reason = reason
+    this.#reason ??= reason
+    this.#error ??= new DOMException(messages[reason], reason === 'timeout' ? 'TimeoutError' : 'AbortError')
+    this.#controller?.abort(this.#error)
+    this.#listener?.(reason, this.#error)
+  }
+
+  /** Hears of every abort, of one that has been as well. */
+  onAbort(listener: (reason: AbortReason, error: DOMException) => void): void {
+    this.#listener = listener
+    if (this.#reason && this.#error) listener(this.#reason, this.#error)
+  }
+
+  throwIfAborted(): void {
+    if (this.#error) throw this.#error
+  }
+}
+
+const messages: Record<AbortReason, string> = {
+  cancelled: 'The job was cancelled.',
+  timeout: 'The attempt took too long.',
+  'lease-lost': 'The job is no longer this worker’s: its lease had run out.',
+  shutdown: 'The worker is shutting down; the job will run again elsewhere.',
+}

@@ -1,0 +1,62 @@
+import type { Runnable } from '../definition/define.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import { day, whole } from '../domain/numbers.ts'
+import { type Lanes, Worker, type WorkerParts } from './worker.ts'
+
+export interface WorkOptions {
+  /** Jobs at a time, up to 100,000; 10 by default. Webhooks have 50 places of their own. */
+  concurrency?: number
+  /** Signals on which this worker stops gracefully, such as `SIGTERM`; none by default. */
+  stopOn?: readonly NodeJS.Signals[]
+  /** How long `stop` lets jobs run on, in milliseconds, up to a day; 25,000 by default. */
+  drain?: number
+}
+
+type Types = ReadonlyMap<string, Runnable>
+
+/** Deliveries wait on other people's servers, not on this machine. */
+const deliveriesAtOnce = 50
+
+/** All workers of one process. */
+export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { jobs: Types; deliveries: Types }) {
+  const workers = new Set<{ stop(): Promise<void> }>()
+  let closed = false
+  const open = () => {
+    if (closed) throw new UketsukeError('closed', 'work() was called after close(): make new jobs with createJobs().')
+  }
+  return {
+    async work({ stopOn = [], ...numbers }: WorkOptions = {}) {
+      const concurrency = whole('work(): concurrency', numbers.concurrency, 10, { min: 1, max: 100_000 })
+      const drain = whole('work(): drain', numbers.drain, 25_000, { min: 0, max: day, of: 'milliseconds' })
+      open()
+      await ready()
+      open()
+      const lanes: Lanes[] = [
+        { queue: 'jobs', types: types.jobs, concurrency },
+        { queue: 'deliveries', types: types.deliveries, concurrency: deliveriesAtOnce },
+      ]
+      const worker = new Worker(
+        parts,
+        lanes.filter((lane) => lane.types.size > 0),
+      )
+      parts.log.info({ worker: worker.id, concurrency }, 'worker started')
+      const onSignal = () => void stop()
+      const stop = async () => {
+        await worker.stop({ drain })
+        for (const signal of stopOn) process.off(signal, onSignal)
+        workers.delete(handle)
+      }
+      const handle = { id: worker.id, stop }
+      workers.add(handle)
+      for (const signal of stopOn) process.once(signal, onSignal)
+      return handle
+    },
+    /** The job types that somebody in this process works. */
+    worked: (): ReadonlySet<string> => new Set(workers.size > 0 ? types.jobs.keys() : []),
+    /** Ends all of them, and lets nobody begin any more. */
+    async close(): Promise<void> {
+      closed = true
+      await Promise.all([...workers].map((worker) => worker.stop()))
+    },
+  }
+}

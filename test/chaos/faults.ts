@@ -1,0 +1,111 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { until } from '../crash/support.ts'
+import type { BadNetwork } from '../servers/proxy.ts'
+import type { Fleet } from './fleet.ts'
+import type { Stage } from './setup.ts'
+
+/** One bad thing that happens and passes. Nothing happens twice at a time to one target. */
+export interface Harm {
+  readonly name: string
+  readonly target: string
+  /** Resolves when it is over, and what was harmed is there again. */
+  act(): Promise<void>
+}
+
+/** Gives harms for ever: each kind once, in a random order, then again. What is drawn is drawn at once, so that a seed tells all. */
+export function* harms(stage: Stage, fleet: Fleet, fate: () => number): Generator<Harm, never> {
+  for (;;) {
+    const deck = kinds(stage, fleet, fate)
+    while (deck.length > 0) {
+      const [one] = deck.splice(Math.floor(fate() * deck.length), 1)
+      if (one !== undefined) yield one
+    }
+  }
+}
+
+function kinds({ postgres, redis, ways }: Stage, fleet: Fleet, fate: () => number): Harm[] {
+  const ms = (least: number, most: number) => Math.round(least + fate() * (most - least))
+  const [worker, api, down, redisDown] = [Math.floor(fate() * 3), Math.floor(fate() * 2), ms(0, 2_000), ms(0, 3_000)]
+  const keep = fate() < 0.5
+  const stream = `uketsuke:${fate() < 0.7 ? 'jobs' : 'deliveries'}:normal`
+  const command = (...args: string[]): Harm => {
+    const name = args.join(' ').replace(stream, 'stream').replace(' workers', '')
+    return { name, target: 'redis', act: async () => void (await redis.command(...args)) }
+  }
+  const network = (to: 'postgres' | 'redis'): Harm[] => {
+    const side = Math.floor(fate() * 3)
+    // One way, or both.
+    const hurt = side === 2 ? ways[to] : ways[to].slice(side, side + 1)
+    const harm = (name: string, act: (all: readonly BadNetwork[]) => Promise<void> | void): Harm => ({
+      name: `${name} ${to}`,
+      target: `way to ${to}`,
+      act: async () => act(hurt),
+    })
+    const [cut, slow, silent, delay] = [ms(100, 3_000), ms(1_000, 4_000), ms(500, 4_000), ms(20, 400)]
+    return [
+      harm('cut', async (all) => {
+        for (const one of all) one.cut()
+        await pause(cut)
+        for (const one of all) one.restore()
+      }),
+      harm('delay', async (all) => {
+        for (const one of all) one.delay = delay
+        await pause(slow)
+        for (const one of all) one.delay = 0
+      }),
+      harm('silence', async (all) => {
+        for (const one of all) one.silence()
+        await pause(silent)
+        for (const one of all) one.restore()
+      }),
+      harm('freeze', (all) => {
+        for (const one of all) one.freeze()
+      }),
+      harm('lose answers of', (all) => {
+        for (const one of all) one.loseAnswers()
+      }),
+    ]
+  }
+  return [
+    { name: 'kill worker', target: `worker ${worker}`, act: () => fleet.kill('worker', worker) },
+    { name: 'kill api', target: `api ${api}`, act: () => fleet.kill('api', api) },
+    {
+      name: 'kill postgres',
+      target: 'postgres',
+      async act() {
+        await postgres.kill()
+        await pause(down)
+        await postgres.start()
+      },
+    },
+    {
+      name: 'kill a backend of postgres',
+      target: 'postgres',
+      async act() {
+        // The server then ends all the others and recovers.
+        const busy =
+          "SELECT pid FROM pg_stat_activity WHERE application_name = 'uketsuke' ORDER BY query_start DESC LIMIT 1"
+        const { rows } = await postgres.query(busy)
+        if (rows[0] === undefined) return
+        process.kill(rows[0].pid, 'SIGKILL')
+        const answers = () => postgres.query('SELECT 1').then(Boolean, () => false)
+        await until(answers, 'PostgreSQL has recovered', { ms: 60_000 })
+      },
+    },
+    {
+      name: 'kill redis',
+      target: 'redis',
+      async act() {
+        await redis.kill()
+        await pause(redisDown)
+        // Empty, or with what it last wrote down, which may be old after it was empty.
+        await redis.start('--appendonly', keep ? 'yes' : 'no')
+      },
+    },
+    command('FLUSHALL'),
+    command('DEL', stream),
+    command('XGROUP', 'DESTROY', stream, 'workers'),
+    ...network('postgres'),
+    ...network('redis'),
+  ]
+}

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect } from 'vitest'
+import type { JobTypes } from '../../packages/uketsuke/src/definition/define.ts'
+import { createJobs, type JobsOptions, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
+
+const undo: (() => Promise<void> | void)[] = []
+afterEach(async () => {
+  for (const one of undo.splice(0).reverse()) await one()
+})
+
+/** Called after the test, last come first served. */
+export const atEnd = (fn: () => Promise<void> | void) => void undo.push(fn)
+
+export function tempFile(name = 'jobs.db'): string {
+  const folder = mkdtempSync(join(tmpdir(), 'uketsuke-'))
+  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, name)
+}
+
+/** The real thing on a SQLite file of its own, in a time of its own. */
+export function open<Types extends JobTypes>(types: Types, options: Partial<JobsOptions<Types>> = {}) {
+  const clock = manualClock()
+  const jobs = createJobs({ jobs: types, store: sqlite(tempFile()), clock, log: silentLog, ...options })
+  atEnd(async () => {
+    const closed = jobs.close()
+    // What still runs is given back when the drain is over.
+    await clock.advance(25_000)
+    await closed
+  })
+  return { jobs, clock }
+}
+
+/** Waits in real time for what another thread, socket or process is to do; fails loudly when it does not. */
+export async function until<T>(look: () => T | Promise<T>, within = 10_000): Promise<NonNullable<T>> {
+  const deadline = Date.now() + within
+  for (;;) {
+    const seen = await look()
+    if (seen) return seen
+    if (Date.now() > deadline) expect.fail(`not seen within ${within} ms: ${look}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** A promise and the hand that settles it. */
+export function gate<T = void>() {
+  let open!: (value: T) => void
+  const passed = new Promise<T>((resolve) => {
+    open = resolve
+  })
+  return { open, passed }
+}

@@ -1,0 +1,150 @@
+import { expect, test } from 'vitest'
+import {
+  type Archive,
+  columns,
+  layout,
+  notes,
+  type Row,
+  type Shelf,
+  shelves,
+} from '../../packages/uketsuke/src/store/raw-tables.ts'
+import { sum } from '../../packages/uketsuke/src/store-migration/checksum.ts'
+import { move } from '../../packages/uketsuke/src/store-migration/migrate-store.ts'
+import { pages } from '../../packages/uketsuke/src/store-migration/pages.ts'
+
+/** An archive as plain as can be, which can be made to fail at a write, to change what it is given, or to be in use. */
+class Shelved implements Archive {
+  readonly rows: Record<Shelf, Row[]> = { jobs: [], attempts: [], idempotency_keys: [], shared: [] }
+  readonly where: string
+  writes = Number.POSITIVE_INFINITY
+  garble = false
+
+  constructor(where: string) {
+    this.where = where
+  }
+
+  async read(shelf: Shelf, after: Row | null, limit: number) {
+    const sorted = this.rows[shelf].toSorted((a, b) => (keyOf(shelf, a) < keyOf(shelf, b) ? -1 : 1))
+    return sorted.filter((row) => after === null || keyOf(shelf, row) > keyOf(shelf, after)).slice(0, limit)
+  }
+  async last(shelf: Shelf) {
+    return (await this.read(shelf, null, 1_000_000)).at(-1) ?? null
+  }
+  async write(shelf: Shelf, rows: readonly Row[]) {
+    if (this.writes-- <= 0) throw new Error('killed')
+    for (const row of rows) {
+      const there = this.rows[shelf].findIndex((one) => keyOf(shelf, one) === keyOf(shelf, row))
+      if (there >= 0 && shelf === 'shared') this.rows[shelf].splice(there, 1)
+      if (there < 0 || shelf === 'shared')
+        this.rows[shelf].push(this.garble && shelf === 'jobs' ? { ...row, owner: 'x' } : row)
+    }
+  }
+  async alone() {}
+  async close() {}
+  note(name: string) {
+    return this.rows.shared.find((row) => row.name === name)?.value
+  }
+}
+
+const keyOf = (shelf: Shelf, row: Row) =>
+  layout(shelf)
+    .key.map((name) => String(row[name]).padStart(9))
+    .join()
+const row = (shelf: Shelf, given: Row): Row => ({
+  ...Object.fromEntries(columns(shelf).map((name) => [name, null])),
+  ...given,
+})
+const open = (archive: Archive) => async () => archive
+const go = (source: Archive, target: Archive) => move(open(source), open(target), () => {})
+
+function filled(jobs = 300): Shelved {
+  const source = new Shelved('source')
+  for (let id = 0; id < jobs; id++) source.rows.jobs.push(row('jobs', { id: `job-${id}`, input: '{}', version: id }))
+  source.rows.attempts.push(row('attempts', { job_id: 'job-1', version: 2 }))
+  source.rows.idempotency_keys.push(row('idempotency_keys', { owner: 'ann', route: 'r', key: 'k' }))
+  source.rows.shared.push({ name: 'ticket-key', value: 'secret' })
+  return source
+}
+
+test('killed at any write, a move that is run again comes to the same end; never are both stores open', async () => {
+  for (let writes = 0; ; writes++) {
+    const [source, target] = [filled(), new Shelved('target')]
+    target.writes = writes
+    source.writes = Math.min(writes, 2)
+    const failed = await go(source, target).then(
+      () => false,
+      () => true,
+    )
+    const closed =
+      (target.note(notes.into) as string | undefined)?.includes('"done":false') ?? target.rows.jobs.length === 0
+    expect(source.note(notes.out) !== undefined || closed).toBe(true)
+    target.writes = source.writes = Number.POSITIVE_INFINITY
+    const moved = await go(source, target)
+    for (const shelf of Object.keys(shelves) as Shelf[])
+      expect(await sum(target, shelf)).toEqual(await sum(source, shelf))
+    expect(target.note('ticket-key')).toBe('secret')
+    expect([source.note(notes.out), JSON.parse(String(target.note(notes.into)))]).toMatchObject([
+      'target',
+      { done: true, from: 'source' },
+    ])
+    if (!failed) {
+      expect(moved).toEqual([])
+      return expect(writes).toBeGreaterThan(6)
+    }
+  }
+})
+
+test('rows that differ afterwards are no move: the target stays closed and the source open', async () => {
+  const [source, target] = [filled(3), new Shelved('target')]
+  target.garble = true
+  await expect(go(source, target)).rejects.toMatchObject({
+    code: 'store-unusable',
+    message: expect.stringMatching(/^jobs: 3 rows/),
+  })
+  expect([source.note(notes.out), target.note(notes.into)]).toEqual([
+    undefined,
+    expect.stringContaining('"done":false'),
+  ])
+})
+
+test('a target with anything of its own, or half of another move, is refused; a source that was left is too', async () => {
+  for (const shelf of ['jobs', 'attempts', 'idempotency_keys'] as const) {
+    const target = new Shelved('target')
+    target.rows[shelf].push(row(shelf, { id: 'own' }))
+    await expect(go(filled(1), target)).rejects.toThrow('target has jobs that are not of source')
+  }
+  const [source, half] = [filled(1), new Shelved('target')]
+  half.writes = 1
+  await expect(go(source, half)).rejects.toThrow('killed')
+  half.writes = Number.POSITIVE_INFINITY
+  await expect(go(filled(0), half)).rejects.toThrow('target has jobs that are not of source')
+  await go(source, half)
+  await expect(go(source, new Shelved('another'))).rejects.toThrow('have moved to target already')
+})
+
+test('a chain of moves takes the rows along and leaves the notes', async () => {
+  const [one, two, three] = [filled(1), new Shelved('two'), new Shelved('three')]
+  await go(one, two)
+  await go(two, three)
+  expect(three.rows.shared.map(({ name }) => name).sort()).toEqual([notes.into, 'ticket-key'])
+})
+
+test('a checksum is of the rows and not of their order', async () => {
+  const [one, other] = [filled(5), filled(5)]
+  other.rows.jobs.reverse()
+  expect(await sum(one, 'jobs')).toEqual(await sum(other, 'jobs'))
+  other.rows.jobs[2] = { ...other.rows.jobs[2], version: 9 }
+  expect(await sum(one, 'jobs')).not.toEqual(await sum(other, 'jobs'))
+})
+
+test('a page is as long as its rows are short', async () => {
+  const lengths = async (padding: number) => {
+    const archive = new Shelved('padded')
+    for (let id = 0; id < 60; id++) archive.rows.jobs.push(row('jobs', { id: `job-${id}`, input: 'x'.repeat(padding) }))
+    const found: number[] = []
+    for await (const page of pages(archive, 'jobs', null)) found.push(page.length)
+    return found
+  }
+  expect(await lengths(10)).toEqual([20, 40])
+  expect(await lengths(2 << 20)).toEqual([20, ...Array.from({ length: 40 }, () => 1)])
+})

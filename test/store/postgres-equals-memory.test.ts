@@ -1,0 +1,21 @@
+import { afterAll, beforeAll, test } from 'vitest'
+import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
+import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
+import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
+import { equalsMemory } from './equals-memory.ts'
+
+let server: PostgresServer
+beforeAll(async () => {
+  server = await startPostgres()
+  const store = postgres(server.url())(systemClock)
+  await store.migrate()
+  await store.close()
+}, 60_000)
+afterAll(() => server.stop())
+
+test('does what the reference store does, whatever is asked of it', async () => {
+  await equalsMemory(async (clock) => {
+    await server.query('TRUNCATE uketsuke.jobs, uketsuke.attempts, uketsuke.idempotency_keys')
+    return postgres(server.url())(clock)
+  }, 40)
+}, 120_000)
