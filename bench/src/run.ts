@@ -9,7 +9,7 @@ import type { Measure } from './measures/port.ts'
 import { node } from './node.ts'
 import { hottest } from './profile.ts'
 import { markdown, type Row, type Table } from './report.ts'
-import { Theatre } from './runner.ts'
+import { Runner } from './runner.ts'
 import { workFolder } from './servers.ts'
 import { asked } from './settings.ts'
 import { chosen } from './systems/chosen.ts'
@@ -30,15 +30,15 @@ async function main(): Promise<boolean> {
   }
 
   const folder = workFolder(options.folder ?? tmpdir())
-  const theatre = new Theatre(folder, runtime.path)
-  const stop = () => void theatre.stop().finally(() => process.exit(130))
+  const runner = new Runner(folder, runtime.path)
+  const stop = () => void runner.stop().finally(() => process.exit(130))
   process.once('SIGINT', stop).once('SIGTERM', stop)
   const profiles = options.profile ? profileFolder() : null
   const facts = [...machine(folder), `Node ${runtime.version} for every process`, ...left]
   const tables: Table[] = []
   try {
-    await theatre.start(new Set(systems.flatMap(({ needs }) => needs)))
-    facts.push([...theatre.versions, ...versions(systems)].join(', '))
+    await runner.start(new Set(systems.flatMap(({ needs }) => needs)))
+    facts.push([...runner.versions, ...versions(systems)].join(', '))
     console.log(`${facts.join('\n')}\n`)
     for (const one of run) {
       const table = await perform(one)
@@ -47,7 +47,7 @@ async function main(): Promise<boolean> {
       if (options.out !== null) writeFileSync(resolve(home, options.out), report(facts, tables))
     }
   } finally {
-    await theatre.stop()
+    await runner.stop()
   }
   if (profiles !== null) console.log(hottest(profiles))
   return tables.every(({ rows }) => rows.every(({ failures }) => failures.length === 0))
@@ -62,7 +62,7 @@ async function main(): Promise<boolean> {
         const row = rows[(i + round - 1) % rows.length] as Row
         const { name } = row.entry
         try {
-          const sample = await theatre.run(one, row.entry, settings, profiles)
+          const sample = await runner.run(one, row.entry, settings, profiles)
           row.samples.push(sample)
           const figures = Object.entries(sample.figures).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`)
           console.log(`${one.name} ${round}/${rounds} ${name}: ${figures.join(', ')}`)

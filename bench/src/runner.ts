@@ -10,7 +10,7 @@ import { ask } from './systems/pg-facts.ts'
 import type { Place } from './systems/port.ts'
 
 /** The servers of one bench, and the runs on them: each at a place of its own, with processes of its own. */
-export class Theatre {
+export class Runner {
   readonly #folder: string
   readonly #node: string
   #postgres: Server | null = null

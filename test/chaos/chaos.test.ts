@@ -2,11 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { endAll, secret, seeded, until } from '../crash/support.ts'
 import { Clients } from './clients.ts'
-import { type Harm, harms } from './faults.ts'
+import { type Fault, faults } from './faults.ts'
 import { Fleet } from './fleet.ts'
 import { Ledger } from './ledger.ts'
-import { build, watchRows } from './setup.ts'
-import { judge } from './verification.ts'
+import { setUp, watchRows } from './setup.ts'
+import { verify } from './verification.ts'
 
 afterEach(endAll)
 
@@ -26,7 +26,7 @@ test(
     const age = () => Math.round((performance.now() - began) / 1_000)
     // Draws of its own for what happens, so that how many requests there were does not change it.
     const [fate, taste] = [seeded(seed), seeded(seed + 1)]
-    const stage = await build()
+    const stage = await setUp()
     const ledger = new Ledger()
     const { wrong } = ledger
     const hook = await ledger.receive(() => fleet.urls())
@@ -38,12 +38,12 @@ test(
     const following: Promise<void>[] = []
     let accepted = 0
     async function client(): Promise<void> {
-      while (ledger.wishes.length < jobs) {
-        await until(() => ledger.wishes.length - ledger.ends.size < mostUnderWay, 'there is room', {
+      while (ledger.requests.length < jobs) {
+        await until(() => ledger.requests.length - ledger.ends.size < mostUnderWay, 'there is room', {
           ms: 180_000,
           more: () => fleet.output(),
         })
-        if (ledger.wishes.length >= jobs) return
+        if (ledger.requests.length >= jobs) return
         const wish = clients.make()
         const seen = await clients.send(wish)
         accepted++
@@ -58,7 +58,7 @@ test(
 
     const done: Record<string, number> = {}
     const underWay = new Map<string, Promise<void>>()
-    async function suffer(harm: Harm): Promise<void> {
+    async function suffer(harm: Fault): Promise<void> {
       // One more of it would hit what is down already.
       await underWay.get(harm.target)
       const acting = harm.act().finally(() => underWay.delete(harm.target))
@@ -72,7 +72,7 @@ test(
     working.catch(() => {})
     const supervisor = setInterval(() => fleet.mind(), 100)
     try {
-      const next = harms(stage, fleet, fate)
+      const next = faults(stage, fleet, fate)
       for (let n = 1; n <= events; n++) {
         const share = Math.floor((jobs * n) / (events + 1))
         const enough = () => accepted >= share && underWay.size < 2
@@ -118,8 +118,8 @@ test(
     for (const one of fleet.all()) one.terminate()
     for (const one of fleet.all()) expect(await one.ended()).toBe(0)
     wrong.push(...fleet.wrong)
-    const verdict = await judge(stage, ledger)
-    const sent = ledger.wishes.reduce((sum, wish) => sum + wish.sent, 0)
+    const verdict = await verify(stage, ledger)
+    const sent = ledger.requests.reduce((sum, wish) => sum + wish.sent, 0)
     console.log(
       `chaos: ${events} harms (seed ${seed}: ${Object.entries(done)
         .map(([name, times]) => `${name} ${times}`)

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { bearer, blocks, openStream, post, type Seen } from '../crash/support.ts'
 import type { Fleet } from './fleet.ts'
-import type { Ledger, Wish } from './ledger.ts'
+import type { Ledger, Request } from './ledger.ts'
 
 /** However long the harm lasts, nobody is refused for longer than this. */
 const patience = 120_000
@@ -22,12 +22,12 @@ export class Clients {
     this.#draw = draw
   }
 
-  make(): Wish {
+  make(): Request {
     const draw = this.#draw
-    const key = `wish-${this.#ledger.wishes.length}`
+    const key = `wish-${this.#ledger.requests.length}`
     const fate = draw()
     const cancels = fate > 0.85 && fate < 0.95
-    const wish: Wish = {
+    const wish: Request = {
       key,
       input: {
         key,
@@ -43,7 +43,7 @@ export class Clients {
       jobId: null,
       sent: 0,
     }
-    this.#ledger.wishes.push(wish)
+    this.#ledger.requests.push(wish)
     return wish
   }
 
@@ -67,7 +67,7 @@ export class Clients {
   }
 
   /** Sends until it is answered 202, with the same key. */
-  send(wish: Wish): Promise<Seen> {
+  send(wish: Request): Promise<Seen> {
     return this.#until(`${wish.key} is answered 202`, async (url) => {
       wish.sent++
       const answer = await post(url, 'steps', wish.input, { key: wish.key, webhookUrl: this.#hook })

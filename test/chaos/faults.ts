@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '../crash/support.ts'
 import type { BadNetwork } from '../servers/proxy.ts'
 import type { Fleet } from './fleet.ts'
-import type { Stage } from './setup.ts'
+import type { Setup } from './setup.ts'
 
 /** One bad thing that happens and passes. Nothing happens twice at a time to one target. */
-export interface Harm {
+export interface Fault {
   readonly name: string
   readonly target: string
   /** Resolves when it is over, and what was harmed is there again. */
@@ -13,7 +13,7 @@ export interface Harm {
 }
 
 /** Gives harms for ever: each kind once, in a random order, then again. What is drawn is drawn at once, so that a seed tells all. */
-export function* harms(stage: Stage, fleet: Fleet, fate: () => number): Generator<Harm, never> {
+export function* faults(stage: Setup, fleet: Fleet, fate: () => number): Generator<Fault, never> {
   for (;;) {
     const deck = kinds(stage, fleet, fate)
     while (deck.length > 0) {
@@ -23,20 +23,20 @@ export function* harms(stage: Stage, fleet: Fleet, fate: () => number): Generato
   }
 }
 
-function kinds({ postgres, redis, ways }: Stage, fleet: Fleet, fate: () => number): Harm[] {
+function kinds({ postgres, redis, ways }: Setup, fleet: Fleet, fate: () => number): Fault[] {
   const ms = (least: number, most: number) => Math.round(least + fate() * (most - least))
   const [worker, api, down, redisDown] = [Math.floor(fate() * 3), Math.floor(fate() * 2), ms(0, 2_000), ms(0, 3_000)]
   const keep = fate() < 0.5
   const stream = `uketsuke:${fate() < 0.7 ? 'jobs' : 'deliveries'}:normal`
-  const command = (...args: string[]): Harm => {
+  const command = (...args: string[]): Fault => {
     const name = args.join(' ').replace(stream, 'stream').replace(' workers', '')
     return { name, target: 'redis', act: async () => void (await redis.command(...args)) }
   }
-  const network = (to: 'postgres' | 'redis'): Harm[] => {
+  const network = (to: 'postgres' | 'redis'): Fault[] => {
     const side = Math.floor(fate() * 3)
     // One way, or both.
     const hurt = side === 2 ? ways[to] : ways[to].slice(side, side + 1)
-    const harm = (name: string, act: (all: readonly BadNetwork[]) => Promise<void> | void): Harm => ({
+    const harm = (name: string, act: (all: readonly BadNetwork[]) => Promise<void> | void): Fault => ({
       name: `${name} ${to}`,
       target: `way to ${to}`,
       act: async () => act(hurt),

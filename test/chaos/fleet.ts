@@ -1,5 +1,5 @@
 import { Program, type Role, until } from '../crash/support.ts'
-import type { Stage } from './setup.ts'
+import type { Setup } from './setup.ts'
 
 export type Kind = 'api' | 'worker'
 
@@ -18,12 +18,12 @@ export class Fleet {
   kills = 0
   /** Runs of handlers that were heard of. */
   runs = 0
-  readonly #stage: Stage
+  readonly #stage: Setup
   readonly #common: Partial<Role>
   readonly #killed = new Set<Program>()
   #rolledOut = false
 
-  constructor(stage: Stage, common: Partial<Role>) {
+  constructor(stage: Setup, common: Partial<Role>) {
     this.#stage = stage
     this.#common = common
   }

@@ -1,7 +1,7 @@
 import { type Received, receiver, type Seen, status } from '../crash/support.ts'
 
 /** One client's request: what it asked for, and what it was ever told about it. */
-export interface Wish {
+export interface Request {
   readonly key: string
   readonly input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean; newer: boolean }
   readonly cancels: boolean
@@ -14,7 +14,7 @@ export interface Wish {
 /** All that anybody was told, and whatever of it cannot be true together. */
 export class Ledger {
   readonly wrong: string[] = []
-  readonly wishes: Wish[] = []
+  readonly requests: Request[] = []
   /** The terminal state that somebody was told, by job: there can be only one. */
   readonly ends = new Map<string, string>()
   readonly hooks = new Map<string, Received[]>()

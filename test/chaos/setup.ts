@@ -6,7 +6,7 @@ import { RedisServer } from '../servers/redis.ts'
 /** Two ways to each server: half of the processes take the one and half the other, so that one half may lose what the other has. */
 type Ways = readonly [BadNetwork, BadNetwork]
 
-export interface Stage {
+export interface Setup {
   readonly postgres: PostgresServer
   readonly redis: RedisServer
   readonly ways: { readonly postgres: Ways; readonly redis: Ways }
@@ -15,7 +15,7 @@ export interface Stage {
 }
 
 /** A PostgreSQL, a Redis that keeps its data, and the network between them and whoever uses them. */
-export async function build(): Promise<Stage> {
+export async function setUp(): Promise<Setup> {
   const postgres = await startPostgres()
   finally_(() => postgres.stop())
   const redis = await RedisServer.start('--appendonly', 'yes')
@@ -48,7 +48,7 @@ export async function build(): Promise<Stage> {
 }
 
 /** A witness of the database's own: rows that change after their end, versions that leap or go back, rows that are removed. */
-export async function watchRows({ postgres }: Stage): Promise<void> {
+export async function watchRows({ postgres }: Setup): Promise<void> {
   await postgres.query(`
     CREATE TABLE public.irregular (id text, was text, became text);
     CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$

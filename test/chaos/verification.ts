@@ -1,6 +1,6 @@
 import { quantile } from '../crash/support.ts'
 import type { Ledger } from './ledger.ts'
-import type { Stage } from './setup.ts'
+import type { Setup } from './setup.ts'
 
 interface Row {
   id: string
@@ -25,7 +25,7 @@ const everything = `
     (SELECT coalesce(json_agg(status), '[]') FROM uketsuke.jobs AS webhook WHERE webhook.parent = jobs.id) AS webhooks
   FROM uketsuke.jobs WHERE queue = 'jobs'`
 
-export interface Verdict {
+export interface Verification {
   readonly jobs: number
   readonly outcomes: Record<string, number>
   readonly attempts: { p50: number; max: number }
@@ -33,15 +33,15 @@ export interface Verdict {
 }
 
 /** Holds what is stored against what was told; what does not fit goes to `ledger.wrong`. */
-export async function judge({ postgres }: Stage, ledger: Ledger): Promise<Verdict> {
-  const { wrong, wishes, hooks, ends } = ledger
+export async function verify({ postgres }: Setup, ledger: Ledger): Promise<Verification> {
+  const { wrong, requests, hooks, ends } = ledger
   const rows: Row[] = (await postgres.query(everything)).rows
   const byId = new Map(rows.map((row) => [row.id, row]))
-  for (const { key, jobId } of wishes) {
+  for (const { key, jobId } of requests) {
     if (!byId.has(jobId ?? '')) wrong.push(`${key} was accepted as ${jobId} and is lost`)
   }
   // Each request was repeated until it was answered, so that none is left that may have been stored or not.
-  if (rows.length !== wishes.length) wrong.push(`${wishes.length} keys gave ${rows.length} jobs`)
+  if (rows.length !== requests.length) wrong.push(`${requests.length} keys gave ${rows.length} jobs`)
   for (const { id, was, became } of (await postgres.query('SELECT * FROM public.irregular')).rows) {
     wrong.push(`${id}: the database saw ${was} become ${became}`)
   }

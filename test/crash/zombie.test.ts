@@ -104,7 +104,7 @@ test('a worker that was stopped beyond its lease while nobody else was there goe
   await worker.heard('start', 'mine')
   await worker.freeze(file)
   const store = await books(file)
-  await until(async () => (await store.store.lapsed(1)).length > 0, 'the lease runs out')
+  await until(async () => (await store.store.expiredLeases(1)).length > 0, 'the lease runs out')
   const { progress } = await status(url, jobId)
   worker.continue()
   await until(async () => (await status(url, jobId)).progress >= progress + 5 || worker.find('abort'), 'it goes on')

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
 import { silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
-import type { OpenStore } from '../../packages/uketsuke/src/store/port.ts'
+import type { StoreFactory } from '../../packages/uketsuke/src/store/port.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { dispatchSuite } from '../../packages/uketsuke/src/testing/dispatch-suite.ts'
-import { type OpenRelay, storeRelay } from '../../packages/uketsuke/src/transport/port.ts'
+import { storeTransport, type TransportFactory } from '../../packages/uketsuke/src/transport/port.ts'
 import { redis } from '../../packages/uketsuke/src/transport/redis.ts'
 import { atEnd, tempFile } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => database.stop())
 
-async function sides(openStore: OpenStore, open: OpenRelay) {
+async function sides(openStore: StoreFactory, open: TransportFactory) {
   const side = async () => {
     const store = openStore(systemClock)
     await store.migrate()
@@ -40,7 +40,7 @@ describe.each([
   // As behind a pooler.
   { over: 'PostgreSQL without LISTEN', store: () => fresh({ pollOnly: true }) },
 ])('over $over', ({ store }) => {
-  dispatchSuite({ test: (name, fn) => test(`polling: ${name}`, fn), open: () => sides(store(), storeRelay) })
+  dispatchSuite({ test: (name, fn) => test(`polling: ${name}`, fn), open: () => sides(store(), storeTransport) })
   dispatchSuite({
     test: (name, fn) => test(`Redis Streams: ${name}`, fn),
     open: async () => sides(store(), redis((await server()).url)),

@@ -10,7 +10,7 @@ import { nodeListener } from '../../packages/uketsuke/src/http/adapters/node.ts'
 import type { Identity } from '../../packages/uketsuke/src/http/identity.ts'
 import { QuotaExceeded } from '../../packages/uketsuke/src/http/rate-limit.ts'
 import type { HttpOptions } from '../../packages/uketsuke/src/http/route.ts'
-import type { OpenStore } from '../../packages/uketsuke/src/store/port.ts'
+import type { StoreFactory } from '../../packages/uketsuke/src/store/port.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
 import { type ManualClock, manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 
@@ -35,7 +35,7 @@ export const authenticate: HttpOptions['authenticate'] = (request) => {
 export type Listen = (jobs: ReturnType<typeof jobsFor>['jobs']) => RequestListener | Promise<RequestListener>
 
 interface Options {
-  store?: OpenStore
+  store?: StoreFactory
   clock?: ManualClock
   listen?: Listen
   serverOptions?: { maxHeaderSize?: number }
@@ -49,7 +49,7 @@ export interface Running {
   fail(error: unknown): void
 }
 
-function jobsFor(store: OpenStore, clock: ManualClock, known: HttpOptions['authenticate'] = authenticate) {
+function jobsFor(store: StoreFactory, clock: ManualClock, known: HttpOptions['authenticate'] = authenticate) {
   const lines: { fields: object; message: string }[] = []
   const note = (fields: object, message: string) => void lines.push({ fields, message })
   const log: Log = { info() {}, warn: note, error: note, child: () => log }

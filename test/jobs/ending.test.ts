@@ -236,7 +236,7 @@ describe('what has ended', () => {
     const { jobId } = await jobs.enqueue('brief', {})
     await clock.advance(0)
     await first.stop()
-    // A sweep prunes as it begins; a day of turns in between would show nothing more.
+    // The pruner runs as a worker starts; a day of turns in between would show nothing more.
     await clock.advance(day - 10_000)
     const second = await jobs.work()
     await clock.advance(2_000)

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { fromEnvironment, storeAt } from '../../packages/uketsuke/src/api/environment.ts'
+import { fromEnvironment, storeFromUrl } from '../../packages/uketsuke/src/api/environment.ts'
 import { sqlite } from '../../packages/uketsuke/src/index.ts'
-import { sqliteArchive } from '../../packages/uketsuke/src/store/sqlite/raw-tables.ts'
+import { sqliteRawTables } from '../../packages/uketsuke/src/store/sqlite/raw-tables.ts'
 
 const folders: string[] = []
 afterEach(() => {
@@ -26,12 +26,12 @@ describe('DATABASE_URL', () => {
     ['sqlite:what?.db', 'what?.db'],
     ['  sqlite:dev.db\n', 'dev.db'],
   ])('%j is the file %s', (url, path) => {
-    expect(storeAt(url.trim()).at).toEqual({ sqlite: resolve(path) })
+    expect(storeFromUrl(url.trim()).at).toEqual({ sqlite: resolve(path) })
     expect(() => fromEnvironment({ env: { DATABASE_URL: url } })).not.toThrow()
   })
 
   test('a database in memory is one', () => {
-    expect(storeAt('sqlite::memory:').at).toEqual({ sqlite: ':memory:' })
+    expect(storeFromUrl('sqlite::memory:').at).toEqual({ sqlite: ':memory:' })
   })
 
   test.each(['', '   ', undefined])('%j names nothing: the file of the program is taken', (url) => {
@@ -78,7 +78,7 @@ describe('DATABASE_URL', () => {
 })
 
 test.each(['', '  ', 'a\0b', 42, null])('sqlite(%j) is refused', (path) => {
-  for (const make of [sqlite, sqliteArchive]) {
+  for (const make of [sqlite, sqliteRawTables]) {
     expect(() => make(path as string)).toThrow(expect.objectContaining({ code: 'invalid-configuration' }))
   }
 })

@@ -1,11 +1,11 @@
 import { setTimeout as realTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { z } from 'zod'
-import { type createJobs as Create, job, type OpenStore, silentLog } from '../../packages/uketsuke/src/index.ts'
+import { type createJobs as Create, job, type StoreFactory, silentLog } from '../../packages/uketsuke/src/index.ts'
 import { atEnd } from './setup.ts'
 
 /** All that a program does with jobs, between its tests' `fake()` and their end; what hangs fails. */
-export async function liveUnder(fake: () => void, createJobs: typeof Create, store: OpenStore): Promise<void> {
+export async function liveUnder(fake: () => void, createJobs: typeof Create, store: StoreFactory): Promise<void> {
   const jobs = createJobs({
     jobs: { greet: job({ input: z.object({}), run: () => 'done' }) },
     store,

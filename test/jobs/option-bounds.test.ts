@@ -15,7 +15,7 @@ const define = (options: object) => job({ input, run: () => 1, ...options })
 const create = (options: object) => createJobs({ jobs: types, store: sqlite(':memory:'), log: silentLog, ...options })
 const limits = (options: object) => create({ limits: options })
 const database = (options: object) => postgres({ connectionString: 'postgres://localhost/x', ...options })
-const hub = (options: object) => redis({ url: 'redis://localhost', ...options })
+const connections = (options: object) => redis({ url: 'redis://localhost', ...options })
 const backoff = (options: object) => define({ backoff: options })
 
 /** What takes it, its name, and the least and the most that it may be. */
@@ -33,8 +33,8 @@ const numbers: [string, string, (options: object) => unknown, number, number][] 
   ['postgres()', 'max', database, 2, 10_000],
   ['postgres()', 'connectTimeout', database, 1, 3_600_000],
   ['postgres()', 'statementTimeout', database, 1, 3_600_000],
-  ['redis()', 'timeout', hub, 10, 60_000],
-  ['redis()', 'takeOverAfter', hub, 1, 3_600_000],
+  ['redis()', 'timeout', connections, 10, 60_000],
+  ['redis()', 'takeOverAfter', connections, 1, 3_600_000],
 ]
 const never = [
   Number.NaN,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
 import { allOwners, job, sqlite } from '../../packages/uketsuke/src/index.ts'
-import type { OpenStore } from '../../packages/uketsuke/src/store/port.ts'
+import type { StoreFactory } from '../../packages/uketsuke/src/store/port.ts'
 import { memory } from '../../packages/uketsuke/src/testing/index.ts'
 import { atEnd, open } from './setup.ts'
 
@@ -69,7 +69,7 @@ describe('an owner that is none', () => {
     expect(lines).toEqual([expect.objectContaining({ err: expect.objectContaining({ code: 'invalid-owner' }) })])
   })
 
-  it.each<[string, OpenStore]>([
+  it.each<[string, StoreFactory]>([
     ['memory', memory()],
     ['SQLite', sqlite(':memory:')],
   ])('is refused by the store itself: %s', async (_, store) => {

@@ -11,7 +11,7 @@ import {
   sqlite,
   UketsukeError,
 } from '../../packages/uketsuke/src/index.ts'
-import type { OpenStore, Store } from '../../packages/uketsuke/src/store/port.ts'
+import type { Store, StoreFactory } from '../../packages/uketsuke/src/store/port.ts'
 import { open as openDatabase } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { serve } from '../http/server.ts'
@@ -23,18 +23,18 @@ const quick = job({ input, run: () => 'done' })
 /** SQLite, some of whose verbs cannot be used for a while. */
 function failing(file = tempFile()) {
   const down = new Set<keyof Store>()
-  const verb = <K extends 'get' | 'renew' | 'lapsed' | 'replace'>(name: K, real: Store[K]): Store[K] =>
+  const verb = <K extends 'get' | 'renew' | 'expiredLeases' | 'replace'>(name: K, real: Store[K]): Store[K] =>
     (async (...given: never[]) => {
       if (down.has(name)) throw new UketsukeError('temporarily-unavailable')
       return (real as (...given: never[]) => unknown)(...given)
     }) as unknown as Store[K]
-  const store: OpenStore = (clock) => {
+  const store: StoreFactory = (clock) => {
     const real = sqlite(file)(clock)
-    const { get, renew, lapsed, replace } = real
+    const { get, renew, expiredLeases, replace } = real
     return Object.assign(Object.create(real), {
       get: verb('get', get),
       renew: verb('renew', renew),
-      lapsed: verb('lapsed', lapsed),
+      expired: verb('expiredLeases', expiredLeases),
       replace: verb('replace', replace),
     })
   }
@@ -92,7 +92,7 @@ describe('an outage of the store', () => {
         await end.passed
       },
     })
-    const process = (store: OpenStore) => {
+    const process = (store: StoreFactory) => {
       const jobs = createJobs({ jobs: { held }, store, clock, log: silentLog })
       atEnd(() => jobs.close())
       return jobs
@@ -103,7 +103,7 @@ describe('an outage of the store', () => {
     await clock.advance(0)
     const neighbour = failing(file)
     await process(neighbour.store).work()
-    for (const verb of ['renew', 'lapsed', 'get', 'replace'] as const) {
+    for (const verb of ['renew', 'expiredLeases', 'get', 'replace'] as const) {
       down.add(verb)
       neighbour.down.add(verb)
     }
@@ -179,7 +179,7 @@ describe('a handler that blocks its process', () => {
     const ids = [await jobs.enqueue('neighbour', { n: 1 }), await jobs.enqueue('neighbour', { n: 2 })]
     const other = await openDatabase(file)
     atEnd(() => other.close())
-    // Another worker's sweep, while this process was blocked: it ended the first neighbour's attempt, and somebody runs the next.
+    // Another worker's rescuer, while this process was blocked: it ended the first neighbour's attempt, and somebody runs the next.
     types.blocking.run = () => {
       blocked = 40_000
       other.exec(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { create, claim as take } from '../../packages/uketsuke/src/domain/rules.ts'
 import { allOwners, createJobs, type JobContext, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
-import { storeSignal } from '../../packages/uketsuke/src/notify/change-feed.ts'
+import { storeChangeFeed } from '../../packages/uketsuke/src/notify/change-feed.ts'
 import { Watch } from '../../packages/uketsuke/src/notify/watch.ts'
 import { memory } from '../../packages/uketsuke/src/store/memory.ts'
 import type { Store } from '../../packages/uketsuke/src/store/port.ts'
@@ -111,7 +111,7 @@ describe('a watch shared by many readers', () => {
   const first = create({ id: 'A', type: 't', owner: 'alice', input: '1', maxAttempts: 1, retainFor: 1 }, 0)
 
   function shared(read: Store['get']) {
-    const signal = storeSignal(memory()(manualClock()), silentLog)
+    const signal = storeChangeFeed(memory()(manualClock()), silentLog)
     const watch = new Watch(signal, async (owner, id) => (await read(owner, [id]))[0] ?? null)
     return { signal, watch }
   }

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { job, sqlite, verifyWebhook } from '../../packages/uketsuke/src/index.ts'
-import { allOwners, type OpenStore, type Store } from '../../packages/uketsuke/src/store/port.ts'
+import { allOwners, type Store, type StoreFactory } from '../../packages/uketsuke/src/store/port.ts'
 import type { ManualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { atEnd, open, tempFile, until } from './setup.ts'
 
@@ -55,7 +55,7 @@ async function delivered(answers: Answer[], options: { secret?: string | string[
   /** Real sockets answer in real time, while the clock stands still. */
   const tried = (attempt: number) => until(async () => settled(opened.clock, delivery, attempt))
   await tried(1)
-  /** To the next attempt; without a worker meanwhile, whose every sweep in a day would take its time. */
+  /** To the next attempt; without a worker meanwhile, whose rescuer and pruner would run all day. */
   const nextAttempt = async () => {
     await worker.stop()
     await opened.clock.advance(Date.parse((await delivery())?.nextAttemptAt ?? '') - opened.clock.now())
@@ -186,7 +186,7 @@ describe('a delivery', () => {
   it('reads its job along with those of the deliveries that were claimed with it', async () => {
     const to = await receiver({ status: 204 })
     const reads: number[] = []
-    const noting: OpenStore = (clock) => {
+    const noting: StoreFactory = (clock) => {
       const store = sqlite(tempFile())(clock)
       const get: Store['get'] = (owner, ids) => {
         if (owner === allOwners) reads.push(ids.length)

@@ -3,8 +3,8 @@ import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
 import { change, lastAttempt } from '../../packages/uketsuke/src/domain/change.ts'
 import type { Job, NewJob } from '../../packages/uketsuke/src/domain/job.ts'
 import * as rules from '../../packages/uketsuke/src/domain/rules.ts'
-import { groupCommit } from '../../packages/uketsuke/src/store/batch-queue.ts'
-import { allOwners, type ClaimQuery, type ForeignCommit, type Store } from '../../packages/uketsuke/src/store/port.ts'
+import { batched } from '../../packages/uketsuke/src/store/batch-queue.ts'
+import { allOwners, type ClaimQuery, type RemoteCommit, type Store } from '../../packages/uketsuke/src/store/port.ts'
 import { type PostgresOptions, postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { BadNetwork } from '../servers/proxy.ts'
@@ -73,7 +73,7 @@ test('an answer that is lost on its way is found out about, whatever was asked',
 })
 
 test('killed in mid-commit, again and again: what was told is stored once, what was not told is not lost', async () => {
-  const store = groupCommit(await open({ max: 4 }))
+  const store = batched(await open({ max: 4 }))
   const told = new Set<string>()
   let next = 0
   let stopping = false
@@ -206,7 +206,7 @@ test('news of other processes: what changed and where something waits; after a c
   const schema = place()
   const writer = await open({ schema })
   const reader = await open({ schema, connectionString: proxied() })
-  const heard: (ForeignCommit | undefined)[] = []
+  const heard: (RemoteCommit | undefined)[] = []
   const stop = reader.onForeignCommit((commit) => heard.push(commit))
   await writer.insert([{ job: job('a') }])
   await expect.poll(() => heard).toContainEqual({ changed: [{ id: 'a', version: 1 }], waiting: ['jobs'] })

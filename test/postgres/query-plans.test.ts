@@ -6,7 +6,7 @@ import type { ClaimQuery, Store } from '../../packages/uketsuke/src/store/port.t
 import { claim } from '../../packages/uketsuke/src/store/postgres/claim.ts'
 import type { Sql } from '../../packages/uketsuke/src/store/postgres/connection.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
-import { planning } from '../../packages/uketsuke/src/store/postgres/prepared-statements.ts'
+import { planSettings } from '../../packages/uketsuke/src/store/postgres/prepared-statements.ts'
 import { nextDue, position } from '../../packages/uketsuke/src/store/postgres/queries.ts'
 import { time } from '../../packages/uketsuke/src/store/postgres/time.ts'
 import { unclaimed } from '../../packages/uketsuke/src/store/postgres/unclaimed.ts'
@@ -149,7 +149,7 @@ test('claims and looks ahead read as little beside a backlog of other types as o
     return { some, one, next, place, silent }
   }
   // As the store's own sessions are set.
-  for (const [name, value] of planning) await server.query(`ALTER ROLE super SET ${name} = '${value}'`)
+  for (const [name, value] of planSettings) await server.query(`ALTER ROLE super SET ${name} = '${value}'`)
   await server.query('TRUNCATE uketsuke.jobs')
   const insert = (type: string, count: number, due: string) =>
     server.query(`INSERT INTO uketsuke.jobs (id, queue, type, owner, priority, attempt, max_attempts, progress, created_at, run_at, retain_for,

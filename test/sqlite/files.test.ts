@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { performance } from '../../packages/uketsuke/src/base/timers.ts'
 import { UketsukeError } from '../../packages/uketsuke/src/domain/errors.ts'
 import { create } from '../../packages/uketsuke/src/domain/rules.ts'
-import { groupCommit } from '../../packages/uketsuke/src/store/batch-queue.ts'
+import { batched } from '../../packages/uketsuke/src/store/batch-queue.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
 import { type Database, open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
@@ -124,7 +124,7 @@ describe('a file that is in order', () => {
 
   it('gives each insert five seconds from when it was asked for, also where it waited for another', async () => {
     const path = join(folder, 'queued.db')
-    const store = groupCommit(sqlite(path)(clock), { acceptTimeout: 10_000 })
+    const store = batched(sqlite(path)(clock), { acceptTimeout: 10_000 })
     await store.migrate()
     const other = await open(path)
     other.exec('BEGIN IMMEDIATE')

@@ -137,7 +137,7 @@ export async function equalsMemory(open: (clock: Clock) => Promise<Store>, runs:
       await store.migrate()
       const results: unknown[] = []
       for (const act of todo) {
-        results.push(await act(store, time), await store.stats(), sorted(await store.lapsed(100)))
+        results.push(await act(store, time), await store.stats(), sorted(await store.expiredLeases(100)))
       }
       results.push(await store.get(allOwners, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']))
       await store.close()

@@ -1,20 +1,20 @@
 import { expect, test } from 'vitest'
 import {
-  type Archive,
   columns,
   layout,
-  notes,
+  migrationNotes,
+  type RawTables,
   type Row,
-  type Shelf,
-  shelves,
+  type TableName,
+  tables,
 } from '../../packages/uketsuke/src/store/raw-tables.ts'
 import { sum } from '../../packages/uketsuke/src/store-migration/checksum.ts'
-import { move } from '../../packages/uketsuke/src/store-migration/migrate-store.ts'
+import { migrateStore } from '../../packages/uketsuke/src/store-migration/migrate-store.ts'
 import { pages } from '../../packages/uketsuke/src/store-migration/pages.ts'
 
 /** An archive as plain as can be, which can be made to fail at a write, to change what it is given, or to be in use. */
-class Shelved implements Archive {
-  readonly rows: Record<Shelf, Row[]> = { jobs: [], attempts: [], idempotency_keys: [], shared: [] }
+class Shelved implements RawTables {
+  readonly rows: Record<TableName, Row[]> = { jobs: [], attempts: [], idempotency_keys: [], shared: [] }
   readonly where: string
   writes = Number.POSITIVE_INFINITY
   garble = false
@@ -23,14 +23,14 @@ class Shelved implements Archive {
     this.where = where
   }
 
-  async read(shelf: Shelf, after: Row | null, limit: number) {
+  async read(shelf: TableName, after: Row | null, limit: number) {
     const sorted = this.rows[shelf].toSorted((a, b) => (keyOf(shelf, a) < keyOf(shelf, b) ? -1 : 1))
     return sorted.filter((row) => after === null || keyOf(shelf, row) > keyOf(shelf, after)).slice(0, limit)
   }
-  async last(shelf: Shelf) {
+  async last(shelf: TableName) {
     return (await this.read(shelf, null, 1_000_000)).at(-1) ?? null
   }
-  async write(shelf: Shelf, rows: readonly Row[]) {
+  async write(shelf: TableName, rows: readonly Row[]) {
     if (this.writes-- <= 0) throw new Error('killed')
     for (const row of rows) {
       const there = this.rows[shelf].findIndex((one) => keyOf(shelf, one) === keyOf(shelf, row))
@@ -46,16 +46,16 @@ class Shelved implements Archive {
   }
 }
 
-const keyOf = (shelf: Shelf, row: Row) =>
+const keyOf = (shelf: TableName, row: Row) =>
   layout(shelf)
     .key.map((name) => String(row[name]).padStart(9))
     .join()
-const row = (shelf: Shelf, given: Row): Row => ({
+const row = (shelf: TableName, given: Row): Row => ({
   ...Object.fromEntries(columns(shelf).map((name) => [name, null])),
   ...given,
 })
-const open = (archive: Archive) => async () => archive
-const go = (source: Archive, target: Archive) => move(open(source), open(target), () => {})
+const open = (archive: RawTables) => async () => archive
+const go = (source: RawTables, target: RawTables) => migrateStore(open(source), open(target), () => {})
 
 function filled(jobs = 300): Shelved {
   const source = new Shelved('source')
@@ -76,14 +76,15 @@ test('killed at any write, a move that is run again comes to the same end; never
       () => true,
     )
     const closed =
-      (target.note(notes.into) as string | undefined)?.includes('"done":false') ?? target.rows.jobs.length === 0
-    expect(source.note(notes.out) !== undefined || closed).toBe(true)
+      (target.note(migrationNotes.into) as string | undefined)?.includes('"done":false') ??
+      target.rows.jobs.length === 0
+    expect(source.note(migrationNotes.out) !== undefined || closed).toBe(true)
     target.writes = source.writes = Number.POSITIVE_INFINITY
     const moved = await go(source, target)
-    for (const shelf of Object.keys(shelves) as Shelf[])
+    for (const shelf of Object.keys(tables) as TableName[])
       expect(await sum(target, shelf)).toEqual(await sum(source, shelf))
     expect(target.note('ticket-key')).toBe('secret')
-    expect([source.note(notes.out), JSON.parse(String(target.note(notes.into)))]).toMatchObject([
+    expect([source.note(migrationNotes.out), JSON.parse(String(target.note(migrationNotes.into)))]).toMatchObject([
       'target',
       { done: true, from: 'source' },
     ])
@@ -101,7 +102,7 @@ test('rows that differ afterwards are no move: the target stays closed and the s
     code: 'store-unusable',
     message: expect.stringMatching(/^jobs: 3 rows/),
   })
-  expect([source.note(notes.out), target.note(notes.into)]).toEqual([
+  expect([source.note(migrationNotes.out), target.note(migrationNotes.into)]).toEqual([
     undefined,
     expect.stringContaining('"done":false'),
   ])
@@ -126,7 +127,7 @@ test('a chain of moves takes the rows along and leaves the notes', async () => {
   const [one, two, three] = [filled(1), new Shelved('two'), new Shelved('three')]
   await go(one, two)
   await go(two, three)
-  expect(three.rows.shared.map(({ name }) => name).sort()).toEqual([notes.into, 'ticket-key'])
+  expect(three.rows.shared.map(({ name }) => name).sort()).toEqual([migrationNotes.into, 'ticket-key'])
 })
 
 test('a checksum is of the rows and not of their order', async () => {

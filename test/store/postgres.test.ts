@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
-import { groupCommit } from '../../packages/uketsuke/src/store/batch-queue.ts'
+import { batched } from '../../packages/uketsuke/src/store/batch-queue.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
-import { postgresArchive } from '../../packages/uketsuke/src/store/postgres/raw-tables.ts'
+import { postgresRawTables } from '../../packages/uketsuke/src/store/postgres/raw-tables.ts'
 import { storeSuite } from '../../packages/uketsuke/src/testing/store-suite.ts'
 import { startPgBouncer } from '../servers/pgbouncer.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
@@ -31,7 +31,7 @@ describe('postgres', () => {
     },
     openKept: async (clock) => {
       const where = options()
-      return { store: () => postgres(where)(clock), archive: postgresArchive(where) }
+      return { store: () => postgres(where)(clock), archive: postgresRawTables(where) }
     },
   })
 })
@@ -66,10 +66,10 @@ describe('postgres, behind PgBouncer in transaction mode', () => {
 describe('postgres, behind group commit', () => {
   storeSuite({
     test,
-    open: async (clock) => groupCommit(postgres(options())(clock)),
+    open: async (clock) => batched(postgres(options())(clock)),
     openTwice: async (clock) => {
       const where = options()
-      return [groupCommit(postgres(where)(clock)), groupCommit(postgres(where)(clock))]
+      return [batched(postgres(where)(clock)), batched(postgres(where)(clock))]
     },
   })
 })

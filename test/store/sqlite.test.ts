@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, describe, test } from 'vitest'
-import { groupCommit } from '../../packages/uketsuke/src/store/batch-queue.ts'
+import { batched } from '../../packages/uketsuke/src/store/batch-queue.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
-import { sqliteArchive } from '../../packages/uketsuke/src/store/sqlite/raw-tables.ts'
+import { sqliteRawTables } from '../../packages/uketsuke/src/store/sqlite/raw-tables.ts'
 import { storeSuite } from '../../packages/uketsuke/src/testing/store-suite.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'uketsuke-sqlite-'))
@@ -36,7 +36,7 @@ describe('sqlite, in a file', () => {
         },
         archive(how) {
           collect()
-          return sqliteArchive(path)(how)
+          return sqliteRawTables(path)(how)
         },
       }
     },
@@ -50,10 +50,10 @@ describe('sqlite, in memory', () => {
 describe('sqlite, behind group commit', () => {
   storeSuite({
     test,
-    open: async (clock) => groupCommit(sqlite(file())(clock)),
+    open: async (clock) => batched(sqlite(file())(clock)),
     openTwice: async (clock) => {
       const path = file()
-      return [groupCommit(sqlite(path)(clock)), groupCommit(sqlite(path)(clock))]
+      return [batched(sqlite(path)(clock)), batched(sqlite(path)(clock))]
     },
   })
 })

@@ -18,8 +18,8 @@ async function timed(told: Promise<unknown>): Promise<number | null> {
   return output === null ? null : now() - output.at
 }
 
-export const told: Measure = {
-  name: 'told',
+export const completionLatency: Measure = {
+  name: 'completion-latency',
   title: 'Told of the end, in another process',
   about:
     'A job every 50 ms. From the end of its handler in the working process until the producer, in another process, has the result: for ours through a third process over HTTP and SSE (“SSE”), or by `watch`; for BullMQ through QueueEvents. Hangs: not told within 10 s.',

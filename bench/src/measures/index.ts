@@ -1,4 +1,4 @@
-import { told } from './completion-latency.ts'
+import { completionLatency } from './completion-latency.ts'
 import { crash } from './crash.ts'
 import { drain } from './drain.ts'
 import { bulk, enqueue } from './enqueue.ts'
@@ -19,7 +19,7 @@ export const measures: readonly Measure[] = [
   steadyApart,
   pickup,
   pickupHere,
-  told,
+  completionLatency,
   http,
   growth,
   sse,

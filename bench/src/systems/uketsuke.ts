@@ -7,7 +7,7 @@ import {
   type JobsOptions,
   type JobTypes,
   job,
-  type OpenStore,
+  type StoreFactory,
   silentLog,
   sqlite,
 } from 'uketsuke'
@@ -45,7 +45,7 @@ const input = z.object({ n: z.number(), at: z.number(), pad: z.string() })
 const owner = 'bench'
 
 async function open(
-  store: OpenStore,
+  store: StoreFactory,
   more: Pick<JobsOptions<JobTypes>, 'dispatch'>,
   { webhookUrl, lease }: OpenOptions,
   seed: NonNullable<Queue['seed']>,

@@ -1,12 +1,12 @@
-export { type AskedFor, createJobs, type Jobs } from './api/create-jobs.ts'
-export type { As, JobOf, ListOptions } from './api/library.ts'
+export { createJobs, type JobRequest, type Jobs } from './api/create-jobs.ts'
+export type { JobOf, ListOptions, OwnerScope } from './api/library.ts'
 export { defineJobs, type EnqueueOptions, type JobsModule, type JobsOptions } from './api/options.ts'
 export type { Clock } from './base/clock.ts'
 export { type Log, silentLog } from './base/log.ts'
 export { type JobContext, type JobOptions, type JobType, type JobTypes, job } from './definition/define.ts'
 export {
-  catalogue,
   type ErrorCode,
+  errorTitles,
   type Failure,
   JobError,
   UketsukeError,
@@ -18,7 +18,7 @@ export type { EventType, JobEvent, JobView } from './domain/view.ts'
 export type { Identity, Scope } from './http/identity.ts'
 export { type Quota, QuotaExceeded } from './http/rate-limit.ts'
 export { verifyWebhook } from './notify/sign.ts'
-export { allOwners, type OpenStore, type Store } from './store/port.ts'
+export { allOwners, type Store, type StoreFactory } from './store/port.ts'
 export { sqlite } from './store/sqlite/index.ts'
 export type { Transaction } from './store/transaction.ts'
 export type { WorkOptions } from './work/workers.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Accepted, Acceptor, Asked, Idempotency } from './accept/accept.ts'
+import type { Accepted, Acceptor, AcceptRequest, Idempotency } from './accept/accept.ts'
 import type { Clock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import type { JobType } from './definition/define.ts'
@@ -20,10 +20,10 @@ export interface Delivery {
 }
 
 /**
- * The reception desk: everything that can be asked about jobs, by whatever way the question came. It decides; `http/` only
+ * The reception service: everything that can be asked about jobs, by whatever way the question came. It decides; `http/` only
  * translates. Every read and write takes the owner; an id that is malformed, absent or foreign is one and the same `job-not-found`.
  */
-export interface Desk {
+export interface JobService {
   /** What the URLs that clients get begin with: a path, or with `publicUrl` an origin and a path. No slash at its end. */
   readonly base: string
   /** What the paths of requests may begin with. */
@@ -35,13 +35,13 @@ export interface Desk {
   /** Resolves when the store is open; rejects with `store-unusable` or `temporarily-unavailable`. Every verb below waits for it. */
   ready(): Promise<void>
   /** Validates and stores, within the caller's own transaction where one is given. `created` is false where an idempotency key gave an earlier job. */
-  accept(asked: Asked, within?: Transaction): Promise<Accepted>
+  accept(asked: AcceptRequest, within?: Transaction): Promise<Accepted>
   /** The same for many, in one commit: all of them or none. No keys. */
-  acceptMany(asked: readonly Asked[], within?: Transaction): Promise<Job[]>
+  acceptMany(asked: readonly AcceptRequest[], within?: Transaction): Promise<Job[]>
   /** @throws `job-not-found` */
   find(owner: Owner, id: string): Promise<Job>
   /** Newest first; `next` is the id to go on from, null at the end. */
-  list(query: DeskListQuery): Promise<{ items: Job[]; next: string | null }>
+  list(query: JobListQuery): Promise<{ items: Job[]; next: string | null }>
   /** The job as it stands afterwards: cancelled, asked to stop, or unchanged where it had ended. @throws `job-not-found` */
   cancel(owner: Owner, id: string): Promise<Job>
   /**
@@ -70,7 +70,7 @@ export interface Desk {
   readonly types: ReadonlyMap<string, JobType>
 }
 
-export interface DeskListQuery {
+export interface JobListQuery {
   owner: Owner
   status?: readonly JobStatus[] | undefined
   type?: string | undefined
@@ -78,16 +78,17 @@ export interface DeskListQuery {
   before?: string | undefined
 }
 
-export interface DeskParts extends Pick<Desk, 'base' | 'prefixes' | 'clock' | 'log' | 'draining' | 'ready' | 'types'> {
+export interface JobServiceParts
+  extends Pick<JobService, 'base' | 'prefixes' | 'clock' | 'log' | 'draining' | 'ready' | 'types'> {
   store: Store
   transition: Transition
   watch: Watch
   acceptor: Acceptor
-  acceptMany: Desk['acceptMany']
+  acceptMany: JobService['acceptMany']
   newId(): string
 }
 
-export function openDesk(parts: DeskParts): Desk {
+export function createJobService(parts: JobServiceParts): JobService {
   const { store, transition, watch, clock, ready } = parts
   let ticketKey: string | null = null
 

@@ -11,7 +11,7 @@ import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
 import { type Limits, validate } from './validate.ts'
 
 /** What a caller asks for, not yet checked: the body of `POST /`, or the arguments of `enqueue`. */
-export interface Asked {
+export interface AcceptRequest {
   owner: string
   type: unknown
   input: unknown
@@ -49,7 +49,7 @@ export interface AcceptParts {
 
 export interface Acceptor {
   /** Accepting a job: validate → look at the key → insert → announce. Resolves after the commit, never before. */
-  accept(asked: Asked, within?: Transaction): Promise<Accepted>
+  accept(asked: AcceptRequest, within?: Transaction): Promise<Accepted>
   /** The same for a job that was made from another one; `payload` is what the same key must always come with. */
   again(job: Job, payload: object, idempotency?: Idempotency): Promise<Accepted>
 }
@@ -75,7 +75,7 @@ export function acceptor(parts: AcceptParts): Acceptor {
 }
 
 async function insert({ store, dispatch }: AcceptParts, asked: Insert, within?: Transaction): Promise<Accepted> {
-  const storing = within ? lent(store)(within, [asked]) : store.insert([asked])
+  const storing = within ? insertWithinOf(store)(within, [asked]) : store.insert([asked])
   const [stored] = await storing.catch((error: unknown) => {
     throw naming(error, asked.job)
   })
@@ -97,7 +97,7 @@ function naming(error: unknown, { id }: Job): unknown {
 }
 
 /** @throws `invalid-configuration` */
-export function lent({ insertWithin }: Store): NonNullable<Store['insertWithin']> {
+export function insertWithinOf({ insertWithin }: Store): NonNullable<Store['insertWithin']> {
   if (insertWithin) return insertWithin
   throw new UketsukeError(
     'invalid-configuration',

@@ -2,7 +2,7 @@ import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { create } from '../domain/rules.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { type AcceptParts, type Asked, lent } from './accept.ts'
+import { type AcceptParts, type AcceptRequest, insertWithinOf } from './accept.ts'
 import { validate } from './validate.ts'
 
 /** What one call may bring: more would keep other commits waiting. */
@@ -11,27 +11,29 @@ const most = 10_000
 const mostBytes = 64 << 20
 
 /** Accepting the jobs of one call: all of them, in one commit, or none. */
-export function manyAcceptor(parts: AcceptParts): (asked: readonly Asked[], within?: Transaction) => Promise<Job[]> {
+export function manyAcceptor(
+  parts: AcceptParts,
+): (asked: readonly AcceptRequest[], within?: Transaction) => Promise<Job[]> {
   const { store, dispatch, clock } = parts
   return async (asked, within) => {
     if (asked.length > most) invalid([{ pointer: '', detail: `At most ${most} jobs can be enqueued in one call.` }])
     if (asked.length === 0) return []
     const jobs = await checked(asked, parts, clock.now())
     const inserts = jobs.map((job) => ({ job }))
-    await (within ? lent(store)(within, inserts) : store.insert(inserts))
+    await (within ? insertWithinOf(store)(within, inserts) : store.insert(inserts))
     // Within a transaction there is nothing to tell yet: its commit tells.
     if (!within) dispatch.announce(jobs)
     return jobs
   }
 }
 
-async function checked(asked: readonly Asked[], parts: AcceptParts, now: number): Promise<Job[]> {
+async function checked(asked: readonly AcceptRequest[], parts: AcceptParts, now: number): Promise<Job[]> {
   const jobs: Job[] = []
   const wrong: Violation[] = []
   let bytes = 0
   for (let i = 0; i < asked.length; i++) {
     try {
-      const valid = validate(asked[i] as Asked, parts.newId(), parts, now)
+      const valid = validate(asked[i] as AcceptRequest, parts.newId(), parts, now)
       const job = create(valid instanceof Promise ? await valid : valid, now)
       bytes += Buffer.byteLength(job.input) + Buffer.byteLength(job.metadata ?? '')
       if (bytes > mostBytes) tooLarge(i)

@@ -1,10 +1,10 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { isThenable, member, plain, text } from '../base/thrown.ts'
+import { isThenable, member, plainText, text } from '../base/thrown.ts'
 import type { JobType } from '../definition/define.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { NewJob, Priority } from '../domain/job.ts'
 import type { Destinations } from '../notify/destinations.ts'
-import type { Asked } from './accept.ts'
+import type { AcceptRequest } from './accept.ts'
 
 export interface Limits {
   /** Of the input's JSON text, in bytes. */
@@ -34,7 +34,7 @@ interface Checks {
  * Checks everything that was asked for and gives all that is wrong at once; a promise only where the schema gives one.
  * @throws `unknown-job-type`, `webhook-url-forbidden`, `validation-error` with a pointer for each violation
  */
-export function validate(asked: Asked, id: string, checks: Checks, now: number): NewJob | Promise<NewJob> {
+export function validate(asked: AcceptRequest, id: string, checks: Checks, now: number): NewJob | Promise<NewJob> {
   const type = typeof asked.type === 'string' ? checks.types.get(asked.type) : undefined
   if (asked.type === undefined) invalid([{ pointer: '/type', detail: 'A job type is required.' }])
   if (!type) throw new UketsukeError('unknown-job-type', `There is no job type ${shown(asked.type)}.`)
@@ -58,7 +58,7 @@ export function validate(asked: Asked, id: string, checks: Checks, now: number):
 
 const unchecked = { value: undefined }
 
-function others(asked: Asked, checks: Checks, now: number, at: At) {
+function others(asked: AcceptRequest, checks: Checks, now: number, at: At) {
   const metadata = asked.metadata == null ? null : metadataText(asked.metadata, checks.limits.metadataBytes, at)
   const priority = priorityOf(asked.priority, at)
   const runAt = asked.delay == null && asked.runAt == null ? now : runAtOf(asked, checks.limits, now, at)
@@ -82,7 +82,7 @@ function invalid(errors: readonly Violation[]): never {
 function pointerTo(issue: unknown): string {
   const path = member(issue, 'path')
   const parts: unknown[] = Array.isArray(path) ? path : []
-  const keys = parts.map((part) => plain(typeof part === 'object' ? member(part, 'key') : part))
+  const keys = parts.map((part) => plainText(typeof part === 'object' ? member(part, 'key') : part))
   return ['/input', ...keys.map((key) => key.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/')
 }
 
@@ -112,7 +112,7 @@ function priorityOf(value: unknown, at: At): Priority {
   return 'normal'
 }
 
-function runAtOf({ delay, runAt }: Asked, limits: Limits, now: number, at: At): number {
+function runAtOf({ delay, runAt }: AcceptRequest, limits: Limits, now: number, at: At): number {
   if (delay != null && runAt != null) at('/runAt', 'Give either delay or runAt, not both.')
   const field = delay != null ? '/delay' : '/runAt'
   const time = delay != null ? now + (typeof delay === 'number' ? delay : Number.NaN) : timeOf(runAt)

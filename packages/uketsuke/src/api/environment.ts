@@ -1,18 +1,18 @@
 import { UketsukeError } from '../domain/errors.ts'
-import type { OpenStore } from '../store/port.ts'
+import type { StoreFactory } from '../store/port.ts'
 import { postgres } from '../store/postgres/index.ts'
-import { postgresArchive } from '../store/postgres/raw-tables.ts'
-import type { OpenArchive } from '../store/raw-tables.ts'
+import { postgresRawTables } from '../store/postgres/raw-tables.ts'
+import type { OpenRawTables } from '../store/raw-tables.ts'
 import { sqlite } from '../store/sqlite/index.ts'
 import { databasePath } from '../store/sqlite/open.ts'
-import { sqliteArchive } from '../store/sqlite/raw-tables.ts'
+import { sqliteRawTables } from '../store/sqlite/raw-tables.ts'
 import { redis } from '../transport/redis.ts'
 import type { JobsOptions } from './options.ts'
 
 /** What `createJobs` takes of these; spread it: `createJobs({ jobs, …, ...fromEnvironment() })`. */
-export type Engines = Pick<JobsOptions<never>, 'store' | 'dispatch'>
+export type EngineOptions = Pick<JobsOptions<never>, 'store' | 'dispatch'>
 
-export interface Fallbacks {
+export interface EnvironmentDefaults {
   /** The SQLite file where `DATABASE_URL` names no store; `jobs.db` by default. */
   file?: string
   /** The schema where the store is PostgreSQL; `uketsuke` by default. */
@@ -26,16 +26,20 @@ export interface Fallbacks {
  * the process was started.
  * @throws {UketsukeError} `invalid-configuration`, with a sentence that names the variable and never shows a password
  */
-export function fromEnvironment(options: Fallbacks = {}): Engines {
-  const { store } = storeOfEnvironment(options)
+export function fromEnvironment(options: EnvironmentDefaults = {}): EngineOptions {
+  const { store } = storeFromEnvironment(options)
   const url = redisUrl(options.env)
   return url === null ? { store } : { store, dispatch: named('REDIS_URL', () => redis(url)) }
 }
 
 /** The store alone. @throws {UketsukeError} `invalid-configuration` */
-export function storeOfEnvironment({ file = 'jobs.db', schema, env = process.env }: Fallbacks = {}): Place {
+export function storeFromEnvironment({
+  file = 'jobs.db',
+  schema,
+  env = process.env,
+}: EnvironmentDefaults = {}): StoreLocation {
   const url = env.DATABASE_URL?.trim()
-  return url ? named('DATABASE_URL', () => storeAt(url, schema)) : sqliteAt(file)
+  return url ? named('DATABASE_URL', () => storeFromUrl(url, schema)) : sqliteAt(file)
 }
 
 /** Null where none is named. */
@@ -51,24 +55,24 @@ function named<T>(variable: string, read: () => T): T {
 }
 
 /** One store by its address. */
-export interface Place {
-  readonly store: OpenStore
-  readonly archive: OpenArchive
+export interface StoreLocation {
+  readonly store: StoreFactory
+  readonly archive: OpenRawTables
   readonly at: { readonly postgres: { connectionString: string; schema?: string } } | { readonly sqlite: string }
 }
 
 /** @throws {UketsukeError} `invalid-configuration` */
-export function storeAt(url: string, schema?: string): Place {
+export function storeFromUrl(url: string, schema?: string): StoreLocation {
   if (/^postgres(ql)?:/.test(url)) {
     const options = { connectionString: url, ...(schema !== undefined && { schema }) }
-    return { store: postgres(options), archive: postgresArchive(options), at: { postgres: options } }
+    return { store: postgres(options), archive: postgresRawTables(options), at: { postgres: options } }
   }
   return sqliteAt(pathOf(url))
 }
 
-const sqliteAt = (path: string): Place => ({
+const sqliteAt = (path: string): StoreLocation => ({
   store: sqlite(path),
-  archive: sqliteArchive(path),
+  archive: sqliteRawTables(path),
   at: { sqlite: databasePath(path) },
 })
 

@@ -1,9 +1,9 @@
 import type { InputOf, JobTypes, OutputOf } from '../definition/define.ts'
-import { publicly, UketsukeError } from '../domain/errors.ts'
+import { publicFailure, UketsukeError } from '../domain/errors.ts'
 import { checkKey, checkOwner, isJobId, isTypeName } from '../domain/identifiers.ts'
 import { type Attempt, type Job, type JobStatus, jobStatuses } from '../domain/job.ts'
 import { isoOrNull, type JobView, readable, view } from '../domain/view.ts'
-import type { Delivery, Desk, DeskListQuery } from '../service.ts'
+import type { Delivery, JobListQuery, JobService } from '../service.ts'
 import { allOwners, type Owner } from '../store/port.ts'
 import type { EnqueueOptions } from './options.ts'
 
@@ -13,12 +13,12 @@ export type JobOf<Types extends JobTypes, Name extends keyof Types & string = ke
 }[Name]
 
 /** Whose jobs are asked about. Never left out: a session without a user must not come to see the jobs of everybody. */
-export interface As {
+export interface OwnerScope {
   /** The owner behind the question, or `allOwners` where it is your program's own. */
   owner: Owner
 }
 
-export interface ListOptions extends As {
+export interface ListOptions extends OwnerScope {
   status?: JobStatus | readonly JobStatus[]
   type?: string
   /** 1…100; 20 by default. */
@@ -27,11 +27,11 @@ export interface ListOptions extends As {
   cursor?: string
 }
 
-/** The desk as a library: the same verbs, typed by the job types, in terms of what clients see. */
-export function library<Types extends JobTypes>(desk: Desk) {
+/** The service as a library: the same verbs, typed by the job types, in terms of what clients see. */
+export function library<Types extends JobTypes>(service: JobService) {
   type Name = keyof Types & string
-  const show = <N extends Name>(job: Job) => view(job, desk.base) as unknown as JobOf<Types, N>
-  const as = (options: As): Owner => {
+  const show = <N extends Name>(job: Job) => view(job, service.base) as unknown as JobOf<Types, N>
+  const as = (options: OwnerScope): Owner => {
     const owner: unknown = options?.owner
     if (owner === allOwners) return allOwners
     checkOwner(owner)
@@ -50,7 +50,7 @@ export function library<Types extends JobTypes>(desk: Desk) {
       if (key !== undefined) checkKey(key)
       const idempotency = key === undefined ? undefined : { route: 'enqueue', key }
       const asked = { owner, type, input, priority, webhookUrl, delay, runAt, metadata, idempotency }
-      const { job } = await desk.accept(asked, tx)
+      const { job } = await service.accept(asked, tx)
       return show<N>(job)
     },
     /**
@@ -66,12 +66,12 @@ export function library<Types extends JobTypes>(desk: Desk) {
       const { tx, priority, webhookUrl, delay, runAt, metadata } = options
       const owner = ownerOfNew(options)
       const asked = inputs.map((input) => ({ owner, type, input, priority, webhookUrl, delay, runAt, metadata }))
-      return (await desk.acceptMany(asked, tx)).map((job) => show<N>(job))
+      return (await service.acceptMany(asked, tx)).map((job) => show<N>(job))
     },
     /** The job as it stands; null where there is none. */
-    async get<N extends Name = Name>(id: string, options: As & { include?: readonly 'input'[] }) {
+    async get<N extends Name = Name>(id: string, options: OwnerScope & { include?: readonly 'input'[] }) {
       try {
-        const job = await desk.find(as(options), id)
+        const job = await service.find(as(options), id)
         const shown = show<N>(job)
         if (options.include?.includes('input')) shown.input = readable(job.input) as InputOf<Types[N]>
         return shown
@@ -82,31 +82,31 @@ export function library<Types extends JobTypes>(desk: Desk) {
     },
     /** Newest first. */
     async list(options: ListOptions) {
-      const { items, next } = await desk.list({ owner: as(options), ...filter(options) })
+      const { items, next } = await service.list({ owner: as(options), ...filter(options) })
       return { items: items.map((job) => show<Name>(job)), nextCursor: next }
     },
     /** A waiting job ends at once, a running one is asked to stop, an ended one is left alone. @throws `job-not-found` */
-    async cancel<N extends Name = Name>(id: string, options: As) {
-      return show<N>(await desk.cancel(as(options), id))
+    async cancel<N extends Name = Name>(id: string, options: OwnerScope) {
+      return show<N>(await service.cancel(as(options), id))
     },
     /**
      * A new job from one that has ended; with the same `idempotencyKey` within 24 hours, the same new job.
      * @throws `job-not-found`, `job-not-finished`, `invalid-idempotency-key`, `idempotency-key-reused`, `idempotency-in-progress`
      */
-    async retry<N extends Name = Name>(id: string, options: As & { idempotencyKey?: string }) {
+    async retry<N extends Name = Name>(id: string, options: OwnerScope & { idempotencyKey?: string }) {
       const owner = as(options)
       const { idempotencyKey: key } = options
       if (key !== undefined) checkKey(key)
-      const { job } = await desk.retry(owner, id, key === undefined ? undefined : { route: 'retry', key })
+      const { job } = await service.retry(owner, id, key === undefined ? undefined : { route: 'retry', key })
       return show<N>(job)
     },
     /** Deletes a job that has ended. @throws `job-not-found`, `job-not-finished` */
-    async remove(id: string, options: As): Promise<void> {
-      await desk.remove(as(options), id)
+    async remove(id: string, options: OwnerScope): Promise<void> {
+      await service.remove(as(options), id)
     },
     /** The job as it stands and each newer state, to the terminal one; slow readers miss states, never the last. @throws `job-not-found` */
-    async *watch<N extends Name = Name>(id: string, options: As & { signal?: AbortSignal }) {
-      const follower = await desk.follow(as(options), id)
+    async *watch<N extends Name = Name>(id: string, options: OwnerScope & { signal?: AbortSignal }) {
+      const follower = await service.follow(as(options), id)
       const close = () => follower.close()
       options.signal?.addEventListener('abort', close)
       try {
@@ -121,18 +121,18 @@ export function library<Types extends JobTypes>(desk: Desk) {
      * The ended attempts, oldest first. For all owners each error has `thrown`: what was thrown, with its stack and causes. An owner sees
      * neither that nor the workers' names. @throws `job-not-found`
      */
-    async attempts(id: string, options: As): Promise<Attempt[]> {
+    async attempts(id: string, options: OwnerScope): Promise<Attempt[]> {
       const owner = as(options)
-      return (await desk.attempts(owner, id)).map((one) => seenBy(owner, one))
+      return (await service.attempts(owner, id)).map((one) => seenBy(owner, one))
     },
     /** The webhooks about one job with their attempts, oldest first. @throws `job-not-found` */
-    async deliveries(id: string, options: As) {
+    async deliveries(id: string, options: OwnerScope) {
       const owner = as(options)
-      return (await desk.deliveries(owner, id)).map((one) => deliveryView(owner, one))
+      return (await service.deliveries(owner, id)).map((one) => deliveryView(owner, one))
     },
     /** Sends a job's webhook again, under the same webhook-id. @throws `job-not-found`, `job-not-finished` */
-    async redeliver(id: string, options: As): Promise<void> {
-      await desk.redeliver(as(options), id)
+    async redeliver(id: string, options: OwnerScope): Promise<void> {
+      await service.redeliver(as(options), id)
     },
   }
 }
@@ -145,7 +145,7 @@ function ownerOfNew(options: EnqueueOptions): string {
 }
 
 /** @throws `invalid-query` */
-function filter({ status, type, limit = 20, cursor }: ListOptions): Omit<DeskListQuery, 'owner'> {
+function filter({ status, type, limit = 20, cursor }: ListOptions): Omit<JobListQuery, 'owner'> {
   const statuses = status === undefined ? undefined : [status].flat()
   must(statuses?.every((one) => jobStatuses.includes(one)) ?? true, `status is one of ${jobStatuses.join(', ')}`)
   must(type === undefined || isTypeName(type), 'type is the name of a job type')
@@ -160,7 +160,7 @@ function must(fine: boolean, sentence: string): void {
 
 /** What is for operators is left out for an owner. */
 const seenBy = (owner: Owner, attempt: Attempt): Attempt =>
-  owner === allOwners ? attempt : { ...attempt, worker: '', error: attempt.error && publicly(attempt.error) }
+  owner === allOwners ? attempt : { ...attempt, worker: '', error: attempt.error && publicFailure(attempt.error) }
 
 function deliveryView(owner: Owner, { job, attempts }: Delivery) {
   const { status, attempt, maxAttempts } = job
@@ -172,7 +172,7 @@ function deliveryView(owner: Owner, { job, attempts }: Delivery) {
     maxAttempts,
     nextAttemptAt: status === 'pending' ? isoOrNull(job.runAt) : null,
     completedAt: isoOrNull(job.completedAt),
-    error: error && (owner === allOwners ? error : publicly(error)),
+    error: error && (owner === allOwners ? error : publicFailure(error)),
     attempts: attempts.map((one) => ({
       ...seenBy(owner, one),
       startedAt: isoOrNull(one.startedAt),

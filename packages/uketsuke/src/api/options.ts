@@ -6,20 +6,20 @@ import { deliveryType } from '../domain/change.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { isTypeName } from '../domain/identifiers.ts'
 import type { Priority } from '../domain/job.ts'
-import { century, day, largest, whole } from '../domain/numbers.ts'
+import { century, day, integerOption, maxInteger } from '../domain/numbers.ts'
 import type { HttpOptions } from '../http/route.ts'
 import { keysOf } from '../notify/secret.ts'
-import type { OpenStore } from '../store/port.ts'
+import type { StoreFactory } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
-import type { OpenRelay } from '../transport/port.ts'
+import type { TransportFactory } from '../transport/port.ts'
 
 export interface JobsOptions<Types extends JobTypes> {
   /** The job types by name, each made with `job()`. */
   jobs: Types
   /** Where jobs are kept, such as `sqlite('jobs.db')`. */
-  store: OpenStore
+  store: StoreFactory
   /** How processes hear of each other's work and changes, such as `redis('redis://…')`; by default from the store itself. */
-  dispatch?: OpenRelay
+  dispatch?: TransportFactory
   /** Who calls over HTTP: an owner, or null for 401. Required before `fetch` or `accept` is used; a worker needs none. */
   authenticate?: HttpOptions['authenticate']
   /** The path at which requests for the jobs API arrive; `/api/jobs` by default. */
@@ -102,17 +102,17 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
 /** The numbers of the options, checked, with what is usual where one is left out. @throws {UketsukeError} `invalid-configuration` */
 export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>) {
   const of = 'milliseconds'
-  const bytes = { min: 1, max: largest, of: 'bytes' }
+  const bytes = { min: 1, max: maxInteger, of: 'bytes' }
   const { inputBytes, metadataBytes, delay, acceptTimeout } = limits ?? {}
   const usual = defaultLimits
   return {
-    lease: whole('createJobs(): lease', lease, 30_000, { min: 1_000, max: day, of }),
-    maxBodyBytes: whole('createJobs(): maxBodyBytes', maxBodyBytes, 1 << 20, bytes),
+    lease: integerOption('createJobs(): lease', lease, 30_000, { min: 1_000, max: day, of }),
+    maxBodyBytes: integerOption('createJobs(): maxBodyBytes', maxBodyBytes, 1 << 20, bytes),
     limits: {
-      inputBytes: whole('createJobs(): limits.inputBytes', inputBytes, usual.inputBytes, bytes),
-      metadataBytes: whole('createJobs(): limits.metadataBytes', metadataBytes, usual.metadataBytes, bytes),
-      delay: whole('createJobs(): limits.delay', delay, usual.delay, { min: 0, max: century, of }),
-      acceptTimeout: whole('createJobs(): limits.acceptTimeout', acceptTimeout, usual.acceptTimeout, {
+      inputBytes: integerOption('createJobs(): limits.inputBytes', inputBytes, usual.inputBytes, bytes),
+      metadataBytes: integerOption('createJobs(): limits.metadataBytes', metadataBytes, usual.metadataBytes, bytes),
+      delay: integerOption('createJobs(): limits.delay', delay, usual.delay, { min: 0, max: century, of }),
+      acceptTimeout: integerOption('createJobs(): limits.acceptTimeout', acceptTimeout, usual.acceptTimeout, {
         min: 5_000,
         max: 60 * 60_000,
         of,

@@ -9,4 +9,4 @@ export const unclaimedFinding = ({ type, waited }: { type: string; waited: numbe
   `jobs of type ${JSON.stringify(type)} are due, the oldest for ${Math.round(waited / 1_000)} s, and none runs: start a worker that has this type.`
 
 /** From when on `doctor` says so, in milliseconds. */
-export const longWait = 30_000
+export const longWaitMs = 30_000

@@ -21,7 +21,7 @@ type Level = 'info' | 'warn' | 'error'
  * A user's logger, made safe to call from anywhere: it never throws and never rejects, whatever the logger or what it is given does.
  * Where the logger has no `child` of its own, as `console` has none, the fields of a child stand in each of its lines.
  */
-export function safeLog(log: Log): Log {
+export function guardLog(log: Log): Log {
   return safe(log, {}, { told: false })
 }
 

@@ -1,5 +1,5 @@
 import { UketsukeError } from '../domain/errors.ts'
-import { tidy } from '../domain/text.ts'
+import { truncate } from '../domain/text.ts'
 
 /** What was thrown, as operators see it. A thrown object may hold credentials in its members: only these texts are taken from it. */
 export interface Thrown {
@@ -20,10 +20,10 @@ export function describe(thrown: unknown): Thrown {
   const about = {
     __proto__: null,
     type: text(thrown, 'name') || typeof thrown,
-    message: tidy(text(thrown, 'message') || plain(thrown)),
-    stack: tidy(story(thrown, 0, new Set()), most),
+    message: truncate(text(thrown, 'message') || plainText(thrown)),
+    stack: truncate(story(thrown, 0, new Set()), most),
   } as Thrown
-  return code === '' ? about : Object.assign(about, { code: tidy(code) })
+  return code === '' ? about : Object.assign(about, { code: truncate(code) })
 }
 
 /** The stack, then those of the causes, and of the errors that an `AggregateError` gathers. */
@@ -36,7 +36,7 @@ function story(thrown: unknown, depth: number, seen: Set<unknown>): string {
 }
 
 function own(thrown: unknown): string {
-  const message = text(thrown, 'message') || plain(thrown)
+  const message = text(thrown, 'message') || plainText(thrown)
   const heading = `${text(thrown, 'name') || typeof thrown}: ${message}`.slice(0, most)
   const stack = text(thrown, 'stack').slice(0, most)
   // A stack is made with its error: the message may have been set afterwards.
@@ -44,7 +44,7 @@ function own(thrown: unknown): string {
 }
 
 /** A value of any kind as text: what an object says of itself may throw. */
-export function plain(thrown: unknown): string {
+export function plainText(thrown: unknown): string {
   const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function'
   return isObject ? 'an object that is no Error' : String(thrown)
 }

@@ -1,34 +1,34 @@
 import { setImmediate } from './timers.ts'
 
 /** Rings and is waited for: a ring before the wait counts, many rings are one. */
-export class Bell {
-  #rung = false
+export class Wakeup {
+  #pending = false
   #wake: (() => void) | null = null
 
-  readonly ring = (): void => {
-    this.#rung = true
+  readonly notify = (): void => {
+    this.#pending = true
     this.#wake?.()
   }
 
   /** Whether a wait would be over at once. */
-  get isRung(): boolean {
-    return this.#rung
+  get isPending(): boolean {
+    return this.#pending
   }
 
   /** Resolves at the next ring since the last time it was waited for. One waiter. */
-  async rung(): Promise<void> {
-    if (!this.#rung) {
+  async wait(): Promise<void> {
+    if (!this.#pending) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
       this.#wake = null
     }
-    this.#rung = false
+    this.#pending = false
   }
 }
 
 /** Runs `work` at the end of this turn, never twice at a time; asking during a run makes one more follow. `work` must not reject. */
-export function oneAtATime(work: () => Promise<void>): () => void {
+export function coalesce(work: () => Promise<void>): () => void {
   let running = false
   let again = false
   async function run(): Promise<void> {

@@ -1,16 +1,16 @@
-import { redisUrl, storeOfEnvironment } from '../api/environment.ts'
+import { redisUrl, storeFromEnvironment } from '../api/environment.ts'
 import type { Finding } from '../base/finding.ts'
 import { pause } from '../base/timers.ts'
-import { opener, settings } from '../redis/client.ts'
-import { examine } from '../redis/diagnose.ts'
-import { examine as examinePostgres } from '../store/postgres/diagnose.ts'
-import { examine as examineSqlite } from '../store/sqlite/diagnose.ts'
-import { optionsOf } from './arguments.ts'
+import { loadClient, redisSettings } from '../redis/client.ts'
+import { diagnose } from '../redis/diagnose.ts'
+import { diagnose as examinePostgres } from '../store/postgres/diagnose.ts'
+import { diagnose as examineSqlite } from '../store/sqlite/diagnose.ts'
+import { parseOptions } from './arguments.ts'
 
 export async function doctor(args: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const
-  const { store: file = 'jobs.db', schema } = optionsOf('doctor', args, { store: text, schema: text })
-  const { at } = storeOfEnvironment({ file, schema })
+  const { store: file = 'jobs.db', schema } = parseOptions('doctor', args, { store: text, schema: text })
+  const { at } = storeFromEnvironment({ file, schema })
   const redisAt = redisUrl()
   const findings = [
     node(process.versions.node),
@@ -33,15 +33,15 @@ const levels = { error: 'fail', warning: 'warn', note: 'ok' } as const
 
 /** Whatever becomes of a Redis costs latency and never a job: one that cannot be reached is a warning. */
 async function redis(url: string): Promise<Finding[]> {
-  const chosen = settings(url)
-  const client = (await opener(chosen))()
+  const chosen = redisSettings(url)
+  const client = (await loadClient(chosen))()
   client.on('error', () => {})
   try {
     await client.connect()
     const late = pause(5_000, null, { ref: false }).then(() =>
       Promise.reject(new Error('it takes connections and does not answer')),
     )
-    const found = (await Promise.race([examine(client), late])).map(({ level, message }) => ({
+    const found = (await Promise.race([diagnose(client), late])).map(({ level, message }) => ({
       level: levels[level],
       message: `Redis: ${message}`,
     }))

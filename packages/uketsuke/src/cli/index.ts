@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { version } from '../base/version.ts'
 import { UketsukeError } from '../domain/errors.ts'
-import { Misuse } from './arguments.ts'
+import { UsageError } from './arguments.ts'
 import { doctor } from './doctor.ts'
 import { help } from './help.ts'
 import { migrate } from './migrate.ts'
@@ -15,7 +15,9 @@ async function run([name = '', ...args]: readonly string[]): Promise<number> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (name === '--help' || name === '-h' || name === 'help') return say(help[args[0] ?? ''] ?? help['']!)
   if (command === undefined) {
-    throw new Misuse(name === '' ? help['']! : `There is no command ${JSON.stringify(name)}. Try "uketsuke --help".`)
+    throw new UsageError(
+      name === '' ? help['']! : `There is no command ${JSON.stringify(name)}. Try "uketsuke --help".`,
+    )
   }
   if (args.includes('--help') || args.includes('-h')) return say(help[name]!)
   return command(args)
@@ -34,5 +36,5 @@ try {
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
   process.exitCode =
-    error instanceof Misuse || (error instanceof UketsukeError && unusable.includes(error.code)) ? 2 : 1
+    error instanceof UsageError || (error instanceof UketsukeError && unusable.includes(error.code)) ? 2 : 1
 }

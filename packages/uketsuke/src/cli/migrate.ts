@@ -1,18 +1,18 @@
-import { fromEnvironment, storeAt } from '../api/environment.ts'
+import { fromEnvironment, storeFromUrl } from '../api/environment.ts'
 import { systemClock } from '../base/clock.ts'
-import { move } from '../store-migration/migrate-store.ts'
-import { Misuse, optionsOf } from './arguments.ts'
+import { migrateStore } from '../store-migration/migrate-store.ts'
+import { parseOptions, UsageError } from './arguments.ts'
 
 const text = { type: 'string' } as const
 
 export async function migrate(args: readonly string[]): Promise<number> {
   const options = { from: text, to: text, 'from-schema': text, schema: text, store: text }
-  const { from, to, 'from-schema': fromSchema, schema, store: file } = optionsOf('migrate', args, options)
+  const { from, to, 'from-schema': fromSchema, schema, store: file } = parseOptions('migrate', args, options)
   if (from === undefined && to === undefined) return bringUpToDate({ file, schema })
-  if (from === undefined || to === undefined) throw new Misuse('A move needs both --from and --to.')
+  if (from === undefined || to === undefined) throw new UsageError('A move needs both --from and --to.')
   if (from === to && (fromSchema ?? 'uketsuke') === (schema ?? 'uketsuke'))
-    throw new Misuse('--from and --to are the same store.')
-  const moved = await move(storeAt(from, fromSchema).archive, storeAt(to, schema).archive, (one) => {
+    throw new UsageError('--from and --to are the same store.')
+  const moved = await migrateStore(storeFromUrl(from, fromSchema).archive, storeFromUrl(to, schema).archive, (one) => {
     const before = one.before > 0 ? `, ${one.before} of them were there from an earlier try` : ''
     console.log(`${one.shelf}: ${one.rows} rows${before}, checksum ${one.checksum} on both sides`)
   })

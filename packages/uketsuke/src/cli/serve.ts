@@ -7,20 +7,21 @@ import { fromEnvironment } from '../api/environment.ts'
 import type { JobsModule } from '../api/options.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { nodeListener } from '../http/adapters/node.ts'
-import { Misuse, optionsOf, whole } from './arguments.ts'
-import { load } from './module.ts'
+import { parseOptions, UsageError, whole } from './arguments.ts'
+import { loadModule } from './module.ts'
 
 const text = { type: 'string' } as const
 const roles = ['all', 'api', 'worker']
 
 export async function serve(args: readonly string[]): Promise<number> {
   const options = { jobs: text, role: text, port: text, host: text, concurrency: text, store: text, schema: text }
-  const asked = optionsOf('serve', args, { ...options, 'anyone-may-call': { type: 'boolean' } })
+  const asked = parseOptions('serve', args, { ...options, 'anyone-may-call': { type: 'boolean' } })
   const { role = 'all', host = '127.0.0.1', store: file, schema } = asked
-  if (!roles.includes(role)) throw new Misuse(`--role must be one of ${roles.join(', ')}, not ${JSON.stringify(role)}.`)
+  if (!roles.includes(role))
+    throw new UsageError(`--role must be one of ${roles.join(', ')}, not ${JSON.stringify(role)}.`)
   const port = whole('port', asked.port, 3_000, 0, 65_535)
   const concurrency = whole('concurrency', asked.concurrency, 10, 1, 100_000)
-  const module = await load(asked.jobs)
+  const module = await loadModule(asked.jobs)
   const open = role !== 'worker' && admit(module, host, asked['anyone-may-call'] === true)
 
   const log = module.log ?? pino({ name: 'uketsuke' }, pino.destination(2))
@@ -41,15 +42,15 @@ export async function serve(args: readonly string[]): Promise<number> {
   return 0
 }
 
-/** Whether anybody may call. @throws {Misuse} where nobody could be known, and it was not said in words that this is meant */
+/** Whether anybody may call. @throws {UsageError} where nobody could be known, and it was not said in words that this is meant */
 function admit({ authenticate }: JobsModule<JobTypes>, host: string, anyone: boolean): boolean {
   if (!anyone && authenticate === undefined) {
-    throw new Misuse(
+    throw new UsageError(
       'The module has no authenticate, so nobody who calls could be known: add it, or say --anyone-may-call on a loopback address.',
     )
   }
   if (anyone && !isLoopback(host)) {
-    throw new Misuse(`--anyone-may-call serves on a loopback address only, and ${JSON.stringify(host)} is none.`)
+    throw new UsageError(`--anyone-may-call serves on a loopback address only, and ${JSON.stringify(host)} is none.`)
   }
   return anyone
 }

@@ -4,7 +4,7 @@ import { isThenable, text as textOf } from '../base/thrown.ts'
 import { type Backoff, defaultBackoff, exponential } from '../domain/backoff.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
-import { century, day, whole } from '../domain/numbers.ts'
+import { century, day, integerOption } from '../domain/numbers.ts'
 
 /** What a handler gets. */
 export interface JobContext<Input> {
@@ -68,13 +68,13 @@ export function job<Schema extends StandardSchemaV1, Output>(
   const { base, max } = options.backoff ?? {}
   return {
     ...options,
-    maxAttempts: whole('job(): maxAttempts', options.maxAttempts, 3, { min: 1, max: 1_000_000 }),
-    timeout: whole('job(): timeout', options.timeout, hour, { min: 1, max: 366 * day, of: ms }),
+    maxAttempts: integerOption('job(): maxAttempts', options.maxAttempts, 3, { min: 1, max: 1_000_000 }),
+    timeout: integerOption('job(): timeout', options.timeout, hour, { min: 1, max: 366 * day, of: ms }),
     // As long as idempotency keys are kept, at least.
-    retention: whole('job(): retention', options.retention, 30 * day, { min: day, max: century, of: ms }),
+    retention: integerOption('job(): retention', options.retention, 30 * day, { min: day, max: century, of: ms }),
     backoff: {
-      base: whole('job(): backoff.base', base, defaultBackoff.base, { min: 0, max: 366 * day, of: ms }),
-      max: whole('job(): backoff.max', max, defaultBackoff.max, { min: 0, max: 366 * day, of: ms }),
+      base: integerOption('job(): backoff.base', base, defaultBackoff.base, { min: 0, max: 366 * day, of: ms }),
+      max: integerOption('job(): backoff.max', max, defaultBackoff.max, { min: 0, max: 366 * day, of: ms }),
     },
   }
 }

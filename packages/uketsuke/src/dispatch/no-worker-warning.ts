@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { longWait } from '../base/finding.ts'
+import { longWaitMs } from '../base/finding.ts'
 import type { Log } from '../base/log.ts'
 import type { Store } from '../store/port.ts'
 
@@ -9,7 +9,7 @@ const every = 60_000
  * Warns once a minute of jobs that are due and that nobody seems to run: no worker was started, or none that has their type. Every
  * process that has opened the store looks, since there may be no worker at all. `mine`: the types that this process runs.
  */
-export class Lookout {
+export class NoWorkerWarning {
   readonly #parts: { store: Store; clock: Clock; log: Log }
   readonly #mine: () => ReadonlySet<string>
   #cancel: (() => void) | null = null
@@ -34,7 +34,7 @@ export class Lookout {
     const { store, log } = this.#parts
     this.#cancel = null
     try {
-      const found = (await store.unclaimed?.(longWait)) ?? []
+      const found = (await store.unclaimed?.(longWaitMs)) ?? []
       const mine = this.#mine()
       for (const one of found)
         if (!mine.has(one.type)) log.warn({ type: one.type, waitedMs: one.waited }, sentence(one))

@@ -4,11 +4,11 @@ import type { Job, Queue } from '../domain/job.ts'
 export interface Dispatch {
   /** Called after the commit that made these jobs wait. Returns at once and never throws. */
   announce(jobs: readonly Job[]): void
-  receive(reception: Reception): Receiver
+  receive(reception: Subscription): Receiver
 }
 
 /** Who wants to hear of work. */
-export interface Reception {
+export interface Subscription {
   queue: Queue
   types: readonly string[]
   /**

@@ -5,7 +5,7 @@ import type { Client } from '../redis/client.ts'
  * What is in Redis: a stream for each queue and priority, read by one consumer group, so that an entry wakes one worker. An entry is a
  * hint that this job waits; it is gone as soon as a worker has looked for it, so the streams are as long as the backlog.
  */
-export interface Entry {
+export interface StreamEntry {
   readonly key: string
   readonly id: string
   readonly job: string
@@ -19,14 +19,14 @@ export const keyOf = (prefix: string, queue: Queue, priority: Priority) => `${pr
 /** `high` first: where both have entries, it comes first in an answer. */
 export const keysOf = (prefix: string, queue: Queue) => priorities.map((priority) => keyOf(prefix, queue, priority))
 
-export const add = (client: Client, prefix: string, { id, type, queue, priority }: Job) =>
+export const addEntry = (client: Client, prefix: string, { id, type, queue, priority }: Job) =>
   client.xAdd(keyOf(prefix, queue, priority), '*', { id, type })
 
 /**
  * Makes sure of streams and groups; true where one was missing. From the beginning, so that what was announced before the group
  * is not passed over. It is a write, so it also fails where Redis takes none.
  */
-export async function ensure(client: Client, keys: readonly string[]): Promise<boolean> {
+export async function ensureGroups(client: Client, keys: readonly string[]): Promise<boolean> {
   const made = await Promise.all(
     keys.map((key) =>
       client.xGroupCreate(key, group, '0', { MKSTREAM: true }).then(
@@ -48,13 +48,19 @@ export async function read(client: Client, keys: readonly string[], consumer: st
 }
 
 /** What this consumer has read and not settled. */
-export async function unsettled(client: Client, keys: readonly string[], consumer: string): Promise<Entry[]> {
+export async function ownPending(client: Client, keys: readonly string[], consumer: string): Promise<StreamEntry[]> {
   const streams = keys.map((key) => ({ key, id: '0' }))
   return entries(await client.xReadGroup(group, consumer, streams, { COUNT: 1_000 }))
 }
 
 /** Takes entries away that somebody read `idle` milliseconds ago and never settled. */
-export async function takeOver(client: Client, keys: readonly string[], consumer: string, idle: number, count: number) {
+export async function claimAbandoned(
+  client: Client,
+  keys: readonly string[],
+  consumer: string,
+  idle: number,
+  count: number,
+) {
   const claims = keys.map(async (key) => {
     const { messages } = await client.xAutoClaim(key, group, consumer, idle, '0-0', { COUNT: count })
     return messages.flatMap((message) => (message === null ? [] : [entry(key, message)]))
@@ -63,7 +69,11 @@ export async function takeOver(client: Client, keys: readonly string[], consumer
 }
 
 /** Settles entries in one go; what others are to hear of is added anew in it. */
-export async function settle(client: Client, done: readonly Entry[], handOn: readonly Entry[]): Promise<void> {
+export async function acknowledge(
+  client: Client,
+  done: readonly StreamEntry[],
+  handOn: readonly StreamEntry[],
+): Promise<void> {
   const all = client.multi()
   for (const { key, job, type } of handOn) all.xAdd(key, '*', { id: job, type })
   for (const key of new Set(done.map((one) => one.key))) {
@@ -81,11 +91,11 @@ export async function dismissIdle(client: Client, key: string, idle: number): Pr
     throw error
   })
   for (const one of consumers) {
-    if (one.pending === 0 && one.idle > idle) await dismiss(client, key, one.name)
+    if (one.pending === 0 && one.idle > idle) await deleteConsumer(client, key, one.name)
   }
 }
 
-export async function dismiss(client: Client, key: string, consumer: string): Promise<void> {
+export async function deleteConsumer(client: Client, key: string, consumer: string): Promise<void> {
   // It read something in between, which nobody would ever settle: the group begins anew, and whoever gets an entry twice looks twice.
   if ((await client.xGroupDelConsumer(key, group, consumer)) > 0) await client.xGroupSetId(key, group, '0')
 }
@@ -95,14 +105,14 @@ interface Message {
   message: Record<string, string>
 }
 
-const entry = (key: string, { id, message }: Message): Entry => ({
+const entry = (key: string, { id, message }: Message): StreamEntry => ({
   key,
   id,
   job: message.id ?? '',
   type: message.type ?? '',
 })
 
-function entries(reply: unknown): Entry[] {
+function entries(reply: unknown): StreamEntry[] {
   const streams = (reply ?? []) as { name: string; messages: Message[] }[]
   return streams.flatMap(({ name, messages }) => messages.map((message) => entry(name, message)))
 }

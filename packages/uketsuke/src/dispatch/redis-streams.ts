@@ -1,9 +1,9 @@
-import { oneAtATime } from '../base/wakeup.ts'
+import { coalesce } from '../base/wakeup.ts'
 import type { Job, Queue } from '../domain/job.ts'
 import type { Client } from '../redis/client.ts'
-import type { Dispatch, Reception } from './port.ts'
-import { add, ensure, keysOf } from './redis-entries.ts'
-import { Reader, type ReaderParts } from './redis-reader.ts'
+import type { Dispatch, Subscription } from './port.ts'
+import { addEntry, ensureGroups, keysOf } from './redis-entries.ts'
+import { type ReaderParts, StreamReader } from './redis-reader.ts'
 
 const queues: readonly Queue[] = ['jobs', 'deliveries']
 /** Announcements that wait at most, and that go in one round trip at most. Beyond that workers find the jobs themselves. */
@@ -15,13 +15,13 @@ const wakeChannel = (prefix: string) => `${prefix}:wake`
 /** To be done on every new connection before it counts. Where streams were missing, hints were lost with them: everybody looks. */
 export const prepareStreams = (prefix: string) => async (client: Client) => {
   const keys = queues.flatMap((queue) => keysOf(prefix, queue))
-  if (await ensure(client, keys)) for (const queue of queues) await client.publish(wakeChannel(prefix), queue)
+  if (await ensureGroups(client, keys)) for (const queue of queues) await client.publish(wakeChannel(prefix), queue)
 }
 
 /** Dispatch over Redis Streams: an entry wakes one worker, wherever it is. Without Redis it is like polling. */
 export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
-  const { hub, clock } = parts
-  const receptions = new Set<Reception>()
+  const { connections, clock } = parts
+  const receptions = new Set<Subscription>()
   const waiting: Job[] = []
 
   const hintHere = (queue: Queue) => {
@@ -32,7 +32,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
   }
   const wakeAll = (queue: Queue) => {
     hintHere(queue)
-    void hub.ask((client) => client.publish(wakeChannel(hub.prefix), queue)).catch(() => {})
+    void connections.ask((client) => client.publish(wakeChannel(connections.prefix), queue)).catch(() => {})
   }
   /** Announced here while Redis could not be told. A process whose Redis was up meanwhile has not heard of it in any other way. */
   const missed = new Set<Queue>()
@@ -40,19 +40,19 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
     for (const { queue } of jobs) missed.add(queue)
     hintOf(jobs)
   }
-  hub.watch((up) => {
+  connections.watch((up) => {
     if (!up) return
     for (const queue of missed) wakeAll(queue)
     missed.clear()
   })
 
-  const flush = oneAtATime(async () => {
+  const flush = coalesce(async () => {
     while (waiting.length > 0) {
       const jobs = waiting.splice(0, batch)
       try {
-        await hub.ask((client) => Promise.all(jobs.map((job) => add(client, hub.prefix, job))))
+        await connections.ask((client) => Promise.all(jobs.map((job) => addEntry(client, connections.prefix, job))))
       } catch (error) {
-        hub.refuse(error)
+        connections.refuse(error)
         miss(jobs)
       }
     }
@@ -65,7 +65,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
       const later = jobs.filter((job) => job.runAt > now)
       const due = later.length === 0 ? jobs : jobs.filter((job) => job.runAt <= now)
       // Those for the future are for whoever looks then; only here can it be known when that is.
-      if (!hub.up) return miss(jobs)
+      if (!connections.up) return miss(jobs)
       hintOf(later)
       if (due.length === 0) return
       if (waiting.length < waitingAtMost) for (const job of due) waiting.push(job)
@@ -74,13 +74,13 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
     receive(reception) {
       // Only workers need it. What was said before it could be heard is made good by looking.
       if (!subscribed) {
-        void hub
-          .subscribe(wakeChannel(hub.prefix), (queue) => hintHere(queue as Queue))
+        void connections
+          .subscribe(wakeChannel(connections.prefix), (queue) => hintHere(queue as Queue))
           .then(() => queues.forEach(hintHere))
       }
       subscribed = true
       receptions.add(reception)
-      const reader = new Reader({ ...parts, wakeAll: () => wakeAll(reception.queue) }, reception)
+      const reader = new StreamReader({ ...parts, wakeAll: () => wakeAll(reception.queue) }, reception)
       return {
         ready: (claimed) => reader.ready(claimed),
         async close() {

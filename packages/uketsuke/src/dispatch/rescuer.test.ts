@@ -5,9 +5,9 @@ import { claim, create } from '../domain/rules.ts'
 import { memory } from '../store/memory.ts'
 import { allOwners } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
-import { sweep } from './rescuer.ts'
+import { rescue } from './rescuer.ts'
 
-test('a lapsed lease is swept away, but not that of the sweeping worker itself', async () => {
+test('an expired lease is taken back, but not one that the rescuing worker holds itself', async () => {
   const store = memory()(systemClock)
   await store.migrate()
   const past = systemClock.now() - 60_000
@@ -18,15 +18,15 @@ test('a lapsed lease is swept away, but not that of the sweeping worker itself',
   await store.replace(running.map((after, i) => ({ before: jobs[i]!, after, spawn: null, attempt: null })))
 
   const stop = new AbortController()
-  const swept = new Promise<void>((resolve) => {
+  const rescued = new Promise<void>((resolve) => {
     const transition = transitions(store, () => resolve())
-    void sweep(
+    void rescue(
       { store, transition, clock: systemClock, log: silentLog, leaseMs: 1_000 },
       ({ id }) => id === 'mine',
       stop.signal,
     )
   })
-  await swept
+  await rescued
   stop.abort()
   const [mine, orphan] = await store.get(allOwners, ['mine', 'orphan'])
   expect(mine).toEqual(running[0])

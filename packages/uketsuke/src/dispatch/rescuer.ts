@@ -1,12 +1,13 @@
-import { type Clock, sleep } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { isPassing } from '../base/thrown.ts'
 import type { Job } from '../domain/job.ts'
 import { expire } from '../domain/rules.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
+import { periodically } from './periodically.ts'
 
-interface SweepParts {
+interface RescuerParts {
   store: Store
   transition: Transition
   clock: Clock
@@ -15,43 +16,35 @@ interface SweepParts {
   leaseMs: number
 }
 
-const every = 1_000
+const intervalMs = 1_000
 const batch = 500
-const pruneEvery = 60_000
 
 /**
- * Finds what a dead worker left behind and what has expired, about once a second, until `signal` aborts. What the sweeping worker holds
- * itself (`mine`) is left to its next beat: a process that was suspended, or blocked by a handler, is late with both and is not dead.
+ * Gives the jobs of dead workers back to the queue, about once a second, until `signal` aborts. Jobs that this worker holds itself
+ * (`mine`) are left to its own next heartbeat: a process that was suspended, or blocked by a handler, is late with both and is not dead.
  */
-export async function sweep(parts: SweepParts, mine: (job: Job) => boolean, signal: AbortSignal): Promise<void> {
-  const { store, clock, log, leaseMs } = parts
-  let pruneAt = clock.now()
-  let failing = false
+export async function rescue(parts: RescuerParts, mine: (job: Job) => boolean, signal: AbortSignal): Promise<void> {
+  const { store, clock, leaseMs } = parts
   /** After an outage of the store its workers come first: they renew what they still run, and have not died of it. */
   let spareUntil = clock.now()
-  while (!signal.aborted) {
+  await periodically({ ...parts, intervalMs, name: 'rescuing jobs of dead workers' }, signal, async () => {
+    if (clock.now() < spareUntil) return
     try {
-      if (clock.now() >= spareUntil) await expireLapsed(parts, mine)
-      if (clock.now() >= pruneAt) {
-        // A full batch means there is more: go on at the next turn.
-        if ((await store.prune(batch)) < batch) pruneAt = clock.now() + pruneEvery
-      }
-      failing = false
+      await expireLeases(
+        parts,
+        (await store.expiredLeases(batch)).filter((job) => !mine(job)),
+      )
     } catch (error) {
-      if (!failing) log.warn({ err: error }, 'the sweep failed; it goes on trying')
-      failing = true
       if (isPassing(error)) spareUntil = clock.now() + leaseMs / 3
+      throw error
     }
-    // Jittered, so that many processes do not all look at once.
-    await sleep(clock, every * (0.5 + Math.random()), signal)
-  }
+  })
 }
 
 /** Each job on its own version, so a worker that renews or finishes meanwhile wins. */
-async function expireLapsed({ store, transition, clock, log }: SweepParts, mine: (job: Job) => boolean): Promise<void> {
-  const lapsed = (await store.lapsed(batch)).filter((job) => !mine(job))
+async function expireLeases({ transition, clock, log }: RescuerParts, expired: readonly Job[]): Promise<void> {
   await Promise.all(
-    lapsed.map(async (job) => {
+    expired.map(async (job) => {
       const about = { jobId: job.id, attempt: job.attempt, worker: job.worker }
       try {
         // The store has said that it is past this time, whatever is known here of its clock.
@@ -64,7 +57,7 @@ async function expireLapsed({ store, transition, clock, log }: SweepParts, mine:
         if (after) log.warn({ ...about, status: after.status }, 'lease lost')
       } catch (error) {
         if (isPassing(error)) throw error
-        // One job that cannot be written must not keep the others, and the pruning, from their turn.
+        // One job that cannot be written must not keep the others from their turn.
         log.error({ ...about, err: error }, 'a lost lease could not be expired')
       }
     }),

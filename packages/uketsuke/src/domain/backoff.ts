@@ -35,7 +35,7 @@ const deliveryWaits = [
  * The wait after failed delivery `attempt` (1 is the first): the schedule of Standard Webhooks with 0…+20 % jitter, but at least
  * `floor`, what the receiver asked for, which is honoured up to 24 hours.
  */
-export function deliveryWait(attempt: number, floor: number, random: number): number {
+export function webhookBackoff(attempt: number, floor: number, random: number): number {
   const scheduled = deliveryWaits[Math.min(attempt, deliveryWaits.length) - 1] ?? deliveryWaits[0]
   return Math.max(Math.round(scheduled * (1 + 0.2 * random)), Math.min(floor, 24 * hours))
 }

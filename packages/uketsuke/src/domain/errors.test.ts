@@ -1,18 +1,18 @@
 import { expect, it } from 'vitest'
 import {
-  catalogue,
   DeliveryError,
+  errorTitles,
   JobError,
   PostponedError,
-  publicly,
+  publicFailure,
   UketsukeError,
   UnrecoverableError,
 } from './errors.ts'
-import { tidy } from './text.ts'
+import { truncate } from './text.ts'
 
 it('an error of this package has a code and, where nothing better is known, its title as its message', () => {
   const error = new UketsukeError('job-not-found')
-  expect(error.message).toBe(`${catalogue['job-not-found']}.`)
+  expect(error.message).toBe(`${errorTitles['job-not-found']}.`)
   const more = new UketsukeError('validation-error', 'No.', {
     errors: [{ pointer: '/a', detail: 'b' }],
     retryAfter: 1,
@@ -45,13 +45,13 @@ it('clients see nothing of what was thrown, nor a message that an older worker s
     retryable: true,
     thrown: 'Error: connect 10.0.0.3',
   }
-  expect(publicly(stored)).toEqual({
+  expect(publicFailure(stored)).toEqual({
     code: 'handler-error',
-    message: `${catalogue['handler-error']}.`,
+    message: `${errorTitles['handler-error']}.`,
     retryable: true,
   })
   const refused = { code: 'webhook-refused', message: 'No.', retryable: true, detail: { status: 500, ms: 1 } }
-  expect(publicly(refused)).toEqual(refused)
+  expect(publicFailure(refused)).toEqual(refused)
 })
 
 it('a delivery is tried again unless the receiver forbids it', () => {
@@ -66,11 +66,11 @@ it('a delivery is tried again unless the receiver forbids it', () => {
 })
 
 it('free text is made fit for every store and screen', () => {
-  expect(tidy('a\0b')).toBe('a\uFFFDb')
-  expect(tidy('\uD800')).toBe('\uFFFD')
-  expect(tidy('x'.repeat(1_001))).toHaveLength(1_000)
-  expect(tidy(`${'x'.repeat(999)}\u{1F600}`)).toBe(`${'x'.repeat(999)}…`)
-  expect(tidy('two\nlines\u2028')).toBe('two\nlines\u2028')
+  expect(truncate('a\0b')).toBe('a\uFFFDb')
+  expect(truncate('\uD800')).toBe('\uFFFD')
+  expect(truncate('x'.repeat(1_001))).toHaveLength(1_000)
+  expect(truncate(`${'x'.repeat(999)}\u{1F600}`)).toBe(`${'x'.repeat(999)}…`)
+  expect(truncate('two\nlines\u2028')).toBe('two\nlines\u2028')
 })
 
 it('says of what failed on this side how long to wait, and why', () => {

@@ -1,5 +1,5 @@
 /** Every error that a user of this package can meet, and its title. HTTP statuses are `http/problem.ts`'s to add. */
-export const catalogue = {
+export const errorTitles = {
   'invalid-json': 'The body is not valid JSON',
   'invalid-query': 'The query string is not valid',
   'invalid-idempotency-key': 'The Idempotency-Key is not valid',
@@ -42,7 +42,7 @@ export const catalogue = {
   'invalid-owner': 'The owner is not valid',
 } as const
 
-export type ErrorCode = keyof typeof catalogue
+export type ErrorCode = keyof typeof errorTitles
 
 /** Why an attempt or a job failed. Code and message are for clients: never a stack trace. */
 export interface Failure {
@@ -85,7 +85,7 @@ export class UketsukeError extends Error {
   /** Of an accept whose outcome is unknown: the id under which the job stands if it was stored. */
   readonly jobId: string | undefined
 
-  constructor(code: ErrorCode, detail: string = `${catalogue[code]}.`, more: More = {}) {
+  constructor(code: ErrorCode, detail: string = `${errorTitles[code]}.`, more: More = {}) {
     super(detail, { cause: more.cause })
     this.code = code
     this.errors = more.errors
@@ -122,8 +122,8 @@ export class UnrecoverableError extends JobError {
 }
 
 /** A failure without what is for operators alone. The message of an error that was not made for clients never leaves, whoever stored it. */
-export function publicly({ code, message, retryable, detail }: Failure): Failure {
-  const told = { code, message: code === 'handler-error' ? `${catalogue[code]}.` : message, retryable }
+export function publicFailure({ code, message, retryable, detail }: Failure): Failure {
+  const told = { code, message: code === 'handler-error' ? `${errorTitles[code]}.` : message, retryable }
   return detail === undefined ? told : { ...told, detail }
 }
 

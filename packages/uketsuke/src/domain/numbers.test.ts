@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { exponential } from './backoff.ts'
-import { whole } from './numbers.ts'
+import { integerOption } from './numbers.ts'
 
 const bounds = { min: 0, max: 1_000, of: 'milliseconds' }
 
@@ -9,7 +9,7 @@ it.each([
   [0, 0],
   [-0, 0],
   [1_000, 1_000],
-])('%o is taken', (value, taken) => expect(whole('it', value, 7, bounds)).toBe(taken))
+])('%o is taken', (value, taken) => expect(integerOption('it', value, 7, bounds)).toBe(taken))
 
 it.each([
   [null, 'null'],
@@ -25,13 +25,13 @@ it.each([
   [{ valueOf: () => 1 }, 'a object'],
 ])('%o is not', (value, shown) => {
   const message = `it must be a whole number of milliseconds from 0 to 1,000, not ${shown}.`
-  expect(() => whole('it', value, 7, bounds)).toThrow(
+  expect(() => integerOption('it', value, 7, bounds)).toThrow(
     expect.objectContaining({ code: 'invalid-configuration', message }),
   )
 })
 
 it('says nothing of what is counted where that is plain', () => {
-  expect(() => whole('it', 9, 7, { min: 1, max: 2 })).toThrow('it must be a whole number from 1 to 2, not 9.')
+  expect(() => integerOption('it', 9, 7, { min: 1, max: 2 })).toThrow('it must be a whole number from 1 to 2, not 9.')
 })
 
 it('a wait stays a number however many attempts there were', () => {

@@ -11,13 +11,13 @@ export const day = 24 * 60 * 60_000
 /** How far ahead anything may lie: with it a time is still one that RFC 3339 can say. */
 export const century = 36_525 * day
 /** No engine and no JSON text of this process holds more. */
-export const largest = 256 << 20
+export const maxInteger = 256 << 20
 
 /**
  * The one check for the numbers of options. What is left out, or undefined, is `usual`.
  * @throws {UketsukeError} `invalid-configuration` for anything but a whole number within the bounds
  */
-export function whole(name: string, value: unknown, usual: number, { min, max, of }: Bounds): number {
+export function integerOption(name: string, value: unknown, usual: number, { min, max, of }: Bounds): number {
   if (value === undefined) return usual
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max)
     return value === 0 ? 0 : value

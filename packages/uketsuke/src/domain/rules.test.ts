@@ -8,14 +8,14 @@ import {
   create,
   expire,
   fail,
-  giveBack,
-  holds,
+  giveBackUnreadable,
+  isHeldBy,
   progress,
   release,
   retry,
   succeed,
   unreadPatience,
-  withLastWords,
+  withLatestProgress,
 } from './rules.ts'
 
 const asked: NewJob = { id: 'A', type: 't', owner: 'o', input: '{}', maxAttempts: 2, retainFor: 1_000 }
@@ -161,9 +161,9 @@ describe('release', () => {
 })
 
 describe('giveBack', () => {
-  const again = (job: Job, now: number) => claim(giveBack(job, now, 'odd', 1) as Job, now + 60_000, by) as Job
+  const again = (job: Job, now: number) => claim(giveBackUnreadable(job, now, 'odd', 1) as Job, now + 60_000, by) as Job
   it('lets the job wait for another worker without costing an attempt', () => {
-    expect(giveBack(running, 140, 'odd', 1)).toMatchObject({
+    expect(giveBackUnreadable(running, 140, 'odd', 1)).toMatchObject({
       status: 'pending',
       attempt: 0,
       version: 3,
@@ -177,14 +177,14 @@ describe('giveBack', () => {
     })
   })
   it('waits longer each time, half a minute at most', () => {
-    expect(giveBack(running, 140, 'odd', 0)?.runAt).toBe(640)
-    expect(giveBack(again(running, 140), 10_140, 'odd', 1)?.runAt).toBe(20_140)
-    expect(giveBack(again(running, 140), 300_140, 'odd', 1)?.runAt).toBe(330_140)
+    expect(giveBackUnreadable(running, 140, 'odd', 0)?.runAt).toBe(640)
+    expect(giveBackUnreadable(again(running, 140), 10_140, 'odd', 1)?.runAt).toBe(20_140)
+    expect(giveBackUnreadable(again(running, 140), 300_140, 'odd', 1)?.runAt).toBe(330_140)
   })
   it('ends the job once no worker could read it for long enough', () => {
     const late = again(again(running, 140), 60_000)
-    expect(giveBack(late, 140 + unreadPatience - 1, 'odd', 1)?.status).toBe('pending')
-    expect(giveBack(late, 140 + unreadPatience, 'odd', 1)).toMatchObject({
+    expect(giveBackUnreadable(late, 140 + unreadPatience - 1, 'odd', 1)?.status).toBe('pending')
+    expect(giveBackUnreadable(late, 140 + unreadPatience, 'odd', 1)).toMatchObject({
       status: 'failed',
       error: {
         code: 'input-unreadable',
@@ -194,19 +194,19 @@ describe('giveBack', () => {
     })
   })
   it('counts from now where an earlier failure was another one, or says no time', () => {
-    const { code, message, retryable } = giveBack(running, 140, 'odd', 1)?.lastError ?? broke
+    const { code, message, retryable } = giveBackUnreadable(running, 140, 'odd', 1)?.lastError ?? broke
     for (const lastError of [broke, { code, message, retryable }])
-      expect(giveBack({ ...running, lastError }, 900, 'odd', 1)?.lastError?.since).toBe(900)
+      expect(giveBackUnreadable({ ...running, lastError }, 900, 'odd', 1)?.lastError?.since).toBe(900)
   })
   it('is a cancellation where one was asked for', () =>
-    expect(giveBack(asked2stop, 1, 'odd', 1)?.status).toBe('cancelled'))
-  it('is for running jobs only', () => expect(giveBack(pending, 1, 'odd', 1)).toBeNull())
+    expect(giveBackUnreadable(asked2stop, 1, 'odd', 1)?.status).toBe('cancelled'))
+  it('is for running jobs only', () => expect(giveBackUnreadable(pending, 1, 'odd', 1)).toBeNull())
 })
 
 describe('withLastWords', () => {
   const end = (job: Job) => fail(job, 140, broke, 200)
   it('stores what was said last with the end', () => {
-    expect(withLastWords(running, { percent: 45.5, message: 'Page 9' }, end)).toMatchObject({
+    expect(withLatestProgress(running, { percent: 45.5, message: 'Page 9' }, end)).toMatchObject({
       status: 'pending',
       version: 3,
       progress: 45,
@@ -214,8 +214,8 @@ describe('withLastWords', () => {
     })
   })
   it('is the end alone where all was stored already', () => {
-    expect(withLastWords(running, null, end)).toEqual(end(running))
-    expect(withLastWords(completed, { percent: 1, message: null }, end)).toBeNull()
+    expect(withLatestProgress(running, null, end)).toEqual(end(running))
+    expect(withLatestProgress(completed, { percent: 1, message: null }, end)).toBeNull()
   })
 })
 
@@ -246,10 +246,10 @@ describe('retry', () => {
 describe('holds', () => {
   const lease = { id: 'A', attempt: 1, worker: 'w' }
   it('needs the same attempt of the same worker, still running', () => {
-    expect(holds(lease, running)).toBe(true)
-    expect(holds({ ...lease, attempt: 2 }, running)).toBe(false)
-    expect(holds({ ...lease, worker: 'x' }, running)).toBe(false)
-    expect(holds(lease, waiting)).toBe(false)
+    expect(isHeldBy(lease, running)).toBe(true)
+    expect(isHeldBy({ ...lease, attempt: 2 }, running)).toBe(false)
+    expect(isHeldBy({ ...lease, worker: 'x' }, running)).toBe(false)
+    expect(isHeldBy(lease, waiting)).toBe(false)
   })
 })
 
@@ -277,7 +277,7 @@ describe('change', () => {
   it.each([
     ['retrying', waiting, broke],
     ['released', release(running, 1) as Job, null],
-    ['released', giveBack(running, 140, 'odd', 1) as Job, { code: 'input-unreadable' }],
+    ['released', giveBackUnreadable(running, 140, 'odd', 1) as Job, { code: 'input-unreadable' }],
     ['lease-lost', expire(running, 130) as Job, { code: 'lease-lost' }],
   ])('logs an attempt that ended as %s, since the job goes on', (outcome, after, error) => {
     const { attempt } = change(running, after, 500)

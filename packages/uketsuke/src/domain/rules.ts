@@ -57,12 +57,12 @@ export function claim(job: Job, now: number, by: { worker: string; leaseMs: numb
 }
 
 /** Whether this lease still stands. A worker that has lost it may write nothing. */
-export function holds(lease: Lease, job: Job): boolean {
+export function isHeldBy(lease: Lease, job: Job): boolean {
   return job.status === 'running' && job.attempt === lease.attempt && job.worker === lease.worker
 }
 
 /** What a handler says of its progress. Without a message the last one stays. */
-export interface Said {
+export interface LatestProgress {
   readonly percent: number
   readonly message: string | null
 }
@@ -75,28 +75,28 @@ export function progress(job: Job, percent: number, message: string | null): Job
   return next(job, told)
 }
 
-function hear(job: Job, { percent, message }: Said): Pick<Job, 'progress' | 'progressMessage'> {
+function hear(job: Job, { percent, message }: LatestProgress): Pick<Job, 'progress' | 'progressMessage'> {
   const progress = Math.max(job.progress, Math.min(99, Math.floor(percent)))
   return { progress, progressMessage: message ?? job.progressMessage }
 }
 
 /** An attempt ends as `end` says, together with the last that its handler said and that is not stored yet. */
-export function withLastWords(job: Job, said: Said | null, end: (job: Job) => Job | null): Job | null {
+export function withLatestProgress(job: Job, said: LatestProgress | null, end: (job: Job) => Job | null): Job | null {
   return end(said === null ? job : { ...job, ...hear(job, said) })
 }
 
 /** What the handler returned is kept even where a cancel was asked for meanwhile: the work is done. */
 export function succeed(job: Job, now: number, output: string): Job | null {
   if (job.status !== 'running') return null
-  return settle(job, now, { status: 'completed', progress: 100, output, lastError: null })
+  return end(job, now, { status: 'completed', progress: 100, output, lastError: null })
 }
 
 /** An attempt failed: another one at `retryAt` if one is left, else the end. */
 export function fail(job: Job, now: number, error: Failure, retryAt: number): Job | null {
   if (job.status !== 'running') return null
-  if (job.cancelRequestedAt !== null) return settle(job, now, { status: 'cancelled', error: cancelled })
+  if (job.cancelRequestedAt !== null) return end(job, now, { status: 'cancelled', error: cancelled })
   if (!error.retryable || isLastAttempt(job)) {
-    return settle(job, now, { status: 'failed', error: { ...error, retryable: false } })
+    return end(job, now, { status: 'failed', error: { ...error, retryable: false } })
   }
   return next(job, { status: 'pending', runAt: retryAt, lastError: error, ...unheld })
 }
@@ -110,7 +110,7 @@ export function expire(job: Job, now: number): Job | null {
 /** A worker gives a job back, to run at once or at `runAt`, since it stops or what failed is no fault of the job's; that costs no attempt. */
 export function release(job: Job, now: number, runAt = now): Job | null {
   if (job.status !== 'running') return null
-  if (job.cancelRequestedAt !== null) return settle(job, now, { status: 'cancelled', error: cancelled })
+  if (job.cancelRequestedAt !== null) return end(job, now, { status: 'cancelled', error: cancelled })
   return next(job, { status: 'pending', attempt: job.attempt - 1, runAt, ...unheld })
 }
 
@@ -123,7 +123,7 @@ const longestUnreadWait = 30_000
  * is rolled out. So the job is given back without an attempt, for longer each time, until that has gone on for `unreadPatience`.
  * `why` is a sentence, `random` 0…1.
  */
-export function giveBack(job: Job, now: number, why: string, random: number): Job | null {
+export function giveBackUnreadable(job: Job, now: number, why: string, random: number): Job | null {
   if (job.status !== 'running') return null
   if (job.cancelRequestedAt !== null) return release(job, now)
   const since = job.lastError?.code === unread ? (job.lastError.since ?? now) : now
@@ -148,7 +148,7 @@ const unread = 'input-unreadable'
 
 /** A waiting job ends at once; a running one is asked to stop. */
 export function cancel(job: Job, now: number): Job | null {
-  if (job.status === 'pending') return settle(job, now, { status: 'cancelled', error: cancelled })
+  if (job.status === 'pending') return end(job, now, { status: 'cancelled', error: cancelled })
   if (job.status !== 'running' || job.cancelRequestedAt !== null) return null
   return next(job, { cancelRequestedAt: now })
 }
@@ -169,9 +169,9 @@ function next(job: Job, change: Partial<Job>): Job {
 }
 
 /** In two steps, since a spread of a spread costs forty times as much. */
-function settle(job: Job, now: number, end: Partial<Job>): Job {
+function end(job: Job, now: number, outcome: Partial<Job>): Job {
   return {
-    ...next(job, end),
+    ...next(job, outcome),
     completedAt: now,
     expiresAt: Math.min(now + job.retainFor, Number.MAX_SAFE_INTEGER),
     leaseUntil: null,

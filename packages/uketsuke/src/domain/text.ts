@@ -1,5 +1,5 @@
 /** Free text from a handler or an error, made fit for every store and screen: well-formed Unicode, no NUL, at most `limit` characters. */
-export function tidy(text: string, limit = 1_000): string {
+export function truncate(text: string, limit = 1_000): string {
   const whole = String(text).replaceAll('\0', '\uFFFD')
   return (whole.length > limit ? `${whole.slice(0, limit - 1)}…` : whole).toWellFormed()
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Job } from './job.ts'
 import { cancel, claim, create, fail, progress, succeed } from './rules.ts'
-import { event, iso, view } from './view.ts'
+import { event, isoTime, view } from './view.ts'
 
 const pending = create(
   { id: 'A', type: 't', owner: 'alice', input: '{"secret":1}', maxAttempts: 3, retainFor: 1_000 },
@@ -66,5 +66,5 @@ it.each([
   [9e18, '9999-12-31T23:59:59.999Z'],
   [Infinity, '9999-12-31T23:59:59.999Z'],
 ])('a time of %d that was stored wrongly is still one that RFC 3339 can say', (time, said) => {
-  expect(iso(time)).toBe(said)
+  expect(isoTime(time)).toBe(said)
 })

@@ -1,4 +1,4 @@
-import { type Failure, publicly } from './errors.ts'
+import { type Failure, publicFailure } from './errors.ts'
 import { isTerminal, type Job, type JobStatus, type Priority } from './job.ts'
 
 /** A job as clients see it: the same over HTTP, over SSE, in a webhook and from the library. Times are ISO 8601. */
@@ -46,10 +46,10 @@ export function view(job: Job, base: string): JobView {
     attempt: job.attempt,
     maxAttempts: job.maxAttempts,
     priority: job.priority,
-    createdAt: iso(job.createdAt),
+    createdAt: isoTime(job.createdAt),
     startedAt: isoOrNull(job.startedAt),
     completedAt: isoOrNull(job.completedAt),
-    runAt: iso(job.runAt),
+    runAt: isoTime(job.runAt),
     cancelRequestedAt: isoOrNull(job.cancelRequestedAt),
     expiresAt: isoOrNull(job.expiresAt),
   }
@@ -58,8 +58,8 @@ export function view(job: Job, base: string): JobView {
   if (job.webhookUrl !== null) shown.webhookUrl = job.webhookUrl
   if (job.retryOf !== null) shown.retryOf = job.retryOf
   if (job.output !== null) shown.output = readable(job.output)
-  if (job.error !== null) shown.error = publicly(job.error)
-  if (job.lastError !== null) shown.lastError = publicly(job.lastError)
+  if (job.error !== null) shown.error = publicFailure(job.error)
+  if (job.lastError !== null) shown.lastError = publicFailure(job.lastError)
   const url = `${base}/${job.id}`
   return Object.assign(shown, { statusUrl: url, streamUrl: `${url}/stream`, cancelUrl: `${url}/cancel` })
 }
@@ -75,7 +75,7 @@ export interface JobEvent {
 
 /** A terminal job's event carries the time at which it ended, so that it reads the same whenever it is told. */
 export function event(job: Job, base: string, now: number, first = false): JobEvent {
-  return { type: eventType(job, first), timestamp: iso(job.completedAt ?? now), data: view(job, base) }
+  return { type: eventType(job, first), timestamp: isoTime(job.completedAt ?? now), data: view(job, base) }
 }
 
 function eventType(job: Job, first: boolean): EventType {
@@ -98,7 +98,7 @@ let lastTime = Number.NaN
 let lastIso = ''
 
 /** Two times of a new job are the same, and so are those of all that come within its millisecond: the last one is remembered. */
-export function iso(time: number): string {
+export function isoTime(time: number): string {
   if (time !== lastTime) {
     // A time that was stored wrongly is shown as the nearest that RFC 3339 can say: it must not take the page it stands on along.
     lastIso = new Date(Number.isNaN(time) ? 0 : Math.min(Math.max(time, 0), lastYear)).toISOString()
@@ -107,4 +107,4 @@ export function iso(time: number): string {
   return lastIso
 }
 
-export const isoOrNull = (time: number | null) => (time === null ? null : iso(time))
+export const isoOrNull = (time: number | null) => (time === null ? null : isoTime(time))

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { cancel, claim, create, fail, progress, retry, succeed } from '../domain/rules.ts'
 import { view } from '../domain/view.ts'
-import { acceptedText } from './accepted-body.ts'
+import { acceptedBody } from './accepted-body.ts'
 
 const asked = {
   id: '01JD0000000000000000000000',
@@ -32,7 +32,7 @@ it.each([
   ['cancelled', cancel(waiting, 9)!],
 ])('the text of a job that is %s is what JSON.stringify makes of its view', (_, job) => {
   for (const base of ['/api/jobs', '', '/a"b\\ü']) {
-    const text = acceptedText(job, base)
+    const text = acceptedBody(job, base)
     const { message, ...shown } = JSON.parse(text)
     expect(message).toMatch(/^The job was accepted and /)
     expect(text).toBe(JSON.stringify({ ...view(job, base), message }))

@@ -1,19 +1,19 @@
 import { isTerminal, type Job } from '../domain/job.ts'
-import { iso, view } from '../domain/view.ts'
+import { isoTime, view } from '../domain/view.ts'
 
 /**
  * The body of a 202. Nearly always the job is new, and then most of it is known: laid by hand it is the same text as from
  * `JSON.stringify`, for a fifth of the time.
  */
-export function acceptedText(job: Job, base: string): string {
+export function acceptedBody(job: Job, base: string): string {
   if (!isFresh(job)) return JSON.stringify(Object.assign(view(job, base), { message: message(job) }))
   const url = JSON.stringify(`${base}/${job.id}`)
   const open = url.slice(0, -1)
   const webhook = job.webhookUrl === null ? '' : `"webhookUrl":${JSON.stringify(job.webhookUrl)},`
   return (
     `{"jobId":"${job.id}","type":${JSON.stringify(job.type)},"status":"pending","progress":0,"progressMessage":null,` +
-    `"version":1,"attempt":0,"maxAttempts":${job.maxAttempts},"priority":"${job.priority}","createdAt":"${iso(job.createdAt)}",` +
-    `"startedAt":null,"completedAt":null,"runAt":"${iso(job.runAt)}","cancelRequestedAt":null,"expiresAt":null,${webhook}` +
+    `"version":1,"attempt":0,"maxAttempts":${job.maxAttempts},"priority":"${job.priority}","createdAt":"${isoTime(job.createdAt)}",` +
+    `"startedAt":null,"completedAt":null,"runAt":"${isoTime(job.runAt)}","cancelRequestedAt":null,"expiresAt":null,${webhook}` +
     `"statusUrl":${url},"streamUrl":${open}/stream","cancelUrl":${open}/cancel","message":"${waits}"}`
   )
 }

@@ -1,6 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 
-export interface Place {
+export interface BasePath {
   /** What the URLs that clients get begin with, without a slash at the end. */
   readonly base: string
   /** What the paths of requests may begin with when they arrive here, without slashes at the end. */
@@ -16,24 +16,24 @@ const usual = '/api/jobs'
  * cut off that path, or a part of it.
  * @throws `invalid-configuration`
  */
-export function placeOf({
+export function resolveBasePath({
   basePath,
   publicUrl,
 }: {
   basePath?: string | undefined
   publicUrl?: string | undefined
-}): Place {
+}): BasePath {
   const here = prefixOf(basePath === undefined ? usual : basePath)
   if (publicUrl === undefined) return { base: here, prefixes: [here], here }
   const url = absolute(publicUrl)
-  const path = bare(plain(url.pathname)) || here
+  const path = bare(normalizePath(url.pathname)) || here
   return { base: url.origin + path, prefixes: [...new Set([path, here, ''])], here }
 }
 
 function prefixOf(basePath: unknown): string {
   const fits = typeof basePath === 'string' && /^$|^\/(?![/\\])[^?#\\]*$/.test(basePath)
   if (!fits) throw invalid('basePath must be a path that begins with one slash, such as "/api/jobs", or "/"')
-  return basePath === '' ? '' : bare(plain(new URL(`http://localhost${basePath}`).pathname))
+  return basePath === '' ? '' : bare(normalizePath(new URL(`http://localhost${basePath}`).pathname))
 }
 
 function absolute(text: unknown): URL {
@@ -55,7 +55,7 @@ function bare(path: string): string {
 }
 
 /** A path in which the percent-encoded letters, digits and `-._~` are themselves: the two are equivalent (RFC 3986, 6.2.2.2). */
-export function plain(path: string): string {
+export function normalizePath(path: string): string {
   if (!path.includes('%')) return path
   return path.replace(/%[0-9A-F]{2}/gi, (found) => {
     const char = String.fromCharCode(Number.parseInt(found.slice(1), 16))

@@ -1,5 +1,5 @@
 import { UketsukeError, type Violation } from '../domain/errors.ts'
-import { type Incoming, tooLarge } from './request.ts'
+import { bodyTooLarge, type HttpRequest } from './request.ts'
 
 export const mebibyte = 1024 * 1024
 /** The body itself is level 1. */
@@ -7,15 +7,15 @@ const deepest = 64
 
 /** A request's JSON object. @throws `unsupported-media-type`, `payload-too-large`, `invalid-json`, `validation-error` */
 export async function readObject(
-  incoming: Incoming,
+  request: HttpRequest,
   members: readonly string[],
   maxBytes = mebibyte,
 ): Promise<Record<string, unknown>> {
-  mustBeJson(incoming)
-  if (Number(incoming.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  mustBeJson(request)
+  if (Number(request.header('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes)
   let bytes: Uint8Array
   try {
-    bytes = await incoming.read(maxBytes)
+    bytes = await request.read(maxBytes)
   } catch (thrown) {
     if (thrown instanceof UketsukeError) throw thrown
     throw new UketsukeError('invalid-json', 'The body ended before it was whole.', { cause: thrown })
@@ -28,10 +28,10 @@ export async function readObject(
   return body as Record<string, unknown>
 }
 
-function mustBeJson(incoming: Incoming): void {
-  const encoding = incoming.header('content-encoding')
+function mustBeJson(request: HttpRequest): void {
+  const encoding = request.header('content-encoding')
   const plain = encoding === null || ['', 'identity'].includes(encoding.trim().toLowerCase())
-  if (plain && isJson(incoming.header('content-type') ?? '')) return
+  if (plain && isJson(request.header('content-type') ?? '')) return
   throw new UketsukeError('unsupported-media-type', 'The body must be application/json in UTF-8, not compressed.')
 }
 

@@ -1,4 +1,4 @@
-import type { Desk } from '../service.ts'
+import type { JobService } from '../service.ts'
 
 const waiting = new WeakMap<AbortSignal, Set<() => void>>()
 
@@ -6,7 +6,7 @@ const waiting = new WeakMap<AbortSignal, Set<() => void>>()
  * Calls `fn` when the process drains, at once where it does already; the returned function takes that back. Thousands of streams wait
  * for this one signal: listeners of their own would cost a walk over all of them each, and Node warns of a leak from the eleventh on.
  */
-export function onDraining({ draining }: Desk, fn: () => void): () => void {
+export function onDraining({ draining }: JobService, fn: () => void): () => void {
   if (draining.aborted) {
     fn()
     return () => {}

@@ -1,37 +1,39 @@
-import type { Desk } from '../service.ts'
-import { toResponse } from './adapters/fetch-response.ts'
-import { type AskedByRoute, acceptOnRoute } from './own-route.ts'
-import { fromRequest, type Incoming } from './request.ts'
-import type { Answer } from './response.ts'
+import type { JobService } from '../service.ts'
+import { toFetchResponse } from './adapters/fetch-response.ts'
+import { acceptOnRoute, type RouteJobRequest } from './own-route.ts'
+import { fromFetchRequest, type HttpRequest } from './request.ts'
+import type { HttpResponse } from './response.ts'
 import type { HttpOptions } from './route.ts'
-import { answerTo } from './router.ts'
+import { handleRequest } from './router.ts'
 
 /** The two ways in, in the words of the web. */
-export interface Front {
+export interface EntryPoints {
   fetch(request: Request): Promise<Response>
-  accept(request: Request, asked: AskedByRoute): Promise<Response>
+  accept(request: Request, asked: RouteJobRequest): Promise<Response>
 }
 
 /** The same two without a Request and a Response, which cost more than all the rest of accepting a job. */
 interface Direct {
-  fetch(incoming: Incoming): Promise<Answer>
-  accept(incoming: Incoming, asked: AskedByRoute): Promise<Answer>
+  fetch(request: HttpRequest): Promise<HttpResponse>
+  accept(request: HttpRequest, asked: RouteJobRequest): Promise<HttpResponse>
 }
 
-const shortcuts = new WeakMap<Front['fetch'] | Front['accept'], Direct>()
+const directHandlersOf = new WeakMap<EntryPoints['fetch'] | EntryPoints['accept'], Direct>()
 
 /** Of these very functions; one that somebody has wrapped around them has no shortcut past itself. */
-export const shortcut = (way: Front['fetch'] | Front['accept']): Direct | undefined => shortcuts.get(way)
+export const directHandlers = (way: EntryPoints['fetch'] | EntryPoints['accept']): Direct | undefined =>
+  directHandlersOf.get(way)
 
 /** Both reject for what is no Request, and never else. */
-export function openFront(desk: Desk, options: () => HttpOptions): Front {
+export function createEntryPoints(service: JobService, options: () => HttpOptions): EntryPoints {
   const direct: Direct = {
-    fetch: (incoming) => answerTo(desk, options, incoming),
-    accept: (incoming, asked) => acceptOnRoute(desk, options, incoming, asked),
+    fetch: (request) => handleRequest(service, options, request),
+    accept: (request, asked) => acceptOnRoute(service, options, request, asked),
   }
-  const fetch: Front['fetch'] = async (request) => toResponse(await direct.fetch(fromRequest(request)))
-  const accept: Front['accept'] = async (request, asked) => toResponse(await direct.accept(fromRequest(request), asked))
-  shortcuts.set(fetch, direct)
-  shortcuts.set(accept, direct)
+  const fetch: EntryPoints['fetch'] = async (request) => toFetchResponse(await direct.fetch(fromFetchRequest(request)))
+  const accept: EntryPoints['accept'] = async (request, asked) =>
+    toFetchResponse(await direct.accept(fromFetchRequest(request), asked))
+  directHandlersOf.set(fetch, direct)
+  directHandlersOf.set(accept, direct)
   return { fetch, accept }
 }

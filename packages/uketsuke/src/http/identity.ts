@@ -1,7 +1,7 @@
 import { isThenable } from '../base/thrown.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { checkOwner } from '../domain/identifiers.ts'
-import type { Incoming } from './request.ts'
+import type { HttpRequest } from './request.ts'
 import type { HttpOptions } from './route.ts'
 
 export type Scope = 'jobs:read' | 'jobs:write'
@@ -15,8 +15,8 @@ export interface Identity {
 }
 
 /** The owner; a promise only where `authenticate` gives one. @throws `unauthorized`, `forbidden`, `invalid-owner` */
-export function identify(options: HttpOptions, incoming: Incoming, scope: Scope | null): string | Promise<string> {
-  const identity = options.authenticate(incoming.request)
+export function identify(options: HttpOptions, request: HttpRequest, scope: Scope | null): string | Promise<string> {
+  const identity = options.authenticate(request.request)
   if (isThenable(identity)) return Promise.resolve(identity).then((one) => ownerOf(one, scope))
   return ownerOf(identity, scope)
 }

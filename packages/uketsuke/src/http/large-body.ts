@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import { PacedWriter } from './paced-writer.ts'
-import type { Answer, Sink, Streamed } from './response.ts'
+import type { HttpResponse, Sink, Streamed } from './response.ts'
 
 /** Shorter bodies are handed over whole: a socket's buffers take them. */
 const longBytes = 64 << 10
 
 /** A body that is long enough for a slow reader to hold on to it is written no faster than it is read. */
-export function paced(answer: Answer, clock: Clock): Answer {
+export function pacedResponse(answer: HttpResponse, clock: Clock): HttpResponse {
   if (typeof answer.body !== 'string' || answer.body.length < longBytes) return answer
   const bytes = Buffer.from(answer.body)
   const headers = { ...answer.headers, 'Content-Length': String(bytes.length) }

@@ -1,15 +1,15 @@
 import type { Job } from '../domain/job.ts'
 import type { Follower } from '../notify/watch.ts'
-import type { Desk } from '../service.ts'
+import type { JobService } from '../service.ts'
 import { onDraining } from './draining.ts'
-import type { Incoming } from './request.ts'
+import type { HttpRequest } from './request.ts'
 
 /**
  * `Prefer: wait`: the job once `enough` says so, or as it stands when `seconds` have passed, the process drains, or the client goes
  * away; that cancels nothing. Closing the follower ends its `next()`, so there is nothing else to race.
  */
 export async function hold(
-  { desk, incoming }: { desk: Desk; incoming: Incoming },
+  { service, request }: { service: JobService; request: HttpRequest },
   follower: Follower,
   job: Job,
   seconds: number,
@@ -17,9 +17,9 @@ export async function hold(
 ): Promise<Job> {
   let latest = job
   const close = () => follower.close()
-  const cancelTimer = desk.clock.after(seconds * 1_000, close)
-  const forgetDraining = onDraining(desk, close)
-  const forgetGoing = incoming.onGone(close)
+  const cancelTimer = service.clock.after(seconds * 1_000, close)
+  const forgetDraining = onDraining(service, close)
+  const forgetGoing = request.onGone(close)
   try {
     while (!enough(latest)) {
       const next = await follower.next()
@@ -28,7 +28,7 @@ export async function hold(
     }
   } catch (thrown) {
     // The job is stored, whatever happens to waiting for it: the state we know is an answer, an error would be none.
-    desk.log.warn({ err: thrown, jobId: job.id }, 'waiting for a job ended early')
+    service.log.warn({ err: thrown, jobId: job.id }, 'waiting for a job ended early')
   } finally {
     cancelTimer()
     forgetDraining()

@@ -1,8 +1,8 @@
 import type { Log } from '../base/log.ts'
 import { describe, isA } from '../base/thrown.ts'
-import { catalogue, type ErrorCode, UketsukeError } from '../domain/errors.ts'
+import { type ErrorCode, errorTitles, UketsukeError } from '../domain/errors.ts'
 import { QuotaExceeded } from './rate-limit.ts'
-import type { Answer } from './response.ts'
+import type { HttpResponse } from './response.ts'
 
 /** The codes a client can meet, and the status each is answered with. Any other error is ours, and a 500 that says nothing. */
 export const statuses = {
@@ -41,7 +41,7 @@ const waits: Partial<Record<ProblemCode, number>> = {
 export const problemType = (code: string) => `urn:uketsuke:problem:${code}`
 
 /** What a client is told about `thrown`; never anything of the inside, which goes to the log instead. */
-export function known(thrown: unknown, log: Log, where: string): UketsukeError & { code: ProblemCode } {
+export function toUketsukeError(thrown: unknown, log: Log, where: string): UketsukeError & { code: ProblemCode } {
   if (isA(thrown, UketsukeError)) {
     // "Not now" has a reason that the operator needs and the client must not see.
     if (thrown.code === 'temporarily-unavailable' && thrown.cause)
@@ -66,7 +66,7 @@ const isProblem = (error: UketsukeError): error is UketsukeError & { code: Probl
   Object.hasOwn(statuses, error.code)
 
 /** RFC 9457. */
-export function problem(error: UketsukeError & { code: ProblemCode }): Answer {
+export function problem(error: UketsukeError & { code: ProblemCode }): HttpResponse {
   const { code } = error
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' }
   if (code === 'unauthorized') headers['WWW-Authenticate'] = 'Bearer'
@@ -85,10 +85,10 @@ export function problem(error: UketsukeError & { code: ProblemCode }): Answer {
     headers,
     body: JSON.stringify({
       type: problemType(code),
-      title: catalogue[code],
+      title: errorTitles[code],
       status: statuses[code],
       // The same bytes for an id that is malformed, absent or another owner's.
-      detail: code === 'job-not-found' ? `${catalogue[code]}.` : error.message,
+      detail: code === 'job-not-found' ? `${errorTitles[code]}.` : error.message,
       ...(error.outcome !== undefined && { outcome: error.outcome, jobId: error.jobId }),
       ...(statuses[code] === 422 && error.errors !== undefined && { errors: error.errors }),
     }),

@@ -1,8 +1,8 @@
 import { UketsukeError } from '../domain/errors.ts'
-import { plain } from './base-path.ts'
+import { normalizePath } from './base-path.ts'
 
 /** A request, by whatever server it came. */
-export interface Incoming {
+export interface HttpRequest {
   readonly method: string
   /** As a URL has it: dot segments are resolved, percent signs stand. */
   readonly path: string
@@ -20,15 +20,15 @@ export interface Incoming {
 }
 
 /** Method and path: what a log may know of a request, and the route in the scope of an idempotency key. */
-export function where({ method, path }: Incoming): string {
-  return `${method} ${plain(path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path)}`
+export function where({ method, path }: HttpRequest): string {
+  return `${method} ${normalizePath(path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path)}`
 }
 
-export const tooLarge = (maxBytes: number) =>
+export const bodyTooLarge = (maxBytes: number) =>
   new UketsukeError('payload-too-large', `The body may have ${maxBytes} bytes.`)
 
 /** The sentence is for whoever wrote the server: no client can do anything about it. */
-export const bodyTaken = () =>
+export const bodyAlreadyRead = () =>
   new UketsukeError(
     'invalid-configuration',
     'The request body was read before it reached the jobs API. Mount the jobs API before body parsers, or set `body` on the Node ' +
@@ -36,7 +36,7 @@ export const bodyTaken = () =>
   )
 
 /** From a web-standard server. */
-export function fromRequest(request: Request): Incoming {
+export function fromFetchRequest(request: Request): HttpRequest {
   if (typeof request?.url !== 'string' || typeof request.headers?.get !== 'function') {
     throw new UketsukeError(
       'invalid-configuration',
@@ -63,11 +63,11 @@ function aborted(signal: AbortSignal, fn: () => void): () => void {
 
 /** @throws `payload-too-large` */
 export async function bytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  if (request.bodyUsed) throw bodyTaken()
+  if (request.bodyUsed) throw bodyAlreadyRead()
   // A server enforces Content-Length, so this cannot grow past it; and it is twice as fast as a stream.
   if (request.headers.has('content-length')) {
     const whole = new Uint8Array(await request.arrayBuffer())
-    if (whole.byteLength > maxBytes) throw tooLarge(maxBytes)
+    if (whole.byteLength > maxBytes) throw bodyTooLarge(maxBytes)
     return whole
   }
   const chunks: Uint8Array[] = []
@@ -75,7 +75,7 @@ export async function bytes(request: Request, maxBytes: number): Promise<Uint8Ar
   // Leaving the loop by a throw cancels the stream.
   for await (const chunk of request.body ?? []) {
     size += chunk.byteLength
-    if (size > maxBytes) throw tooLarge(maxBytes)
+    if (size > maxBytes) throw bodyTooLarge(maxBytes)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, size)

@@ -1,11 +1,11 @@
 import { isTerminal, type Job } from '../domain/job.ts'
 import { type JobView, view } from '../domain/view.ts'
-import type { Desk } from '../service.ts'
-import { acceptedText } from './accepted-body.ts'
+import type { JobService } from '../service.ts'
+import { acceptedBody } from './accepted-body.ts'
 import { etag } from './headers.ts'
 
 /** What a route answers: a plain value, so that each server can send it in the way that costs it least. */
-export interface Answer {
+export interface HttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Streamed | null
@@ -31,33 +31,33 @@ export interface Sink {
 }
 
 /** The header fields are the answer's own from here on. */
-export function json(body: unknown, status: number, headers: Record<string, string>): Answer {
+export function json(body: unknown, status: number, headers: Record<string, string>): HttpResponse {
   headers['Content-Type'] = 'application/json'
   return { status, headers, body: JSON.stringify(body) }
 }
 
 /** The job as one response tells it, and the header fields that go with it. */
 export function represent(
-  desk: Desk,
+  service: JobService,
   job: Job,
   position: number | null,
 ): { body: JobView; headers: Record<string, string> } {
-  const body = view(job, desk.base)
+  const body = view(job, service.base)
   if (position !== null) body.queuePosition = position
-  return { body, headers: told(desk, job, position ?? 1) }
+  return { body, headers: told(service, job, position ?? 1) }
 }
 
-function told(desk: Desk, job: Job, position: number): Record<string, string> {
-  const wait = retryAfter(job, desk.clock.now(), position)
+function told(service: JobService, job: Job, position: number): Record<string, string> {
+  const wait = retryAfter(job, service.clock.now(), position)
   const headers: Record<string, string> = { ETag: etag(job.version) }
   if (wait !== null) headers['Retry-After'] = String(wait)
   return headers
 }
 
 /** It may be absent, so no answer ever fails for want of it. */
-export async function cheapPosition(desk: Desk, job: Job): Promise<number | null> {
+export async function queuePositionIfCheap(service: JobService, job: Job): Promise<number | null> {
   try {
-    return await desk.position(job)
+    return await service.position(job)
   } catch {
     return null
   }
@@ -78,11 +78,11 @@ export function retryAfter(job: Job, now: number, position: number): number | nu
  * 202 for a job that was accepted: `POST /`, a route of the user's own, and retry. Its place in the queue is left to the status: counting
  * those before it would cost as much as accepting it.
  */
-export function accepted(desk: Desk, job: Job, more: Record<string, string>): Answer {
-  const headers = told(desk, job, 1)
-  headers.Location = `${desk.base}/${job.id}`
+export function accepted(service: JobService, job: Job, more: Record<string, string>): HttpResponse {
+  const headers = told(service, job, 1)
+  headers.Location = `${service.base}/${job.id}`
   headers['Cache-Control'] = 'no-store'
   for (const name in more) headers[name] = more[name] as string
   headers['Content-Type'] = 'application/json'
-  return { status: 202, headers, body: acceptedText(job, desk.base) }
+  return { status: 202, headers, body: acceptedBody(job, service.base) }
 }

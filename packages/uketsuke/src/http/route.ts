@@ -1,7 +1,7 @@
-import type { Desk } from '../service.ts'
+import type { JobService } from '../service.ts'
 import type { Identity, Scope } from './identity.ts'
-import type { Incoming } from './request.ts'
-import type { Answer } from './response.ts'
+import type { HttpRequest } from './request.ts'
+import type { HttpResponse } from './response.ts'
 
 export interface HttpOptions {
   /**
@@ -14,10 +14,10 @@ export interface HttpOptions {
 }
 
 /** One request that found its route and whose caller is known. */
-export interface Call {
-  readonly desk: Desk
+export interface RequestContext {
+  readonly service: JobService
   readonly options: HttpOptions
-  readonly incoming: Incoming
+  readonly request: HttpRequest
   readonly owner: string
   /** Well-formed; whether there is such a job is the desk's to say. Empty on routes without one. */
   readonly jobId: string
@@ -37,16 +37,18 @@ export interface Route {
   /** A GET that makes no sense without its body. */
   readonly head?: false
   readonly operation: Operation
-  handle(call: Call): Promise<Answer>
+  handle(call: RequestContext): Promise<HttpResponse>
   /** Another way to be known than `authenticate`; null means: not by this one. */
-  admit?(desk: Desk, query: URLSearchParams, jobId: string): Promise<string | null>
+  admit?(service: JobService, query: URLSearchParams, jobId: string): Promise<string | null>
   /** The last word on an error, where a plain problem would do harm. */
-  soften?(incoming: Incoming, error: { code: string; retryAfter: number | undefined }): Answer | null
+  soften?(request: HttpRequest, error: { code: string; retryAfter: number | undefined }): HttpResponse | null
 }
 
 /** The route in the scope of an idempotency key: the same however a request came to it, and for each of its jobs. */
-export const keyScope = ({ prefixes: [prefix = ''] }: Desk, { method, path }: Pick<Route, 'method' | 'path'>): string =>
-  `${method} ${path === '/' ? prefix || '/' : prefix + path}`
+export const keyScope = (
+  { prefixes: [prefix = ''] }: JobService,
+  { method, path }: Pick<Route, 'method' | 'path'>,
+): string => `${method} ${path === '/' ? prefix || '/' : prefix + path}`
 
 /** An OpenAPI operation without what every one has. */
 export interface Operation {

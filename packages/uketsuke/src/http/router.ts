@@ -1,15 +1,15 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { isJobId } from '../domain/identifiers.ts'
-import type { Desk } from '../service.ts'
-import { below, plain } from './base-path.ts'
+import type { JobService } from '../service.ts'
+import { below, normalizePath } from './base-path.ts'
 import { accepts } from './headers.ts'
 import { identify } from './identity.ts'
-import { paced } from './large-body.ts'
+import { pacedResponse } from './large-body.ts'
 import { openapi } from './openapi/document.ts'
-import { known, problem } from './problem.ts'
+import { problem, toUketsukeError } from './problem.ts'
 import { onlyKnown } from './query.ts'
-import { type Incoming, where } from './request.ts'
-import type { Answer } from './response.ts'
+import { type HttpRequest, where } from './request.ts'
+import type { HttpResponse } from './response.ts'
 import type { HttpOptions, Route } from './route.ts'
 import { cancel } from './routes/cancel.ts'
 import { create } from './routes/create.ts'
@@ -22,19 +22,23 @@ import { ticket } from './routes/ticket.ts'
 
 export const routes: readonly Route[] = [create, list, openapi, status, stream, cancel, retry, remove, ticket]
 
-/** The jobs API as a function of a request, mounted at any of `desk.prefixes`. Never rejects. */
-export async function answerTo(desk: Desk, given: () => HttpOptions, incoming: Incoming): Promise<Answer> {
-  const head = incoming.method === 'HEAD'
+/** The jobs API as a function of a request, mounted at any of `service.prefixes`. Never rejects. */
+export async function handleRequest(
+  service: JobService,
+  given: () => HttpOptions,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  const head = request.method === 'HEAD'
   let route: Route | null = null
   try {
     const options = given()
-    const found = find(desk, incoming)
+    const found = find(service, request)
     route = found.route
-    const answer = await handled(desk, options, incoming, found)
-    return head ? { ...answer, body: null } : paced(answer, desk.clock)
+    const answer = await handled(service, options, request, found)
+    return head ? { ...answer, body: null } : pacedResponse(answer, service.clock)
   } catch (thrown) {
-    const error = known(thrown, desk.log, where(incoming))
-    const soft = route?.soften?.(incoming, error)
+    const error = toUketsukeError(thrown, service.log, where(request))
+    const soft = route?.soften?.(request, error)
     if (soft) return soft
     const { status, headers, body } = problem(error)
     const allow = thrown instanceof NotAllowed && { Allow: thrown.allow }
@@ -42,17 +46,22 @@ export async function answerTo(desk: Desk, given: () => HttpOptions, incoming: I
   }
 }
 
-async function handled(desk: Desk, options: HttpOptions, incoming: Incoming, found: Found): Promise<Answer> {
+async function handled(
+  service: JobService,
+  options: HttpOptions,
+  request: HttpRequest,
+  found: Found,
+): Promise<HttpResponse> {
   const { route, jobId } = found
-  const admitted = route.admit ? await route.admit(desk, incoming.query, jobId) : null
-  const caller = admitted ?? identify(options, incoming, route.scope)
+  const admitted = route.admit ? await route.admit(service, request.query, jobId) : null
+  const caller = admitted ?? identify(options, request, route.scope)
   const owner = typeof caller === 'string' ? caller : await caller
   if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')
-  onlyKnown(incoming.query, route.query)
-  if (route.produces !== null && !accepts(incoming.header('accept'), route.produces)) {
+  onlyKnown(request.query, route.query)
+  if (route.produces !== null && !accepts(request.header('accept'), route.produces)) {
     throw new UketsukeError('not-acceptable', `This answers with ${route.produces}.`)
   }
-  return route.handle({ desk, options, incoming, owner, jobId, routes })
+  return route.handle({ service, options, request, owner, jobId, routes })
 }
 
 interface Found {
@@ -62,9 +71,9 @@ interface Found {
 }
 
 /** @throws `not-found`, `method-not-allowed` */
-function find(desk: Desk, incoming: Incoming): Found {
-  const { method } = incoming
-  const rest = restOf(desk, incoming, method) || '/'
+function find(service: JobService, request: HttpRequest): Found {
+  const { method } = request
+  const rest = restOf(service, request, method) || '/'
   const end = rest.indexOf('/', 1)
   const first = rest.slice(1, end === -1 ? undefined : end)
   // No literal below the base can be taken for a job id, which is 26 characters long.
@@ -77,23 +86,23 @@ function find(desk: Desk, incoming: Incoming): Found {
 }
 
 /** The path below the API's own. @throws `not-found` */
-function restOf(desk: Desk, incoming: Incoming, method: string): string {
-  const path = plain(incoming.path)
-  const rest = below(desk.prefixes, path) ?? below(desk.prefixes, plain(incoming.uncut ?? path))
+function restOf(service: JobService, request: HttpRequest, method: string): string {
+  const path = normalizePath(request.path)
+  const rest = below(service.prefixes, path) ?? below(service.prefixes, normalizePath(request.uncut ?? path))
   if (rest !== null) return rest
   // A health check or a browser asks for `/` too, but posts nothing there.
   const looksCut = isJobId(path.slice(1, 27)) || (path === '/' && method === 'POST')
-  if (looksCut && !told.has(desk)) {
-    told.add(desk)
-    desk.log.warn(
-      { basePath: desk.prefixes[0] },
+  if (looksCut && !told.has(service)) {
+    told.add(service)
+    service.log.warn(
+      { basePath: service.prefixes[0] },
       'A request came without the basePath and was answered 404. Where a mount or a proxy cuts the path, set publicUrl.',
     )
   }
   throw new UketsukeError('not-found')
 }
 
-const told = new WeakSet<Desk>()
+const told = new WeakSet<JobService>()
 
 const table = new Map<string, Route[]>()
 for (const route of routes) table.set(route.path, [...(table.get(route.path) ?? []), route])

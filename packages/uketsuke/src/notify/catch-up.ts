@@ -1,7 +1,7 @@
 import type { Log } from '../base/log.ts'
-import { oneAtATime } from '../base/wakeup.ts'
+import { coalesce } from '../base/wakeup.ts'
 import type { Job } from '../domain/job.ts'
-import type { ForeignCommit, Known, Store } from '../store/port.ts'
+import type { KnownVersion, RemoteCommit, Store } from '../store/port.ts'
 import type { Listener } from './change-feed.ts'
 
 /** Those who listen in this process, and the one read at a time that tells them what others have committed. */
@@ -39,28 +39,28 @@ export class CatchUp {
   }
 
   /** Somebody says that these jobs are at these versions: read what is listened for and news. */
-  heard(changed: readonly Known[]): void {
+  heard(changed: readonly KnownVersion[]): void {
     if (this.#listeners.size === 0) return
     for (const one of changed) this.#note(one)
     this.#read()
   }
 
-  #note({ id, version }: Known): void {
+  #note({ id, version }: KnownVersion): void {
     this.#news.set(id, Math.max(version, this.#news.get(id) ?? 0))
   }
 
   /** What the store says of another process's commit. */
-  readonly foreign = (commit?: ForeignCommit): void => {
+  readonly foreign = (commit?: RemoteCommit): void => {
     if (commit === undefined) this.all()
     else this.heard(commit.changed)
   }
 
   /** What is heard during a read makes another one follow, so none is overlooked. */
-  readonly #read = oneAtATime(async () => {
+  readonly #read = coalesce(async () => {
     const [news, all] = [this.#news, this.#all]
     this.#news = new Map()
     this.#all = false
-    const isNews = ({ id, version }: Known) => all || (news.get(id) ?? 0) > version
+    const isNews = ({ id, version }: KnownVersion) => all || (news.get(id) ?? 0) > version
     try {
       const known = [...this.#listeners].flatMap((listener) => [...listener.known()].filter(isNews))
       if (known.length > 0) for (const job of await this.#store.newer(known)) this.tell(job)

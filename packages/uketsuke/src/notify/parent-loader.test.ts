@@ -4,7 +4,7 @@ import { create } from '../domain/rules.ts'
 import { memory } from '../store/memory.ts'
 import type { Store } from '../store/port.ts'
 import { manualClock } from '../testing/clock.ts'
-import { parentReader } from './parent-loader.ts'
+import { parentLoader } from './parent-loader.ts'
 
 const clock = manualClock()
 
@@ -20,7 +20,7 @@ async function reader(refuse: (ids: readonly string[]) => void = () => {}) {
     refuse(ids)
     return store.get(owner, ids)
   }
-  return { read: parentReader({ get }), reads }
+  return { read: parentLoader({ get }), reads }
 }
 
 const outcomes = async (asked: Promise<{ id: string } | null>[]) =>

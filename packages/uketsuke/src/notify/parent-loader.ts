@@ -13,7 +13,7 @@ interface Call {
  * Gives jobs by their id, with one query for all that is asked for in one go: deliveries are claimed together, and each of them needs
  * its job at once.
  */
-export function parentReader(store: Pick<Store, 'get'>): (id: string) => Promise<Job | null> {
+export function parentLoader(store: Pick<Store, 'get'>): (id: string) => Promise<Job | null> {
   const waiting: Call[] = []
 
   async function ask(calls: readonly Call[]): Promise<void> {

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { oneAtATime } from '../base/wakeup.ts'
-import type { Hub } from '../redis/connections.ts'
-import type { Known, Store } from '../store/port.ts'
+import { coalesce } from '../base/wakeup.ts'
+import type { RedisConnections } from '../redis/connections.ts'
+import type { KnownVersion, Store } from '../store/port.ts'
 import { CatchUp } from './catch-up.ts'
-import type { Signal } from './change-feed.ts'
+import type { ChangeFeed } from './change-feed.ts'
 
 interface SignalParts {
-  hub: Hub
+  connections: RedisConnections
   store: Store
   clock: Clock
   log: Log
@@ -28,19 +28,19 @@ const waitingAtMost = 20_000
 const lookEvery = 1_000
 
 /** Changes told over Redis: ids and versions only, the state is read from the store. Without Redis it is the store's own signal. */
-export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
+export function redisChangeFeed({ connections, store, clock, log }: SignalParts): ChangeFeed {
   const me = randomBytes(9).toString('base64url')
-  const channel = `${hub.prefix}:changes`
+  const channel = `${connections.prefix}:changes`
   const here = new CatchUp(store, log)
   const waiting = new Map<string, number>()
   let missed = false
   let unfollow: (() => void) | null = null
 
   const publish = (message: Omit<Message, 'from'>) =>
-    hub.ask((client) => client.publish(channel, JSON.stringify({ from: me, ...message })))
+    connections.ask((client) => client.publish(channel, JSON.stringify({ from: me, ...message })))
 
-  const flush = oneAtATime(async () => {
-    while (hub.up && (missed || waiting.size > 0)) {
+  const flush = coalesce(async () => {
+    while (connections.up && (missed || waiting.size > 0)) {
       const jobs = [...waiting].slice(0, batch)
       const message: Omit<Message, 'from'> = missed ? { all: true } : { jobs: jobs.flat() }
       if (missed) waiting.clear()
@@ -67,7 +67,7 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
     here.all()
   }
 
-  hub.watch((up) => {
+  connections.watch((up) => {
     follow(up)
     if (up) flush()
   })
@@ -76,7 +76,7 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
     const { from, jobs = [], all } = parse(text)
     if (from === me) return
     if (all) here.all()
-    const changed: Known[] = []
+    const changed: KnownVersion[] = []
     for (let i = 0; i < jobs.length; i += 2) changed.push({ id: String(jobs[i]), version: Number(jobs[i + 1]) })
     here.heard(changed)
   }
@@ -86,20 +86,20 @@ export function redisSignal({ hub, store, clock, log }: SignalParts): Signal {
     announce(jobs) {
       for (const job of jobs) {
         here.tell(job)
-        if (hub.up && waiting.size < waitingAtMost) waiting.set(job.id, job.version)
+        if (connections.up && waiting.size < waitingAtMost) waiting.set(job.id, job.version)
         else missed = true
       }
       if (jobs.length > 0) flush()
     },
     listen(listener) {
       // What changed before it could be heard is read.
-      if (!subscribed) void hub.subscribe(channel, heard).then(() => here.all())
+      if (!subscribed) void connections.subscribe(channel, heard).then(() => here.all())
       subscribed = true
       here.add(listener)
-      if (unfollow === null) follow(hub.up)
+      if (unfollow === null) follow(connections.up)
       return () => {
         here.remove(listener)
-        if (here.size === 0) follow(hub.up)
+        if (here.size === 0) follow(connections.up)
       }
     },
   }

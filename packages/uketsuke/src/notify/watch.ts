@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { allOwners, type Owner, type Store } from '../store/port.ts'
-import type { Signal } from './change-feed.ts'
+import type { ChangeFeed } from './change-feed.ts'
 
 /** One reader of one job. Latest wins: whoever is slow misses states, never the last one. */
 export interface Follower {
@@ -30,7 +30,7 @@ interface Topic {
 type Read = (owner: Owner, id: string) => Promise<Job | null>
 
 /** With what the jobs that are followed are looked for from time to time. */
-export interface Upkeep {
+export interface StreamCache {
   readonly clock: Clock
   readonly log: Log
   get: Store['get']
@@ -43,13 +43,13 @@ const lookAtOnce = 500
 /** All that this process's readers follow: one topic a job, shared by its readers, so that a change is read and written out once. */
 export class Watch {
   readonly #topics = new Map<string, Topic>()
-  readonly #signal: Signal
+  readonly #signal: ChangeFeed
   readonly #read: Read
-  readonly #upkeep: Upkeep | null
+  readonly #upkeep: StreamCache | null
   #cancelLook: (() => void) | null = null
   #deafen: (() => void) | null = null
 
-  constructor(signal: Signal, read: Read, upkeep: Upkeep | null = null) {
+  constructor(signal: ChangeFeed, read: Read, upkeep: StreamCache | null = null) {
     this.#signal = signal
     this.#read = read
     this.#upkeep = upkeep

@@ -1,9 +1,9 @@
 import type { Agent } from 'undici'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { Exchange } from './webhook-request.ts'
+import { WebhookRequest } from './webhook-request.ts'
 
 /** What a receiver answered: at most 1 KiB of its body is kept. `ms` is how long it took. */
-export interface Answer {
+export interface WebhookResponse {
   status: number
   /** As the header has it, or null. */
   retryAfter: string | null
@@ -15,12 +15,17 @@ export interface Answer {
  * Sends one webhook. Rejects with the signal's reason as soon as that aborts.
  * @throws {DeliveryError} `webhook-unreachable` where no whole answer came
  */
-export type Post = (url: URL, headers: Record<string, string>, body: string, signal: AbortSignal) => Promise<Answer>
+export type SendWebhook = (
+  url: URL,
+  headers: Record<string, string>,
+  body: string,
+  signal: AbortSignal,
+) => Promise<WebhookResponse>
 
 const connectMs = 5_000
 
 /** Over undici: 5 s to connect, 20 s in all, redirects not followed, at most 64 KiB read. Call `close` at the end. */
-export function poster(clock: Clock = systemClock): { post: Post; close(): Promise<void> } {
+export function createWebhookClient(clock: Clock = systemClock): { post: SendWebhook; close(): Promise<void> } {
   let agent: Promise<Agent> | null = null
   return {
     close: async () => (await agent)?.close(),
@@ -29,7 +34,7 @@ export function poster(clock: Clock = systemClock): { post: Post; close(): Promi
       const dispatcher = await agent
       signal.throwIfAborted()
       return new Promise((resolve, reject) => {
-        const exchange = new Exchange(signal, clock, { resolve, reject })
+        const exchange = new WebhookRequest(signal, clock, { resolve, reject })
         dispatcher.dispatch({ origin, path: pathname + search, method: 'POST', headers, body }, exchange)
       })
     },

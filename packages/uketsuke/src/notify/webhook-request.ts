@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { text } from '../base/thrown.ts'
 import { performance } from '../base/timers.ts'
 import { DeliveryError, PostponedError } from '../domain/errors.ts'
-import type { Answer } from './webhook-client.ts'
+import type { WebhookResponse } from './webhook-client.ts'
 
 const totalMs = 20_000
 const readBytes = 64 << 10
@@ -11,7 +11,7 @@ const keptBytes = 1 << 10
 
 /** What the promise of one post is settled with. */
 interface Outcome {
-  resolve(answer: Answer): void
+  resolve(answer: WebhookResponse): void
   reject(error: unknown): void
 }
 
@@ -19,7 +19,7 @@ interface Outcome {
  * One request and its answer, as undici's dispatcher tells of it: its `request` makes streams and listeners for each, which cost as
  * much again as the exchange itself.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class WebhookRequest implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal
   readonly #outcome: Outcome
   readonly #began = performance.now()

@@ -1,15 +1,15 @@
 import type { Clock } from '../base/clock.ts'
 import { isPassing } from '../base/thrown.ts'
 import type { Runnable } from '../definition/define.ts'
-import { deliveryWait } from '../domain/backoff.ts'
+import { webhookBackoff } from '../domain/backoff.ts'
 import { DeliveryError, PostponedError, UnrecoverableError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { event } from '../domain/view.ts'
 import type { Store } from '../store/port.ts'
 import type { Destinations } from './destinations.ts'
-import { parentReader } from './parent-loader.ts'
+import { parentLoader } from './parent-loader.ts'
 import { signer } from './sign.ts'
-import type { Answer, Post } from './webhook-client.ts'
+import type { SendWebhook, WebhookResponse } from './webhook-client.ts'
 
 interface WebhookParts {
   store: Store
@@ -18,7 +18,7 @@ interface WebhookParts {
   secrets: readonly string[]
   userAgent: string
   destinations: Destinations
-  post: Post
+  post: SendWebhook
   random: () => number
 }
 
@@ -29,13 +29,13 @@ const minute = 60_000
 
 /** Delivering a webhook, as workers run it: a job like any other, with the schedule and the manners of Standard Webhooks. */
 export function webhookDelivery(parts: WebhookParts): Runnable {
-  const parentOf = parentReader(parts.store)
+  const parentOf = parentLoader(parts.store)
   const sign = signer(parts.secrets)
   return {
     parse: (input) => JSON.parse(input),
     timeout: attemptMs,
     retryIn(attempt, thrown) {
-      return deliveryWait(attempt, thrown instanceof DeliveryError ? thrown.waitAtLeast : 0, parts.random())
+      return webhookBackoff(attempt, thrown instanceof DeliveryError ? thrown.waitAtLeast : 0, parts.random())
     },
     async run({ signal }, delivery) {
       const job = await parentOf(delivery.parent ?? '').catch((error: unknown) => {
@@ -73,7 +73,7 @@ function bodyOf(job: Job, base: string, now: number): string {
 }
 
 /** 2xx is success; 410 means never again; the rest is tried again, busy servers after a minute at least. */
-function judge({ status, retryAfter, body, ms }: Answer, now: number) {
+function judge({ status, retryAfter, body, ms }: WebhookResponse, now: number) {
   const answer = { status, body, ms }
   if (status >= 200 && status < 300) return answer
   const busy = status === 429 || (status >= 502 && status <= 504)

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { UketsukeError } from '../domain/errors.ts'
-import { settings } from './client.ts'
+import { redisSettings } from './client.ts'
 
 test('a URL is shown without its user and password', () => {
-  expect(settings('rediss://me:s3cret@redis.example:6380/2').shown).toBe('rediss://redis.example:6380/2')
-  expect(settings('unix://me:s3cret@/run/redis.sock').shown).toBe('unix socket')
+  expect(redisSettings('rediss://me:s3cret@redis.example:6380/2').shown).toBe('rediss://redis.example:6380/2')
+  expect(redisSettings('unix://me:s3cret@/run/redis.sock').shown).toBe('unix socket')
 })
 
 test.each([
@@ -13,7 +13,7 @@ test.each([
   [{ url: 'redis://x', prefix: 'a b' }, 'prefix'],
   [{ url: 'redis://x', timeout: 0 }, 'timeout'],
 ])('%o is refused, and nothing secret is said', (given, words) => {
-  const refused = () => settings(given)
+  const refused = () => redisSettings(given)
   expect(refused).toThrow(UketsukeError)
   expect(refused).toThrow(words)
   expect(refused).not.toThrow('s3cret')

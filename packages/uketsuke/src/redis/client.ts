@@ -1,6 +1,6 @@
 import type { RedisClientType } from '@redis/client'
 import { UketsukeError } from '../domain/errors.ts'
-import { whole } from '../domain/numbers.ts'
+import { integerOption } from '../domain/numbers.ts'
 
 type Module = typeof import('@redis/client')
 /** With the third protocol, in which one connection takes messages and commands. */
@@ -19,7 +19,7 @@ export interface RedisOptions {
   client?: Record<string, unknown>
 }
 
-export interface Settings extends Required<RedisOptions> {
+export interface RedisSettings extends Required<RedisOptions> {
   /** The URL as it may be shown: without user and password. */
   readonly shown: string
 }
@@ -28,12 +28,16 @@ const minute = 60_000
 const takeOver = { min: 1, max: 60 * minute, of: 'milliseconds' }
 
 /** @throws {UketsukeError} `invalid-configuration`, which never says what is secret in the URL */
-export function settings(given: string | RedisOptions): Settings {
+export function redisSettings(given: string | RedisOptions): RedisSettings {
   const { url, prefix = 'uketsuke', client = {}, ...numbers } = typeof given === 'string' ? { url: given } : given
   must(/^(rediss?|unix):\/\/./.test(url), 'the URL must begin with redis://, rediss:// or unix://')
   must(/^[^\s*?[\]]{1,64}$/.test(prefix), 'prefix must be 1 to 64 characters without spaces and wildcards')
-  const timeout = whole('redis(): timeout', numbers.timeout, 1_000, { min: 10, max: minute, of: 'milliseconds' })
-  const takeOverAfter = whole('redis(): takeOverAfter', numbers.takeOverAfter, 10_000, takeOver)
+  const timeout = integerOption('redis(): timeout', numbers.timeout, 1_000, {
+    min: 10,
+    max: minute,
+    of: 'milliseconds',
+  })
+  const takeOverAfter = integerOption('redis(): takeOverAfter', numbers.takeOverAfter, 10_000, takeOver)
   let shown = 'unix socket'
   if (!url.startsWith('unix:')) {
     const parsed = URL.parse ? URL.parse(url) : parse(url)
@@ -53,7 +57,7 @@ function parse(url: string): URL | null {
 }
 
 /** Makes clients that connect once and never again by themselves: `Link` decides when. */
-export async function opener({ url, client }: Settings): Promise<() => Client> {
+export async function loadClient({ url, client }: RedisSettings): Promise<() => Client> {
   const { createClient } = await load()
   return () =>
     createClient({

@@ -21,7 +21,7 @@ const longestWait = 2_000
  * One connection that always comes back. It is up or not, and nothing ever waits for it: what is asked while it is down is refused at
  * once, and an answer that is late counts as a dead connection. So a half-open socket is found by the next question.
  */
-export class Link {
+export class RedisConnection {
   readonly #parts: LinkParts
   readonly #closing = new AbortController()
   readonly #running: Promise<void>

@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { type Client, opener, type Settings } from './client.ts'
-import { Link } from './connection.ts'
-import { examine, type Finding } from './diagnose.ts'
+import { type Client, loadClient, type RedisSettings } from './client.ts'
+import { RedisConnection } from './connection.ts'
+import { diagnose, type Finding } from './diagnose.ts'
 
-interface HubParts {
-  settings: Settings
+interface RedisConnectionsParts {
+  settings: RedisSettings
   clock: Clock
   log: Log
 }
@@ -13,22 +13,22 @@ interface HubParts {
 type Prepare = (client: Client) => Promise<void>
 
 /** All that one process has with one Redis: a connection for commands and messages, one for each reader, and whether all are up. */
-export class Hub {
+export class RedisConnections {
   readonly prefix: string
-  readonly #parts: HubParts
+  readonly #parts: RedisConnectionsParts
   readonly #prepare: Prepare
-  readonly #links = new Set<Link>()
+  readonly #links = new Set<RedisConnection>()
   readonly #channels = new Map<string, (message: string) => void>()
   /** Of these channels, those that the present connection has joined. */
   readonly #subscribed = new Set<string>()
   readonly #watchers = new Set<(up: boolean) => void>()
   readonly #warned = new Set<string>()
   #open: (() => Client) | null = null
-  #main: Link | null = null
+  #main: RedisConnection | null = null
   #state: 'starting' | 'up' | 'down' = 'starting'
 
   /** `prepare`: what must be done on a new connection before it counts. */
-  constructor(parts: HubParts, prepare: Prepare) {
+  constructor(parts: RedisConnectionsParts, prepare: Prepare) {
     this.prefix = parts.settings.prefix
     this.#parts = parts
     this.#prepare = prepare
@@ -36,7 +36,7 @@ export class Hub {
 
   /** Rejects only where @redis/client is missing: a dead Redis is waited for elsewhere. Idempotent. */
   async start(): Promise<void> {
-    this.#open ??= await opener(this.#parts.settings)
+    this.#open ??= await loadClient(this.#parts.settings)
     this.#main ??= this.#link(
       async (client) => {
         await this.#examine(client)
@@ -65,11 +65,11 @@ export class Hub {
   }
 
   /** A connection of its own, for commands that block. `up` is called whenever it is. */
-  link(up: () => void): Link {
+  link(up: () => void): RedisConnection {
     return this.#link(async () => {}, { ping: false, up })
   }
 
-  async unlink(link: Link): Promise<void> {
+  async unlink(link: RedisConnection): Promise<void> {
     this.#links.delete(link)
     await link.close()
     this.#look()
@@ -111,14 +111,14 @@ export class Hub {
     await Promise.all([...this.#links].map((link) => link.close()))
   }
 
-  #link(prepare: Prepare, { ping, up }: { ping: boolean; up?: () => void }): Link {
+  #link(prepare: Prepare, { ping, up }: { ping: boolean; up?: () => void }): RedisConnection {
     const {
       clock,
       settings: { timeout },
     } = this.#parts
     const open = this.#open
-    if (open === null) throw new Error('The hub was not started.')
-    const link = new Link({
+    if (open === null) throw new Error('The connections was not started.')
+    const link = new RedisConnection({
       open,
       prepare,
       clock,
@@ -150,7 +150,7 @@ export class Hub {
   }
 
   async #examine(client: Client): Promise<void> {
-    const findings = await examine(client).catch((error: Error): Finding[] => {
+    const findings = await diagnose(client).catch((error: Error): Finding[] => {
       // What is needed at run time is another matter, which the first of its commands tells.
       if (!error.message.startsWith('NOPERM')) throw error
       return [

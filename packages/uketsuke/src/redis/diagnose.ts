@@ -7,7 +7,7 @@ export interface Finding {
 }
 
 /** Asks a Redis about itself: one INFO, which managed services allow too, while most of them refuse CONFIG. */
-export async function examine(client: Pick<Client, 'info'>): Promise<Finding[]> {
+export async function diagnose(client: Pick<Client, 'info'>): Promise<Finding[]> {
   return findings(parse(await client.info()))
 }
 

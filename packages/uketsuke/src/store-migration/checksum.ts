@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
-import { type Archive, columns, isNote, type Row, type Shelf } from '../store/raw-tables.ts'
+import { columns, isNote, type RawTables, type Row, type TableName } from '../store/raw-tables.ts'
 import { pages } from './pages.ts'
 
 /** What is on one shelf: how many rows, and the sum of their hashes, which no order changes. */
-export interface Sum {
+export interface Checksum {
   readonly rows: number
   readonly checksum: string
 }
 
-export async function sum(archive: Archive, shelf: Shelf): Promise<Sum> {
+export async function sum(archive: RawTables, shelf: TableName): Promise<Checksum> {
   let [rows, total] = [0, 0n]
   for await (const page of pages(archive, shelf, null)) {
-    for (const row of page.filter(moves)) {
+    for (const row of page.filter(isMigrated)) {
       rows++
       total += hash(shelf, row)
     }
@@ -20,9 +20,9 @@ export async function sum(archive: Archive, shelf: Shelf): Promise<Sum> {
 }
 
 /** The notes about moves are each store's own. */
-export const moves = (row: Row): boolean => !isNote(row.name)
+export const isMigrated = (row: Row): boolean => !isNote(row.name)
 
-function hash(shelf: Shelf, row: Row): bigint {
+function hash(shelf: TableName, row: Row): bigint {
   const canonical = JSON.stringify(columns(shelf).map((name) => row[name] ?? null))
   return BigInt(`0x${createHash('sha256').update(canonical).digest('hex')}`)
 }

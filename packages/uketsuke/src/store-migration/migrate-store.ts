@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { UketsukeError } from '../domain/errors.ts'
-import { type Archive, type Into, isNote, notes, type OpenArchive, type Shelf, shelves } from '../store/raw-tables.ts'
-import { moves, type Sum, sum } from './checksum.ts'
+import {
+  isNote,
+  type MigrationTarget,
+  migrationNotes,
+  type OpenRawTables,
+  type RawTables,
+  type TableName,
+  tables,
+} from '../store/raw-tables.ts'
+import { type Checksum, isMigrated, sum } from './checksum.ts'
 import { pages } from './pages.ts'
 
 /** What became of one shelf. */
-export interface Moved extends Sum {
-  readonly shelf: Shelf
+export interface MigrationResult extends Checksum {
+  readonly shelf: TableName
   /** How many of the rows were there already, from a move that had been interrupted. */
   readonly before: number
 }
@@ -17,7 +25,11 @@ export interface Moved extends Sum {
  * the move is done; a source that was left opens for nobody any more. In between either works only by finishing the move.
  * @throws {UketsukeError} `store-unusable`
  */
-export async function move(from: OpenArchive, to: OpenArchive, heard: (moved: Moved) => void): Promise<Moved[]> {
+export async function migrateStore(
+  from: OpenRawTables,
+  to: OpenRawTables,
+  heard: (moved: MigrationResult) => void,
+): Promise<MigrationResult[]> {
   const source = await from({ create: false })
   try {
     const target = await to({ create: true })
@@ -31,35 +43,39 @@ export async function move(from: OpenArchive, to: OpenArchive, heard: (moved: Mo
   }
 }
 
-async function carry(source: Archive, target: Archive, heard: (moved: Moved) => void): Promise<Moved[]> {
+async function carry(
+  source: RawTables,
+  target: RawTables,
+  heard: (moved: MigrationResult) => void,
+): Promise<MigrationResult[]> {
   const into = await admit(source, target)
   if (into.done) return []
-  await note(target, notes.into, JSON.stringify(into))
+  await note(target, migrationNotes.into, JSON.stringify(into))
   await target.alone()
-  const moved: Moved[] = []
-  for (const shelf of Object.keys(shelves) as Shelf[]) {
+  const moved: MigrationResult[] = []
+  for (const shelf of Object.keys(tables) as TableName[]) {
     moved.push(await copy(source, target, shelf))
     heard(moved.at(-1)!)
   }
   for (const archive of [source, target]) await archive.alone()
   // The source first: with both notes missing or the source's there, nothing can run twice, and running this again finishes it.
-  await note(source, notes.out, target.where)
-  await note(target, notes.into, JSON.stringify({ ...into, done: true }))
+  await note(source, migrationNotes.out, target.where)
+  await note(target, migrationNotes.into, JSON.stringify({ ...into, done: true }))
   return moved
 }
 
 /** What the target is to note about this move. @throws `store-unusable` where it has jobs that came another way */
-async function admit(source: Archive, target: Archive): Promise<Into> {
+async function admit(source: RawTables, target: RawTables): Promise<MigrationTarget> {
   const [here, there] = [await noted(source), await noted(target)]
-  const id = here.get(notes.source) ?? randomUUID()
-  if (!here.has(notes.source)) await note(source, notes.source, id)
-  const known = there.get(notes.into)
-  const into = known === undefined ? null : (JSON.parse(known) as Into)
+  const id = here.get(migrationNotes.source) ?? randomUUID()
+  if (!here.has(migrationNotes.source)) await note(source, migrationNotes.source, id)
+  const known = there.get(migrationNotes.into)
+  const into = known === undefined ? null : (JSON.parse(known) as MigrationTarget)
   if (into?.source === id) return into
-  if (here.has(notes.out)) {
+  if (here.has(migrationNotes.out)) {
     throw new UketsukeError(
       'store-unusable',
-      `The jobs of ${source.where} have moved to ${here.get(notes.out)} already.`,
+      `The jobs of ${source.where} have moved to ${here.get(migrationNotes.out)} already.`,
     )
   }
   const found = await Promise.all(
@@ -72,11 +88,11 @@ async function admit(source: Archive, target: Archive): Promise<Into> {
   return { source: id, from: source.where, done: false }
 }
 
-async function copy(source: Archive, target: Archive, shelf: Shelf): Promise<Moved> {
+async function copy(source: RawTables, target: RawTables, shelf: TableName): Promise<MigrationResult> {
   const arrived = shelf === 'shared' ? null : await target.last(shelf)
   let written = 0
   for await (const page of pages(source, shelf, arrived)) {
-    const rows = page.filter(moves)
+    const rows = page.filter(isMigrated)
     await target.write(shelf, rows)
     written += rows.length
   }
@@ -91,7 +107,7 @@ async function copy(source: Archive, target: Archive, shelf: Shelf): Promise<Mov
   return { shelf, ...left, before: left.rows - written }
 }
 
-async function noted(archive: Archive): Promise<Map<string, string>> {
+async function noted(archive: RawTables): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for await (const rows of pages(archive, 'shared', null)) {
     for (const { name, value } of rows) if (isNote(name)) found.set(String(name), String(value))
@@ -99,4 +115,4 @@ async function noted(archive: Archive): Promise<Map<string, string>> {
   return found
 }
 
-const note = (archive: Archive, name: string, value: string) => archive.write('shared', [{ name, value }])
+const note = (archive: RawTables, name: string, value: string) => archive.write('shared', [{ name, value }])

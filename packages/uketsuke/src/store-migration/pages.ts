@@ -1,4 +1,4 @@
-import type { Archive, Row, Shelf } from '../store/raw-tables.ts'
+import type { RawTables, Row, TableName } from '../store/raw-tables.ts'
 
 /** A page of rows may hold about this much text: payloads are anything from two bytes to megabytes. */
 const pageSize = 4 << 20
@@ -6,7 +6,7 @@ const pageSize = 4 << 20
 const mostRows = 200
 
 /** All rows of a shelf after one, a page at a time, in the order of the key. */
-export async function* pages(archive: Archive, shelf: Shelf, after: Row | null): AsyncGenerator<Row[]> {
+export async function* pages(archive: RawTables, shelf: TableName, after: Row | null): AsyncGenerator<Row[]> {
   let [last, limit] = [after, 20]
   for (;;) {
     const rows = await archive.read(shelf, last, limit)

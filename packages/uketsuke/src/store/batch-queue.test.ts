@@ -4,12 +4,12 @@ import type { Change, Job } from '../domain/job.ts'
 import { claim, create, progress } from '../domain/rules.ts'
 import { manualClock } from '../testing/clock.ts'
 import { storeSuite } from '../testing/store-suite.ts'
-import { groupCommit } from './batch-queue.ts'
+import { batched } from './batch-queue.ts'
 import { memory } from './memory.ts'
 import type { Store } from './port.ts'
 
 describe('groupCommit over memory', () => {
-  storeSuite({ test, open: async (clock) => groupCommit(memory()(clock)) })
+  storeSuite({ test, open: async (clock) => batched(memory()(clock)) })
 })
 
 const clock = manualClock()
@@ -54,7 +54,7 @@ function held(overrides: Partial<Store> = {}) {
 describe('groupCommit', () => {
   it('fills the next commit while one is in flight, and answers each call after its own', async () => {
     const { store, commits, next } = held()
-    const group = groupCommit(store)
+    const group = batched(store)
     const answered: string[] = []
     const insert = (...ids: string[]) =>
       group.insert(ids.map((id) => ({ job: job(id) }))).then((results) => {
@@ -85,7 +85,7 @@ describe('groupCommit', () => {
   it('takes at most `capBytes` of text into one commit; a longer row goes alone', async () => {
     const commits: string[][] = []
     const inner = memory()(clock)
-    const group = groupCommit(
+    const group = batched(
       {
         ...inner,
         insert: (rows) => {
@@ -114,7 +114,7 @@ describe('groupCommit', () => {
   it('takes at most `cap` rows into one commit, and never parts a call', async () => {
     const sizes: number[] = []
     const inner = memory()(clock)
-    const group = groupCommit(
+    const group = batched(
       {
         ...inner,
         insert: (rows) => {
@@ -133,7 +133,7 @@ describe('groupCommit', () => {
 
   it('puts two changes of one job into two commits, in the order in which they came', async () => {
     const { store, commits, next } = held()
-    const group = groupCommit(store)
+    const group = batched(store)
     const a1 = running('a')
     const a2 = told(a1, 10).after
     const a3 = told(a2, 20).after
@@ -162,7 +162,7 @@ describe('groupCommit', () => {
   it('fails only the call that has the bad row', async () => {
     let commits = 0
     const inner = memory()(clock)
-    const group = groupCommit({
+    const group = batched({
       ...inner,
       insert: (rows) => {
         commits++
@@ -181,7 +181,7 @@ describe('groupCommit', () => {
     let up = false
     let commits = 0
     const inner = memory()(clock)
-    const group = groupCommit({
+    const group = batched({
       ...inner,
       insert: async (rows) => {
         commits++
@@ -199,7 +199,7 @@ describe('groupCommit', () => {
 
   it('groups renewals of the same length', async () => {
     const lengths: [number, number][] = []
-    const group = groupCommit({
+    const group = batched({
       ...memory()(clock),
       renew: async (leases, leaseMs) => {
         lengths.push([leases.length, leaseMs])
@@ -218,7 +218,7 @@ describe('groupCommit', () => {
   it('closes after what is under way, and what waits behind it', async () => {
     const order: string[] = []
     const { store, commits, next } = held({ close: async () => void order.push('closed') })
-    const group = groupCommit(store)
+    const group = batched(store)
     const first = next()
     const a = group.insert([{ job: job('a') }]).then(() => order.push('a'))
     await first

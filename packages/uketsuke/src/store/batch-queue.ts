@@ -23,7 +23,7 @@ interface Lane<Row, Result> {
  * turn of the event loop. No timer, no added delay, and every promise resolves after its own commit. `cap` is how many rows one commit
  * takes at most and `capBytes` how much text (one call with more goes alone), `inFlight` how many commits of a verb are under way at a time.
  */
-export function groupCommit(
+export function batched(
   store: Store,
   size: Partial<NonNullable<Store['group']>> & { acceptTimeout?: number } = {},
 ): Store {
@@ -64,7 +64,7 @@ export function groupCommit(
     replace: (rows) => changes.commit(rows),
     renew: (rows, leaseMs) => renewalsOf(leaseMs).commit(rows),
     claim: (query) => store.claim(query),
-    lapsed: (limit) => store.lapsed(limit),
+    expiredLeases: (limit) => store.expiredLeases(limit),
     ...(store.unclaimed && { unclaimed: store.unclaimed.bind(store) }),
     nextDue: (queue, types) => store.nextDue(queue, types),
     get: (owner, ids) => store.get(owner, ids),

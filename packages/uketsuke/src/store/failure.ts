@@ -1,8 +1,8 @@
-import { catalogue, type Failure } from '../domain/errors.ts'
+import { errorTitles, type Failure } from '../domain/errors.ts'
 
 export const corrupt: Failure = {
   code: 'corrupt',
-  message: `${catalogue.corrupt}.`,
+  message: `${errorTitles.corrupt}.`,
   retryable: false,
 }
 

@@ -2,7 +2,7 @@ import { checkKey, checkOwner } from '../domain/identifiers.ts'
 import { allOwners, type Insert, type Owner, type Store } from './port.ts'
 
 /** The store, behind the one rule for identifiers: engines would tell apart, mix up or refuse differently what is none. */
-export function guarded(store: Store): Store {
+export function withValidIdentifiers(store: Store): Store {
   const { insert, insertWithin, get, list, deliveries, attempts, remove } = store
   return Object.assign(store, {
     insert: async (inserts, waiting) => insert(inserts.map(checked), waiting),

@@ -1,14 +1,14 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { type Attempt, type Change, isTerminal, type Job, type JobStatus, type Queue } from '../domain/job.ts'
-import { claim, holds } from '../domain/rules.ts'
-import { guarded } from './guarded.ts'
-import { allOwners, type IdempotencyKey, type Insert, type Inserted, type OpenStore, type Owner } from './port.ts'
+import { claim, isHeldBy } from '../domain/rules.ts'
+import { withValidIdentifiers } from './guarded.ts'
+import { allOwners, type IdempotencyKey, type Insert, type Inserted, type Owner, type StoreFactory } from './port.ts'
 
 /**
  * The reference store: the port said in the plainest way, for tests and for trying things out. Nothing outlives the process. Each
  * verb runs to its end without an `await`, which is what makes it one commit.
  */
-export function memory(): OpenStore {
+export function memory(): StoreFactory {
   return (clock) => {
     const jobs = new Map<string, Job>()
     const ended: Attempt[] = []
@@ -51,7 +51,7 @@ export function memory(): OpenStore {
     }
     const owesDelivery = (id: string) => all().some((job) => job.parent === id && !isTerminal(job))
 
-    return guarded({
+    return withValidIdentifiers({
       description: { engine: 'memory', durability: 'in memory only: an accepted job is lost with the process' },
       migrate: async () => {},
       insert: async (inserts) => {
@@ -81,11 +81,11 @@ export function memory(): OpenStore {
       renew: async (leases, leaseMs) =>
         leases.map((lease) => {
           const job = jobs.get(lease.id)
-          if (job === undefined || !holds(lease, job)) return null
+          if (job === undefined || !isHeldBy(lease, job)) return null
           jobs.set(job.id, { ...job, leaseUntil: clock.now() + leaseMs })
           return job.version
         }),
-      lapsed: async (limit) =>
+      expiredLeases: async (limit) =>
         all()
           .filter((job) => job.leaseUntil !== null && job.leaseUntil <= clock.now())
           .sort((a, b) => a.leaseUntil! - b.leaseUntil!)

@@ -55,7 +55,7 @@ export interface ListQuery {
 }
 
 /** What is still kept of a job: an id and the version somebody knows. */
-export interface Known {
+export interface KnownVersion {
   readonly id: string
   readonly version: number
 }
@@ -67,9 +67,9 @@ export interface Unclaimed {
 }
 
 /** What another process has committed. */
-export interface ForeignCommit {
+export interface RemoteCommit {
   /** The jobs that were changed, with their new versions. */
-  readonly changed: readonly Known[]
+  readonly changed: readonly KnownVersion[]
   /** The queues in which a job began to wait. */
   readonly waiting: readonly Queue[]
 }
@@ -115,8 +115,8 @@ export interface Store {
   replace(changes: readonly Change[]): Promise<boolean[]>
   /** Moves the leases that still stand to `leaseMs` from now, without a new version. Gives each job's version, null where lost. */
   renew(leases: readonly Lease[], leaseMs: number): Promise<(number | null)[]>
-  /** Running jobs whose lease has lapsed by the store's clock. */
-  lapsed(limit: number): Promise<Job[]>
+  /** Running jobs whose lease has expired by the store's clock. */
+  expiredLeases(limit: number): Promise<Job[]>
   /**
    * The types of users' jobs that have been due for `waited` milliseconds or more while no job of the type runs: most likely nobody
    * works them. The longest wait first; of a long backlog the front will do. Absent where it is not cheap to know.
@@ -127,7 +127,7 @@ export interface Store {
   /** In the order of `ids`; null where absent or another owner's. */
   get(owner: Owner, ids: readonly string[]): Promise<(Job | null)[]>
   /** Those of `known` that now stand at a later version. */
-  newer(known: readonly Known[]): Promise<Job[]>
+  newer(known: readonly KnownVersion[]): Promise<Job[]>
   /** Users' jobs (never deliveries), newest first. */
   list(query: ListQuery): Promise<Job[]>
   /** The deliveries about one job, oldest first. */
@@ -151,9 +151,9 @@ export interface Store {
    * Calls `fn` when another process has committed something: with what, where the store knows it; without, anything may have changed.
    * The returned function ends that. Losing a call costs latency only.
    */
-  onForeignCommit(fn: (commit?: ForeignCommit) => void): () => void
+  onForeignCommit(fn: (commit?: RemoteCommit) => void): () => void
   close(): Promise<void>
 }
 
 /** What a store factory such as `sqlite(path)` gives to `createJobs`. The clock is the store's: leases are told by it. */
-export type OpenStore = (clock: Clock) => Store
+export type StoreFactory = (clock: Clock) => Store

@@ -1,19 +1,19 @@
-export type Plain = string | number | null
+export type StoredValue = string | number | null
 
 /**
  * No engine keeps every text. SQLite's bindings hand over C strings: text ends at its first NUL, without an error, in both directions.
  * PostgreSQL refuses NUL. So NUL is stored as U+0001 "0", and U+0001 itself twice. Equal stays equal and different stays different,
  * which is all that queries ask.
  */
-const mark = '\u0001'
+const escapeChar = '\u0001'
 
-export function encode<T extends Plain>(value: T): T | string {
-  if (typeof value !== 'string' || !(value.includes('\0') || value.includes(mark))) return value
-  return value.replaceAll(mark, mark + mark).replaceAll('\0', `${mark}0`)
+export function encodeText<T extends StoredValue>(value: T): T | string {
+  if (typeof value !== 'string' || !(value.includes('\0') || value.includes(escapeChar))) return value
+  return value.replaceAll(escapeChar, escapeChar + escapeChar).replaceAll('\0', `${escapeChar}0`)
 }
 
 /** Decodes a row in place. */
-export function decode(row: Record<string, unknown>): Record<string, unknown> {
+export function decodeRow(row: Record<string, unknown>): Record<string, unknown> {
   for (const column in row) row[column] = plain(row[column])
   return row
 }
@@ -25,8 +25,8 @@ export function decodeTuple(row: unknown[]): unknown[] {
 }
 
 function plain(value: unknown): unknown {
-  if (typeof value !== 'string' || !value.includes(mark)) return value
-  return value.replace(marked, (_, which: string) => (which === '0' ? '\0' : mark))
+  if (typeof value !== 'string' || !value.includes(escapeChar)) return value
+  return value.replace(marked, (_, which: string) => (which === '0' ? '\0' : escapeChar))
 }
 
-const marked = new RegExp(`${mark}([0${mark}])`, 'g')
+const marked = new RegExp(`${escapeChar}([0${escapeChar}])`, 'g')

@@ -5,10 +5,10 @@ import { claiming } from './store-suite/claiming.ts'
 import type { Check } from './store-suite/fixture.ts'
 import { inserting } from './store-suite/inserting.ts'
 import { leasing } from './store-suite/leasing.ts'
-import { type Moving, moving } from './store-suite/moving.ts'
+import { moving, type RawTablesPair } from './store-suite/moving.ts'
 import { reading } from './store-suite/reading.ts'
 import { removing } from './store-suite/removing.ts'
-import { swapping } from './store-suite/replacing.ts'
+import { replacing } from './store-suite/replacing.ts'
 import { sharing } from './store-suite/sharing.ts'
 import { together } from './store-suite/together.ts'
 
@@ -20,7 +20,7 @@ export interface StoreSuite {
   /** Two handles on one new, empty store, as two processes have them. Left out where a store is one process's own. */
   openTwice?(clock: Clock): Promise<[Store, Store]>
   /** A new, empty place for a store, with its archive. Left out where nothing outlives the store. */
-  openKept?: Moving['openKept']
+  openKept?: RawTablesPair['openKept']
 }
 
 /** What every store must do: the port's promises, one test each. Whoever writes a store runs this over it. */
@@ -37,7 +37,7 @@ export function storeSuite({ test, open, openTwice, openKept }: StoreSuite): voi
       }
     })
 
-  for (const group of [inserting, claiming, swapping, leasing, reading, removing, sharing]) group(check)
+  for (const group of [inserting, claiming, replacing, leasing, reading, removing, sharing]) group(check)
   if (openTwice !== undefined) together({ test, openTwice })
   if (openKept !== undefined) moving({ test, openKept })
 }

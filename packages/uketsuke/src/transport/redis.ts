@@ -1,8 +1,8 @@
 import { prepareStreams, redisStreams } from '../dispatch/redis-streams.ts'
-import { redisSignal } from '../notify/redis-change-feed.ts'
-import { type RedisOptions, settings } from '../redis/client.ts'
-import { Hub } from '../redis/connections.ts'
-import type { OpenRelay } from './port.ts'
+import { redisChangeFeed } from '../notify/redis-change-feed.ts'
+import { type RedisOptions, redisSettings } from '../redis/client.ts'
+import { RedisConnections } from '../redis/connections.ts'
+import type { TransportFactory } from './port.ts'
 
 export type { RedisOptions } from '../redis/client.ts'
 
@@ -12,13 +12,13 @@ export type { RedisOptions } from '../redis/client.ts'
  * instead until Redis is back.
  * @throws {UketsukeError} `invalid-configuration`
  */
-export function redis(options: string | RedisOptions): OpenRelay {
-  const chosen = settings(options)
+export function redis(options: string | RedisOptions): TransportFactory {
+  const chosen = redisSettings(options)
   return (parts) => {
-    const hub = new Hub({ settings: chosen, ...parts }, prepareStreams(chosen.prefix))
-    const dispatch = redisStreams({ hub, ...parts, takeOverAfter: chosen.takeOverAfter })
-    const signal = redisSignal({ hub, ...parts })
+    const connections = new RedisConnections({ settings: chosen, ...parts }, prepareStreams(chosen.prefix))
+    const dispatch = redisStreams({ connections, ...parts, takeOverAfter: chosen.takeOverAfter })
+    const changes = redisChangeFeed({ connections, ...parts })
     const description = `Redis Streams at ${chosen.shown}, and the store itself while that is away`
-    return { description, dispatch, signal, start: () => hub.start(), close: () => hub.close() }
+    return { description, dispatch, changes, start: () => connections.start(), close: () => connections.close() }
   }
 }

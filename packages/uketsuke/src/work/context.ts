@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { JobContext } from '../definition/define.ts'
-import type { Said } from '../domain/rules.ts'
+import type { LatestProgress } from '../domain/rules.ts'
 import type { HeldJob } from './lease.ts'
 import { ProgressWriter } from './progress.ts'
 
@@ -45,7 +45,7 @@ export class Context implements JobContext<unknown> {
   }
 
   /** The attempt is over: what is said from now on is not stored. Gives what was said last and may not be stored yet. */
-  end(): Said | null {
+  end(): LatestProgress | null {
     this.#ended = true
     return this.#progress?.end() ?? null
   }

@@ -2,16 +2,16 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { describe, isA, text } from '../base/thrown.ts'
 import type { Runnable } from '../definition/define.ts'
-import { catalogue, type Failure, PostponedError } from '../domain/errors.ts'
-import { fail, giveBack, release, succeed, withLastWords } from '../domain/rules.ts'
+import { errorTitles, type Failure, PostponedError } from '../domain/errors.ts'
+import { fail, giveBackUnreadable, release, succeed, withLatestProgress } from '../domain/rules.ts'
 import type { Store } from '../store/port.ts'
 import type { Rule } from '../store/transition.ts'
 import { Context } from './context.ts'
 import { failureOf } from './failure.ts'
 import { Interruption } from './interruption.ts'
 import type { HeldJob } from './lease.ts'
-import { serialise } from './output.ts'
-import { persist } from './persist-outcome.ts'
+import { serializeOutput } from './output.ts'
+import { persistOutcome } from './persist-outcome.ts'
 
 export interface ExecuteParts {
   readonly store: Pick<Store, 'renew'>
@@ -37,7 +37,7 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
     // As often as it takes: while it was confirmed a neighbour may have blocked the process again.
     while (clock.now() - held.confirmedAt > parts.leaseMs / 2) await interruption.or(confirm(held, parts))
     held.throwIfAborted()
-    const output = serialise(await interruption.or(type.run(context, held.job)))
+    const output = serializeOutput(await interruption.or(type.run(context, held.job)))
     settle = (job) => succeed(job, clock.now(), output)
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)
@@ -46,7 +46,7 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
   interruption.clear()
   done()
   const end = settle
-  if (end) await persist(held, (job) => withLastWords(job, said, end), clock, context)
+  if (end) await persistOutcome(held, (job) => withLatestProgress(job, said, end), clock, context)
 }
 
 /**
@@ -90,14 +90,14 @@ function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock
   if (reason === null && isA(thrown, Unreadable)) {
     context.log.warn({ err: describe(thrown.cause) }, 'the input does not fit this worker’s definition of its job type')
     const random = Math.random()
-    return (job) => giveBack(job, clock.now(), thrown.message, random)
+    return (job) => giveBackUnreadable(job, clock.now(), thrown.message, random)
   }
   if (reason === null && isA(thrown, PostponedError)) {
     context.log.warn({ err: describe(thrown.cause) }, thrown.message)
     return (job) => release(job, clock.now(), clock.now() + thrown.wait)
   }
   const failure: Failure =
-    reason === 'timeout' ? { code: 'timeout', message: catalogue.timeout, retryable: true } : failureOf(thrown)
+    reason === 'timeout' ? { code: 'timeout', message: errorTitles.timeout, retryable: true } : failureOf(thrown)
   if (reason === null) context.log.warn({ err: describe(thrown), code: failure.code }, 'attempt failed')
   const wait = type.retryIn(held.lease.attempt, thrown)
   return (job) => fail(job, clock.now(), failure, clock.now() + wait)

@@ -1,11 +1,11 @@
 import { describe, isA, text } from '../base/thrown.ts'
-import { catalogue, DeliveryError, type Failure, JobError, UketsukeError } from '../domain/errors.ts'
-import { tidy } from '../domain/text.ts'
+import { DeliveryError, errorTitles, type Failure, JobError, UketsukeError } from '../domain/errors.ts'
+import { truncate } from '../domain/text.ts'
 
 /** Whatever a handler threw, as it is stored: a code and a sentence for clients, and for operators what was thrown. */
 export function failureOf(thrown: unknown): Failure {
   if (isA(thrown, DeliveryError)) {
-    return { code: thrown.code, message: tidy(thrown.message), retryable: thrown.retryable, detail: thrown.answer }
+    return { code: thrown.code, message: truncate(thrown.message), retryable: thrown.retryable, detail: thrown.answer }
   }
   return { ...forClients(thrown), thrown: describe(thrown).stack }
 }
@@ -13,21 +13,21 @@ export function failureOf(thrown: unknown): Failure {
 /** Only errors that were made for clients speak to them. Any other message may hold an address, a path or a password. */
 function forClients(thrown: unknown): Failure {
   if (isA(thrown, JobError)) {
-    const code = tidy(text(thrown, 'code') || 'job-error')
-    return { code, message: tidy(text(thrown, 'message')) || titleOf(code), retryable: isRetryable(thrown) }
+    const code = truncate(text(thrown, 'code') || 'job-error')
+    return { code, message: truncate(text(thrown, 'message')) || titleOf(code), retryable: isRetryable(thrown) }
   }
   if (isA(thrown, UketsukeError)) {
     const code = text(thrown, 'code')
     // What a handler gave to progress() is quoted for operators only.
     const told = final.has(code) && code !== 'invalid-progress'
-    const message = told ? tidy(text(thrown, 'message')) : titleOf(code)
-    if (Object.hasOwn(catalogue, code)) return { code, message, retryable: !final.has(code) }
+    const message = told ? truncate(text(thrown, 'message')) : titleOf(code)
+    if (Object.hasOwn(errorTitles, code)) return { code, message, retryable: !final.has(code) }
   }
   return { code: 'handler-error', message: titleOf('handler-error'), retryable: true }
 }
 
 const titleOf = (code: string): string =>
-  `${Object.hasOwn(catalogue, code) ? catalogue[code as keyof typeof catalogue] : catalogue['job-error']}.`
+  `${Object.hasOwn(errorTitles, code) ? errorTitles[code as keyof typeof errorTitles] : errorTitles['job-error']}.`
 
 function isRetryable(thrown: JobError): boolean {
   try {

@@ -1,19 +1,19 @@
-import { Bell } from '../base/wakeup.ts'
+import { Wakeup } from '../base/wakeup.ts'
 import type { Runnable } from '../definition/define.ts'
 import type { Receiver } from '../dispatch/port.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
-import type { Lanes, WorkerParts } from './worker.ts'
+import type { WorkerParts, WorkerQueue } from './worker.ts'
 
 /** However good the hints are, the store is asked at least this often. Milliseconds. */
 const pollMs = 1_000
 
 /** One queue as one worker works it: how much room there is, what to claim, when to look again. */
-export class Lane {
-  readonly #lane: Lanes
+export class Fetcher {
+  readonly #lane: WorkerQueue
   readonly #parts: WorkerParts
   readonly #types: readonly string[]
-  readonly #bell = new Bell()
+  readonly #bell = new Wakeup()
   readonly #receiver: Receiver
   #running = 0
   /** How many jobs were announced to this lane alone since the last claim. */
@@ -25,7 +25,7 @@ export class Lane {
   #failing = false
   #cancelTimer = () => {}
 
-  constructor(lane: Lanes, parts: WorkerParts, stopping: AbortSignal) {
+  constructor(lane: WorkerQueue, parts: WorkerParts, stopping: AbortSignal) {
     this.#lane = lane
     this.#parts = parts
     this.#types = [...lane.types.keys()]
@@ -35,10 +35,10 @@ export class Lane {
       hint: (jobs) => {
         if (jobs === undefined) this.#look = true
         else this.#hinted += jobs
-        this.#bell.ring()
+        this.#bell.notify()
       },
     })
-    stopping.addEventListener('abort', this.#bell.ring)
+    stopping.addEventListener('abort', this.#bell.notify)
   }
 
   runnable(type: string): Runnable {
@@ -89,18 +89,18 @@ export class Lane {
   /** Until there may be something to claim: a hint, room again, the next due time, or the poll. */
   async wait(): Promise<void> {
     // With no room left it is the next job to end that rings. Where it has rung already there is no time to wait for.
-    if (this.#room > 0 && !this.#bell.isRung) {
+    if (this.#room > 0 && !this.#bell.isPending) {
       const due = this.#failing ? null : await this.#nextDue()
       const wait = Math.max(0, Math.min(pollMs, due === null ? pollMs : due - this.#parts.clock.now()))
       this.#cancelTimer = this.#parts.clock.after(wait, this.#lookAgain)
     }
-    await this.#bell.rung()
+    await this.#bell.wait()
     this.#cancelTimer()
   }
 
   readonly #lookAgain = (): void => {
     this.#look = true
-    this.#bell.ring()
+    this.#bell.notify()
   }
 
   async #nextDue(): Promise<number | null> {

@@ -1,6 +1,6 @@
 import { sleep } from '../base/clock.ts'
 import { allOwners } from '../store/port.ts'
-import type { Roster } from './running-jobs.ts'
+import type { RunningJobs } from './running-jobs.ts'
 import type { WorkerParts } from './worker.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { WorkerParts } from './worker.ts'
  */
 export async function heartbeat(
   { store, clock, log, leaseMs }: WorkerParts,
-  held: Roster,
+  held: RunningJobs,
   signal: AbortSignal,
 ): Promise<void> {
   let wait = leaseMs / 3

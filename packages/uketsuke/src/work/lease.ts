@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Job, Lease } from '../domain/job.ts'
-import { holds } from '../domain/rules.ts'
+import { isHeldBy } from '../domain/rules.ts'
 import type { Rule, Transition } from '../store/transition.ts'
 
 /** Why a handler's signal aborted. */
@@ -66,7 +66,7 @@ export class HeldJob {
       if (this.#reason === 'lease-lost') return null
       let held = true
       const still: Rule = (job) => {
-        held = holds(this.lease, job)
+        held = isHeldBy(this.lease, job)
         return held ? rule(job) : null
       }
       const after = await this.#transition(this.#job, still, this.#clock.now)
@@ -81,7 +81,7 @@ export class HeldJob {
   /** News of this job from whoever wrote it: a cancel that was asked for, or a lease that is lost. */
   heard(job: Job): void {
     if (job.version <= this.#job.version) return
-    if (holds(this.lease, job)) {
+    if (isHeldBy(this.lease, job)) {
       this.#job = job
       if (job.cancelRequestedAt !== null) this.abort('cancelled')
     } else if (this.#writes === 0) {

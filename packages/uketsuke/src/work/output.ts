@@ -6,7 +6,7 @@ import { UketsukeError } from '../domain/errors.ts'
  * its place; members of objects that are undefined or functions are left out, as JSON leaves them out.
  * @throws `invalid-output` where JSON cannot hold it
  */
-export function serialise(output: unknown): string {
+export function serializeOutput(output: unknown): string {
   const path = new Path()
   try {
     const text = JSON.stringify(output ?? null, function (this: unknown, key: string, value: unknown) {

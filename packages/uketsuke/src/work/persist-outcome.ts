@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../base/clock.ts'
 import { describe, isPassing } from '../base/thrown.ts'
-import { catalogue, type Failure } from '../domain/errors.ts'
+import { errorTitles, type Failure } from '../domain/errors.ts'
 import { fail } from '../domain/rules.ts'
 import type { Rule } from '../store/transition.ts'
 import type { Context } from './context.ts'
@@ -10,7 +10,7 @@ import type { HeldJob } from './lease.ts'
  * Work that is done must not be lost to a store that is down for a while: tries until it is stored or the lease is lost. An outcome that
  * the store refuses would be refused again, and its handler must not run again for it: the job fails with that instead.
  */
-export async function persist(held: HeldJob, outcome: Rule, clock: Clock, context: Context): Promise<void> {
+export async function persistOutcome(held: HeldJob, outcome: Rule, clock: Clock, context: Context): Promise<void> {
   const { log } = context
   const rules = [outcome]
   for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
@@ -26,7 +26,7 @@ export async function persist(held: HeldJob, outcome: Rule, clock: Clock, contex
         continue
       }
       log.error({ err: describe(error) }, 'the store refuses the outcome')
-      // The lease will run out, and the sweep will find the job.
+      // The lease will run out, and the rescuer will find the job.
       if (rules.length > 2) return
       // Then without the words of the refusal, if it is them that are refused.
       const failure = rules.length === 1 ? { ...rejected, thrown: describe(error).stack } : rejected
@@ -37,6 +37,6 @@ export async function persist(held: HeldJob, outcome: Rule, clock: Clock, contex
 
 const rejected: Failure = {
   code: 'outcome-rejected',
-  message: `${catalogue['outcome-rejected']}.`,
+  message: `${errorTitles['outcome-rejected']}.`,
   retryable: false,
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { plain } from '../base/thrown.ts'
+import { plainText } from '../base/thrown.ts'
 import { UketsukeError } from '../domain/errors.ts'
-import { progress, type Said } from '../domain/rules.ts'
-import { tidy } from '../domain/text.ts'
+import { type LatestProgress, progress } from '../domain/rules.ts'
+import { truncate } from '../domain/text.ts'
 import type { HeldJob } from './lease.ts'
 
 /** At most one stored progress in this many milliseconds a job; the latest wins. */
@@ -14,9 +14,9 @@ export class ProgressWriter {
   readonly #held: HeldJob
   readonly #clock: Clock
   readonly #log: Log
-  #wanted: Said | null = null
+  #wanted: LatestProgress | null = null
   /** What is being written. */
-  #writing: Said | null = null
+  #writing: LatestProgress | null = null
   #cancelTimer: (() => void) | null = null
   #busy = false
   #ended = false
@@ -37,7 +37,7 @@ export class ProgressWriter {
     if (!(typeof percent === 'number' && percent >= 0 && percent <= 100)) {
       throw new UketsukeError(
         'invalid-progress',
-        `progress() takes a number from 0 to 100, not ${tidy(plain(percent))}.`,
+        `progress() takes a number from 0 to 100, not ${truncate(plainText(percent))}.`,
       )
     }
     if (this.#ended) {
@@ -46,7 +46,7 @@ export class ProgressWriter {
       this.#warned = true
       return
     }
-    this.#wanted = { percent, message: message === undefined ? null : tidy(plain(message)) }
+    this.#wanted = { percent, message: message === undefined ? null : truncate(plainText(message)) }
     if (!this.#began && percent > 0) this.#first(percent)
     if (!this.#busy) void this.#write()
   }
@@ -64,7 +64,7 @@ export class ProgressWriter {
   }
 
   /** Gives what may not have been written yet: it is to be stored with the attempt's end. */
-  end(): Said | null {
+  end(): LatestProgress | null {
     const last = this.#wanted ?? this.#writing
     this.#ended = true
     this.#wanted = null

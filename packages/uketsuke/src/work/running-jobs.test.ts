@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../base/clock.ts'
 import { claim, create } from '../domain/rules.ts'
 import { HeldJob } from './lease.ts'
-import { Roster } from './running-jobs.ts'
+import { RunningJobs } from './running-jobs.ts'
 
 function attempt(id: string, worker = 'w'): HeldJob {
   const job = create({ id, type: 't', owner: 'o', input: '1', maxAttempts: 3, retainFor: 1 }, 0)
@@ -12,7 +12,7 @@ function attempt(id: string, worker = 'w'): HeldJob {
 }
 
 test('those who stay are there however many come and go', () => {
-  const roster = new Roster()
+  const roster = new RunningJobs()
   const stays = attempt('stays')
   roster.add(stays)
   for (let i = 0; i < 2_000; i++) {
@@ -25,7 +25,7 @@ test('those who stay are there however many come and go', () => {
 })
 
 test('an attempt that ends late leaves its successor in place, and counts until it has ended', async () => {
-  const roster = new Roster()
+  const roster = new RunningJobs()
   const [first, second] = [attempt('job', 'first'), attempt('job', 'second')]
   roster.add(first)
   roster.add(second)
@@ -46,5 +46,5 @@ test('an attempt that ends late leaves its successor in place, and counts until 
 })
 
 test('nobody is waited for where nobody is', async () => {
-  await expect(new Roster().empty()).resolves.toBeUndefined()
+  await expect(new RunningJobs().empty()).resolves.toBeUndefined()
 })

@@ -8,7 +8,7 @@ const turnover = 256
  * deletions have filled gives way to a new one and points to it, so that one old table, once it has left the young generation, keeps alive
  * every later one with all that was ever in them, until the next full collection. So the map is left behind before its table is.
  */
-export class Roster {
+export class RunningJobs {
   #held = new Map<string, HeldJob>()
   #present = 0
   #departed = 0

@@ -1,7 +1,7 @@
 import type { Runnable } from '../definition/define.ts'
 import { UketsukeError } from '../domain/errors.ts'
-import { day, whole } from '../domain/numbers.ts'
-import { type Lanes, Worker, type WorkerParts } from './worker.ts'
+import { day, integerOption } from '../domain/numbers.ts'
+import { Worker, type WorkerParts, type WorkerQueue } from './worker.ts'
 
 export interface WorkOptions {
   /** Jobs at a time, up to 100,000; 10 by default. Webhooks have 50 places of their own. */
@@ -18,7 +18,11 @@ type Types = ReadonlyMap<string, Runnable>
 const deliveriesAtOnce = 50
 
 /** All workers of one process. */
-export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { jobs: Types; deliveries: Types }) {
+export function createWorkers(
+  parts: WorkerParts,
+  ready: () => Promise<void>,
+  types: { jobs: Types; deliveries: Types },
+) {
   const workers = new Set<{ stop(): Promise<void> }>()
   let closed = false
   const open = () => {
@@ -26,12 +30,12 @@ export function staff(parts: WorkerParts, ready: () => Promise<void>, types: { j
   }
   return {
     async work({ stopOn = [], ...numbers }: WorkOptions = {}) {
-      const concurrency = whole('work(): concurrency', numbers.concurrency, 10, { min: 1, max: 100_000 })
-      const drain = whole('work(): drain', numbers.drain, 25_000, { min: 0, max: day, of: 'milliseconds' })
+      const concurrency = integerOption('work(): concurrency', numbers.concurrency, 10, { min: 1, max: 100_000 })
+      const drain = integerOption('work(): drain', numbers.drain, 25_000, { min: 0, max: day, of: 'milliseconds' })
       open()
       await ready()
       open()
-      const lanes: Lanes[] = [
+      const lanes: WorkerQueue[] = [
         { queue: 'jobs', types: types.jobs, concurrency },
         { queue: 'deliveries', types: types.deliveries, concurrency: deliveriesAtOnce },
       ]

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { below, plain } from '../base-path.ts'
-import { shortcut } from '../entry-points.ts'
-import type { AskedByRoute } from '../own-route.ts'
+import { below, normalizePath } from '../base-path.ts'
+import { directHandlers } from '../entry-points.ts'
+import type { RouteJobRequest } from '../own-route.ts'
 import { type JobsOverHttp, listen, nodeListener } from './node.ts'
-import { exchange } from './node-handler.ts'
-import { NodeIncoming } from './node-http-request.ts'
+import { nodeHandler } from './node-handler.ts'
+import { NodeHttpRequest } from './node-http-request.ts'
 import { send } from './node-http-response.ts'
 
 /** The part of Express's request that is used. Express itself is not imported. */
@@ -27,7 +27,7 @@ export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
     // A router has cut `url`; only where the API is to be at the router's own root is that the path to look at.
     const url = jobs.basePath === '' ? req?.url : (req?.originalUrl ?? req?.url)
     const path = url?.split?.('?', 1)[0]
-    if (path !== undefined && below(prefixes, plain(path)) === null) {
+    if (path !== undefined && below(prefixes, normalizePath(path)) === null) {
       if (!warned && elsewhere(req.baseUrl, prefixes)) {
         warned = true
         jobs.log?.warn(
@@ -45,7 +45,7 @@ export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
 /** Whether no path below the one that it is mounted at can be one of the API's. */
 function elsewhere(mountedAt: string | undefined, prefixes: readonly string[]): boolean {
   if (!mountedAt) return false
-  const at = plain(mountedAt)
+  const at = normalizePath(mountedAt)
   return below(prefixes, at) === null && prefixes.every((prefix) => below([at], prefix) === null)
 }
 
@@ -61,10 +61,10 @@ function prefixesOf({ basePath, url }: JobsOverHttp): string[] {
  */
 export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
   jobs: JobsOverHttp,
-  asked: (req: Req) => AskedByRoute | Promise<AskedByRoute>,
+  asked: (req: Req) => RouteJobRequest | Promise<RouteJobRequest>,
 ): Handler<Req> {
   return (req, res, next) => {
-    const answer = (wanted: AskedByRoute) => {
+    const answer = (wanted: RouteJobRequest) => {
       req.url = req.originalUrl ?? req.url
       // `accept` never reads the body: what `asked` made of it is all there is to know.
       req.rawBody = unread
@@ -86,8 +86,11 @@ const isLater = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
   typeof (value as Partial<PromiseLike<T>> | undefined)?.then === 'function'
 
 /** Answers one request that asks for a job, on a route of the user's own. */
-function acceptor(jobs: Pick<JobsOverHttp, 'accept' | 'log'>, asked: AskedByRoute) {
-  const direct = shortcut(jobs.accept)
+function acceptor(jobs: Pick<JobsOverHttp, 'accept' | 'log'>, asked: RouteJobRequest) {
+  const direct = directHandlers(jobs.accept)
   if (direct === undefined) return listen((request) => jobs.accept(request, asked), jobs.log)
-  return exchange(async (req, res) => send(await direct.accept(new NodeIncoming(req, res), asked), req, res), jobs.log)
+  return nodeHandler(
+    async (req, res) => send(await direct.accept(new NodeHttpRequest(req, res), asked), req, res),
+    jobs.log,
+  )
 }

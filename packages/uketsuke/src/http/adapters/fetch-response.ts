@@ -1,8 +1,8 @@
 import { queueMicrotask } from '../../base/timers.ts'
-import type { Answer, Streamed } from '../response.ts'
+import type { HttpResponse, Streamed } from '../response.ts'
 
 /** An answer as a web-standard server wants it. */
-export function toResponse({ status, headers, body }: Answer): Response {
+export function toFetchResponse({ status, headers, body }: HttpResponse): Response {
   return new Response(typeof body === 'object' && body !== null ? readable(body) : body, { status, headers })
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { setImmediate } from '../../base/timers.ts'
-import { bodyTaken, tooLarge } from '../request.ts'
+import { bodyAlreadyRead, bodyTooLarge } from '../request.ts'
 
 /** What a parser before us may have left: the bytes as `rawBody`, or what it made of them as `body`. */
 export type Message = IncomingMessage & {
@@ -24,7 +24,7 @@ export function parsedBody(req: Message): Buffer | null {
   if (Buffer.isBuffer(req.rawBody)) return req.rawBody
   if (!wasRead(req)) return null
   const { body } = req
-  if (body === undefined) throw bodyTaken()
+  if (body === undefined) throw bodyAlreadyRead()
   if (Buffer.isBuffer(body)) return body
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 }
@@ -50,7 +50,7 @@ export function collect(req: Message, maxBytes: number): Promise<Uint8Array> {
       chunks.push(chunk)
       if (size <= maxBytes) return
       req.off('data', take)
-      reject(tooLarge(maxBytes))
+      reject(bodyTooLarge(maxBytes))
     }
     const given = () => {
       if (req.aborted || req.stream?.aborted || req.stream?.rstCode) reject(new Error('The client went away.'))

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { defaultLog, type Log } from '../../base/log.ts'
 import { describe } from '../../base/thrown.ts'
 import { UketsukeError } from '../../domain/errors.ts'
-import { known, problem } from '../problem.ts'
+import { problem, toUketsukeError } from '../problem.ts'
 import { isGone } from './node-http-response.ts'
 
 type Exchange = (req: IncomingMessage, res: ServerResponse) => Promise<void>
@@ -11,7 +11,7 @@ type Exchange = (req: IncomingMessage, res: ServerResponse) => Promise<void>
  * Runs one exchange over Node. What fails here has not begun to answer, or cannot go on: it is logged, and the client learns as much as
  * can still be said. Middleware around it may be what fails.
  */
-export function exchange(answer: Exchange, log?: Log): (req: IncomingMessage, res: ServerResponse) => void {
+export function nodeHandler(answer: Exchange, log?: Log): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
     mustBeNode(req, res)
     // What is not a host must not become a part of the path.
@@ -27,7 +27,7 @@ function fail(error: unknown, req: IncomingMessage, res: ServerResponse, log: Lo
   const where = `${req.method} ${req.url?.split('?', 1)[0]}`
   // The client left while a body was written to it.
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_STREAM_PREMATURE_CLOSE') return
-  const told = known(error, log, where)
+  const told = toUketsukeError(error, log, where)
   if (res.headersSent || isGone(res)) return void res.destroy()
   try {
     const { status, headers, body } = problem(told)

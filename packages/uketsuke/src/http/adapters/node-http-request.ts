@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
-import { bodyTaken, bytes, type Incoming, tooLarge } from '../request.ts'
+import { bodyAlreadyRead, bodyTooLarge, bytes, type HttpRequest } from '../request.ts'
 import { collect, type Message, parsedBody } from './node-body.ts'
 import { NodeRequest, urlOf } from './node-fetch-request.ts'
 import { isGone } from './node-http-response.ts'
 
 /** From `node:http`, read where it lies. */
-export class NodeIncoming implements Incoming {
+export class NodeHttpRequest implements HttpRequest {
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
@@ -49,11 +49,11 @@ export class NodeIncoming implements Incoming {
   async read(maxBytes: number): Promise<Uint8Array> {
     // Whoever had a Request made, to clone it, has put the stream into it.
     const made = this.#request?.made
-    if (made?.bodyUsed) throw bodyTaken()
+    if (made?.bodyUsed) throw bodyAlreadyRead()
     if (made) return bytes(made, maxBytes)
     const parsed = parsedBody(this.#req)
     if (parsed === null) return collect(this.#req, maxBytes)
-    if (parsed.length > maxBytes) throw tooLarge(maxBytes)
+    if (parsed.length > maxBytes) throw bodyTooLarge(maxBytes)
     return parsed
   }
 }
@@ -61,7 +61,7 @@ export class NodeIncoming implements Incoming {
 const none = new URLSearchParams()
 
 /** Of the request line. What a URL would change is left to `URL`; what is none has a path that no route has. */
-function parse(target: string): Pick<Incoming, 'path' | 'query'> {
+function parse(target: string): Pick<HttpRequest, 'path' | 'query'> {
   const [, plain, search] = /^(\/[\w/-]*)(?:\?([^#]*))?$/.exec(target) ?? []
   if (plain !== undefined) return { path: plain, query: search ? new URLSearchParams(search) : none }
   const url = urlOf(target, 'http://localhost')

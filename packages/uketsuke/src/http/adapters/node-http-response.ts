@@ -3,11 +3,11 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { clearTimeout, setTimeout } from '../../base/timers.ts'
-import type { Answer, Sink, Streamed } from '../response.ts'
+import type { HttpResponse, Sink, Streamed } from '../response.ts'
 import { isReceived } from './node-body.ts'
 
 /** Writes an answer as it is. */
-export function send({ status, headers, body }: Answer, req: IncomingMessage, res: ServerResponse): void {
+export function send({ status, headers, body }: HttpResponse, req: IncomingMessage, res: ServerResponse): void {
   // Set one by one: middleware that wraps `writeHead` or `end` reads and changes them where every other handler's are.
   res.statusCode = status
   for (const name in headers) res.setHeader(name, headers[name] as string)
@@ -48,7 +48,7 @@ function sinkOf(res: ServerResponse): Sink {
 }
 
 /** Writes the response of somebody else's fetch handler. A body that fails cuts the connection. */
-export async function relay(response: Response, req: IncomingMessage, res: ServerResponse): Promise<void> {
+export async function sendFetchResponse(response: Response, req: IncomingMessage, res: ServerResponse): Promise<void> {
   res.statusCode = response.status
   for (const [name, value] of response.headers) if (name !== 'set-cookie') res.setHeader(name, value)
   // Those of earlier middleware stay.

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../../base/log.ts'
-import { type Front, shortcut } from '../entry-points.ts'
+import { directHandlers, type EntryPoints } from '../entry-points.ts'
 import { NodeRequest } from './node-fetch-request.ts'
-import { exchange } from './node-handler.ts'
-import { NodeIncoming } from './node-http-request.ts'
-import { relay, send } from './node-http-response.ts'
+import { nodeHandler } from './node-handler.ts'
+import { NodeHttpRequest } from './node-http-request.ts'
+import { send, sendFetchResponse } from './node-http-response.ts'
 
 /** What the adapters need of `createJobs()`. */
-export interface JobsOverHttp extends Front {
+export interface JobsOverHttp extends EntryPoints {
   readonly basePath: string
   readonly url?: string
   /** Hears what fails between the server and the jobs API. */
@@ -18,12 +18,12 @@ export interface JobsOverHttp extends Front {
 export function nodeListener(
   jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
 ): (req: IncomingMessage, res: ServerResponse) => void {
-  const direct = shortcut(jobs.fetch)
+  const direct = directHandlers(jobs.fetch)
   if (direct === undefined) return listen((request) => jobs.fetch(request), jobs.log)
-  return exchange(async (req, res) => send(await direct.fetch(new NodeIncoming(req, res)), req, res), jobs.log)
+  return nodeHandler(async (req, res) => send(await direct.fetch(new NodeHttpRequest(req, res)), req, res), jobs.log)
 }
 
 /** From any fetch handler to Node. */
 export function listen(answer: (request: Request) => Promise<Response>, log?: Log) {
-  return exchange(async (req, res) => relay(await answer(new NodeRequest(req, res).real), req, res), log)
+  return nodeHandler(async (req, res) => sendFetchResponse(await answer(new NodeRequest(req, res).real), req, res), log)
 }

@@ -1,9 +1,9 @@
-import type { Desk } from '../../service.ts'
+import type { JobService } from '../../service.ts'
 import { json } from '../response.ts'
 import type { Route } from '../route.ts'
 import { inputSchemas } from './input-schemas.ts'
 import { jsonOf, parameter, problems } from './responses.ts'
-import { asked, envelope, schemas } from './schemas.ts'
+import { asked, eventSchema, schemas } from './schemas.ts'
 
 export const openapi: Route = {
   method: 'GET',
@@ -18,23 +18,23 @@ export const openapi: Route = {
       200: { description: 'OpenAPI 3.1.', content: { 'application/json': { schema: { type: 'object' } } } },
     },
   },
-  async handle({ desk, routes }) {
-    const document = made.get(desk) ?? openapiDocument(desk, routes)
-    made.set(desk, document)
+  async handle({ service, routes }) {
+    const document = made.get(service) ?? openapiDocument(service, routes)
+    made.set(service, document)
     return json(document, 200, { 'Cache-Control': 'private, no-cache' })
   },
 }
 
 /** Job types never change, and what cannot be described is logged once. */
-const made = new WeakMap<Desk, object>()
+const made = new WeakMap<JobService, object>()
 
-interface Described extends Pick<Desk, 'base' | 'log'> {
+interface Described extends Pick<JobService, 'base' | 'log'> {
   readonly types: ReadonlyMap<string, { readonly input: unknown }>
 }
 
 /** The API as OpenAPI 3.1, made of the route table and the job types' own schemas. */
-export function openapiDocument(desk: Described, routes: readonly Route[]) {
-  const inputs = inputSchemas(desk.types, [...Object.keys(schemas), 'NewJob'], desk.log)
+export function openapiDocument(service: Described, routes: readonly Route[]) {
+  const inputs = inputSchemas(service.types, [...Object.keys(schemas), 'NewJob'], service.log)
   return {
     openapi: '3.1.0',
     info: {
@@ -42,7 +42,7 @@ export function openapiDocument(desk: Described, routes: readonly Route[]) {
       version: '1',
       description: 'Durable jobs: 202 at once, then polling, SSE or a signed webhook.',
     },
-    servers: [{ url: desk.base || '/' }],
+    servers: [{ url: service.base || '/' }],
     security: [{ bearer: [] }],
     paths: paths(routes),
     webhooks: {
@@ -85,7 +85,7 @@ const webhook = (type: string) => ({
       required: true,
       schema: { type: 'string' },
     })),
-    requestBody: { required: true, content: { 'application/json': { schema: envelope([type]) } } },
+    requestBody: { required: true, content: { 'application/json': { schema: eventSchema([type]) } } },
     responses: { '2XX': { description: 'Received. Anything else is tried again.' } },
   },
 })

@@ -34,7 +34,7 @@ const mentionsRef = (value: unknown): boolean =>
   ('$ref' in value || Object.values(value).some((inner) => mentionsRef(inner)))
 const isLiteral = (value: unknown) => !mentionsRef(value)
 
-const inner: Clean = (value) => (isFlag(value) ? value : isObject(value) ? cleaned(value) : undefined)
+const inner: Clean = (value) => (isFlag(value) ? value : isObject(value) ? cleanSchema(value) : undefined)
 const innerList: Clean = (value) => (isList(value) ? value.map((one) => inner(one) ?? {}) : undefined)
 const innerByName: Clean = (value) =>
   isObject(value)
@@ -82,7 +82,7 @@ define(
 define('enum', (value) => (isList(value) && isLiteral(value) ? value : undefined))
 
 /** Without the keywords that are not JSON Schema's, such as a user's own metadata, and those whose values are not. */
-export function cleaned(schema: Schema): Schema {
+export function cleanSchema(schema: Schema): Schema {
   const kept: [string, unknown][] = []
   for (const [name, value] of Object.entries(schema)) {
     const fit = name.startsWith('x-') && isLiteral(value) ? value : keywords.get(name)?.(value)

@@ -1,6 +1,6 @@
 /** Pieces of the OpenAPI document that several routes share. */
 
-import { catalogue } from '../../domain/errors.ts'
+import { errorTitles } from '../../domain/errors.ts'
 import { jobStatuses } from '../../domain/job.ts'
 import { longestWait } from '../headers.ts'
 import { type ProblemCode, statuses } from '../problem.ts'
@@ -60,7 +60,7 @@ export function problems(...which: readonly number[]): Record<string, object> {
 function problemAnswer(status: number): object {
   const codes = (Object.keys(statuses) as ProblemCode[]).filter((code) => statuses[code] === status)
   return {
-    description: codes.map((code) => `${code}: ${catalogue[code]}.`).join('\n'),
+    description: codes.map((code) => `${code}: ${errorTitles[code]}.`).join('\n'),
     content: { 'application/problem+json': { schema: ref('Problem') } },
   }
 }

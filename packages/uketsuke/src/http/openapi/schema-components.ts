@@ -1,4 +1,4 @@
-import { cleaned, isObject, type Schema, within } from './json-schema.ts'
+import { cleanSchema, isObject, type Schema, within } from './json-schema.ts'
 
 const place = '#/components/schemas'
 
@@ -6,7 +6,7 @@ const place = '#/components/schemas'
 export function components(key: string, given: unknown, free: (wanted: string) => string) {
   const schema = typeof given === 'boolean' ? (given ? {} : { not: {} }) : given
   if (!isObject(schema)) return { all: new Map([[key, {}]]), lost: true }
-  const root = cleaned(schema)
+  const root = cleanSchema(schema)
   const all = new Map<string, Schema>([[key, root]])
   const keys = new Map<string, string>()
   for (const where of ['$defs', 'definitions']) {

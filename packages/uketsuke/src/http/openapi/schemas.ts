@@ -45,7 +45,7 @@ const sometimes = {
 
 const eventTypes = ['job.snapshot', 'job.progress', 'job.completed', 'job.failed', 'job.cancelled'] as const
 
-export const envelope = (types: readonly string[]) => ({
+export const eventSchema = (types: readonly string[]) => ({
   type: 'object',
   required: ['type', 'timestamp', 'data'],
   properties: { type: { enum: types }, timestamp: time, data: { $ref: '#/components/schemas/Job' } },
@@ -67,7 +67,7 @@ export const schemas = {
       nextCursor: { type: ['string', 'null'] },
     },
   },
-  JobEvent: envelope(eventTypes),
+  JobEvent: eventSchema(eventTypes),
   StreamTicket: {
     type: 'object',
     required: ['ticket', 'expiresAt', 'streamUrl'],

@@ -18,9 +18,9 @@ export const cancel: Route = {
       ...problems(404, 406),
     },
   },
-  async handle({ desk, owner, jobId }) {
-    const job = await desk.cancel(owner, jobId)
-    const { body, headers } = represent(desk, job, null)
+  async handle({ service, owner, jobId }) {
+    const job = await service.cancel(owner, jobId)
+    const { body, headers } = represent(service, job, null)
     return json(body, isTerminal(job) ? 200 : 202, { ...headers, 'Cache-Control': 'no-store' })
   },
 }

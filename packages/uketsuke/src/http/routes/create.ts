@@ -24,13 +24,13 @@ export const create: Route = {
       ...problems(400, 406, 409, 413, 415, 422),
     },
   },
-  async handle({ desk, options, incoming, owner }) {
+  async handle({ service, options, request, owner }) {
     const { type, input, priority, webhookUrl, delay, runAt, metadata } = await readObject(
-      incoming,
+      request,
       members,
       options.maxBodyBytes,
     )
     const asked = { owner, type, input, priority, webhookUrl, delay, runAt, metadata }
-    return await accept(desk, incoming, asked, keyScope(desk, this))
+    return await accept(service, request, asked, keyScope(service, this))
   },
 }

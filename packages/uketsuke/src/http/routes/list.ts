@@ -16,8 +16,8 @@ export const list: Route = {
     parameters: [parameter.status, parameter.type, parameter.limit, parameter.cursor],
     responses: { 200: listAnswer, ...problems(400, 406) },
   },
-  async handle({ desk, owner, incoming: { query } }) {
-    const { items, next } = await desk.list({
+  async handle({ service, owner, request: { query } }) {
+    const { items, next } = await service.list({
       owner,
       status: statusFilter(query),
       type: single(query, 'type') ?? undefined,
@@ -29,8 +29,8 @@ export const list: Route = {
     if (nextCursor !== null) {
       const following = new URLSearchParams(query)
       following.set('cursor', nextCursor)
-      headers.Link = `<${desk.base || '/'}?${following}>; rel="next"`
+      headers.Link = `<${service.base || '/'}?${following}>; rel="next"`
     }
-    return json({ items: items.map((job) => view(job, desk.base)), nextCursor }, 200, headers)
+    return json({ items: items.map((job) => view(job, service.base)), nextCursor }, 200, headers)
   },
 }

@@ -12,8 +12,8 @@ export const remove: Route = {
     summary: 'Forget a job that has ended.',
     responses: { 204: { description: 'It is gone.' }, ...problems(404, 409) },
   },
-  async handle({ desk, owner, jobId }) {
-    await desk.remove(owner, jobId)
+  async handle({ service, owner, jobId }) {
+    await service.remove(owner, jobId)
     return { status: 204, headers: {}, body: null }
   },
 }

@@ -1,5 +1,5 @@
 import { acceptedAnswer, parameter, problems } from '../openapi/responses.ts'
-import { answerNew } from '../own-route.ts'
+import { respondAccepted } from '../own-route.ts'
 import { keyScope, type Route } from '../route.ts'
 
 export const retry: Route = {
@@ -14,7 +14,7 @@ export const retry: Route = {
     parameters: [parameter.idempotencyKey, parameter.prefer],
     responses: { 202: acceptedAnswer, ...problems(400, 404, 406, 409, 422) },
   },
-  async handle({ desk, incoming, owner, jobId }) {
-    return await answerNew(desk, incoming, keyScope(desk, this), (key) => desk.retry(owner, jobId, key))
+  async handle({ service, request, owner, jobId }) {
+    return await respondAccepted(service, request, keyScope(service, this), (key) => service.retry(owner, jobId, key))
   },
 }

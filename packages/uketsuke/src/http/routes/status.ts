@@ -4,8 +4,8 @@ import { noneMatch, preferredWait } from '../headers.ts'
 import { hold } from '../long-poll.ts'
 import { jobAnswer, parameter, problems } from '../openapi/responses.ts'
 import { withInput } from '../query.ts'
-import { cheapPosition, json, represent } from '../response.ts'
-import type { Call, Route } from '../route.ts'
+import { json, queuePositionIfCheap, represent } from '../response.ts'
+import type { RequestContext, Route } from '../route.ts'
 
 export const status: Route = {
   method: 'GET',
@@ -24,14 +24,14 @@ export const status: Route = {
     },
   },
   async handle(call) {
-    const { desk, incoming } = call
-    const include = withInput(incoming.query)
-    const seconds = preferredWait(incoming.header('prefer'))
-    const job = seconds === null ? await desk.find(call.owner, call.jobId) : await awaited(call, seconds)
-    const { body, headers } = represent(desk, job, await cheapPosition(desk, job))
+    const { service, request } = call
+    const include = withInput(request.query)
+    const seconds = preferredWait(request.header('prefer'))
+    const job = seconds === null ? await service.find(call.owner, call.jobId) : await awaited(call, seconds)
+    const { body, headers } = represent(service, job, await queuePositionIfCheap(service, job))
     headers['Cache-Control'] = 'private, no-cache'
     if (seconds !== null) headers['Preference-Applied'] = `wait=${seconds}`
-    if (!noneMatch(incoming.header('if-none-match'), job.version)) {
+    if (!noneMatch(request.header('if-none-match'), job.version)) {
       return { status: 304, headers, body: null }
     }
     if (include) body.input = readable(job.input)
@@ -43,12 +43,12 @@ export const status: Route = {
  * With If-None-Match, what comes after the version it names; without, the end. Read first: whoever knows a version from elsewhere
  * must not be told an earlier one, and what this process follows can be a moment behind another's commits.
  */
-async function awaited(call: Call, seconds: number): Promise<Job> {
-  const { desk, owner, jobId, incoming } = call
-  const tags = incoming.header('if-none-match')
-  const job = await desk.find(owner, jobId)
+async function awaited(call: RequestContext, seconds: number): Promise<Job> {
+  const { service, owner, jobId, request } = call
+  const tags = request.header('if-none-match')
+  const job = await service.find(owner, jobId)
   const enough =
     tags === null ? isTerminal : (one: Job) => isTerminal(one) || one !== job || noneMatch(tags, one.version)
   if (seconds === 0 || enough(job)) return job
-  return hold(call, await desk.follow(owner, jobId, job.version), job, seconds, enough)
+  return hold(call, await service.follow(owner, jobId, job.version), job, seconds, enough)
 }

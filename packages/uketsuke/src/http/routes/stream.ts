@@ -2,10 +2,10 @@ import { UketsukeError } from '../../domain/errors.ts'
 import { isTerminal } from '../../domain/job.ts'
 import { parameter, problems, streamAnswer } from '../openapi/responses.ts'
 import { single } from '../query.ts'
-import type { Incoming } from '../request.ts'
+import type { HttpRequest } from '../request.ts'
 import type { Route } from '../route.ts'
-import { eventStream, refuseSoftly } from '../sse/event-stream.ts'
-import { holder } from './ticket.ts'
+import { eventStream, retryLaterStream } from '../sse/event-stream.ts'
+import { ticketOwner } from './ticket.ts'
 
 export const stream: Route = {
   method: 'GET',
@@ -25,32 +25,32 @@ export const stream: Route = {
       ...problems(400, 404, 406, 503),
     },
   },
-  async admit(desk, query, jobId) {
+  async admit(service, query, jobId) {
     const ticket = single(query, 'ticket')
-    return ticket === null ? null : holder(desk, jobId, ticket)
+    return ticket === null ? null : ticketOwner(service, jobId, ticket)
   },
-  async handle({ desk, incoming, owner, jobId }) {
-    if (desk.draining.aborted) throw new UketsukeError('temporarily-unavailable', 'The service is stopping.')
+  async handle({ service, request, owner, jobId }) {
+    if (service.draining.aborted) throw new UketsukeError('temporarily-unavailable', 'The service is stopping.')
     // Read first: who saw a version elsewhere must not be told an earlier one by a process that is a moment behind.
-    const job = await desk.find(owner, jobId)
-    const { version } = lastSeen(incoming)
+    const job = await service.find(owner, jobId)
+    const { version } = lastSeen(request)
     if (isTerminal(job) && version !== null && version >= job.version) {
       return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
     }
-    const follower = await desk.follow(owner, jobId, job.version)
+    const follower = await service.follow(owner, jobId, job.version)
     // Only a state that the client has is not told again; an id from the future is no id at all.
-    return eventStream(desk, follower, version === job.version ? null : job)
+    return eventStream(service, follower, version === job.version ? null : job)
   },
   /** 429 and 503 end a browser's EventSource for good: a reconnect is told to come back instead. */
-  soften(incoming, { code, retryAfter }) {
+  soften(request, { code, retryAfter }) {
     const passing = code === 'quota-exceeded' || code === 'temporarily-unavailable'
-    return passing && lastSeen(incoming).given ? refuseSoftly(retryAfter) : null
+    return passing && lastSeen(request).given ? retryLaterStream(retryAfter) : null
   },
 }
 
 /** The header is what EventSource itself sends on a reconnect, so it is newer than what its URL says. */
-function lastSeen(incoming: Incoming): { given: boolean; version: number | null } {
-  const text = incoming.header('last-event-id') ?? incoming.query.get('lastEventId')
+function lastSeen(request: HttpRequest): { given: boolean; version: number | null } {
+  const text = request.header('last-event-id') ?? request.query.get('lastEventId')
   return {
     given: text !== null,
     version: text !== null && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null,

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { UketsukeError } from '../../domain/errors.ts'
-import type { Desk } from '../../service.ts'
+import type { JobService } from '../../service.ts'
 import { problems, ticketAnswer } from '../openapi/responses.ts'
 import { json } from '../response.ts'
 import type { Route } from '../route.ts'
@@ -22,16 +22,16 @@ export const ticket: Route = {
     summary: "A ticket of 15 minutes, usable many times, for this job's stream alone.",
     responses: { 200: ticketAnswer, ...problems(404, 406) },
   },
-  async handle({ desk, owner, jobId }) {
-    const job = await desk.find(owner, jobId)
-    const expiresAt = desk.clock.now() + lifetime
+  async handle({ service, owner, jobId }) {
+    const job = await service.find(owner, jobId)
+    const expiresAt = service.clock.now() + lifetime
     const said = Buffer.from(JSON.stringify([job.id, job.owner, expiresAt])).toString('base64url')
-    const issued = `${said}.${sign(await desk.ticketKey(), said)}`
+    const issued = `${said}.${sign(await service.ticketKey(), said)}`
     return json(
       {
         ticket: issued,
         expiresAt: new Date(expiresAt).toISOString(),
-        streamUrl: `${desk.base}/${job.id}/stream?ticket=${issued}`,
+        streamUrl: `${service.base}/${job.id}/stream?ticket=${issued}`,
       },
       200,
       { 'Cache-Control': 'no-store' },
@@ -40,13 +40,13 @@ export const ticket: Route = {
 }
 
 /** The owner for whom a ticket was made. @throws `unauthorized` where it is forged, over, or another job's */
-export async function holder(desk: Desk, jobId: string, text: string): Promise<string> {
+export async function ticketOwner(service: JobService, jobId: string, text: string): Promise<string> {
   const [said = '', signature = ''] = text.split('.', 2)
-  const expected = Buffer.from(sign(await desk.ticketKey(), said))
+  const expected = Buffer.from(sign(await service.ticketKey(), said))
   const given = Buffer.from(signature)
   if (given.length === expected.length && timingSafeEqual(given, expected)) {
     const [job, owner, expiresAt] = JSON.parse(Buffer.from(said, 'base64url').toString()) as [string, string, number]
-    if (job === jobId && desk.clock.now() < expiresAt) return owner
+    if (job === jobId && service.clock.now() < expiresAt) return owner
   }
   throw new UketsukeError('unauthorized', 'The ticket is not valid, or no longer.')
 }

@@ -1,11 +1,11 @@
 import { isTerminal, type Job } from '../../domain/job.ts'
 import type { Follower } from '../../notify/watch.ts'
-import type { Desk } from '../../service.ts'
+import type { JobService } from '../../service.ts'
 import { onDraining } from '../draining.ts'
 import { PacedWriter } from '../paced-writer.ts'
-import type { Answer, Sink, Streamed } from '../response.ts'
+import type { HttpResponse, Sink, Streamed } from '../response.ts'
 import { Deadlines } from './deadlines.ts'
-import { frame } from './event-cache.ts'
+import { cachedEvent } from './event-cache.ts'
 
 const heartbeat = 15_000
 const headers = {
@@ -23,13 +23,13 @@ const hello = Buffer.from('retry: 2000\n\n')
 const goodbye = (least = 1_000) => `retry: ${Math.round(least + Math.random() * 4_000)}\n\n`
 
 /** An answer that makes EventSource come back later, at least `retryAfter` seconds from now. */
-export function refuseSoftly(retryAfter = 1): Answer {
+export function retryLaterStream(retryAfter = 1): HttpResponse {
   return { status: 200, headers, body: goodbye(retryAfter * 1_000) }
 }
 
 /** A job's states as an event stream. `first` is what is known already and not yet told. */
-export function eventStream(desk: Desk, follower: Follower, first: Job | null): Answer {
-  return { status: 200, headers, body: new EventStream(desk, follower, first) }
+export function eventStream(service: JobService, follower: Follower, first: Job | null): HttpResponse {
+  return { status: 200, headers, body: new EventStream(service, follower, first) }
 }
 
 /**
@@ -37,7 +37,7 @@ export function eventStream(desk: Desk, follower: Follower, first: Job | null): 
  * follower keeps only the newest state meanwhile. There are thousands of these: no promise, no timer of its own while it is quiet.
  */
 class EventStream implements Streamed {
-  readonly #desk: Desk
+  readonly #service: JobService
   readonly #follower: Follower
   readonly #beats: Deadlines<EventStream>
   readonly #writer: PacedWriter
@@ -46,18 +46,18 @@ class EventStream implements Streamed {
   #told = false
   #forgetDraining: (() => void) | null = null
 
-  constructor(desk: Desk, follower: Follower, first: Job | null) {
-    this.#desk = desk
+  constructor(service: JobService, follower: Follower, first: Job | null) {
+    this.#service = service
     this.#follower = follower
     this.#first = first
-    this.#beats = beats(desk)
-    this.#writer = new PacedWriter(desk.clock, () => this.#release())
+    this.#beats = beats(service)
+    this.#writer = new PacedWriter(service.clock, () => this.#release())
   }
 
   open(sink: Sink): void {
     this.#writer.open(sink)
     this.#follower.onNews = () => this.#tell()
-    this.#forgetDraining = onDraining(this.#desk, () => this.#safely(() => this.#end(goodbye())))
+    this.#forgetDraining = onDraining(this.#service, () => this.#safely(() => this.#end(goodbye())))
   }
 
   drained(): void {
@@ -98,14 +98,14 @@ class EventStream implements Streamed {
     try {
       write()
     } catch (thrown) {
-      this.#desk.log.warn({ err: thrown }, 'a stream ended early')
+      this.#service.log.warn({ err: thrown }, 'a stream ended early')
       this.#writer.drop()
       this.#release()
     }
   }
 
   #show(job: Job): void {
-    const event = frame(this.#desk, job, !this.#told)
+    const event = cachedEvent(this.#service, job, !this.#told)
     this.#told = true
     if (isTerminal(job)) this.#end(event)
     else this.#say(event)
@@ -132,12 +132,12 @@ class EventStream implements Streamed {
   }
 }
 
-const cache = new WeakMap<Desk, Deadlines<EventStream>>()
+const cache = new WeakMap<JobService, Deadlines<EventStream>>()
 
-function beats(desk: Desk): Deadlines<EventStream> {
-  const present = cache.get(desk)
+function beats(service: JobService): Deadlines<EventStream> {
+  const present = cache.get(service)
   if (present) return present
-  const made = new Deadlines<EventStream>(desk.clock, heartbeat, (stream) => stream.beat())
-  cache.set(desk, made)
+  const made = new Deadlines<EventStream>(service.clock, heartbeat, (stream) => stream.beat())
+  cache.set(service, made)
   return made
 }

@@ -1,4 +1,4 @@
-import { encode } from '../text-encoding.ts'
+import { encodeText } from '../text-encoding.ts'
 import type { Value } from './rows.ts'
 
 export type Type = 'text' | 'int' | 'bigint'
@@ -44,7 +44,7 @@ function numbers(values: readonly Value[], type: 'int' | 'bigint'): Buffer | nul
 const isInt = (value: number) => (value | 0) === value
 
 function texts(values: readonly Value[]): Buffer {
-  const encoded = values.map((value) => (value === null ? null : encode(String(value))))
+  const encoded = values.map((value) => (value === null ? null : encodeText(String(value))))
   const lengths = encoded.map((text) => (text === null ? 0 : Buffer.byteLength(text)))
   const packed = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length + 4, header))
   let at = header

@@ -6,7 +6,7 @@ import type { ClaimQuery } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import { type Row, running } from './rows.ts'
-import type { Time } from './time.ts'
+import type { DatabaseTime } from './time.ts'
 
 export interface Claimed {
   readonly jobs: Job[]
@@ -18,15 +18,27 @@ export interface Claimed {
  * The rule `claim`, fused into one statement: scans of `jobs_due`, one for each priority and type, each from the front of its range, that
  * pass over what another claim holds. Jobs of types that are not asked for are never read. `mark` names this claim, so that one whose answer was lost finds what it had got.
  */
-export async function claim(sql: Sql, time: Time, query: ClaimQuery, mark: string, unsure: boolean): Promise<Claimed> {
-  return read((unsure ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark)), query)
+export async function claim(
+  sql: Sql,
+  time: DatabaseTime,
+  query: ClaimQuery,
+  mark: string,
+  maybeCommitted: boolean,
+): Promise<Claimed> {
+  return read((maybeCommitted ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark)), query)
 }
 
 /**
  * What earlier claims of this worker got without its hearing of it, in the state in which they left it, with a lease from now. `mark` takes
  * the place of theirs, so that no job is found twice.
  */
-export async function adopt(sql: Sql, time: Time, query: ClaimQuery, marks: string[], mark: string): Promise<Claimed> {
+export async function adoptLostClaims(
+  sql: Sql,
+  time: DatabaseTime,
+  query: ClaimQuery,
+  marks: string[],
+  mark: string,
+): Promise<Claimed> {
   const parameters = new Parameters()
   const rows = await sql.query(
     `UPDATE uketsuke.jobs SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(mark)}
@@ -52,7 +64,7 @@ function read(rows: readonly Row[], query: ClaimQuery): Claimed {
   return { jobs: jobs.sort(byTurn), unreadable }
 }
 
-function take(sql: Sql, time: Time, query: ClaimQuery, mark: string) {
+function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, mark: string) {
   const { queue, types, limit, worker, leaseMs } = query
   const parameters = new Parameters()
   const [now, most, of] = [time.now(parameters), parameters.add(limit), parameters.add(queue)]

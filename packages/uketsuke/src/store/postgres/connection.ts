@@ -1,10 +1,18 @@
 import type { Pool, PoolClient } from 'pg'
 import { clearTimeout, pause, performance, setTimeout } from '../../base/timers.ts'
 import { UketsukeError } from '../../domain/errors.ts'
-import { decode, encode } from '../text-encoding.ts'
-import { isCancelled, isConflict, isLost, isTooLate, notNow, tooLate, unavailable } from './errors.ts'
+import { decodeRow, encodeText } from '../text-encoding.ts'
+import {
+  connectTimeout,
+  isCancelled,
+  isConflict,
+  isConnectTimeout,
+  isLost,
+  temporarilyUnavailable,
+  toStoreError,
+} from './errors.ts'
 import { Outage } from './outage.ts'
-import type { Prepared } from './prepared-statements.ts'
+import type { PreparedStatements } from './prepared-statements.ts'
 import type { Row, Value } from './rows.ts'
 
 /** A buffer is in the server's binary format. */
@@ -19,8 +27,8 @@ export interface Sql {
   script(text: string): Promise<void>
 }
 
-/** Work in autocommit: each statement is a transaction. `unsure`: an earlier try was cut off, and may have been committed. */
-type Work<T> = (sql: Sql, unsure: boolean) => Promise<T>
+/** Work in autocommit: each statement is a transaction. `maybeCommitted`: an earlier try was cut off, and may have been committed. */
+type Work<T> = (sql: Sql, maybeCommitted: boolean) => Promise<T>
 
 /** How long the server has to say what became of a statement that was cancelled, in milliseconds. */
 const confirmation = 2_000
@@ -30,7 +38,7 @@ const conflicts = 5
 
 export interface ConnectionOptions {
   /** What to name queries by, where they may be named. */
-  prepared?(): Prepared | null
+  prepared?(): PreparedStatements | null
   /** Milliseconds that one statement may take in the server. */
   statementTimeout: number
   /** Asks the server to end what this client's session is doing. */
@@ -61,17 +69,17 @@ export class Connection {
 
   /**
    * Deadlocks and serialization failures are tried again a few times. A lost connection is replaced and the work done again, told that
-   * it is unsure: it must find out what became of the first try, and never guess. After `within` milliseconds it has ended: done, known
+   * it is maybeCommitted: it must find out what became of the first try, and never guess. After `within` milliseconds it has ended: done, known
    * not to be done, or with an error whose outcome is unknown.
    */
   async run<T>(work: Work<T>, within = Number.POSITIVE_INFINITY): Promise<T> {
     const deadline = performance.now() + within
-    let unsure = false
+    let maybeCommitted = false
     for (let tries = 1; ; tries++) {
-      const client = await this.#connect(unsure, deadline)
+      const client = await this.#connect(maybeCommitted, deadline)
       const attempt = this.#begin(client, deadline)
       try {
-        const result = await work(attempt.sql, unsure)
+        const result = await work(attempt.sql, maybeCommitted)
         client.release(attempt.end())
         this.#outage.over()
         return result
@@ -79,11 +87,11 @@ export class Connection {
         const lost = isLost(error)
         client.release(attempt.end() || lost)
         // What went before the statement that was cancelled has been committed.
-        if (isCancelled(error)) throw notNow(error, attempt.done > 0 || unsure ? doubt : '')
-        if (lost) unsure = true
-        else if (!isConflict(error) || tries > conflicts) throw unavailable(error)
-        if (lost && (this.#outage.tooLong(performance.now(), unsure) || performance.now() > deadline))
-          throw unavailable(error, doubt)
+        if (isCancelled(error)) throw temporarilyUnavailable(error, attempt.done > 0 || maybeCommitted ? doubt : '')
+        if (lost) maybeCommitted = true
+        else if (!isConflict(error) || tries > conflicts) throw toStoreError(error)
+        if (lost && (this.#outage.tooLong(performance.now(), maybeCommitted) || performance.now() > deadline))
+          throw toStoreError(error, doubt)
       }
       await pause(Math.random() * Math.min(20 * tries, 250))
     }
@@ -135,16 +143,16 @@ export class Connection {
     })
   }
 
-  async #connect(unsure: boolean, deadline: number): Promise<PoolClient> {
+  async #connect(maybeCommitted: boolean, deadline: number): Promise<PoolClient> {
     for (let tries = 1; ; tries++) {
       if (this.#closing !== null) throw new UketsukeError('temporarily-unavailable', 'The store is closed.')
       try {
         return await this.#free(deadline)
       } catch (error) {
         // A connection that did not come in its time has been waited for already.
-        const over = (isTooLate(error) && !unsure) || performance.now() > deadline
-        if (!isLost(error) || over || this.#outage.tooLong(performance.now(), unsure)) {
-          throw notNow(error, unsure ? doubt : '')
+        const over = (isConnectTimeout(error) && !maybeCommitted) || performance.now() > deadline
+        if (!isLost(error) || over || this.#outage.tooLong(performance.now(), maybeCommitted)) {
+          throw temporarilyUnavailable(error, maybeCommitted ? doubt : '')
         }
       }
       await pause(Math.random() * Math.min(20 * tries, 250))
@@ -161,7 +169,7 @@ export class Connection {
       const client = await Promise.race([connecting, late])
       if (client !== null) return client
       connecting.then((client) => client.release()).catch(() => {})
-      throw new Error(tooLate)
+      throw new Error(connectTimeout)
     } finally {
       overdue.abort()
       late.catch(() => {})
@@ -198,7 +206,13 @@ const doubt = ' Whether what was under way has been stored is not known.'
 export const inSchema = (schema: string, text: string): string =>
   schema === 'uketsuke' ? text : text.replaceAll(/\buketsuke\b/g, `"${schema}"`)
 
-function on(client: PoolClient, schema: string, prepared: Prepared | null, timeout: number, done: () => void): Sql {
+function on(
+  client: PoolClient,
+  schema: string,
+  prepared: PreparedStatements | null,
+  timeout: number,
+  done: () => void,
+): Sql {
   const send = (query: string, parameters: readonly Parameter[]) => {
     const text = inSchema(schema, query)
     const config = { name: prepared?.nameOf(text), text, values: parameters.map(bound), query_timeout: timeout }
@@ -208,7 +222,7 @@ function on(client: PoolClient, schema: string, prepared: Prepared | null, timeo
     async query(text, parameters) {
       const { rows } = await send(text, parameters)
       done()
-      return rows.map(decode)
+      return rows.map(decodeRow)
     },
     ...(prepared && { follow: (text, parameters) => void send(text, parameters).catch(() => {}) }),
     async script(text) {
@@ -218,6 +232,6 @@ function on(client: PoolClient, schema: string, prepared: Prepared | null, timeo
 }
 
 function bound(value: Parameter) {
-  if (typeof value !== 'object' || value === null) return encode(value)
-  return Buffer.isBuffer(value) ? value : value.map(encode)
+  if (typeof value !== 'object' || value === null) return encodeText(value)
+  return Buffer.isBuffer(value) ? value : value.map(encodeText)
 }

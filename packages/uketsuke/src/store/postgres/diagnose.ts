@@ -1,19 +1,19 @@
 import { systemClock } from '../../base/clock.ts'
-import { type Finding, longWait, unclaimedFinding } from '../../base/finding.ts'
+import { type Finding, longWaitMs, unclaimedFinding } from '../../base/finding.ts'
 import { Connection } from './connection.ts'
-import { load } from './driver.ts'
-import { unusable } from './errors.ts'
+import { loadDriver } from './driver.ts'
+import { toOpenError } from './errors.ts'
 import { schemaVersion } from './migrations/index.ts'
-import { type PostgresOptions, settle } from './options.ts'
+import { type PostgresOptions, resolveOptions } from './options.ts'
 import type { Row } from './rows.ts'
 import { time } from './time.ts'
 import { unclaimed } from './unclaimed.ts'
 
 /** Looks at a server and its settings without changing anything. `now` is this machine's clock. */
-export async function examine(options: string | PostgresOptions, now: () => number): Promise<Finding[]> {
-  const settings = settle(options)
+export async function diagnose(options: string | PostgresOptions, now: () => number): Promise<Finding[]> {
+  const settings = resolveOptions(options)
   const { schema } = settings
-  const driver = await load(settings, 'alone')
+  const driver = await loadDriver(settings, 'alone')
   const connection = new Connection(driver.pool(), schema, {
     statementTimeout: settings.statementTimeout,
     cancel: driver.cancel,
@@ -30,7 +30,7 @@ export async function examine(options: string | PostgresOptions, now: () => numb
       const [facts = {}] = await sql.query(question, [])
       const skew = Number(facts.now) - (before + now()) / 2
       const current = there && Number(found?.version) === schemaVersion
-      const waiting = current ? await unclaimed(sql, time(systemClock), longWait) : []
+      const waiting = current ? await unclaimed(sql, time(systemClock), longWaitMs) : []
       return [
         ...server(facts, driver.direct),
         ...durability(facts, driver.direct),
@@ -40,7 +40,7 @@ export async function examine(options: string | PostgresOptions, now: () => numb
       ]
     })
   } catch (error) {
-    const known = unusable(driver.where, schema, error)
+    const known = toOpenError(driver.where, schema, error)
     return [{ level: 'fail', message: `PostgreSQL: ${known instanceof Error ? known.message : String(known)}` }]
   } finally {
     await connection.close()

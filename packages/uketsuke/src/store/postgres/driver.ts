@@ -1,8 +1,8 @@
 import type { Client, ClientBase, ClientConfig, Pool } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
-import { lockOf, nameAtWork } from './exclusive-lock.ts'
-import type { Settings } from './options.ts'
-import { planning } from './prepared-statements.ts'
+import { applicationName, lockOf } from './exclusive-lock.ts'
+import type { PostgresSettings } from './options.ts'
+import { planSettings } from './prepared-statements.ts'
 
 export interface Driver {
   pool(): Pool
@@ -20,7 +20,7 @@ export interface Driver {
  * `pg` is the user's to install: it is loaded here and nowhere else, so that whoever uses another store does not need it. Connections
  * are made for work, or for a move, which wants to be alone.
  */
-export async function load(settings: Settings, purpose: 'work' | 'alone' = 'work'): Promise<Driver> {
+export async function loadDriver(settings: PostgresSettings, purpose: 'work' | 'alone' = 'work'): Promise<Driver> {
   const { default: pg } = await import('pg').catch((error: unknown) => {
     const sentence = 'postgres() needs the package "pg", which is not installed: npm install pg'
     throw new UketsukeError('invalid-configuration', sentence, { cause: error })
@@ -29,7 +29,7 @@ export async function load(settings: Settings, purpose: 'work' | 'alone' = 'work
   const atWork = purpose === 'work' ? schema : null
   const config: ClientConfig = {
     connectionString,
-    application_name: atWork === null ? 'uketsuke migrate' : nameAtWork(atWork),
+    application_name: atWork === null ? 'uketsuke migrate' : applicationName(atWork),
     keepAlive: true,
     pipeline: true,
     connectionTimeoutMillis: connectTimeout,
@@ -40,7 +40,7 @@ export async function load(settings: Settings, purpose: 'work' | 'alone' = 'work
   const { host, port, database, user } = new pg.Client(config)
   let direct = true
   const onConnect = async (client: ClientBase) => {
-    direct = await greet(client, atWork)
+    direct = await prepareSession(client, atWork)
   }
   return {
     get direct() {
@@ -74,7 +74,7 @@ const int8 = 20
  * schema says so by a lock (`alone.ts`). Gives whether this is the server itself: a pooler tells a process id of its own, and keeps
  * neither settings nor locks for us.
  */
-export async function greet(client: ClientBase, atWork: string | null): Promise<boolean> {
+export async function prepareSession(client: ClientBase, atWork: string | null): Promise<boolean> {
   const { processID = 0 } = client as ClientBase & { processID?: number }
   const { rows } = await client.query<{ direct: boolean; free: boolean | null }>(
     `SELECT pg_backend_pid() = $1::int AS direct, CASE
@@ -87,8 +87,8 @@ export async function greet(client: ClientBase, atWork: string | null): Promise<
     [
       processID,
       atWork === null ? null : lockOf(atWork),
-      planning.map(([name]) => name),
-      planning.map(([, value]) => value),
+      planSettings.map(([name]) => name),
+      planSettings.map(([, value]) => value),
     ],
   )
   if (rows[0]?.free === false) {

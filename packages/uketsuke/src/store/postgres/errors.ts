@@ -20,8 +20,8 @@ const queryCancelled = '57014'
 export const isCancelled = (error: unknown): boolean => codeOf(error) === queryCancelled
 
 /** Texts of `pg`, which gives its own errors no codes. */
-export const tooLate = 'timeout exceeded when trying to connect'
-const timedOut = [tooLate, 'Connection terminated due to connection timeout']
+export const connectTimeout = 'timeout exceeded when trying to connect'
+const timedOut = [connectTimeout, 'Connection terminated due to connection timeout']
 const cutOff = [
   'Connection terminated',
   'Client has encountered a connection error',
@@ -36,7 +36,7 @@ const crashShutdown = '57P02'
 const cannotConnectNow = '57P03'
 
 /** No connection came about within its time, be it that the pool is exhausted or that nothing answers. */
-export const isTooLate = (error: unknown): boolean => begins(error, timedOut)
+export const isConnectTimeout = (error: unknown): boolean => begins(error, timedOut)
 
 const invalidStatementName = '26000'
 /** The session has forgotten a statement, or the table has another column since: a new connection prepares it anew. */
@@ -53,7 +53,7 @@ export function isLost(error: unknown): boolean {
   const code = codeOf(error)
   if (network.includes(code) || code.startsWith('08')) return true
   if ([adminShutdown, crashShutdown, cannotConnectNow].includes(code)) return true
-  return isTooLate(error) || begins(error, cutOff)
+  return isConnectTimeout(error) || begins(error, cutOff)
 }
 
 /** What the server refused for now, having written nothing: too many connections, a full disk, a standby, a cancelled statement. */
@@ -63,15 +63,15 @@ const refused = (code: string) => code.startsWith('53') || ['25006', '55P03', '5
  * At run time: what may pass by itself is "not now"; a bad row stays what it is. Clients read this sentence, so that it says nothing of
  * hosts and users: the cause does.
  */
-export function unavailable(error: unknown, doubt = ''): unknown {
-  return isLost(error) || refused(codeOf(error)) ? notNow(error, doubt) : error
+export function toStoreError(error: unknown, doubt = ''): unknown {
+  return isLost(error) || refused(codeOf(error)) ? temporarilyUnavailable(error, doubt) : error
 }
 
 /** Without a connection nothing has been written, whatever the reason. */
-export function notNow(error: unknown, doubt = ''): UketsukeError {
+export function temporarilyUnavailable(error: unknown, doubt = ''): UketsukeError {
   const detail = isCancelled(error)
     ? 'The database took too long.'
-    : isTooLate(error)
+    : isConnectTimeout(error)
       ? 'No database connection became free in time.'
       : 'The database cannot be used now.'
   const outcome = doubt === '' ? undefined : 'unknown'
@@ -79,7 +79,7 @@ export function notNow(error: unknown, doubt = ''): UketsukeError {
 }
 
 /** At the start: a sentence for the operator, naming the place and what to do. `where` holds no password. */
-export function unusable(where: string, schema: string, error: unknown): unknown {
+export function toOpenError(where: string, schema: string, error: unknown): unknown {
   const cause = error instanceof UketsukeError && error.cause !== undefined ? error.cause : error
   if (cause instanceof UketsukeError) return cause
   const sentence = whatToDo(where, schema, codeOf(cause), messageOf(cause))

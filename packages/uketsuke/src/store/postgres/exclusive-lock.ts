@@ -11,7 +11,7 @@ export const lockOf = (schema: string): string =>
   createHash('sha256').update(`uketsuke at work in ${schema}`).digest().readBigInt64BE().toString()
 
 /** As `pg_stat_activity` shows the connections of stores at work. */
-export const nameAtWork = (schema: string): string => (schema === 'uketsuke' ? schema : `uketsuke ${schema}`)
+export const applicationName = (schema: string): string => (schema === 'uketsuke' ? schema : `uketsuke ${schema}`)
 
 /** How long whoever is just closing is waited for, in milliseconds. */
 const patience = 5_000
@@ -31,14 +31,14 @@ export async function hold(client: Client, schema: string, where: string): Promi
 }
 
 /** @throws `store-unusable` where somebody has come, or the lock was lost with its connection */
-export async function stillAlone(client: Client, schema: string, where: string): Promise<void> {
+export async function checkExclusive(client: Client, schema: string, where: string): Promise<void> {
   if ((await others(client, schema)) > 0) throw inUse(where)
 }
 
 async function others(client: Client, schema: string): Promise<number> {
   const { rows } = await client.query<{ n: string }>(
     'SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1',
-    [nameAtWork(schema)],
+    [applicationName(schema)],
   )
   return Number(rows[0]?.n)
 }

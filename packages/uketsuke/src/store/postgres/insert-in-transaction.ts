@@ -1,11 +1,11 @@
 import type { IdempotencyKey, Insert, Inserted } from '../port.ts'
-import { decode, encode } from '../text-encoding.ts'
+import { decodeRow, encodeText } from '../text-encoding.ts'
 import type { Transaction } from '../transaction.ts'
 import { inSchema } from './connection.ts'
 import { write } from './notify-payload.ts'
 import { Parameters } from './parameters.ts'
 import { names, type Row, toJob, whole } from './rows.ts'
-import type { Time } from './time.ts'
+import type { DatabaseTime } from './time.ts'
 
 /**
  * One job after another, within somebody else's transaction. Every parameter is one text and every column that comes back is plain,
@@ -14,13 +14,13 @@ import type { Time } from './time.ts'
 export async function insertWithin(
   transaction: Transaction,
   schema: string,
-  time: Time,
+  time: DatabaseTime,
   inserts: readonly Insert[],
 ): Promise<Inserted[]> {
   const query = async (text: string, parameters: Parameters): Promise<Row[]> => {
     const values = parameters.values.map((value) => String(typeof value === 'object' ? '' : value))
     const result = await transaction.query(inSchema(schema, text), values)
-    return (('rows' in result ? result.rows : result) as Row[]).map(decode)
+    return (('rows' in result ? result.rows : result) as Row[]).map(decodeRow)
   }
 
   async function one({ job, key }: Insert): Promise<Inserted> {
@@ -31,7 +31,7 @@ export async function insertWithin(
     }
     const parameters = new Parameters()
     const row = parameters.add(
-      JSON.stringify(Object.fromEntries(whole.map(([name, , value]) => [name, encode(value(job))]))),
+      JSON.stringify(Object.fromEntries(whole.map(([name, , value]) => [name, encodeText(value(job))]))),
     )
     const columns = names(whole)
     const news = { changed: [job], waiting: [job.queue] }
@@ -49,7 +49,7 @@ export async function insertWithin(
   /** Waits for another transaction that is about to take the same key. */
   async function take(owner: string, id: string, { route, key, fingerprint, expiresAt }: IdempotencyKey) {
     const parameters = new Parameters()
-    const values = [owner, route, key, fingerprint, id].map((value) => `${parameters.add(encode(value))}::text`)
+    const values = [owner, route, key, fingerprint, id].map((value) => `${parameters.add(encodeText(value))}::text`)
     const rows = await query(
       `INSERT INTO uketsuke.idempotency_keys (owner, route, key, fingerprint, job_id, expires_at)
        VALUES (${values.join(', ')}, ${parameters.add(String(expiresAt))}::text::bigint) ON CONFLICT DO NOTHING RETURNING job_id`,
@@ -60,7 +60,7 @@ export async function insertWithin(
 
   async function taken(owner: string, { route, key }: IdempotencyKey): Promise<Inserted | null> {
     const parameters = new Parameters()
-    const [a, b, c] = [owner, route, key].map((value) => `${parameters.add(encode(value))}::text`)
+    const [a, b, c] = [owner, route, key].map((value) => `${parameters.add(encodeText(value))}::text`)
     const [row] = await query(
       `SELECT taken.fingerprint, jobs.* FROM uketsuke.idempotency_keys AS taken
        LEFT JOIN uketsuke.jobs ON jobs.id = taken.job_id WHERE (taken.owner, taken.route, taken.key) = (${a}, ${b}, ${c})`,

@@ -5,7 +5,7 @@ import { codeOf, uniqueViolation } from './errors.ts'
 import { Parameters } from './parameters.ts'
 import { get } from './queries.ts'
 import { names, toJob, type Value, whole } from './rows.ts'
-import type { Time } from './time.ts'
+import type { DatabaseTime } from './time.ts'
 
 /** `place`: where it stands in the batch, since ids and keys may come twice. */
 type Placed = Insert & { place: number }
@@ -28,11 +28,18 @@ const keyColumns: readonly (readonly [string, 'text' | 'bigint', (of: Keyed) => 
 const place = ['place', 'int', (one: Placed) => one.place] as const
 
 /** One commit for the batch, and a look at the keys that others took before. */
-export async function insert(sql: Sql, time: Time, inserts: readonly Insert[], unsure: boolean): Promise<Inserted[]> {
+export async function insert(
+  sql: Sql,
+  time: DatabaseTime,
+  inserts: readonly Insert[],
+  maybeCommitted: boolean,
+): Promise<Inserted[]> {
   if (inserts.length === 0) return []
   const placed = inserts.map((one, place) => ({ ...one, place }))
   const keyed = placed.filter(isKeyed)
-  const made = await write(sql, time, placed, keyed).catch((error: unknown) => written(sql, placed, error, unsure))
+  const made = await write(sql, time, placed, keyed).catch((error: unknown) =>
+    written(sql, placed, error, maybeCommitted),
+  )
   const taken = keyed.filter(({ place }) => !made.has(place))
   const before = taken.length === 0 ? new Map() : await lookUp(sql, taken)
   return Promise.all(
@@ -40,9 +47,9 @@ export async function insert(sql: Sql, time: Time, inserts: readonly Insert[], u
       if (key === undefined || made.has(place)) return { job, created: true, fingerprint: key?.fingerprint ?? null }
       const found = before.get(place)
       // Pruned between the two statements, so that it is free again.
-      if (found === undefined) return (await insert(sql, time, [{ job, key }], unsure))[0]!
+      if (found === undefined) return (await insert(sql, time, [{ job, key }], maybeCommitted))[0]!
       // A first try whose answer was lost took the key for this very job.
-      return { ...found, created: unsure && found.job?.id === job.id }
+      return { ...found, created: maybeCommitted && found.job?.id === job.id }
     }),
   )
 }
@@ -50,7 +57,7 @@ export async function insert(sql: Sql, time: Time, inserts: readonly Insert[], u
 /** Gives the places of the keyed jobs that were made. */
 async function write(
   sql: Sql,
-  time: Time,
+  time: DatabaseTime,
   inserts: readonly Placed[],
   keyed: readonly Keyed[],
 ): Promise<ReadonlySet<unknown>> {
@@ -88,13 +95,16 @@ async function written(
   sql: Sql,
   inserts: readonly Placed[],
   error: unknown,
-  unsure: boolean,
+  maybeCommitted: boolean,
 ): Promise<ReadonlySet<unknown>> {
   if (codeOf(error) !== uniqueViolation) throw error
   const plain = inserts.filter((one) => !isKeyed(one)).map(({ job }) => job)
   const ids = plain.map(({ id }) => id)
-  const stored = unsure ? await get(sql, ids) : []
-  if (unsure && plain.every((job, i) => stored[i]?.createdAt === job.createdAt && stored[i].input === job.input)) {
+  const stored = maybeCommitted ? await get(sql, ids) : []
+  if (
+    maybeCommitted &&
+    plain.every((job, i) => stored[i]?.createdAt === job.createdAt && stored[i].input === job.input)
+  ) {
     return new Set()
   }
   throw new UketsukeError('internal-error', 'A job with this id is stored already.', { cause: error })

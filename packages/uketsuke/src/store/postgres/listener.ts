@@ -1,11 +1,11 @@
 import type { Client } from 'pg'
 import type { Clock } from '../../base/clock.ts'
 import { pause } from '../../base/timers.ts'
-import type { ForeignCommit } from '../port.ts'
+import type { RemoteCommit } from '../port.ts'
 import { lockOf } from './exclusive-lock.ts'
 import { parse } from './notify-payload.ts'
 
-type Listener = (commit?: ForeignCommit) => void
+type Listener = (commit?: RemoteCommit) => void
 
 /** How often the listening connection is tried, and how long an answer may take. A socket may be half open and say nothing. */
 const beat = 5_000
@@ -14,7 +14,7 @@ const answerWithin = 2_000
 const poll = 200
 
 /** Hears of other processes' commits, over a connection of its own; whatever it may have missed is caught up with. */
-export function foreignCommits(clock: Clock, reader: string) {
+export function commitListener(clock: Clock, reader: string) {
   const listeners = new Set<Listener>()
   const stopping = new AbortController()
   let listening: Promise<void> | null = null

@@ -9,7 +9,7 @@ import { write } from './notify-payload.ts'
  *
  * Where the commit's own connection can carry it, it follows the commit at once and not after its answer.
  */
-export function announcements(connection: Connection, channel: string, sender: string) {
+export function createNotifier(connection: Connection, channel: string, sender: string) {
   let changed = new Map<string, number>()
   let waiting = new Set<Queue>()
   let telling: Promise<void> | null = null

@@ -1,5 +1,5 @@
 import { UketsukeError } from '../../domain/errors.ts'
-import { whole } from '../../domain/numbers.ts'
+import { integerOption } from '../../domain/numbers.ts'
 
 export interface PostgresOptions {
   /** Such as `postgres://user:password@host:5432/database?sslmode=verify-full`. Without one libpq's variables (PGHOST…) count. */
@@ -19,13 +19,13 @@ export interface PostgresOptions {
   statementTimeout?: number
 }
 
-export type Settings = Required<Omit<PostgresOptions, 'connectionString' | 'pollOnly'>> &
+export type PostgresSettings = Required<Omit<PostgresOptions, 'connectionString' | 'pollOnly'>> &
   Pick<PostgresOptions, 'connectionString' | 'pollOnly'>
 
 const hour = 60 * 60_000
 
 /** @throws {UketsukeError} `invalid-configuration` */
-export function settle(given: string | PostgresOptions): Settings {
+export function resolveOptions(given: string | PostgresOptions): PostgresSettings {
   const options = typeof given === 'string' ? { connectionString: given } : given
   const { connectionString, pollOnly, schema = 'uketsuke' } = options
   if (connectionString !== undefined) {
@@ -44,9 +44,9 @@ export function settle(given: string | PostgresOptions): Settings {
     connectionString,
     pollOnly,
     schema,
-    max: whole('postgres(): max', options.max, 10, { min: 2, max: 10_000 }),
-    connectTimeout: whole('postgres(): connectTimeout', options.connectTimeout, 5_000, time),
-    statementTimeout: whole('postgres(): statementTimeout', options.statementTimeout, 15_000, time),
+    max: integerOption('postgres(): max', options.max, 10, { min: 2, max: 10_000 }),
+    connectTimeout: integerOption('postgres(): connectTimeout', options.connectTimeout, 5_000, time),
+    statementTimeout: integerOption('postgres(): statementTimeout', options.statementTimeout, 15_000, time),
   }
 }
 

@@ -2,7 +2,7 @@
  * Names for the texts that a store sends, so that each connection parses and plans them once: planning takes longer than running what
  * is about a few rows. Their number is bounded, since every connection keeps every plan; whatever comes later goes without a name.
  */
-export class Prepared {
+export class PreparedStatements {
   readonly #names = new Map<string, string>()
 
   nameOf(text: string): string | undefined {
@@ -20,7 +20,7 @@ const most = 60
  * Kept plans are made without values, and before there is anything to count. So the planner has no choice but the one that is right
  * for a queue of any size: from the front of an index that has the order, and row by row from one table to the next.
  */
-export const planning = Object.entries({
+export const planSettings = Object.entries({
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',

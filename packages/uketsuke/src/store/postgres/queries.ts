@@ -1,9 +1,9 @@
 import type { Attempt, Job, JobStatus, Queue } from '../../domain/job.ts'
-import { allOwners, type Known, type ListQuery, type Owner } from '../port.ts'
+import { allOwners, type KnownVersion, type ListQuery, type Owner } from '../port.ts'
 import type { Parameter, Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import { running, toAttempt, toJob } from './rows.ts'
-import type { Time } from './time.ts'
+import type { DatabaseTime } from './time.ts'
 import { waitingTypes } from './waiting-types.ts'
 
 const whose = (owner: Owner): string | null => (owner === allOwners ? null : owner)
@@ -19,7 +19,7 @@ export async function get(sql: Sql, ids: readonly string[], owner: Owner = allOw
   return ids.map((id) => found.get(id) ?? null)
 }
 
-export async function newer(sql: Sql, known: readonly Known[]): Promise<Job[]> {
+export async function newerThan(sql: Sql, known: readonly KnownVersion[]): Promise<Job[]> {
   if (known.length === 0) return []
   const rows = await sql.query(
     `SELECT jobs.* FROM unnest($1::text[], $2::int[]) AS known (id, version)
@@ -29,7 +29,7 @@ export async function newer(sql: Sql, known: readonly Known[]): Promise<Job[]> {
   return rows.map(toJob)
 }
 
-export async function lapsed(sql: Sql, time: Time, limit: number): Promise<Job[]> {
+export async function expiredLeases(sql: Sql, time: DatabaseTime, limit: number): Promise<Job[]> {
   const parameters = new Parameters()
   const rows = await sql.query(
     `SELECT * FROM uketsuke.jobs WHERE ${running} AND lease_until <= ${time.now(parameters)}
@@ -88,7 +88,7 @@ export async function attempts(sql: Sql, owner: Owner, id: string): Promise<Atte
 /** Beyond this many a place in the queue is not cheap to know, and means little. */
 const countable = 100
 
-export async function position(sql: Sql, time: Time, id: string): Promise<number | null> {
+export async function position(sql: Sql, time: DatabaseTime, id: string): Promise<number | null> {
   const parameters = new Parameters()
   const now = time.now(parameters)
   const mine = `uketsuke.jobs WHERE id = ${parameters.add(id)} AND due_at <= ${now}`

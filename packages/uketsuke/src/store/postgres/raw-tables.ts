@@ -1,21 +1,29 @@
 import { UketsukeError } from '../../domain/errors.ts'
-import { type Archive, columns, layout, type OpenArchive, onConflict, type Row, type Shelf } from '../raw-tables.ts'
+import {
+  columns,
+  layout,
+  type OpenRawTables,
+  onConflict,
+  type RawTables,
+  type Row,
+  type TableName,
+} from '../raw-tables.ts'
 import type { Type } from './binary-array.ts'
 import { Connection, type Sql } from './connection.ts'
-import { greet, load } from './driver.ts'
-import { unusable } from './errors.ts'
-import { hold, stillAlone } from './exclusive-lock.ts'
+import { loadDriver, prepareSession } from './driver.ts'
+import { toOpenError } from './errors.ts'
+import { checkExclusive, hold } from './exclusive-lock.ts'
 import { migrate } from './migrations/index.ts'
-import { type PostgresOptions, settle } from './options.ts'
+import { type PostgresOptions, resolveOptions } from './options.ts'
 import { Parameters } from './parameters.ts'
 import type { Value } from './rows.ts'
 
 /** Everything in a schema, for moving it: nobody works there until `close`. */
-export function postgresArchive(options: string | PostgresOptions): OpenArchive {
-  const settings = { ...settle(options), max: 2 }
+export function postgresRawTables(options: string | PostgresOptions): OpenRawTables {
+  const settings = { ...resolveOptions(options), max: 2 }
   const { schema } = settings
   return async ({ create }) => {
-    const driver = await load(settings, 'alone')
+    const driver = await loadDriver(settings, 'alone')
     const where = `PostgreSQL at ${driver.where}, schema "${schema}"`
     const connection = new Connection(driver.pool(), schema, {
       statementTimeout: settings.statementTimeout,
@@ -30,7 +38,7 @@ export function postgresArchive(options: string | PostgresOptions): OpenArchive 
     }
     try {
       await holder.connect()
-      if (!(await greet(holder, null)))
+      if (!(await prepareSession(holder, null)))
         throw new UketsukeError('store-unusable', `${where} is behind a pooler, ${direct}`)
       await hold(holder, schema, where)
       await connection.transaction(async (sql) => {
@@ -39,10 +47,10 @@ export function postgresArchive(options: string | PostgresOptions): OpenArchive 
         }
         await migrate(sql, schema)
       })
-      return { ...shelvesOf(connection), where, alone: () => stillAlone(holder, schema, where), close }
+      return { ...shelvesOf(connection), where, alone: () => checkExclusive(holder, schema, where), close }
     } catch (error) {
       await close()
-      throw unusable(driver.where, schema, error)
+      throw toOpenError(driver.where, schema, error)
     }
   }
 }
@@ -52,8 +60,8 @@ const direct = "which cannot keep a lock for the move: give the server's own add
 const exists = async (sql: Sql, schema: string) =>
   (await sql.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])).length > 0
 
-function shelvesOf(connection: Connection): Pick<Archive, 'read' | 'last' | 'write'> {
-  const select = async (shelf: Shelf, rest: string, values: readonly Value[]) =>
+function shelvesOf(connection: Connection): Pick<RawTables, 'read' | 'last' | 'write'> {
+  const select = async (shelf: TableName, rest: string, values: readonly Value[]) =>
     (await connection.run((sql) =>
       sql.query(`SELECT ${columns(shelf)} FROM uketsuke.${shelf} ${rest}`, values),
     )) as Row[]
@@ -73,7 +81,7 @@ function shelvesOf(connection: Connection): Pick<Archive, 'read' | 'last' | 'wri
 }
 
 /** One statement, which does no harm when it is repeated because its answer was lost. */
-async function write(sql: Sql, shelf: Shelf, rows: readonly Row[]): Promise<void> {
+async function write(sql: Sql, shelf: TableName, rows: readonly Row[]): Promise<void> {
   const { text, numbers } = layout(shelf)
   const of = (type: Type) => (name: string) => [name, type, (row: Row) => row[name] ?? null] as const
   const parameters = new Parameters()

@@ -1,10 +1,10 @@
 import { allOwners, type Owner } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import type { Time } from './time.ts'
+import type { DatabaseTime } from './time.ts'
 
-/** A terminal job with its attempts and deliveries. `unsure`: where it is gone, an earlier try may have removed it. */
-export async function remove(sql: Sql, owner: Owner, id: string, unsure: boolean): Promise<boolean> {
+/** A terminal job with its attempts and deliveries. `maybeCommitted`: where it is gone, an earlier try may have removed it. */
+export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted: boolean): Promise<boolean> {
   const rows = await sql.query(
     `WITH ended AS (
        SELECT id FROM uketsuke.jobs
@@ -15,12 +15,12 @@ export async function remove(sql: Sql, owner: Owner, id: string, unsure: boolean
      DELETE FROM uketsuke.jobs WHERE id IN (SELECT id FROM gone) RETURNING id`,
     [id, owner === allOwners ? null : owner],
   )
-  if (rows.length > 0 || !unsure) return rows.length > 0
+  if (rows.length > 0 || !maybeCommitted) return rows.length > 0
   return (await sql.query('SELECT FROM uketsuke.jobs WHERE id = $1', [id])).length === 0
 }
 
 /** What another process prunes at the same time is passed over. */
-export async function prune(sql: Sql, time: Time, limit: number): Promise<number> {
+export async function prune(sql: Sql, time: DatabaseTime, limit: number): Promise<number> {
   const parameters = new Parameters()
   const [now, most] = [time.now(parameters), parameters.add(limit)]
   const [row] = await sql.query(

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Change, Job, Lease } from '../../domain/job.ts'
-import { encode } from '../text-encoding.ts'
+import { encodeText } from '../text-encoding.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import { get } from './queries.ts'
 import { changing, ended, names, type Value, whole } from './rows.ts'
-import type { Time } from './time.ts'
+import type { DatabaseTime } from './time.ts'
 
 type Spawned = Job & { cause: string }
 const cause: readonly [string, 'text', (of: Spawned) => Value] = ['cause', 'text', (one) => one.cause]
@@ -23,7 +23,12 @@ const set = changing
  * Swap by version, in one statement: the rows, and what those that were swapped bring along. Rows are locked in the order of their ids,
  * so that two batches with the same ids wait for one another, and never in a circle.
  */
-export async function swap(sql: Sql, time: Time, changes: readonly Change[], unsure: boolean): Promise<boolean[]> {
+export async function replace(
+  sql: Sql,
+  time: DatabaseTime,
+  changes: readonly Change[],
+  maybeCommitted: boolean,
+): Promise<boolean[]> {
   if (changes.length === 0) return []
   const sorted = changes.toSorted((a, b) => (a.before.id < b.before.id ? -1 : 1))
   const parameters = new Parameters()
@@ -50,12 +55,12 @@ export async function swap(sql: Sql, time: Time, changes: readonly Change[], uns
     parameters.values,
   )
   const some = row?.some === null ? null : new Set((row?.some ?? []) as string[])
-  const results = changes.map(({ before }) => some === null || some.has(encode(before.id)))
-  if (unsure && results.includes(false)) return settled(sql, changes, results)
+  const results = changes.map(({ before }) => some === null || some.has(encodeText(before.id)))
+  if (maybeCommitted && results.includes(false)) return settled(sql, changes, results)
   return results
 }
 
-function spawning(parameters: Parameters, time: Time, changes: readonly Change[]): string {
+function spawning(parameters: Parameters, time: DatabaseTime, changes: readonly Change[]): string {
   const spawned = changes.flatMap(({ before, spawn }): Spawned[] => (spawn ? [{ ...spawn, cause: before.id }] : []))
   if (spawned.length === 0) return ''
   const columns = names(whole)
@@ -86,7 +91,7 @@ const held: readonly (readonly [string, 'text' | 'int', (of: Lease) => Value])[]
 
 export async function renew(
   sql: Sql,
-  time: Time,
+  time: DatabaseTime,
   leases: readonly Lease[],
   leaseMs: number,
 ): Promise<(number | null)[]> {

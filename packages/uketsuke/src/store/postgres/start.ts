@@ -1,15 +1,15 @@
 import { UketsukeError } from '../../domain/errors.ts'
 import { checkMoves } from '../raw-tables.ts'
 import { Connection } from './connection.ts'
-import { type Driver, load } from './driver.ts'
-import { unusable } from './errors.ts'
+import { type Driver, loadDriver } from './driver.ts'
+import { toOpenError } from './errors.ts'
 import { migrate } from './migrations/index.ts'
-import type { Settings } from './options.ts'
-import { Prepared } from './prepared-statements.ts'
+import type { PostgresSettings } from './options.ts'
+import { PreparedStatements } from './prepared-statements.ts'
 import { notes } from './queries.ts'
 
 /** What was found at the start. */
-export interface Opened {
+export interface OpenedSchema {
   readonly connection: Connection
   readonly driver: Driver
   readonly version: string
@@ -22,9 +22,9 @@ export interface Opened {
 const oldest = 130_000
 
 /** Connects, looks at the server and brings the schema up to date. @throws `store-unusable` or `temporarily-unavailable` */
-export async function start(settings: Settings): Promise<Opened> {
-  const driver = await load(settings)
-  const prepared = new Prepared()
+export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
+  const driver = await loadDriver(settings)
+  const prepared = new PreparedStatements()
   const connection = new Connection(driver.pool(), settings.schema, {
     prepared: () => (driver.direct ? prepared : null),
     statementTimeout: settings.statementTimeout,
@@ -72,6 +72,6 @@ export async function start(settings: Settings): Promise<Opened> {
     }
   } catch (error) {
     await connection.close()
-    throw unusable(driver.where, settings.schema, error)
+    throw toOpenError(driver.where, settings.schema, error)
   }
 }

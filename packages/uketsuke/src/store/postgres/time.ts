@@ -8,7 +8,7 @@ const measureEvery = 10_000
  * Time by the database's clock, so that the clocks of the machines around it need not agree. A clock that the program was given
  * (`createJobs({ clock })`, a manual one in tests) is believed instead: whoever brings a clock means it.
  */
-export interface Time {
+export interface DatabaseTime {
   /** Now, as an SQL expression in milliseconds. */
   now(parameters: Parameters): string
   /** The same as known here, from the last measurement: what the rules are told. */
@@ -21,7 +21,7 @@ export interface Time {
   due(parameters: Parameters): string
 }
 
-export function time(clock: Clock): Time {
+export function time(clock: Clock): DatabaseTime {
   const own = clock !== systemClock
   let offset = 0
   let measuredAt = Number.NEGATIVE_INFINITY

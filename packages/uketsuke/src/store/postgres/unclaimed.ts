@@ -2,10 +2,10 @@ import type { Unclaimed } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import { running } from './rows.ts'
-import type { Time } from './time.ts'
+import type { DatabaseTime } from './time.ts'
 import { waitingTypes } from './waiting-types.ts'
 
-export async function unclaimed(sql: Sql, time: Time, waited: number): Promise<Unclaimed[]> {
+export async function unclaimed(sql: Sql, time: DatabaseTime, waited: number): Promise<Unclaimed[]> {
   const parameters = new Parameters()
   const now = time.now(parameters)
   const least = parameters.add(waited)

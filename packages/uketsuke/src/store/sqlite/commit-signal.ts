@@ -14,7 +14,7 @@ export interface Signal {
  * It is never opened here: closing a file takes from the process all locks that SQLite has on it. Away from Linux watching a file does
  * open it, so nothing is heard there; nor where inotify has no watches left, nor of who may not touch it (another user's file).
  */
-export function signal(path: string): Signal {
+export function commitSignal(path: string): Signal {
   const able = process.platform === 'linux' && path !== ':memory:'
   let refused = false
   let file = ''

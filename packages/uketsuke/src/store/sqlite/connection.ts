@@ -1,8 +1,8 @@
 import { pause, performance, setImmediate } from '../../base/timers.ts'
 import { UketsukeError } from '../../domain/errors.ts'
-import { decode, decodeTuple, encode } from '../text-encoding.ts'
+import { decodeRow, decodeTuple, encodeText } from '../text-encoding.ts'
 import type { Checkpoints } from './checkpoint.ts'
-import { inDoubt, isBusy, unavailable } from './errors.ts'
+import { isBusy, toStoreError, unknownOutcome } from './errors.ts'
 import type { Database, Parameter, Statement } from './open.ts'
 
 export type Row = Record<string, unknown>
@@ -35,7 +35,7 @@ const cell = new Int32Array(new SharedArrayBuffer(4))
 
 /** In place, since the parameters of a call are an array of its own. */
 function encoded(parameters: Parameter[]): Parameter[] {
-  for (let i = 0; i < parameters.length; i++) parameters[i] = encode(parameters[i] as Parameter)
+  for (let i = 0; i < parameters.length; i++) parameters[i] = encodeText(parameters[i] as Parameter)
   return parameters
 }
 
@@ -131,7 +131,7 @@ export class Connection implements Sql {
     try {
       this.run('COMMIT')
     } catch (error) {
-      throw inDoubt(error) ?? error
+      throw unknownOutcome(error) ?? error
     }
   }
 
@@ -144,7 +144,7 @@ export class Connection implements Sql {
   all(sql: string, ...parameters: Parameter[]): Row[] {
     return this.#prepare(sql)
       .all(...encoded(parameters))
-      .map(decode)
+      .map(decodeRow)
   }
 
   tuples(sql: string, ...parameters: Parameter[]): unknown[][] {
@@ -156,7 +156,7 @@ export class Connection implements Sql {
 
   get(sql: string, ...parameters: Parameter[]): Row | undefined {
     const row = this.#prepare(sql).get(...encoded(parameters))
-    return row === undefined ? undefined : decode(row)
+    return row === undefined ? undefined : decodeRow(row)
   }
 
   run(sql: string, ...parameters: Parameter[]): number {
@@ -190,7 +190,7 @@ export class Connection implements Sql {
       try {
         return attempt()
       } catch (error) {
-        if (!isBusy(error) || performance.now() > deadline) throw unavailable(error)
+        if (!isBusy(error) || performance.now() > deadline) throw toStoreError(error)
       }
       if (tries <= 8) Atomics.wait(cell, 0, 0, 0.05 + 0.15 * Math.random())
       else await pause(1 + 4 * Math.random())

@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs'
-import { type Finding, longWait, unclaimedFinding } from '../../base/finding.ts'
+import { type Finding, longWaitMs, unclaimedFinding } from '../../base/finding.ts'
 import { Connection, type Sql } from './connection.ts'
-import { unusable } from './errors.ts'
+import { toOpenError } from './errors.ts'
 import { applicationId, schemaVersion } from './migrations/index.ts'
 import { open } from './open.ts'
 import { unclaimed } from './unclaimed.ts'
 
 /** Looks at a file without changing it; a file that is not there is not made. */
-export async function examine(path: string): Promise<Finding[]> {
+export async function diagnose(path: string): Promise<Finding[]> {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) {
     return [{ level: 'ok', message: `SQLite: there is no file "${path}" yet; the first start makes it.` }]
   }
@@ -16,7 +16,7 @@ export async function examine(path: string): Promise<Finding[]> {
     db = new Connection(await open(path))
     return await db.read(look)
   } catch (error) {
-    const known = unusable(path, error)
+    const known = toOpenError(path, error)
     return [{ level: 'fail', message: `SQLite: ${known instanceof Error ? known.message : String(known)}` }]
   } finally {
     await db?.close()
@@ -43,7 +43,7 @@ function look(sql: Sql): Finding[] {
   } else if (version < schemaVersion) say('warn', `schema ${version} of ${schemaVersion}: the next start updates it.`)
   else {
     say('ok', `schema ${version}, up to date.`)
-    for (const one of unclaimed(sql, Date.now(), longWait)) say('warn', unclaimedFinding(one))
+    for (const one of unclaimed(sql, Date.now(), longWaitMs)) say('warn', unclaimedFinding(one))
   }
 
   const mode = pragma('journal_mode')

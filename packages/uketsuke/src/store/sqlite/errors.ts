@@ -41,14 +41,14 @@ export const isBusy = (error: unknown): boolean => {
 }
 
 /** Of a COMMIT that the disk failed: whether it was stored is not known. Null for any other error. */
-export function inDoubt(error: unknown): UketsukeError | null {
+export function unknownOutcome(error: unknown): UketsukeError | null {
   if (primary(error) !== code.ioError) return null
   const detail = 'The database cannot be written to now. Whether what was under way has been stored is not known.'
   return new UketsukeError('temporarily-unavailable', detail, { cause: error, retryAfter: 1, outcome: 'unknown' })
 }
 
 /** At run time: what may pass by itself (a full disk, a lost volume) is "not now"; a bad row stays what it is. */
-export function unavailable(error: unknown): unknown {
+export function toStoreError(error: unknown): unknown {
   const result = primary(error)
   if (result === code.tooBig) {
     return new UketsukeError('payload-too-large', 'A value is larger than the database can hold.', { cause: error })
@@ -69,7 +69,7 @@ export function unavailable(error: unknown): unknown {
 }
 
 /** At the start: a sentence for the operator, naming the path and what to do. */
-export function unusable(path: string, error: unknown): unknown {
+export function toOpenError(path: string, error: unknown): unknown {
   const cause = error instanceof UketsukeError && error.cause !== undefined ? error.cause : error
   const result = primary(cause)
   if (result === null || isBusy(cause)) return error

@@ -2,18 +2,18 @@ import type { Clock } from '../../base/clock.ts'
 import { performance } from '../../base/timers.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import { isLastAttempt } from '../../domain/job.ts'
-import { guarded } from '../guarded.ts'
-import type { OpenStore, Store } from '../port.ts'
+import { withValidIdentifiers } from '../guarded.ts'
+import type { Store, StoreFactory } from '../port.ts'
 import { checkMoves } from '../raw-tables.ts'
 import { Checkpoints } from './checkpoint.ts'
-import { signal } from './commit-signal.ts'
+import { commitSignal } from './commit-signal.ts'
 import { Connection, type Sql } from './connection.ts'
-import { unusable } from './errors.ts'
-import { foreignCommits } from './listener.ts'
+import { toOpenError } from './errors.ts'
+import { commitListener } from './listener.ts'
 import { migrate } from './migrations/index.ts'
-import { databasePath, open, worksInThreads } from './open.ts'
+import { canUseThreads, databasePath, open } from './open.ts'
 import * as queries from './queries.ts'
-import { logOnDisk } from './sync-wal.ts'
+import { syncWal } from './sync-wal.ts'
 import { unclaimed } from './unclaimed.ts'
 
 /**
@@ -21,9 +21,9 @@ import { unclaimed } from './unclaimed.ts'
  * database of this store's own that ends with it. A relative path is resolved at once.
  * @throws {UketsukeError} `invalid-configuration`
  */
-export function sqlite(path: string): OpenStore {
+export function sqlite(path: string): StoreFactory {
   const file = databasePath(path)
-  return (clock) => guarded(store(file, clock))
+  return (clock) => withValidIdentifiers(store(file, clock))
 }
 
 function store(path: string, clock: Clock): Store {
@@ -39,8 +39,8 @@ function store(path: string, clock: Clock): Store {
   const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
   // A lease does not wait for the disk: what would lose it, the power, ends its worker too. A last attempt does: it may not run again.
   const lease = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { soon: true })
-  const committed = signal(path)
-  const foreign = foreignCommits(clock, committed, () =>
+  const committed = commitSignal(path)
+  const foreign = commitListener(clock, committed, () =>
     read((sql) => sql.get('PRAGMA data_version')?.data_version as number),
   )
 
@@ -61,11 +61,11 @@ function store(path: string, clock: Clock): Store {
       }
       await migrate(db, path)
       await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
-      if (!volatile && worksInThreads()) db.keptShortBy(new Checkpoints(path, backstop(db)))
+      if (!volatile && canUseThreads()) db.keptShortBy(new Checkpoints(path, backstop(db)))
       return db
     } catch (error) {
       await db?.close()
-      throw unusable(path, error)
+      throw toOpenError(path, error)
     }
   }
 
@@ -97,16 +97,16 @@ function store(path: string, clock: Clock): Store {
       const next = await db.read((sql) => queries.nextDue(sql, query.queue, query.types), since)
       if (next === null || next > clock.now()) return []
       const jobs = await db.write((sql) => queries.claim(sql, query, clock.now()), { soon: true, since })
-      if (!volatile && jobs.some(isLastAttempt)) logOnDisk(path)
+      if (!volatile && jobs.some(isLastAttempt)) syncWal(path)
       return jobs
     },
-    replace: (changes) => write((sql) => changes.map((one) => queries.swap(sql, one))),
+    replace: (changes) => write((sql) => changes.map((one) => queries.replace(sql, one))),
     renew: (leases, leaseMs) => lease((sql) => leases.map((one) => queries.renew(sql, one, clock.now() + leaseMs))),
-    lapsed: (limit) => read((sql) => queries.lapsed(sql, clock.now(), limit)),
+    expiredLeases: (limit) => read((sql) => queries.expiredLeases(sql, clock.now(), limit)),
     unclaimed: (waited) => read((sql) => unclaimed(sql, clock.now(), waited)),
     nextDue: (queue, types) => read((sql) => queries.nextDue(sql, queue, types)),
     get: (owner, ids) => read((sql) => ids.map((id) => queries.get(sql, owner, id))),
-    newer: (known) => read((sql) => known.flatMap((one) => queries.newer(sql, one))),
+    newer: (known) => read((sql) => known.flatMap((one) => queries.newerThan(sql, one))),
     list: (query) => read((sql) => queries.listJobs(sql, query)),
     deliveries: (owner, parent) => read((sql) => queries.deliveries(sql, owner, parent)),
     attempts: (owner, id) => read((sql) => queries.attempts(sql, owner, id)),

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
-import { oneAtATime } from '../../base/wakeup.ts'
+import { coalesce } from '../../base/wakeup.ts'
 import type { Signal } from './commit-signal.ts'
 
 const interval = 20
@@ -8,7 +8,7 @@ const interval = 20
  * SQLite tells nobody about a commit, but `PRAGMA data_version` changes with those of other connections, and only those, if it is asked
  * on the connection that writes. While somebody listens it is asked at each signal, and where 20 ms went by without one.
  */
-export function foreignCommits(clock: Clock, signal: Signal, dataVersion: () => Promise<number>) {
+export function commitListener(clock: Clock, signal: Signal, dataVersion: () => Promise<number>) {
   const listeners = new Set<() => void>()
   let stop = () => {}
 
@@ -17,7 +17,7 @@ export function foreignCommits(clock: Clock, signal: Signal, dataVersion: () => 
     let known: number | null = null
     let cancel = () => {}
     let unhear: (() => void) | null = null
-    const look = oneAtATime(async () => {
+    const look = coalesce(async () => {
       // A failed look is no news: the next one will tell.
       const seen = await dataVersion().catch(() => known)
       if (!going) return

@@ -44,7 +44,7 @@ export async function open(path: string): Promise<Database> {
 }
 
 /** The twin cannot be used from a thread: a process that ends while one has it open is aborted. */
-export const worksInThreads = (): boolean => builtIn() !== undefined
+export const canUseThreads = (): boolean => builtIn() !== undefined
 
 /**
  * Node warns on stderr that `node:sqlite` is experimental. The choice of engine is ours and not the operator's, so the warning is held

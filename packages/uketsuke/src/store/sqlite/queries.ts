@@ -4,11 +4,11 @@ import {
   type ClaimQuery,
   type Insert,
   type Inserted,
-  type Known,
+  type KnownVersion,
   type ListQuery,
   type Owner,
 } from '../port.ts'
-import { encode } from '../text-encoding.ts'
+import { encodeText } from '../text-encoding.ts'
 import { front, waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
@@ -46,7 +46,7 @@ export function insert(sql: Sql, { job, key }: Insert): Inserted {
 
 const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...values)
 
-export function swap(sql: Sql, { before, after, spawn, attempt }: Change): boolean {
+export function replace(sql: Sql, { before, after, spawn, attempt }: Change): boolean {
   if (write(sql, update(before, after)) === 0) return false
   if (spawn !== null) write(sql, insertion(spawn, { once: true }))
   if (attempt !== null) log(sql, attempt, after.version)
@@ -67,7 +67,7 @@ function log(sql: Sql, { jobId, attempt, worker, startedAt, endedAt, outcome, er
   )
 }
 
-const list = (values: readonly string[]) => JSON.stringify(values.map(encode))
+const list = (values: readonly string[]) => JSON.stringify(values.map(encodeText))
 
 /** Columns whose value is known of a job that has just been claimed: carrying a row out costs by the column. */
 const known = new Map([
@@ -148,7 +148,7 @@ export function renew(sql: Sql, { id, attempt, worker }: Lease, until: number): 
   return row === undefined ? null : (row.version as number)
 }
 
-export const lapsed = (sql: Sql, now: number, limit: number): Job[] =>
+export const expiredLeases = (sql: Sql, now: number, limit: number): Job[] =>
   sql
     .tuples(
       `SELECT ${jobColumns} FROM jobs WHERE status = 'running' AND lease_until <= ? ORDER BY lease_until LIMIT ?`,
@@ -163,7 +163,7 @@ export function get(sql: Sql, owner: Owner, id: string): Job | null {
   return owner === allOwners || job?.owner === owner ? job : null
 }
 
-export const newer = (sql: Sql, { id, version }: Known): Job[] =>
+export const newerThan = (sql: Sql, { id, version }: KnownVersion): Job[] =>
   sql.tuples(`SELECT ${jobColumns} FROM jobs WHERE id = ? AND version > ?`, id, version).map(toJob)
 
 export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Job[] {

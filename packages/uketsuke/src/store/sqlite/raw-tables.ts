@@ -1,13 +1,21 @@
 import { statSync } from 'node:fs'
 import { UketsukeError } from '../../domain/errors.ts'
-import { type Archive, columns, layout, type OpenArchive, onConflict, type Row, type Shelf } from '../raw-tables.ts'
+import {
+  columns,
+  layout,
+  type OpenRawTables,
+  onConflict,
+  type RawTables,
+  type Row,
+  type TableName,
+} from '../raw-tables.ts'
 import { Connection } from './connection.ts'
-import { unusable } from './errors.ts'
+import { toOpenError } from './errors.ts'
 import { migrate } from './migrations/index.ts'
 import { databasePath, open, type Parameter } from './open.ts'
 
 /** Everything in a file, for moving it: the file is held alone until `close`. */
-export function sqliteArchive(given: string): OpenArchive {
+export function sqliteRawTables(given: string): OpenRawTables {
   const path = databasePath(given)
   return async ({ create }) => {
     if (path === ':memory:')
@@ -23,7 +31,7 @@ export function sqliteArchive(given: string): OpenArchive {
       return archive(db, path)
     } catch (error) {
       await db?.close()
-      throw inUse(path, error) ?? unusable(path, error)
+      throw inUse(path, error) ?? toOpenError(path, error)
     }
   }
 }
@@ -46,9 +54,9 @@ function inUse(path: string, error: unknown): UketsukeError | null {
   return new UketsukeError('store-unusable', sentence, { cause: error })
 }
 
-function archive(db: Connection, path: string): Archive {
-  const select = (shelf: Shelf) => `SELECT ${columns(shelf).join(', ')} FROM ${shelf}`
-  const order = (shelf: Shelf, way = '') => `ORDER BY ${keyOf(shelf).map((name) => name + way)}`
+function archive(db: Connection, path: string): RawTables {
+  const select = (shelf: TableName) => `SELECT ${columns(shelf).join(', ')} FROM ${shelf}`
+  const order = (shelf: TableName, way = '') => `ORDER BY ${keyOf(shelf).map((name) => name + way)}`
   return {
     where: `SQLite "${path}"`,
     read: (shelf, after, limit) =>
@@ -71,6 +79,6 @@ function archive(db: Connection, path: string): Archive {
   }
 }
 
-const keyOf = (shelf: Shelf) => layout(shelf).key
+const keyOf = (shelf: TableName) => layout(shelf).key
 const valuesOf = (row: Row | null, names: readonly string[]): Parameter[] =>
   row === null ? [] : names.map((name) => row[name] ?? null)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Job, NewJob } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
 import { allOwners } from '../../store/port.ts'
-import { asked, byTurn, type Check, ids, job } from './fixture.ts'
+import { asked, type Check, ids, inClaimOrder, job } from './fixture.ts'
 
 export function claiming(check: Check): void {
   check('claim: gives what the rule gives, and stores it', async ({ store, clock }) => {
@@ -35,7 +35,7 @@ export function claiming(check: Check): void {
       const query = { ...asked, types: ['report', 'mail'], limit }
       const expected = before
         .filter((one) => one.queue === 'jobs' && query.types.includes(one.type))
-        .sort(byTurn)
+        .sort(inClaimOrder)
         .flatMap((one) => rules.claim(one, clock.now(), query) ?? [])
         .slice(0, limit)
       assert.deepEqual(await store.claim(query), expected)

@@ -6,13 +6,13 @@ import * as rules from '../../domain/rules.ts'
 import type { ClaimQuery, IdempotencyKey, Store } from '../../store/port.ts'
 import type { ManualClock } from '../clock.ts'
 
-export interface Bench {
+export interface Fixture {
   store: Store
   clock: ManualClock
 }
 
 /** Declares one test over a store that is new, empty and open. */
-export type Check = (name: string, body: (bench: Bench) => Promise<void>) => void
+export type Check = (name: string, body: (bench: Fixture) => Promise<void>) => void
 
 /** What is allowed in an owner and in a key, and is awkward all the same. */
 export const allowed = { owner: 'O’Brien, 漢字, 🚀, U+2028 \u2028 "quotes\' \\ %_', key: '"quotes\' \\ %_ {}' }
@@ -33,7 +33,7 @@ export const key = (name: string, given: Partial<IdempotencyKey> = {}): Idempote
 export const lease = (id: string, attempt = 1, worker = asked.worker) => ({ id, attempt, worker })
 export const ids = (jobs: readonly Job[]) => jobs.map(({ id }) => id)
 
-export function step(before: Job, after: Job | null, clock: Clock): Change {
+export function applied(before: Job, after: Job | null, clock: Clock): Change {
   assert.ok(after, 'the rule allows this step')
   return change(before, after, clock.now())
 }
@@ -41,16 +41,16 @@ export function step(before: Job, after: Job | null, clock: Clock): Change {
 /** One attempt of every due job, given back: a row in the log of each. */
 export async function giveBack(store: Store, clock: Clock): Promise<void> {
   const running = await store.claim(asked)
-  const released = running.map((one) => step(one, rules.release(one, clock.now()), clock))
+  const released = running.map((one) => applied(one, rules.release(one, clock.now()), clock))
   assert.ok((await store.replace(released)).every(Boolean))
 }
 
 /** Brings every due job to its end. */
 export async function end(store: Store, clock: Clock): Promise<void> {
   const running = await store.claim(asked)
-  const done = running.map((one) => step(one, rules.succeed(one, clock.now(), '{}'), clock))
+  const done = running.map((one) => applied(one, rules.succeed(one, clock.now(), '{}'), clock))
   assert.ok((await store.replace(done)).every(Boolean))
 }
 
-export const byTurn = (a: Job, b: Job) =>
+export const inClaimOrder = (a: Job, b: Job) =>
   Number(b.priority === 'high') - Number(a.priority === 'high') || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import * as rules from '../../domain/rules.ts'
-import { asked, type Check, ids, job, lease, step } from './fixture.ts'
+import { applied, asked, type Check, ids, job, lease } from './fixture.ts'
 
 export function leasing(check: Check): void {
   check('renew: moves the lease, and nothing else', async ({ store, clock }) => {
@@ -14,7 +14,7 @@ export function leasing(check: Check): void {
   check('renew: null for a lease that no longer stands', async ({ store, clock }) => {
     await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(clock, { id }) })))
     const [a] = await store.claim({ ...asked, limit: 2 })
-    await store.replace([step(a!, rules.succeed(a!, clock.now(), '1'), clock)])
+    await store.replace([applied(a!, rules.succeed(a!, clock.now(), '1'), clock)])
     const leases = [lease('a'), lease('b'), lease('c'), lease('gone'), lease('b', 2), lease('b', 1, 'another')]
     assert.deepEqual(await store.renew(leases, 500), [null, 2, null, null, null, null])
     assert.deepEqual(await store.renew([], 500), [])
@@ -26,10 +26,10 @@ export function leasing(check: Check): void {
     await clock.advance(10)
     await store.renew([lease('a')], 50_000)
     const until = clock.now() + 50_000
-    const told = step(running!, rules.progress(running!, 10, null), clock)
+    const told = applied(running!, rules.progress(running!, 10, null), clock)
     assert.deepEqual(await store.replace([told]), [true])
     assert.equal((await store.get('ann', ['a']))[0]?.leaseUntil, until)
-    await store.replace([step(told.after, rules.release(told.after, clock.now()), clock)])
+    await store.replace([applied(told.after, rules.release(told.after, clock.now()), clock)])
     assert.equal((await store.get('ann', ['a']))[0]?.leaseUntil, null)
   })
 
@@ -39,14 +39,14 @@ export function leasing(check: Check): void {
     const [b] = await store.claim({ ...asked, limit: 1, leaseMs: 100 })
     const [c] = await store.claim({ ...asked, limit: 1, leaseMs: 100 })
     await store.renew([lease('b')], 101)
-    await store.replace([step(c!, rules.succeed(c!, clock.now(), '1'), clock)])
+    await store.replace([applied(c!, rules.succeed(c!, clock.now(), '1'), clock)])
     await clock.advance(99)
-    assert.deepEqual(await store.lapsed(10), [])
+    assert.deepEqual(await store.expiredLeases(10), [])
     await clock.advance(1)
-    assert.deepEqual(await store.lapsed(10), [a])
+    assert.deepEqual(await store.expiredLeases(10), [a])
     await clock.advance(1)
-    assert.deepEqual(ids(await store.lapsed(10)).sort(), ['a', 'b'])
-    assert.equal((await store.lapsed(1)).length, 1)
+    assert.deepEqual(ids(await store.expiredLeases(10)).sort(), ['a', 'b'])
+    assert.equal((await store.expiredLeases(1)).length, 1)
     assert.equal(b?.id, 'b')
   })
 }

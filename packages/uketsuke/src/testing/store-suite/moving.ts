@@ -1,28 +1,38 @@
 import assert from 'node:assert/strict'
 import * as rules from '../../domain/rules.ts'
 import { allOwners, type Store } from '../../store/port.ts'
-import { type Archive, columns, type OpenArchive, type Row, type Shelf, shelves } from '../../store/raw-tables.ts'
+import {
+  columns,
+  type OpenRawTables,
+  type RawTables,
+  type Row,
+  type TableName,
+  tables,
+} from '../../store/raw-tables.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
-import { allowed, asked, job, key, step } from './fixture.ts'
+import { allowed, applied, asked, job, key } from './fixture.ts'
 
 /** One place where a store is kept, and both ways to open it. */
-export interface Kept {
+export interface StoredState {
   store(): Store
-  readonly archive: OpenArchive
+  readonly archive: OpenRawTables
 }
 
-export interface Moving {
+export interface RawTablesPair {
   test(name: string, fn: () => Promise<void>): void
   /** A new, empty place. Left out where nothing outlives the store. */
-  openKept(clock: ManualClock): Promise<Kept>
+  openKept(clock: ManualClock): Promise<StoredState>
 }
 
 const awkward = 'NUL \u0000, U+0001 \u0001\u00010, U+2028 \u2028, 漢字, 🚀, \\ud800, "quotes\' \\ and\r\nlines %_'
-const all = Object.keys(shelves) as Shelf[]
+const all = Object.keys(tables) as TableName[]
 
 /** What every archive must do, so that jobs can move from any store to any other. */
-export function moving({ test, openKept }: Moving): void {
-  const check = (name: string, body: (bench: { clock: ManualClock; kept: Kept; other: Kept }) => Promise<void>) =>
+export function moving({ test, openKept }: RawTablesPair): void {
+  const check = (
+    name: string,
+    body: (bench: { clock: ManualClock; kept: StoredState; other: StoredState }) => Promise<void>,
+  ) =>
     test(`archive: ${name}`, async () => {
       const clock = manualClock()
       await body({ clock, kept: await openKept(clock), other: await openKept(clock) })
@@ -73,7 +83,7 @@ export function moving({ test, openKept }: Moving): void {
           ['Later'],
         )
         assert.deepEqual(
-          (await store.lapsed(10)).map(({ id }) => id).filter((id) => id === 'runs'),
+          (await store.expiredLeases(10)).map(({ id }) => id).filter((id) => id === 'runs'),
           ['runs'],
         )
         assert.equal((await store.claim({ ...asked, queue: 'deliveries', types: ['uketsuke.webhook'] })).length, 1)
@@ -113,7 +123,7 @@ export function moving({ test, openKept }: Moving): void {
   })
 }
 
-async function within<T>(kept: Kept, body: (store: Store) => Promise<T>): Promise<T> {
+async function within<T>(kept: StoredState, body: (store: Store) => Promise<T>): Promise<T> {
   const store = kept.store()
   try {
     await store.migrate()
@@ -123,7 +133,7 @@ async function within<T>(kept: Kept, body: (store: Store) => Promise<T>): Promis
   }
 }
 
-async function opened<T>(kept: Kept, body: (archive: Archive) => Promise<T>): Promise<T> {
+async function opened<T>(kept: StoredState, body: (archive: RawTables) => Promise<T>): Promise<T> {
   const archive = await kept.archive({ create: true })
   try {
     return await body(archive)
@@ -132,7 +142,7 @@ async function opened<T>(kept: Kept, body: (archive: Archive) => Promise<T>): Pr
   }
 }
 
-const everything = (archive: Archive) => Promise.all(all.map((shelf) => archive.read(shelf, null, 1_000)))
+const everything = (archive: RawTables) => Promise.all(all.map((shelf) => archive.read(shelf, null, 1_000)))
 
 /** Something of each kind. */
 async function fill(store: Store, clock: ManualClock): Promise<void> {
@@ -142,9 +152,13 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
   ])
   const [done, runs] = await store.claim(asked)
   assert.ok(done && runs)
-  await store.replace([step(done, rules.succeed(done, clock.now(), JSON.stringify(awkward)), clock)])
+  await store.replace([applied(done, rules.succeed(done, clock.now(), JSON.stringify(awkward)), clock)])
   await store.replace([
-    step(runs, rules.fail(runs, clock.now(), { code: awkward, message: awkward, retryable: true }, clock.now()), clock),
+    applied(
+      runs,
+      rules.fail(runs, clock.now(), { code: awkward, message: awkward, retryable: true }, clock.now()),
+      clock,
+    ),
   ])
   await store.claim({ ...asked, worker: awkward })
   const input = JSON.stringify({ awkward, padding: 'ä'.repeat(300_000) })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import * as rules from '../../domain/rules.ts'
 import { allOwners } from '../../store/port.ts'
-import { asked, type Check, end, giveBack, ids, job, step } from './fixture.ts'
+import { applied, asked, type Check, end, giveBack, ids, job } from './fixture.ts'
 
 export function reading(check: Check): void {
   check('owners: nobody sees or removes what is another’s', async ({ store, clock }) => {
@@ -86,8 +86,8 @@ export function reading(check: Check): void {
     await store.insert([{ job: job(clock, { id: '4', type: 'mail' }) }])
     const [first, second] = await store.claim({ ...asked, limit: 2 })
     const error = { code: 'x', message: 'y', retryable: false }
-    await store.replace([step(first!, rules.fail(first!, clock.now(), error, 0), clock)])
-    await store.replace([step(second!, rules.succeed(second!, clock.now(), '1'), clock)])
+    await store.replace([applied(first!, rules.fail(first!, clock.now(), error, 0), clock)])
+    await store.replace([applied(second!, rules.succeed(second!, clock.now(), '1'), clock)])
     const list = async (query: object) => ids(await store.list({ owner: 'ann', limit: 10, ...query }))
     assert.deepEqual(await list({ status: ['failed'] }), ['1'])
     assert.deepEqual(await list({ status: ['completed', 'failed'] }), ['2', '1'])
@@ -138,9 +138,9 @@ export function reading(check: Check): void {
       ['a', 'b', 'c', 'd'].map((id) => ({ job: job(clock, { id, webhookUrl: 'https://example.com' }) })),
     )
     const [a, b] = await store.claim({ ...asked, limit: 2 })
-    await store.replace([step(a!, rules.succeed(a!, clock.now(), '1'), clock)])
+    await store.replace([applied(a!, rules.succeed(a!, clock.now(), '1'), clock)])
     const [, , c] = await store.get(allOwners, ['a', 'b', 'c'])
-    await store.replace([step(c!, rules.cancel(c!, clock.now()), clock)])
+    await store.replace([applied(c!, rules.cancel(c!, clock.now()), clock)])
     assert.equal(b?.id, 'b')
     assert.deepEqual(await store.stats(), {
       jobs: { ...zero, pending: 1, running: 1, completed: 1, cancelled: 1 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import * as rules from '../../domain/rules.ts'
 import { allOwners } from '../../store/port.ts'
-import { asked, type Check, end, giveBack, job, step } from './fixture.ts'
+import { applied, asked, type Check, end, giveBack, job } from './fixture.ts'
 
 export function removing(check: Check): void {
   check('remove: a terminal job, with its attempts and deliveries', async ({ store, clock }) => {
@@ -10,7 +10,7 @@ export function removing(check: Check): void {
     await giveBack(store, clock)
     const [running] = await store.claim({ ...asked, limit: 1 })
     assert.equal(await store.remove('ann', 'a'), false)
-    await store.replace([step(running!, rules.succeed(running!, clock.now(), '1'), clock)])
+    await store.replace([applied(running!, rules.succeed(running!, clock.now(), '1'), clock)])
     await end(store, clock)
     assert.equal(await store.remove('ann', 'a'), true)
     assert.equal(await store.remove('ann', 'a'), false)
@@ -51,7 +51,7 @@ export function removing(check: Check): void {
     await clock.advance(1_000)
     assert.equal(await store.prune(10), 0)
     const [delivery] = await store.claim({ ...asked, queue: 'deliveries', types: ['uketsuke.webhook'] })
-    await store.replace([step(delivery!, rules.succeed(delivery!, clock.now(), '{}'), clock)])
+    await store.replace([applied(delivery!, rules.succeed(delivery!, clock.now(), '{}'), clock)])
     assert.equal(await store.prune(10), 1)
     await clock.advance(100)
     assert.equal(await store.prune(10), 1)

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import type { Job } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
-import { asked, type Check, job, step } from './fixture.ts'
+import { applied, asked, type Check, job } from './fixture.ts'
 
 const broke = { code: 'handler-error', message: 'It broke.', retryable: true }
 
-export function swapping(check: Check): void {
+export function replacing(check: Check): void {
   check('replace: in one batch the stale are lost and their neighbours are not', async ({ store, clock }) => {
     await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(clock, { id }) })))
     const claimed = await store.claim(asked)
-    const told = claimed.map((one) => step(one, rules.progress(one, 10, 'ten'), clock))
+    const told = claimed.map((one) => applied(one, rules.progress(one, 10, 'ten'), clock))
     assert.deepEqual(await store.replace(told.slice(1, 2)), [true])
-    const gone = step({ ...claimed[0]!, id: 'gone' }, { ...claimed[0]!, id: 'gone', version: 9 }, clock)
+    const gone = applied({ ...claimed[0]!, id: 'gone' }, { ...claimed[0]!, id: 'gone', version: 9 }, clock)
     assert.deepEqual(await store.replace([...told, gone]), [true, false, true, false])
     const now = await store.get('ann', ['a', 'b', 'c', 'gone'])
     assert.deepEqual(now, [...told.map(({ after }) => after), null])
@@ -22,15 +22,15 @@ export function swapping(check: Check): void {
     await store.insert([{ job: job(clock, { id: 'a', webhookUrl: 'https://example.com' }) }])
     const [running] = await store.claim(asked)
     assert.ok(running)
-    const told = step(running, rules.progress(running, 50, null), clock)
+    const told = applied(running, rules.progress(running, 50, null), clock)
     await store.replace([told])
     await clock.advance(7)
-    const late = step(running, rules.succeed(running, clock.now(), '{}'), clock)
+    const late = applied(running, rules.succeed(running, clock.now(), '{}'), clock)
     assert.ok(late.spawn)
     assert.deepEqual(await store.replace([late]), [false])
     assert.deepEqual(await store.deliveries('ann', 'a'), [])
 
-    const done = step(told.after, rules.succeed(told.after, clock.now(), '{"url":"…"}'), clock)
+    const done = applied(told.after, rules.succeed(told.after, clock.now(), '{"url":"…"}'), clock)
     assert.deepEqual(await store.replace([done]), [true])
     assert.deepEqual(await store.get('ann', ['a']), [done.after])
     assert.deepEqual(await store.deliveries('ann', 'a'), [done.spawn])
@@ -38,14 +38,14 @@ export function swapping(check: Check): void {
     await store.insert([{ job: job(clock, { id: 'b' }) }])
     const [again] = await store.claim(asked)
     assert.ok(again)
-    const failed = step(again, rules.fail(again, clock.now(), broke, clock.now()), clock)
+    const failed = applied(again, rules.fail(again, clock.now(), broke, clock.now()), clock)
     assert.ok(failed.attempt)
-    await store.replace([step(again, rules.progress(again, 50, null), clock)])
+    await store.replace([applied(again, rules.progress(again, 50, null), clock)])
     assert.deepEqual(await store.replace([failed]), [false])
     assert.deepEqual(await store.attempts('ann', 'b'), [])
     const [now] = await store.get('ann', ['b'])
     assert.ok(now)
-    const retried = step(now, rules.fail(now, clock.now(), broke, clock.now()), clock)
+    const retried = applied(now, rules.fail(now, clock.now(), broke, clock.now()), clock)
     assert.deepEqual(await store.replace([retried]), [true])
     assert.deepEqual(await store.attempts('ann', 'b'), [retried.attempt])
   })
@@ -55,7 +55,7 @@ export function swapping(check: Check): void {
     const there = job(clock, { id: 'a-webhook', queue: 'deliveries', parent: 'a', input: '"there"' })
     await store.insert([{ job: there }])
     const [running] = await store.claim(asked)
-    const done = step(running!, rules.succeed(running!, clock.now(), '1'), clock)
+    const done = applied(running!, rules.succeed(running!, clock.now(), '1'), clock)
     assert.deepEqual(await store.replace([done]), [true])
     assert.deepEqual(await store.get('ann', ['a', 'a-webhook']), [done.after, there])
   })
@@ -65,7 +65,7 @@ export function swapping(check: Check): void {
     for (const rule of [rules.release, (one: Job, now: number) => rules.fail(one, now, broke, now)]) {
       const [running] = await store.claim(asked)
       await clock.advance(1)
-      assert.deepEqual(await store.replace([step(running!, rule(running!, clock.now()), clock)]), [true])
+      assert.deepEqual(await store.replace([applied(running!, rule(running!, clock.now()), clock)]), [true])
     }
     const log = (await store.attempts('ann', 'a')).map(({ attempt, outcome }) => [attempt, outcome])
     assert.deepEqual(log, [
@@ -77,7 +77,7 @@ export function swapping(check: Check): void {
   check('replace: of many writers from one version exactly one wins', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     const [running] = await store.claim(asked)
-    const tries = Array.from({ length: 20 }, (_, i) => step(running!, rules.progress(running!, i + 1, null), clock))
+    const tries = Array.from({ length: 20 }, (_, i) => applied(running!, rules.progress(running!, i + 1, null), clock))
     const results = await Promise.all(tries.map((one) => store.replace([one])))
     assert.equal(results.flat().filter(Boolean).length, 1)
     const winner = tries[results.findIndex(([won]) => won)]

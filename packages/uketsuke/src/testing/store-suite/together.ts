@@ -4,15 +4,15 @@ import { pause } from '../../base/timers.ts'
 import * as rules from '../../domain/rules.ts'
 import type { Store } from '../../store/port.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
-import { asked, ids, job, key, step } from './fixture.ts'
+import { applied, asked, ids, job, key } from './fixture.ts'
 
-export interface Twice {
+export interface StorePair {
   test(name: string, fn: () => Promise<void>): void
   openTwice(clock: Clock): Promise<[Store, Store]>
 }
 
 /** What two processes on one store may rely on. */
-export function together({ test, openTwice }: Twice): void {
+export function together({ test, openTwice }: StorePair): void {
   const check = (name: string, body: (stores: [Store, Store], clock: ManualClock) => Promise<void>) =>
     test(name, async () => {
       const clock = manualClock()
@@ -50,7 +50,7 @@ export function together({ test, openTwice }: Twice): void {
   check('two handles: a race for one version has one winner', async ([one, two], clock) => {
     await one.insert([{ job: job(clock, { id: 'a' }) }])
     const [running] = await one.claim(asked)
-    const told = [1, 2].map((percent) => step(running!, rules.progress(running!, percent, null), clock))
+    const told = [1, 2].map((percent) => applied(running!, rules.progress(running!, percent, null), clock))
     const results = await Promise.all([one.replace(told.slice(0, 1)), two.replace(told.slice(1))])
     assert.equal(results.flat().filter(Boolean).length, 1)
     assert.equal((await two.get('ann', ['a']))[0]?.version, running!.version + 1)

@@ -41,7 +41,7 @@ CREATE TABLE uketsuke.jobs (
 
 -- What waits, in the order in which it is claimed: a claim reads its first rows and never walks what is due later.
 CREATE INDEX jobs_due ON uketsuke.jobs (queue, priority, due_at, id) WHERE due_at IS NOT NULL;
--- What runs: few rows, so that looking for lapsed leases reads them all.
+-- What runs: few rows, so that looking for expired leases reads them all.
 CREATE INDEX jobs_running ON uketsuke.jobs (queue) WHERE worker IS NOT NULL AND completed_at IS NULL;
 -- For pruning, and for counting what has ended without reading the rows.
 CREATE INDEX jobs_ended ON uketsuke.jobs (expires_at, queue, status) WHERE expires_at IS NOT NULL;
