@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
+import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
 import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
 import { allOwners } from '../../packages/uketsuke/src/index.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
@@ -147,11 +148,11 @@ describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
     const worker = await Program.start({ file, work: { concurrency: 2 } })
     const { jobId } = await accepted(url, 'held', { key: 'late' })
     await worker.heard('start', 'late')
-    const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
-    await jobs.ready()
-    finally_(() => jobs.close())
+    const store = sqlite(file)(systemClock)
+    await store.migrate()
+    finally_(() => store.close())
     fill([api, worker])
-    await until(async () => (await jobs.store.expiredLeases(1)).length > 0, 'the lease runs out')
+    await until(async () => (await store.expiredLeases(1)).length > 0, 'the lease runs out')
     free([api, worker])
     worker.finish('late')
     await until(async () => (await status(url, jobId)).completedAt, 'the job completes')

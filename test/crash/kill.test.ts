@@ -246,7 +246,7 @@ test(
     finally_(() => jobs.close())
     await until(
       async () => {
-        const { jobs: one, deliveries: two } = await jobs.store.stats()
+        const { jobs: one, deliveries: two } = await jobs.stats()
         return one.pending + one.running + two.pending + two.running === 0
       },
       'everything ends',

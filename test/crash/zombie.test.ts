@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
+import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
 import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
 import { allOwners } from '../../packages/uketsuke/src/index.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
@@ -103,8 +104,10 @@ test('a worker that was stopped beyond its lease while nobody else was there goe
   const { jobId } = await accepted(url, 'held', { key: 'mine' })
   await worker.heard('start', 'mine')
   await worker.freeze(file)
-  const store = await books(file)
-  await until(async () => (await store.store.expiredLeases(1)).length > 0, 'the lease runs out')
+  const store = sqlite(file)(systemClock)
+  await store.migrate()
+  finally_(() => store.close())
+  await until(async () => (await store.expiredLeases(1)).length > 0, 'the lease runs out')
   const { progress } = await status(url, jobId)
   worker.continue()
   await until(async () => (await status(url, jobId)).progress >= progress + 5 || worker.find('abort'), 'it goes on')

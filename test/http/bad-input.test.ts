@@ -373,7 +373,7 @@ describe('bad input over a socket, the rest', () => {
     ['temporarily-unavailable', 'The disk is full.', '7'],
     ['store-unusable', 'The file /srv/secret.db is corrupt.', '5'],
   ] as const)('a store that is %s → 503 with Retry-After, and nothing of the inside', async (code, detail, wait) => {
-    const { store } = api.jobs
+    const { store } = api
     const { insert } = store
     store.insert = () => Promise.reject(new UketsukeError(code, detail, wait === '7' ? { retryAfter: 6.2 } : {}))
     const response = await api.post('', held)

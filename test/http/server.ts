@@ -13,6 +13,7 @@ import type { HttpOptions } from '../../packages/uketsuke/src/http/route.ts'
 import type { StoreFactory } from '../../packages/uketsuke/src/store/port.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
 import { type ManualClock, manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
+import { visible } from '../jobs/setup.ts'
 
 const people: Record<string, Identity> = {
   'Bearer alice': { owner: 'alice' },
@@ -90,7 +91,8 @@ function jobsFor(store: StoreFactory, clock: ManualClock, known: HttpOptions['au
 /** Serves on 127.0.0.1; `close` ends all of it. */
 export async function serve(options: Options = {}) {
   const { store = sqlite(':memory:'), clock = manualClock(), listen = nodeListener } = options
-  const { jobs, lines, handler } = jobsFor(store, clock, options.authenticate)
+  const { store: shown, opened } = visible(store)
+  const { jobs, lines, handler } = jobsFor(shown, clock, options.authenticate)
   await jobs.ready()
   const server: Server = createServer(options.serverOptions ?? {}, await listen(jobs))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -128,7 +130,7 @@ export async function serve(options: Options = {}) {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
   }
-  return { jobs, clock, server, port, origin, lines, handler, call, post, create, close }
+  return { jobs, store: opened(), clock, server, port, origin, lines, handler, call, post, create, close }
 }
 
 export type Serving = Awaited<ReturnType<typeof serve>>

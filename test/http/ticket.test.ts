@@ -84,7 +84,7 @@ describe('a stream ticket', () => {
   it('never comes into a log', async () => {
     const { jobId } = await api.create()
     const { streamUrl, ticket } = await issue(jobId)
-    api.jobs.store.get = () => Promise.reject(new Error('down'))
+    api.store.get = () => Promise.reject(new Error('down'))
     expect((await api.call(streamUrl, { as: '' })).status).toBe(500)
     expect(JSON.stringify(api.lines)).toContain('/stream')
     expect(JSON.stringify(api.lines)).not.toContain(ticket)

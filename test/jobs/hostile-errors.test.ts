@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { types } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { allOwners, job, type Log, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { allOwners, type Jobs, job, type Log, sqlite } from '../../packages/uketsuke/src/index.ts'
+import type { ManualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { serve } from '../http/server.ts'
 import { open as onFile } from './setup.ts'
 
@@ -66,7 +67,7 @@ function reads(fields: { err?: { message: unknown; stack: unknown } }) {
 }
 
 /** The worker goes on, no job is left running, and a stop ends at once. */
-async function expectAlive({ jobs, clock }: Pick<ReturnType<typeof open>, 'jobs' | 'clock'>, id: string) {
+async function expectAlive({ jobs, clock }: { jobs: Jobs; clock: ManualClock }, id: string) {
   const heard: unknown[] = []
   const hear = (error: unknown) => void heard.push(error)
   process.on('unhandledRejection', hear)

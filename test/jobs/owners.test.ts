@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
-import { allOwners, job, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { allOwners, type Jobs, job, sqlite } from '../../packages/uketsuke/src/index.ts'
 import type { StoreFactory } from '../../packages/uketsuke/src/store/port.ts'
 import { memory } from '../../packages/uketsuke/src/testing/index.ts'
-import { atEnd, open } from './setup.ts'
+import { atEnd, open, visible } from './setup.ts'
 
 const types = { one: job({ input: z.object({}), run: () => 1 }) }
 const odd: [string, unknown][] = [
@@ -25,8 +25,7 @@ const odd: [string, unknown][] = [
   ['too long', 'a'.repeat(256)],
 ]
 
-type AnyJobs = ReturnType<typeof open>['jobs']
-const verbs: [string, (jobs: AnyJobs, id: string, as: never) => Promise<unknown>][] = [
+const verbs: [string, (jobs: Jobs, id: string, as: never) => Promise<unknown>][] = [
   ['get', (jobs, id, as) => jobs.get(id, as)],
   ['list', (jobs, _, as) => jobs.list(as)],
   ['cancel', (jobs, id, as) => jobs.cancel(id, as)],
@@ -72,21 +71,22 @@ describe('an owner that is none', () => {
   it.each<[string, StoreFactory]>([
     ['memory', memory()],
     ['SQLite', sqlite(':memory:')],
-  ])('is refused by the store itself: %s', async (_, store) => {
+  ])('is refused by the store itself: %s', async (_, factory) => {
+    const { store, opened } = visible(factory)
     const { jobs } = open(types, { store })
     const { jobId } = await jobs.enqueue('one', {}, { owner: 'ann' })
-    const [stored] = await jobs.store.get('ann', [jobId])
+    const [stored] = await opened().get('ann', [jobId])
     for (const [, owner] of odd) {
       const one = owner as never
-      await expect(jobs.store.get(one, [jobId])).rejects.toMatchObject(refused)
-      await expect(jobs.store.list({ owner: one, limit: 1 })).rejects.toMatchObject(refused)
-      await expect(jobs.store.attempts(one, jobId)).rejects.toMatchObject(refused)
-      await expect(jobs.store.deliveries(one, jobId)).rejects.toMatchObject(refused)
-      await expect(jobs.store.remove(one, jobId)).rejects.toMatchObject(refused)
-      await expect(jobs.store.insert([{ job: { ...stored!, id: 'x', owner: one } }])).rejects.toMatchObject(refused)
+      await expect(opened().get(one, [jobId])).rejects.toMatchObject(refused)
+      await expect(opened().list({ owner: one, limit: 1 })).rejects.toMatchObject(refused)
+      await expect(opened().attempts(one, jobId)).rejects.toMatchObject(refused)
+      await expect(opened().deliveries(one, jobId)).rejects.toMatchObject(refused)
+      await expect(opened().remove(one, jobId)).rejects.toMatchObject(refused)
+      await expect(opened().insert([{ job: { ...stored!, id: 'x', owner: one } }])).rejects.toMatchObject(refused)
     }
     const key = { route: 'r', key: '\uD800', fingerprint: 'f', expiresAt: 1e15 }
-    await expect(jobs.store.insert([{ job: { ...stored!, id: 'x' }, key }])).rejects.toMatchObject({
+    await expect(opened().insert([{ job: { ...stored!, id: 'x' }, key }])).rejects.toMatchObject({
       code: 'invalid-idempotency-key',
     })
   })

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { version } from '../../packages/uketsuke/src/base/version.ts'
 import { createJobs, job, silentLog, sqlite, verifyWebhook } from '../../packages/uketsuke/src/index.ts'
-import { atEnd, open, until } from './setup.ts'
+import { atEnd, open, until, visible } from './setup.ts'
 
 const jobs = { one: job({ input: z.object({}), run: () => 1 }) }
 const base64 = (bytes: number) => randomBytes(bytes).toString('base64')
@@ -87,9 +87,10 @@ describe('a webhook secret', () => {
 })
 
 it.each(['', 'short'])('no stream ticket is signed with a key that is damaged: %o', async (key) => {
-  const opened = open(jobs, { authenticate: () => ({ owner: 'ann' }) })
+  const { store, opened: inside } = visible(sqlite(':memory:'))
+  const opened = open(jobs, { store, authenticate: () => ({ owner: 'ann' }) })
   const { jobId } = await opened.jobs.enqueue('one', {}, { owner: 'ann' })
-  await opened.jobs.store.shared('ticket-key', key)
+  await inside().shared('ticket-key', key)
   const url = `http://localhost/api/jobs/${jobId}/stream-ticket`
   expect((await opened.jobs.fetch(new Request(url, { method: 'POST' }))).status).toBe(503)
 })

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect } from 'vitest'
 import type { JobTypes } from '../../packages/uketsuke/src/definition/define.ts'
-import { createJobs, type JobsOptions, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
+import {
+  createJobs,
+  type JobsOptions,
+  type Store,
+  type StoreFactory,
+  silentLog,
+  sqlite,
+} from '../../packages/uketsuke/src/index.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 
 const undo: (() => Promise<void> | void)[] = []
@@ -18,6 +25,18 @@ export function tempFile(name = 'jobs.db'): string {
   const folder = mkdtempSync(join(tmpdir(), 'uketsuke-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   return join(folder, name)
+}
+
+/** A store that a test can look into while a program uses it. */
+export function visible(factory: StoreFactory): { store: StoreFactory; opened(): Store } {
+  let opened: Store | null = null
+  return {
+    store: (clock) => {
+      opened = factory(clock)
+      return opened
+    },
+    opened: () => opened ?? expect.fail('not opened yet'),
+  }
 }
 
 /** The real thing on a SQLite file of its own, in a time of its own. */

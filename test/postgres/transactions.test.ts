@@ -5,8 +5,17 @@ import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { allOwners, createJobs, job, silentLog, sqlite, type Transaction } from '../../packages/uketsuke/src/index.ts'
+import {
+  allOwners,
+  createJobs,
+  job,
+  type Store,
+  silentLog,
+  sqlite,
+  type Transaction,
+} from '../../packages/uketsuke/src/index.ts'
 import { drizzleTx, knexTx, kyselyTx, postgres, prismaTx } from '../../packages/uketsuke/src/store/postgres/index.ts'
+import { visible } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { generatePrisma } from '../servers/prisma.ts'
 
@@ -87,7 +96,12 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
   let library: Library
   const ran: string[] = []
   const mail = job({ input: z.object({ to: z.string() }), run: ({ input }) => void ran.push(input.to) })
-  const open = () => createJobs({ jobs: { mail }, store: postgres(url), log: silentLog })
+  let opened: () => Store
+  const open = () => {
+    const seen = visible(postgres(url))
+    opened = seen.opened
+    return createJobs({ jobs: { mail }, store: seen.store, log: silentLog })
+  }
   let jobs: ReturnType<typeof open>
 
   beforeAll(async () => {
@@ -102,7 +116,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
 
   test('rolled back: no job, and nobody is told', async () => {
     const heard: unknown[] = []
-    const stop = jobs.store.onForeignCommit((commit) => heard.push(commit))
+    const stop = opened().onForeignCommit((commit) => heard.push(commit))
     const lost = library.transaction(async (tx) => {
       const { jobId } = await jobs.enqueue('mail', { to: 'nobody' }, { tx, idempotencyKey: `${name}-lost` })
       throw new Error(jobId)

@@ -90,7 +90,7 @@ async function open(
       return () => worker.stop()
     },
     async counts() {
-      const { jobs: mine, deliveries } = await jobs.store.stats()
+      const { jobs: mine, deliveries } = await jobs.stats()
       return { waiting: mine.pending + mine.running, ended: mine.completed, delivered: deliveries.completed }
     },
     async tell(payload) {

@@ -1,5 +1,14 @@
-export { createJobs, type JobRequest, type Jobs } from './api/create-jobs.ts'
-export type { JobOf, ListOptions, OwnerScope } from './api/library.ts'
+export { createJobs } from './api/create-jobs.ts'
+export type {
+  AttemptView,
+  DeliveryView,
+  JobOf,
+  JobPage,
+  JobRequest,
+  Jobs,
+  ListOptions,
+  OwnerScope,
+} from './api/jobs.ts'
 export { defineJobs, type EnqueueOptions, type JobsModule, type JobsOptions } from './api/options.ts'
 export type { Clock } from './base/clock.ts'
 export { type Log, silentLog } from './base/log.ts'
@@ -13,7 +22,7 @@ export {
   UnrecoverableError,
   type Violation,
 } from './domain/errors.ts'
-export type { Attempt, JobStatus, Priority } from './domain/job.ts'
+export type { JobStatus, Priority } from './domain/job.ts'
 export type { EventType, JobEvent, JobView } from './domain/view.ts'
 export type { Identity, Scope } from './http/identity.ts'
 export { type Quota, QuotaExceeded } from './http/rate-limit.ts'
@@ -21,4 +30,4 @@ export { verifyWebhook } from './notify/sign.ts'
 export { allOwners, type Store, type StoreFactory } from './store/port.ts'
 export { sqlite } from './store/sqlite/index.ts'
 export type { Transaction } from './store/transaction.ts'
-export type { WorkOptions } from './work/workers.ts'
+export type { WorkerHandle, WorkOptions } from './work/workers.ts'

@@ -64,6 +64,7 @@ export interface JobService {
   deliveries(owner: Owner, id: string): Promise<Delivery[]>
   /** Sends the webhook again, under the same webhook-id. @throws `job-not-found`, `job-not-finished` */
   redeliver(owner: Owner, id: string): Promise<Job>
+  stats(): ReturnType<Store['stats']>
   /** A key that all processes on this store share, for signing tickets. */
   ticketKey(): Promise<string>
   /** The job types, for the OpenAPI document. */
@@ -172,6 +173,10 @@ export function createJobService(parts: JobServiceParts): JobService {
       const last = (await store.deliveries(owner, id)).at(-1)
       if (!last) throw new UketsukeError('job-not-finished', 'The job has no webhook that could be sent again.')
       return (await again(last, `${parts.newId()}-webhook`)).job
+    },
+    async stats() {
+      await ready()
+      return store.stats()
     },
     async ticketKey() {
       await ready()

@@ -20,6 +20,7 @@ import type { Store } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
 import { storeTransport, type Transport } from '../transport/port.ts'
 import { createWorkers } from '../work/workers.ts'
+import type { Jobs } from './jobs.ts'
 import { library } from './library.ts'
 import { checkOptions, type JobsOptions, numbersOf } from './options.ts'
 
@@ -31,7 +32,7 @@ const closeWithin = 1_500
  * waits for.
  * @throws {UketsukeError} `invalid-configuration`
  */
-export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) {
+export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>): Jobs<Types> {
   checkOptions(options)
   const { webhooks } = options
   const { lease, limits, maxBodyBytes } = numbersOf(options)
@@ -105,24 +106,15 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
 
   return {
     ...library<Types>(service),
-    /** Runs jobs in this process until `stop()`. Rejects as `ready()` does. */
     work: workers.work,
-    /** Answers the jobs API: a `Request` whose path begins with `basePath`. Never rejects for what a client sends. */
     fetch: front.fetch,
-    /** Answers the whole 202, or the problem, on a route of your own; the request says who, which key and how long to wait. */
-    accept: front.accept as (request: Request, asked: JobRequest<Types>) => Promise<Response>,
-    /** Opens the store. Rejects with `store-unusable`, or `temporarily-unavailable`, after which calling again tries again. */
+    accept: front.accept,
     ready,
-    /** Where requests arrive. */
     basePath: here,
-    /** Where clients find the jobs API: an absolute URL with `publicUrl`, else a path. */
     url: base || '/',
-    /** The logger that this program was given; adapters log with it what fails around them. */
     log,
-    store: opened,
-    /** For the operator: how the processes hear of each other. */
+    store: { description: opened.description },
     dispatch: { description: transport.description },
-    /** Drains: nothing new is accepted, streams end and clients come back elsewhere, workers stop, the store closes. Idempotent. */
     close(): Promise<void> {
       closing ??= (async () => {
         draining.abort()
@@ -143,20 +135,6 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>) 
       return closing
     },
   }
-}
-
-export type Jobs<Types extends JobTypes = JobTypes> = ReturnType<typeof createJobs<Types>>
-
-/** What a route of your own asks for. */
-export interface JobRequest<Types extends JobTypes> {
-  type: keyof Types & string
-  /** As it came: it is validated here. */
-  input: unknown
-  priority?: unknown
-  webhookUrl?: unknown
-  delay?: unknown
-  runAt?: unknown
-  metadata?: unknown
 }
 
 /** Opens the store and what lies between the processes, once; an attempt that failed is not remembered. */

@@ -12,6 +12,14 @@ export interface WorkOptions {
   drain?: number
 }
 
+/** A worker that runs in this process. */
+export interface WorkerHandle {
+  /** Unique to this worker: host name, process id and a random part. */
+  readonly id: string
+  /** Claims nothing more, lets jobs run on for up to `drain` milliseconds, then gives the rest back without costing an attempt. Idempotent. */
+  stop(): Promise<void>
+}
+
 type Types = ReadonlyMap<string, Runnable>
 
 /** Deliveries wait on other people's servers, not on this machine. */
@@ -29,7 +37,7 @@ export function createWorkers(
     if (closed) throw new UketsukeError('closed', 'work() was called after close(): make new jobs with createJobs().')
   }
   return {
-    async work({ stopOn = [], ...numbers }: WorkOptions = {}) {
+    async work({ stopOn = [], ...numbers }: WorkOptions = {}): Promise<WorkerHandle> {
       const concurrency = integerOption('work(): concurrency', numbers.concurrency, 10, { min: 1, max: 100_000 })
       const drain = integerOption('work(): drain', numbers.drain, 25_000, { min: 0, max: day, of: 'milliseconds' })
       open()
