@@ -2,7 +2,7 @@ import type { Queue } from '../domain/job.ts'
 import type { Store } from '../store/port.ts'
 import type { Dispatch } from './port.ts'
 
-/** Dispatch by the store alone: this process's own jobs at once, others' when the store notices their commit. */
+/** Dispatch by the store alone: hints for this process's own jobs at once, for others' when the store notices their commit. */
 export function polling(store: Store): Dispatch {
   const receivers = new Set<{ queue: Queue; hint: () => void }>()
   return {
@@ -16,7 +16,7 @@ export function polling(store: Store): Dispatch {
         if (commit === undefined || commit.waiting.includes(queue)) receiver.hint()
       })
       return {
-        ready() {},
+        claimed() {},
         async close() {
           stop()
           receivers.delete(receiver)

@@ -5,71 +5,90 @@ import { Wakeup } from '../base/wakeup.ts'
 import type { RedisConnection } from '../redis/connection.ts'
 import type { RedisConnections } from '../redis/connections.ts'
 import type { Store } from '../store/port.ts'
-import type { Claimed, Receiver, Subscription } from './port.ts'
+import type { ClaimResult, Receiver, Subscription } from './port.ts'
 import * as streams from './redis-entries.ts'
 
 export interface ReaderParts {
   connections: RedisConnections
   store: Store
   clock: Clock
-  /** After how many milliseconds an entry that was read and not settled is taken over. */
+  /** After how many milliseconds another worker takes over an entry that was read and not acknowledged. */
   takeOverAfter: number
-  /** Tells the receivers of this queue in every process to look. */
+  /** Makes the receivers of this queue in every process poll. */
   wakeAll(): void
 }
 
 const blockMs = 2_000
-const forgetAfter = 600_000
+const forgetAfterMs = 600_000
 
-/** Reads for one lane of one worker, while Redis is up and the lane has room; otherwise the store's own news are passed on. */
+/** See `StreamReader`. */
+type State = 'offline' | 'full' | 'delivering' | 'reading' | 'closed'
+
+/**
+ * Reads the stream entries for one fetcher.
+ *
+ *                  entries came                  all claimed
+ *     reading ────────────────────▶ delivering ──────────────▶ reading, or full where the worker has no room left
+ *        ▲                                                       │
+ *        └───────────────────────── room again ──────────────────┘
+ *
+ * From every state a lost Redis leads to `offline`, where the store's own news of commits is passed on instead. Entries that were
+ * delivered stay with this reader until their claim.
+ */
 export class StreamReader implements Receiver {
   readonly #parts: ReaderParts
-  readonly #reception: Subscription
+  readonly #subscription: Subscription
   readonly #keys: readonly string[]
   readonly #consumer = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-  readonly #bell = new Wakeup()
-  readonly #link: RedisConnection
+  readonly #wakeup = new Wakeup()
+  readonly #connection: RedisConnection
   readonly #unwatch: () => void
-  readonly #running: Promise<void>
-  /** Hinted at, and not settled: in the order of the hints. */
-  #held: streams.StreamEntry[] = []
+  readonly #loop: Promise<void>
+  /** Hinted at and not yet claimed, in the order of the hints. */
+  #delivered: streams.StreamEntry[] = []
   #room = 0
-  /** The last claim gave less than was announced: the streams may be behind the store, and are caught up with in larger steps. */
+  /** The last claim found less than was announced: the streams may be behind the store, and larger steps catch up. */
   #behind = false
-  #upkeepAt = 0
+  #maintenanceAt = 0
   #closed = false
-  #unfollow: (() => void) | null = null
-  #settling: Promise<void> = Promise.resolve()
+  #unlisten: (() => void) | null = null
+  #acknowledging: Promise<void> = Promise.resolve()
 
-  constructor(parts: ReaderParts, reception: Subscription) {
+  constructor(parts: ReaderParts, subscription: Subscription) {
     this.#parts = parts
-    this.#reception = reception
-    this.#keys = streams.keysOf(parts.connections.prefix, reception.queue)
+    this.#subscription = subscription
+    this.#keys = streams.keysOf(parts.connections.prefix, subscription.queue)
     this.#unwatch = parts.connections.watch((up) => this.#changed(up))
-    // Until Redis is up, and whenever it is not.
     if (!parts.connections.up) this.#changed(false)
-    this.#link = parts.connections.link(this.#bell.notify)
-    this.#running = this.#run()
+    this.#connection = parts.connections.link(this.#wakeup.notify)
+    this.#loop = this.#run()
   }
 
-  ready({ seen, found, room }: Claimed): void {
-    const done = this.#held.splice(0, seen)
-    this.#behind = found < seen && room > 0
+  get #state(): State {
+    if (this.#closed) return 'closed'
+    if (!this.#parts.connections.up || !this.#connection.up) return 'offline'
+    if (this.#delivered.length > 0) return 'delivering'
+    return this.#room > 0 ? 'reading' : 'full'
+  }
+
+  claimed({ hints, found, room }: ClaimResult): void {
+    const done = this.#delivered.splice(0, hints)
+    this.#behind = found < hints && room > 0
     this.#room = room
-    // With room left all that was due has been found; without, the claim may have ended too early for the last of them.
-    if (done.length > 0) this.#settle(done, room > 0 ? [] : done.slice(found))
-    this.#bell.notify()
+    // With room left, the claim has found all that was due. Without, it may have ended before the last of these entries.
+    if (done.length > 0) this.#acknowledge(done, room > 0 ? [] : done.slice(found))
+    this.#wakeup.notify()
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#unwatch()
-    this.#unfollow?.()
-    await this.#parts.connections.unlink(this.#link)
-    this.#bell.notify()
-    await this.#running
-    await this.#settling
-    // What was on its way here when the connection ended is still this consumer's.
+    this.#unlisten?.()
+    await this.#parts.connections.unlink(this.#connection)
+    this.#wakeup.notify()
+    await this.#loop
+    await this.#acknowledging
+    // Entries that were on their way when the connection ended still belong to this consumer.
     await this.#parts.connections
       .ask(async (client) => {
         const left = await streams.ownPending(client, this.#keys, this.#consumer)
@@ -80,80 +99,80 @@ export class StreamReader implements Receiver {
   }
 
   async #run(): Promise<void> {
-    while (!this.#closed) {
-      while (this.#mayRead()) await this.#turn()
-      await this.#bell.wait()
+    while (this.#state !== 'closed') {
+      while (this.#state === 'reading') await this.#read()
+      await this.#wakeup.wait()
     }
   }
 
-  #mayRead(): boolean {
-    return !this.#closed && this.#parts.connections.up && this.#link.up && this.#room > 0 && this.#held.length === 0
-  }
-
-  async #turn(): Promise<void> {
+  async #read(): Promise<void> {
     const count = this.#behind ? Math.max(this.#room, 256) : this.#room
     try {
-      let found = await this.#upkeep(count)
+      let found = await this.#maintain(count)
       if (found.length === 0) {
         const read = streams.read
-        found = await this.#link.ask((client) => read(client, this.#keys, this.#consumer, count, blockMs), blockMs)
+        found = await this.#connection.ask(
+          (client) => read(client, this.#keys, this.#consumer, count, blockMs),
+          blockMs,
+        )
       }
-      if (found.length > 0) this.#take(found)
+      if (found.length > 0) this.#deliver(found)
     } catch (error) {
       await this.#recover(error)
     }
   }
 
-  #take(found: readonly streams.StreamEntry[]): void {
-    const { types, hint } = this.#reception
+  #deliver(found: readonly streams.StreamEntry[]): void {
+    const { types, hint } = this.#subscription
     const known = found.filter(({ type }) => types.includes(type))
     if (known.length < found.length) {
-      // Another program's job, which its workers have not heard of: handing it back might bring it here for ever.
-      this.#settle(
+      // Another program's jobs. Returning the entries might bring them here for ever, so its workers poll instead.
+      this.#acknowledge(
         found.filter((one) => !known.includes(one)),
         [],
       )
       this.#parts.wakeAll()
     }
     if (known.length === 0) return
-    this.#held.push(...known)
+    this.#delivered.push(...known)
     if (!this.#closed) hint(known.length)
   }
 
-  /** Now and then: what a dead worker read is read again, and dead workers are forgotten. */
-  async #upkeep(count: number): Promise<streams.StreamEntry[]> {
+  /** Now and then: takes over what a dead worker read, and deletes dead workers' consumers. */
+  async #maintain(count: number): Promise<streams.StreamEntry[]> {
     const { connections, clock, takeOverAfter } = this.#parts
-    if (clock.now() < this.#upkeepAt) return []
-    this.#upkeepAt = clock.now() + takeOverAfter * (0.5 + Math.random())
+    if (clock.now() < this.#maintenanceAt) return []
+    this.#maintenanceAt = clock.now() + takeOverAfter * (0.5 + Math.random())
     return connections.ask(async (client) => {
-      await Promise.all(this.#keys.map((key) => streams.dismissIdle(client, key, forgetAfter)))
+      await Promise.all(this.#keys.map((key) => streams.dismissIdle(client, key, forgetAfterMs)))
       return streams.claimAbandoned(client, this.#keys, this.#consumer, takeOverAfter, count)
     })
   }
 
-  /** The streams or their groups are gone: made anew, and since hints went with them, everybody looks. */
+  /** Where the streams or their groups are gone, they are made again. Their hints are lost, so every worker polls. */
   async #recover(error: unknown): Promise<void> {
-    if (!this.#link.up) return
+    if (!this.#connection.up) return
     const { message } = error as Error
-    if (!/NOGROUP|UNBLOCKED|no longer exists/.test(message)) return this.#link.drop(error as Error)
+    if (!/NOGROUP|UNBLOCKED|no longer exists/.test(message)) return this.#connection.drop(error as Error)
     await this.#parts.connections
       .ask(async (client) => {
         if (await streams.ensureGroups(client, this.#keys)) this.#parts.wakeAll()
       })
-      .catch((failed: unknown) => this.#link.drop(failed as Error))
+      .catch((failed: unknown) => this.#connection.drop(failed as Error))
   }
 
-  /** What cannot be settled now is taken over later, by whoever comes. */
-  #settle(done: readonly streams.StreamEntry[], handOn: readonly streams.StreamEntry[]): void {
-    const settled = this.#parts.connections.ask((client) => streams.acknowledge(client, done, handOn)).catch(() => {})
-    this.#settling = Promise.all([this.#settling, settled]).then(() => {})
+  /** What cannot be acknowledged now is taken over later, by any worker. */
+  #acknowledge(done: readonly streams.StreamEntry[], handOn: readonly streams.StreamEntry[]): void {
+    const { connections } = this.#parts
+    const acknowledged = connections.ask((client) => streams.acknowledge(client, done, handOn)).catch(() => {})
+    this.#acknowledging = Promise.all([this.#acknowledging, acknowledged]).then(() => {})
   }
 
   #changed(up: boolean): void {
-    this.#unfollow?.()
-    this.#unfollow = up ? null : this.#parts.store.onForeignCommit(() => this.#reception.hint())
-    // Whatever was announced in between.
-    this.#reception.hint()
-    this.#bell.notify()
+    this.#unlisten?.()
+    this.#unlisten = up ? null : this.#parts.store.onForeignCommit(() => this.#subscription.hint())
+    // For what was announced in between.
+    this.#subscription.hint()
+    this.#wakeup.notify()
   }
 }

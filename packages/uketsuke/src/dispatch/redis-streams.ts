@@ -82,7 +82,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
       receptions.add(reception)
       const reader = new StreamReader({ ...parts, wakeAll: () => wakeAll(reception.queue) }, reception)
       return {
-        ready: (claimed) => reader.ready(claimed),
+        claimed: (result) => reader.claimed(result),
         async close() {
           receptions.delete(reception)
           await reader.close()

@@ -68,7 +68,7 @@ class Probe {
       const jobs = limit === 0 ? [] : await this.#store.claim({ ...query, limit })
       this.claimed.push(...jobs)
       this.#room -= jobs.length
-      this.#receiver.ready({ seen, found: jobs.length, room: this.#room })
+      this.#receiver.claimed({ hints: seen, found: jobs.length, room: this.#room })
     }
     this.#claiming = null
   }

@@ -1,7 +1,7 @@
 import { sleep } from '../base/clock.ts'
 import { allOwners } from '../store/port.ts'
+import type { WorkerParts } from './parts.ts'
 import type { RunningJobs } from './running-jobs.ts'
-import type { WorkerParts } from './worker.ts'
 
 /**
  * Renews all leases of one worker, in one write, every third of a lease, until `signal` aborts. A lease that is lost aborts its

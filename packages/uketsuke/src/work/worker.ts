@@ -1,42 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type Clock, sleep } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
+import { sleep } from '../base/clock.ts'
 import { describe } from '../base/thrown.ts'
-import type { Runnable } from '../definition/define.ts'
-import type { Dispatch } from '../dispatch/port.ts'
 import { prune } from '../dispatch/pruner.ts'
 import { rescue } from '../dispatch/rescuer.ts'
-import type { Job, Queue } from '../domain/job.ts'
+import type { Job } from '../domain/job.ts'
 import { isHeldBy } from '../domain/rules.ts'
-import type { ChangeFeed } from '../notify/change-feed.ts'
-import type { Store } from '../store/port.ts'
-import type { Transition } from '../store/transition.ts'
 import { type ExecuteParts, execute } from './execute.ts'
 import { Fetcher } from './fetcher.ts'
 import { heartbeat } from './heartbeat.ts'
 import { HeldJob } from './lease.ts'
+import type { WorkerParts, WorkerQueue } from './parts.ts'
 import { RunningJobs } from './running-jobs.ts'
 
-export interface WorkerParts {
-  store: Store
-  transition: Transition
-  dispatch: Dispatch
-  changes: ChangeFeed
-  clock: Clock
-  log: Log
-  /** How long a lease lasts, in milliseconds. */
-  leaseMs: number
-}
-
-/** What one worker runs from one queue, and how many at a time. */
-export interface WorkerQueue {
-  queue: Queue
-  types: ReadonlyMap<string, Runnable>
-  concurrency: number
-}
-
-/** How long a stop waits for the store once the drain is over, in milliseconds. */
+/** How long a stop waits for the store after the drain, in milliseconds. */
 const giveUpAfter = 2_000
 
 /** Claims due jobs and runs them, until it is stopped. */
@@ -68,7 +45,7 @@ export class Worker {
     this.#maintenance = [heartbeat(parts, this.#running, signal), rescue(parts, mine, signal), prune(parts, signal)]
   }
 
-  /** The main loop: claim what there is room for, start it, wait until there may be more. */
+  /** The main loop: claim what there is room for, run it, wait until there may be more. */
   async #loop(fetcher: Fetcher): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       const asked = this.#parts.clock.now()
@@ -84,25 +61,23 @@ export class Worker {
     const { clock, log, transition } = this.#parts
     const held = new HeldJob(job, transition, clock, asked)
     this.#running.add(held)
-    // Claimed while the stop came in: given back without a run.
+    // The stop came in during the claim: the job is given back without a run.
     if (this.#stopping.signal.aborted) held.abort('shutdown')
-    void execute(held, fetcher.runnable(job.type), this.#execution, fetcher.left)
-      .catch((error: unknown) =>
-        log.error({ err: describe(error), jobId: job.id }, 'an attempt ended without an outcome'),
-      )
+    void execute(held, fetcher.runnable(job.type), this.#execution, fetcher.jobEnded)
+      .catch((error: unknown) => log.error({ err: describe(error), jobId: job.id }, 'attempt ended without an outcome'))
       .then(() => this.#running.remove(held))
   }
 
   /**
-   * Claims nothing more, lets what runs finish for up to `drain` milliseconds (25 s by default), gives the rest back at once
-   * without costing an attempt. Idempotent.
+   * Claims nothing more, lets jobs run on for up to `drain` milliseconds (25 s by default), then gives the rest back without costing an
+   * attempt. Idempotent.
    */
   stop({ drain = 25_000 }: { drain?: number } = {}): Promise<void> {
     this.#stop ??= this.#end(drain)
     return this.#stop
   }
 
-  /** Bounded, also where the store says nothing: what could not be given back is another worker's once its lease has run out. */
+  /** Bounded even where the store does not answer: what could not be given back goes to another worker when its lease expires. */
   async #end(drain: number): Promise<void> {
     this.#stopping.abort()
     const { clock, log } = this.#parts
@@ -112,7 +87,7 @@ export class Worker {
     settled.abort()
     if (!gaveUp) return
     const jobs = this.#running.all().length
-    log.error({ worker: this.id, jobs }, 'the store did not answer while this worker stopped; its leases will run out')
+    log.error({ worker: this.id, jobs }, 'the store did not answer while this worker stopped; its leases will expire')
     this.#stopped.abort()
   }
 

@@ -1,7 +1,8 @@
 import type { Runnable } from '../definition/define.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { day, integerOption } from '../domain/numbers.ts'
-import { Worker, type WorkerParts, type WorkerQueue } from './worker.ts'
+import type { WorkerParts, WorkerQueue } from './parts.ts'
+import { Worker } from './worker.ts'
 
 export interface WorkOptions {
   /** Jobs at a time, up to 100,000; 10 by default. Webhooks have 50 places of their own. */

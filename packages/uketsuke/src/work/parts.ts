@@ -1,0 +1,27 @@
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Runnable } from '../definition/define.ts'
+import type { Dispatch } from '../dispatch/port.ts'
+import type { Queue } from '../domain/job.ts'
+import type { ChangeFeed } from '../notify/change-feed.ts'
+import type { Store } from '../store/port.ts'
+import type { Transition } from '../store/transition.ts'
+
+/** What a worker is made of. */
+export interface WorkerParts {
+  store: Store
+  transition: Transition
+  dispatch: Dispatch
+  changes: ChangeFeed
+  clock: Clock
+  log: Log
+  /** How long a lease lasts, in milliseconds. */
+  leaseMs: number
+}
+
+/** What a worker runs from one queue, and how many at a time. */
+export interface WorkerQueue {
+  queue: Queue
+  types: ReadonlyMap<string, Runnable>
+  concurrency: number
+}
