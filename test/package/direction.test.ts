@@ -57,6 +57,19 @@ function violations(path: string, source: string): string[] {
   })
 }
 
+/** Each circle of imports, by the way around it. */
+function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) found.push([...way.slice(way.indexOf(path)), path].join(' → '))
+    else if (!done.has(path)) for (const next of imports.get(path) ?? []) visit(next, [...way, path])
+    done.add(path)
+  }
+  for (const path of imports.keys()) visit(path, [])
+  return found
+}
+
 const src = new URL('../../packages/uketsuke/src/', import.meta.url)
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
   (path) => path.endsWith('.ts') && !/\.test(-d)?\.ts$/.test(path),
@@ -66,6 +79,17 @@ describe('the direction of dependencies', () => {
   test('every file imports from lower layers only', () => {
     expect(files.length).toBeGreaterThan(50)
     expect(files.flatMap((path) => violations(path, readFileSync(new URL(path, src), 'utf8')))).toEqual([])
+  })
+
+  test('no two files import each other, however indirectly, types included', () => {
+    const imports = new Map(
+      files.map((path) => {
+        const targets = importsOf(readFileSync(new URL(path, src), 'utf8')).map(({ target }) => target)
+        return [path, targets.filter((one) => one.startsWith('.')).map((one) => normalize(join(dirname(path), one)))]
+      }),
+    )
+    expect(circles(imports)).toEqual([])
+    expect(circles(new Map(Object.entries({ a: ['b'], b: ['c'], c: ['a', 'd'], d: [] })))).toEqual(['a → b → c → a'])
   })
 
   test.each([

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Accepted, Acceptor, AcceptRequest, Idempotency } from './accept/accept.ts'
+import type { Accepted, Acceptor } from './accept/accept.ts'
+import type { AcceptRequest, Idempotency } from './accept/request.ts'
 import type { Clock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import type { JobType } from './definition/define.ts'

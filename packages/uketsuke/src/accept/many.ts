@@ -2,7 +2,8 @@ import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { create } from '../domain/rules.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { type AcceptParts, type AcceptRequest, insertWithinOf } from './accept.ts'
+import { type AcceptParts, insertWithinOf } from './accept.ts'
+import type { AcceptRequest } from './request.ts'
 import { validate } from './validate.ts'
 
 /** What one call may bring: more would keep other commits waiting. */

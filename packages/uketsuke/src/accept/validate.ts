@@ -4,7 +4,7 @@ import type { JobType } from '../definition/define.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { NewJob, Priority } from '../domain/job.ts'
 import type { Destinations } from '../notify/destinations.ts'
-import type { AcceptRequest } from './accept.ts'
+import type { AcceptRequest } from './request.ts'
 
 export interface Limits {
   /** Of the input's JSON text, in bytes. */

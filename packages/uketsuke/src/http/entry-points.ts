@@ -1,9 +1,9 @@
 import type { JobService } from '../service.ts'
 import { toFetchResponse } from './adapters/fetch-response.ts'
+import type { HttpOptions } from './identity.ts'
 import { acceptOnRoute, type RouteJobRequest } from './own-route.ts'
 import { fromFetchRequest, type HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
-import type { HttpOptions } from './route.ts'
 import { handleRequest } from './router.ts'
 
 /** The two ways in, in the words of the web. */

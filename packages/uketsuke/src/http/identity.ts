@@ -2,7 +2,6 @@ import { isThenable } from '../base/thrown.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { checkOwner } from '../domain/identifiers.ts'
 import type { HttpRequest } from './request.ts'
-import type { HttpOptions } from './route.ts'
 
 export type Scope = 'jobs:read' | 'jobs:write'
 
@@ -12,6 +11,16 @@ export interface Identity {
   owner: string
   /** What the credential may do; absent means everything. */
   scopes?: readonly string[] | undefined
+}
+
+export interface HttpOptions {
+  /**
+   * Who calls? Null answers 401. Throw `quota-exceeded` (or a `QuotaExceeded`) for a 429. On Node the request is made only as far as
+   * it is used: give `request.clone()` to what makes another of it, such as `new Request(…)` or `fetch(…)`.
+   */
+  authenticate: (request: Request) => Identity | null | undefined | Promise<Identity | null | undefined>
+  /** The largest request body, in bytes; 1 MiB by default. */
+  maxBodyBytes?: number | undefined
 }
 
 /** The owner; a promise only where `authenticate` gives one. @throws `unauthorized`, `forbidden`, `invalid-owner` */

@@ -1,14 +1,15 @@
-import type { Accepted, AcceptRequest, Idempotency } from '../accept/accept.ts'
+import type { Accepted } from '../accept/accept.ts'
+import type { AcceptRequest, Idempotency } from '../accept/request.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import type { JobService } from '../service.ts'
 import { idempotencyKey, preferredWait } from './headers.ts'
+import type { HttpOptions } from './identity.ts'
 import { identify } from './identity.ts'
 import { hold } from './long-poll.ts'
 import { problem, toUketsukeError } from './problem.ts'
 import { type HttpRequest, where } from './request.ts'
 import { accepted, type HttpResponse } from './response.ts'
-import type { HttpOptions } from './route.ts'
 
 /** What a route of the user's own asks for: the request itself says who, which key, and how long to wait. */
 export type RouteJobRequest = Omit<AcceptRequest, 'owner' | 'idempotency'>

@@ -1,17 +1,7 @@
 import type { JobService } from '../service.ts'
-import type { Identity, Scope } from './identity.ts'
+import type { HttpOptions, Scope } from './identity.ts'
 import type { HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
-
-export interface HttpOptions {
-  /**
-   * Who calls? Null answers 401. Throw `quota-exceeded` (or a `QuotaExceeded`) for a 429. On Node the request is made only as far as
-   * it is used: give `request.clone()` to what makes another of it, such as `new Request(…)` or `fetch(…)`.
-   */
-  authenticate: (request: Request) => Identity | null | undefined | Promise<Identity | null | undefined>
-  /** The largest request body, in bytes; 1 MiB by default. */
-  maxBodyBytes?: number | undefined
-}
 
 /** One request that found its route and whose caller is known. */
 export interface RequestContext {

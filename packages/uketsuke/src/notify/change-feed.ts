@@ -1,7 +1,5 @@
-import type { Log } from '../base/log.ts'
 import type { Job } from '../domain/job.ts'
-import type { KnownVersion, Store } from '../store/port.ts'
-import { CatchUp } from './catch-up.ts'
+import type { KnownVersion } from '../store/port.ts'
 
 /** Somebody who wants to hear of changes: it says what it knows, and is told what is newer. */
 export interface Listener {
@@ -14,25 +12,4 @@ export interface ChangeFeed {
   /** Tells what this process has just committed. */
   announce(jobs: readonly Job[]): void
   listen(listener: Listener): () => void
-}
-
-/** Tells this process's own changes at once, and reads again when the store says that another process has committed. */
-export function storeChangeFeed(store: Store, log: Log): ChangeFeed {
-  const here = new CatchUp(store, log)
-  let stopListening: (() => void) | null = null
-  return {
-    announce(jobs) {
-      for (const job of jobs) here.tell(job)
-    },
-    listen(listener) {
-      here.add(listener)
-      stopListening ??= store.onForeignCommit(here.foreign)
-      return () => {
-        here.remove(listener)
-        if (here.size > 0) return
-        stopListening?.()
-        stopListening = null
-      }
-    },
-  }
 }

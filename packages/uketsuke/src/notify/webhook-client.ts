@@ -1,15 +1,6 @@
 import type { Agent } from 'undici'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { WebhookRequest } from './webhook-request.ts'
-
-/** What a receiver answered: at most 1 KiB of its body is kept. `ms` is how long it took. */
-export interface WebhookResponse {
-  status: number
-  /** As the header has it, or null. */
-  retryAfter: string | null
-  body: string
-  ms: number
-}
+import { WebhookRequest, type WebhookResponse } from './webhook-request.ts'
 
 /**
  * Sends one webhook. Rejects with the signal's reason as soon as that aborts.

@@ -3,11 +3,19 @@ import type { Clock } from '../base/clock.ts'
 import { text } from '../base/thrown.ts'
 import { performance } from '../base/timers.ts'
 import { DeliveryError, PostponedError } from '../domain/errors.ts'
-import type { WebhookResponse } from './webhook-client.ts'
 
 const totalMs = 20_000
 const readBytes = 64 << 10
 const keptBytes = 1 << 10
+
+/** What a receiver answered: at most 1 KiB of its body is kept. `ms` is how long it took. */
+export interface WebhookResponse {
+  status: number
+  /** As the header has it, or null. */
+  retryAfter: string | null
+  body: string
+  ms: number
+}
 
 /** What the promise of one post is settled with. */
 interface Outcome {

@@ -9,7 +9,8 @@ import type { Store } from '../store/port.ts'
 import type { Destinations } from './destinations.ts'
 import { parentLoader } from './parent-loader.ts'
 import { signer } from './sign.ts'
-import type { SendWebhook, WebhookResponse } from './webhook-client.ts'
+import type { SendWebhook } from './webhook-client.ts'
+import type { WebhookResponse } from './webhook-request.ts'
 
 interface WebhookParts {
   store: Store

@@ -2,7 +2,8 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { polling } from '../dispatch/polling.ts'
 import type { Dispatch } from '../dispatch/port.ts'
-import { type ChangeFeed, storeChangeFeed } from '../notify/change-feed.ts'
+import type { ChangeFeed } from '../notify/change-feed.ts'
+import { storeChangeFeed } from '../notify/store-change-feed.ts'
 import type { Store } from '../store/port.ts'
 
 /** How the processes on one store hear of each other: of work that waits, and of changes. Only ever hints. */
