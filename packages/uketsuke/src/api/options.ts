@@ -1,9 +1,9 @@
 import { defaultLimits, type Limits } from '../accept/validate.ts'
+import { assertConfiguration } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { deliveryType } from '../domain/change.ts'
-import { UketsukeError } from '../domain/errors.ts'
 import { isTypeName } from '../domain/identifiers.ts'
 import type { Priority } from '../domain/job.ts'
 import { century, day, integerOption, maxInteger } from '../domain/numbers.ts'
@@ -79,23 +79,29 @@ export interface EnqueueOptions {
 /** @throws {UketsukeError} `invalid-configuration` */
 export function checkOptions(options: JobsOptions<JobTypes>): void {
   const { webhooks, jobs, store, dispatch } = options
-  must(typeof store === 'function', 'store must be a store such as sqlite("jobs.db")')
-  must(dispatch === undefined || typeof dispatch === 'function', "dispatch must be such as redis('redis://…')")
+  assertConfiguration(typeof store === 'function', 'createJobs(): store must be a store such as sqlite("jobs.db")')
+  assertConfiguration(
+    dispatch === undefined || typeof dispatch === 'function',
+    "createJobs(): dispatch must be such as redis('redis://…')",
+  )
   for (const name of Object.keys(jobs)) {
-    must(
+    assertConfiguration(
       isTypeName(name),
-      `the job type ${JSON.stringify(name)} must be 1 to 128 of the characters A-Z a-z 0-9 _ . : -`,
+      `createJobs(): the job type ${JSON.stringify(name)} must be 1 to 128 of the characters A-Z a-z 0-9 _ . : -`,
     )
-    must(name !== deliveryType, `the name ${deliveryType} is the system's own`)
+    assertConfiguration(name !== deliveryType, `createJobs(): the name ${deliveryType} is the system's own`)
   }
   if (webhooks === undefined) return
-  must(typeof webhooks === 'object' && webhooks !== null, 'webhooks must be an object with a secret')
+  assertConfiguration(
+    typeof webhooks === 'object' && webhooks !== null,
+    'createJobs(): webhooks must be an object with a secret',
+  )
   keysOf(webhooks.secret)
   const { userAgent } = webhooks
-  must(
+  assertConfiguration(
     userAgent === undefined ||
       (typeof userAgent === 'string' && /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(userAgent)),
-    'webhooks.userAgent must be 1 to 255 printable ASCII characters, without a space at either end',
+    'createJobs(): webhooks.userAgent must be 1 to 255 printable ASCII characters, without a space at either end',
   )
 }
 
@@ -119,8 +125,4 @@ export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>
       }),
     },
   }
-}
-
-function must(fine: boolean, sentence: string): asserts fine {
-  if (!fine) throw new UketsukeError('invalid-configuration', `createJobs(): ${sentence}.`)
 }

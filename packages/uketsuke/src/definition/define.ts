@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { assertConfiguration } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
 import { isThenable, text as textOf } from '../base/thrown.ts'
 import { type Backoff, defaultBackoff, exponential } from '../domain/backoff.ts'
@@ -60,11 +61,11 @@ const ms = 'milliseconds'
 export function job<Schema extends StandardSchemaV1, Output>(
   options: JobOptions<Schema, Output>,
 ): JobType<Schema, Output> {
-  check(
+  assertConfiguration(
     typeof options.input?.['~standard']?.validate === 'function',
-    'input must be a Standard Schema, such as a zod schema',
+    'job(): input must be a Standard Schema, such as a zod schema',
   )
-  check(typeof options.run === 'function', 'run must be a function')
+  assertConfiguration(typeof options.run === 'function', 'job(): run must be a function')
   const { base, max } = options.backoff ?? {}
   return {
     ...options,
@@ -77,10 +78,6 @@ export function job<Schema extends StandardSchemaV1, Output>(
       max: integerOption('job(): backoff.max', max, defaultBackoff.max, { min: 0, max: 366 * day, of: ms }),
     },
   }
-}
-
-function check(fine: boolean, sentence: string): asserts fine {
-  if (!fine) throw new UketsukeError('invalid-configuration', `job(): ${sentence}.`)
 }
 
 /** How a worker runs a user's type. */

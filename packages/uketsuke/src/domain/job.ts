@@ -97,3 +97,7 @@ export interface Change {
 export const isLastAttempt = (job: Pick<Job, 'attempt' | 'maxAttempts'>): boolean => job.attempt >= job.maxAttempts
 
 export const isTerminal = (job: Pick<Job, 'completedAt'>): boolean => job.completedAt !== null
+
+/** The order in which jobs are claimed: by priority, then by the time at which they are due, then by age. */
+export const inClaimOrder = (a: Job, b: Job): number =>
+  Number(b.priority === 'high') - Number(a.priority === 'high') || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)

@@ -1,23 +1,25 @@
-import type { JobService } from '../service.ts'
-
-const waiting = new WeakMap<AbortSignal, Set<() => void>>()
-
 /**
- * Calls `fn` when the process drains, at once where it does already; the returned function takes that back. Thousands of streams wait
- * for this one signal: listeners of their own would cost a walk over all of them each, and Node warns of a leak from the eleventh on.
+ * Tells everything that waits when the process drains. Thousands of streams wait for this one signal: with a listener each, adding one
+ * would walk over all of them, and Node warns of a leak from the eleventh on.
  */
-export function onDraining({ draining }: JobService, fn: () => void): () => void {
-  if (draining.aborted) {
-    fn()
-    return () => {}
-  }
-  const all = waiting.get(draining) ?? new Set()
-  if (!waiting.has(draining)) {
-    waiting.set(draining, all)
-    draining.addEventListener('abort', () => {
-      for (const one of all) one()
+export class Draining {
+  readonly #signal: AbortSignal
+  readonly #waiting = new Set<() => void>()
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    signal.addEventListener('abort', () => {
+      for (const one of this.#waiting) one()
     })
   }
-  all.add(fn)
-  return () => void all.delete(fn)
+
+  /** Calls `fn` when the process drains, or at once where it drains already. The returned function takes that back. */
+  onDraining(fn: () => void): () => void {
+    if (this.#signal.aborted) {
+      fn()
+      return () => {}
+    }
+    this.#waiting.add(fn)
+    return () => void this.#waiting.delete(fn)
+  }
 }

@@ -1,39 +1,40 @@
 import type { JobService } from '../service.ts'
 import { toFetchResponse } from './adapters/fetch-response.ts'
+import { createHttpService } from './http-service.ts'
 import type { HttpOptions } from './identity.ts'
 import { acceptOnRoute, type RouteJobRequest } from './own-route.ts'
 import { fromFetchRequest, type HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
 import { handleRequest } from './router.ts'
 
-/** The two ways in, in the words of the web. */
+/** The two entry points, as fetch handlers. */
 export interface EntryPoints {
   fetch(request: Request): Promise<Response>
   accept(request: Request, asked: RouteJobRequest): Promise<Response>
 }
 
-/** The same two without a Request and a Response, which cost more than all the rest of accepting a job. */
-interface Direct {
+/** The same without a `Request` and a `Response`, which cost more than all the rest of accepting a job. */
+interface DirectHandlers {
   fetch(request: HttpRequest): Promise<HttpResponse>
   accept(request: HttpRequest, asked: RouteJobRequest): Promise<HttpResponse>
 }
 
-const directHandlersOf = new WeakMap<EntryPoints['fetch'] | EntryPoints['accept'], Direct>()
+const direct = Symbol('direct handlers')
+type EntryPoint = ((...args: never[]) => Promise<Response>) & { [direct]?: DirectHandlers }
 
-/** Of these very functions; one that somebody has wrapped around them has no shortcut past itself. */
-export const directHandlers = (way: EntryPoints['fetch'] | EntryPoints['accept']): Direct | undefined =>
-  directHandlersOf.get(way)
+/** Those of one of our own entry points. A function that wraps one has none, and every request goes through it. */
+export const directHandlers = (entryPoint: EntryPoint): DirectHandlers | undefined => entryPoint[direct]
 
-/** Both reject for what is no Request, and never else. */
-export function createEntryPoints(service: JobService, options: () => HttpOptions): EntryPoints {
-  const direct: Direct = {
+/** Both reject only for an argument that is not a `Request`. */
+export function createEntryPoints(jobService: JobService, options: () => HttpOptions): EntryPoints {
+  const service = createHttpService(jobService)
+  const handlers: DirectHandlers = {
     fetch: (request) => handleRequest(service, options, request),
     accept: (request, asked) => acceptOnRoute(service, options, request, asked),
   }
-  const fetch: EntryPoints['fetch'] = async (request) => toFetchResponse(await direct.fetch(fromFetchRequest(request)))
+  const fetch: EntryPoints['fetch'] = async (request) =>
+    toFetchResponse(await handlers.fetch(fromFetchRequest(request)))
   const accept: EntryPoints['accept'] = async (request, asked) =>
-    toFetchResponse(await direct.accept(fromFetchRequest(request), asked))
-  directHandlersOf.set(fetch, direct)
-  directHandlersOf.set(accept, direct)
-  return { fetch, accept }
+    toFetchResponse(await handlers.accept(fromFetchRequest(request), asked))
+  return { fetch: Object.assign(fetch, { [direct]: handlers }), accept: Object.assign(accept, { [direct]: handlers }) }
 }

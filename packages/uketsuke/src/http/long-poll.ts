@@ -1,7 +1,6 @@
 import type { Job } from '../domain/job.ts'
 import type { Follower } from '../notify/watch.ts'
-import type { JobService } from '../service.ts'
-import { onDraining } from './draining.ts'
+import type { HttpService } from './http-service.ts'
 import type { HttpRequest } from './request.ts'
 
 /**
@@ -9,7 +8,7 @@ import type { HttpRequest } from './request.ts'
  * away; that cancels nothing. Closing the follower ends its `next()`, so there is nothing else to race.
  */
 export async function hold(
-  { service, request }: { service: JobService; request: HttpRequest },
+  { service, request }: { service: HttpService; request: HttpRequest },
   follower: Follower,
   job: Job,
   seconds: number,
@@ -18,7 +17,7 @@ export async function hold(
   let latest = job
   const close = () => follower.close()
   const cancelTimer = service.clock.after(seconds * 1_000, close)
-  const forgetDraining = onDraining(service, close)
+  const forgetDraining = service.drain.onDraining(close)
   const forgetGoing = request.onGone(close)
   try {
     while (!enough(latest)) {

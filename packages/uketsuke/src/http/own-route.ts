@@ -2,10 +2,9 @@ import type { Accepted } from '../accept/accept.ts'
 import type { AcceptRequest, Idempotency } from '../accept/request.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
-import type { JobService } from '../service.ts'
 import { idempotencyKey, preferredWait } from './headers.ts'
-import type { HttpOptions } from './identity.ts'
-import { identify } from './identity.ts'
+import type { HttpService } from './http-service.ts'
+import { type HttpOptions, identify } from './identity.ts'
 import { hold } from './long-poll.ts'
 import { problem, toUketsukeError } from './problem.ts'
 import { type HttpRequest, where } from './request.ts'
@@ -19,7 +18,7 @@ export type RouteJobRequest = Omit<AcceptRequest, 'owner' | 'idempotency'>
  * and `message`, or the problem. Never rejects.
  */
 export async function acceptOnRoute(
-  service: JobService,
+  service: HttpService,
   given: () => HttpOptions,
   request: HttpRequest,
   asked: RouteJobRequest,
@@ -47,7 +46,7 @@ function fromInput<E extends UketsukeError>(error: E): E {
 
 /** Stores the job and answers 202. `asked` is this call's own. */
 export function accept(
-  service: JobService,
+  service: HttpService,
   request: HttpRequest,
   asked: AcceptRequest,
   route = where(request),
@@ -63,7 +62,7 @@ export function accept(
  * to `route`.
  */
 export async function respondAccepted(
-  service: JobService,
+  service: HttpService,
   request: HttpRequest,
   route: string,
   make: (idempotency: Idempotency | undefined) => Promise<Accepted>,
@@ -78,7 +77,7 @@ export async function respondAccepted(
   return accepted(service, held, more)
 }
 
-async function waited(service: JobService, request: HttpRequest, job: Job, seconds: number): Promise<Job> {
+async function waited(service: HttpService, request: HttpRequest, job: Job, seconds: number): Promise<Job> {
   if (seconds === 0 || isTerminal(job)) return job
   try {
     const follower = await service.follow(job.owner, job.id, job.version)

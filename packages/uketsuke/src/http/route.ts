@@ -1,15 +1,15 @@
-import type { JobService } from '../service.ts'
+import type { HttpService } from './http-service.ts'
 import type { HttpOptions, Scope } from './identity.ts'
 import type { HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
 
 /** One request that found its route and whose caller is known. */
 export interface RequestContext {
-  readonly service: JobService
+  readonly service: HttpService
   readonly options: HttpOptions
   readonly request: HttpRequest
   readonly owner: string
-  /** Well-formed; whether there is such a job is the desk's to say. Empty on routes without one. */
+  /** Well-formed; whether there is such a job is the service's to say. Empty on routes without one. */
   readonly jobId: string
   readonly routes: readonly Route[]
 }
@@ -29,14 +29,14 @@ export interface Route {
   readonly operation: Operation
   handle(call: RequestContext): Promise<HttpResponse>
   /** Another way to be known than `authenticate`; null means: not by this one. */
-  admit?(service: JobService, query: URLSearchParams, jobId: string): Promise<string | null>
+  admit?(service: HttpService, query: URLSearchParams, jobId: string): Promise<string | null>
   /** The last word on an error, where a plain problem would do harm. */
   soften?(request: HttpRequest, error: { code: string; retryAfter: number | undefined }): HttpResponse | null
 }
 
 /** The route in the scope of an idempotency key: the same however a request came to it, and for each of its jobs. */
 export const keyScope = (
-  { prefixes: [prefix = ''] }: JobService,
+  { prefixes: [prefix = ''] }: HttpService,
   { method, path }: Pick<Route, 'method' | 'path'>,
 ): string => `${method} ${path === '/' ? prefix || '/' : prefix + path}`
 

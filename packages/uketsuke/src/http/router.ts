@@ -1,10 +1,9 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { isJobId } from '../domain/identifiers.ts'
-import type { JobService } from '../service.ts'
 import { below, normalizePath } from './base-path.ts'
 import { accepts } from './headers.ts'
-import type { HttpOptions } from './identity.ts'
-import { identify } from './identity.ts'
+import type { HttpService } from './http-service.ts'
+import { type HttpOptions, identify } from './identity.ts'
 import { pacedResponse } from './large-body.ts'
 import { openapi } from './openapi/document.ts'
 import { problem, toUketsukeError } from './problem.ts'
@@ -25,7 +24,7 @@ export const routes: readonly Route[] = [create, list, openapi, status, stream, 
 
 /** The jobs API as a function of a request, mounted at any of `service.prefixes`. Never rejects. */
 export async function handleRequest(
-  service: JobService,
+  service: HttpService,
   given: () => HttpOptions,
   request: HttpRequest,
 ): Promise<HttpResponse> {
@@ -48,7 +47,7 @@ export async function handleRequest(
 }
 
 async function handled(
-  service: JobService,
+  service: HttpService,
   options: HttpOptions,
   request: HttpRequest,
   found: Found,
@@ -72,7 +71,7 @@ interface Found {
 }
 
 /** @throws `not-found`, `method-not-allowed` */
-function find(service: JobService, request: HttpRequest): Found {
+function find(service: HttpService, request: HttpRequest): Found {
   const { method } = request
   const rest = restOf(service, request, method) || '/'
   const end = rest.indexOf('/', 1)
@@ -87,14 +86,14 @@ function find(service: JobService, request: HttpRequest): Found {
 }
 
 /** The path below the API's own. @throws `not-found` */
-function restOf(service: JobService, request: HttpRequest, method: string): string {
+function restOf(service: HttpService, request: HttpRequest, method: string): string {
   const path = normalizePath(request.path)
   const rest = below(service.prefixes, path) ?? below(service.prefixes, normalizePath(request.uncut ?? path))
   if (rest !== null) return rest
   // A health check or a browser asks for `/` too, but posts nothing there.
   const looksCut = isJobId(path.slice(1, 27)) || (path === '/' && method === 'POST')
-  if (looksCut && !told.has(service)) {
-    told.add(service)
+  if (looksCut && !service.warnedOfMissingBasePath) {
+    service.warnedOfMissingBasePath = true
     service.log.warn(
       { basePath: service.prefixes[0] },
       'A request came without the basePath and was answered 404. Where a mount or a proxy cuts the path, set publicUrl.',
@@ -102,8 +101,6 @@ function restOf(service: JobService, request: HttpRequest, method: string): stri
   }
   throw new UketsukeError('not-found')
 }
-
-const told = new WeakSet<JobService>()
 
 const table = new Map<string, Route[]>()
 for (const route of routes) table.set(route.path, [...(table.get(route.path) ?? []), route])

@@ -1,4 +1,5 @@
 import type { RedisClientType } from '@redis/client'
+import { assertConfiguration } from '../base/assert.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { integerOption } from '../domain/numbers.ts'
 
@@ -30,8 +31,14 @@ const takeOver = { min: 1, max: 60 * minute, of: 'milliseconds' }
 /** @throws {UketsukeError} `invalid-configuration`, which never says what is secret in the URL */
 export function redisSettings(given: string | RedisOptions): RedisSettings {
   const { url, prefix = 'uketsuke', client = {}, ...numbers } = typeof given === 'string' ? { url: given } : given
-  must(/^(rediss?|unix):\/\/./.test(url), 'the URL must begin with redis://, rediss:// or unix://')
-  must(/^[^\s*?[\]]{1,64}$/.test(prefix), 'prefix must be 1 to 64 characters without spaces and wildcards')
+  assertConfiguration(
+    /^(rediss?|unix):\/\/./.test(url),
+    'redis(): the URL must begin with redis://, rediss:// or unix://',
+  )
+  assertConfiguration(
+    /^[^\s*?[\]]{1,64}$/.test(prefix),
+    'redis(): prefix must be 1 to 64 characters without spaces and wildcards',
+  )
   const timeout = integerOption('redis(): timeout', numbers.timeout, 1_000, {
     min: 10,
     max: minute,
@@ -41,7 +48,10 @@ export function redisSettings(given: string | RedisOptions): RedisSettings {
   let shown = 'unix socket'
   if (!url.startsWith('unix:')) {
     const parsed = URL.parse ? URL.parse(url) : parse(url)
-    must(parsed !== null, 'the URL cannot be read; a password needs its special characters percent-encoded')
+    assertConfiguration(
+      parsed !== null,
+      'redis(): the URL cannot be read; a password needs its special characters percent-encoded',
+    )
     shown = `${parsed.protocol}//${parsed.host || 'localhost'}${parsed.pathname}`
   }
   return { url, prefix, timeout, takeOverAfter, client, shown }
@@ -81,8 +91,4 @@ async function load(): Promise<Module> {
     const sentence = 'redis() needs the package @redis/client, which is not installed: npm install @redis/client'
     throw new UketsukeError('invalid-configuration', sentence, { cause })
   }
-}
-
-function must(fine: boolean, sentence: string): asserts fine {
-  if (!fine) throw new UketsukeError('invalid-configuration', `redis(): ${sentence}.`)
 }

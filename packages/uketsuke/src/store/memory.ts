@@ -1,5 +1,13 @@
 import { UketsukeError } from '../domain/errors.ts'
-import { type Attempt, type Change, isTerminal, type Job, type JobStatus, type Queue } from '../domain/job.ts'
+import {
+  type Attempt,
+  type Change,
+  inClaimOrder,
+  isTerminal,
+  type Job,
+  type JobStatus,
+  type Queue,
+} from '../domain/job.ts'
 import { claim, isHeldBy } from '../domain/rules.ts'
 import { withValidIdentifiers } from './guarded.ts'
 import { allOwners, type IdempotencyKey, type Insert, type Inserted, type Owner, type StoreFactory } from './port.ts'
@@ -70,7 +78,7 @@ export function memory(): StoreFactory {
       claim: async ({ queue, types, limit, worker, leaseMs }) => {
         const now = clock.now()
         return waiting(queue, types)
-          .sort(byTurn)
+          .sort(inClaimOrder)
           .map((before) => ({ before, after: claim(before, now, { worker, leaseMs }) }))
           .filter((step): step is { before: Job; after: Job } => step.after !== null)
           .slice(0, limit)
@@ -128,7 +136,7 @@ export function memory(): StoreFactory {
         const due = all().filter(
           (one) => one.status === 'pending' && one.queue === job.queue && one.runAt <= clock.now(),
         )
-        return due.sort(byTurn).indexOf(job) + 1
+        return due.sort(inClaimOrder).indexOf(job) + 1
       },
       remove: async (owner, id) => {
         const job = seenBy(owner, id)
@@ -169,9 +177,6 @@ export function memory(): StoreFactory {
 }
 
 const scope = (job: Job, { route, key }: IdempotencyKey) => JSON.stringify([job.owner, route, key])
-
-const byTurn = (a: Job, b: Job) =>
-  (a.priority === b.priority ? 0 : a.priority === 'high' ? -1 : 1) || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
 
 /** A renewal leaves no version behind, so a swap may come from before it: the later lease stands until the job is let go. */
 const later = (stored: number | null, asked: number | null) => (asked === null ? null : Math.max(stored ?? 0, asked))

@@ -1,4 +1,5 @@
 import { UketsukeError } from '../domain/errors.ts'
+import { numberColumns, textColumns } from './columns.ts'
 import type { StoredValue } from './text-encoding.ts'
 
 /** One row as it is stored, by its columns. Errors are text here: what cannot be read is moved as it stands. */
@@ -15,14 +16,8 @@ interface Layout {
 export const tables = {
   jobs: {
     key: ['id'],
-    text: [
-      ...['id', 'queue', 'type', 'owner', 'priority', 'status', 'progress_message', 'error', 'last_error'],
-      ...['webhook_url', 'retry_of', 'parent', 'worker', 'metadata', 'input', 'output'],
-    ],
-    numbers: [
-      ...['version', 'attempt', 'max_attempts', 'progress', 'created_at', 'run_at', 'started_at', 'completed_at'],
-      ...['cancel_requested_at', 'retain_for', 'expires_at', 'lease_until'],
-    ],
+    text: textColumns,
+    numbers: numberColumns,
   },
   attempts: {
     key: ['job_id', 'version'],

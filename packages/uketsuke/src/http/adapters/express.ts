@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isThenable } from '../../base/thrown.ts'
 import { below, normalizePath } from '../base-path.ts'
 import { directHandlers } from '../entry-points.ts'
 import type { RouteJobRequest } from '../own-route.ts'
@@ -72,7 +73,7 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
     }
     try {
       const wanted = asked(req)
-      if (isLater(wanted)) Promise.resolve(wanted).then(answer).catch(next)
+      if (isThenable(wanted)) Promise.resolve(wanted).then(answer).catch(next)
       else answer(wanted)
     } catch (error) {
       next(error)
@@ -81,9 +82,6 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
 }
 
 const unread = Buffer.alloc(0)
-
-const isLater = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
-  typeof (value as Partial<PromiseLike<T>> | undefined)?.then === 'function'
 
 /** Answers one request that asks for a job, on a route of the user's own. */
 function acceptor(jobs: Pick<JobsOverHttp, 'accept' | 'log'>, asked: RouteJobRequest) {

@@ -19,7 +19,13 @@ export function nodeListener(
   jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
 ): (req: IncomingMessage, res: ServerResponse) => void {
   const direct = directHandlers(jobs.fetch)
-  if (direct === undefined) return listen((request) => jobs.fetch(request), jobs.log)
+  if (direct === undefined) {
+    jobs.log?.info(
+      {},
+      'jobs.fetch is wrapped: each request becomes a web Request, which is slower than nodeListener(jobs)',
+    )
+    return listen((request) => jobs.fetch(request), jobs.log)
+  }
   return nodeHandler(async (req, res) => send(await direct.fetch(new NodeHttpRequest(req, res)), req, res), jobs.log)
 }
 

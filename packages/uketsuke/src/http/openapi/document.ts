@@ -19,14 +19,11 @@ export const openapi: Route = {
     },
   },
   async handle({ service, routes }) {
-    const document = made.get(service) ?? openapiDocument(service, routes)
-    made.set(service, document)
-    return json(document, 200, { 'Cache-Control': 'private, no-cache' })
+    // Job types never change, and what cannot be described is logged once.
+    service.openapi ??= openapiDocument(service, routes)
+    return json(service.openapi, 200, { 'Cache-Control': 'private, no-cache' })
   },
 }
-
-/** Job types never change, and what cannot be described is logged once. */
-const made = new WeakMap<JobService, object>()
 
 interface Described extends Pick<JobService, 'base' | 'log'> {
   readonly types: ReadonlyMap<string, { readonly input: unknown }>

@@ -1,13 +1,9 @@
 import { isTerminal, type Job } from '../../domain/job.ts'
 import type { Follower } from '../../notify/watch.ts'
-import type { JobService } from '../../service.ts'
-import { onDraining } from '../draining.ts'
+import type { HttpService } from '../http-service.ts'
 import { PacedWriter } from '../paced-writer.ts'
 import type { HttpResponse, Sink, Streamed } from '../response.ts'
-import { Deadlines } from './deadlines.ts'
-import { cachedEvent } from './event-cache.ts'
 
-const heartbeat = 15_000
 const headers = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-store, no-transform',
@@ -28,7 +24,7 @@ export function retryLaterStream(retryAfter = 1): HttpResponse {
 }
 
 /** A job's states as an event stream. `first` is what is known already and not yet told. */
-export function eventStream(service: JobService, follower: Follower, first: Job | null): HttpResponse {
+export function eventStream(service: HttpService, follower: Follower, first: Job | null): HttpResponse {
   return { status: 200, headers, body: new EventStream(service, follower, first) }
 }
 
@@ -37,33 +33,31 @@ export function eventStream(service: JobService, follower: Follower, first: Job 
  * follower keeps only the newest state meanwhile. There are thousands of these: no promise, no timer of its own while it is quiet.
  */
 class EventStream implements Streamed {
-  readonly #service: JobService
+  readonly #service: HttpService
   readonly #follower: Follower
-  readonly #beats: Deadlines<EventStream>
   readonly #writer: PacedWriter
   #first: Job | null
   #greeted = false
   #told = false
   #forgetDraining: (() => void) | null = null
 
-  constructor(service: JobService, follower: Follower, first: Job | null) {
+  constructor(service: HttpService, follower: Follower, first: Job | null) {
     this.#service = service
     this.#follower = follower
     this.#first = first
-    this.#beats = beats(service)
     this.#writer = new PacedWriter(service.clock, () => this.#release())
   }
 
   open(sink: Sink): void {
     this.#writer.open(sink)
     this.#follower.onNews = () => this.#tell()
-    this.#forgetDraining = onDraining(this.#service, () => this.#safely(() => this.#end(goodbye())))
+    this.#forgetDraining = this.#service.drain.onDraining(() => this.#safely(() => this.#end(goodbye())))
   }
 
   drained(): void {
     this.#safely(() => this.#writer.drained())
     this.#tell()
-    if (this.#writer.ready) this.#beats.start(this)
+    if (this.#writer.ready) this.#service.heartbeats.start(this)
   }
 
   close(): void {
@@ -105,7 +99,7 @@ class EventStream implements Streamed {
   }
 
   #show(job: Job): void {
-    const event = cachedEvent(this.#service, job, !this.#told)
+    const event = this.#service.events.get(job, !this.#told)
     this.#told = true
     if (isTerminal(job)) this.#end(event)
     else this.#say(event)
@@ -113,8 +107,8 @@ class EventStream implements Streamed {
 
   #say(chunk: Uint8Array): void {
     this.#writer.write(chunk)
-    if (this.#writer.ready) this.#beats.start(this)
-    else this.#beats.cancel(this)
+    if (this.#writer.ready) this.#service.heartbeats.start(this)
+    else this.#service.heartbeats.cancel(this)
   }
 
   /** Nothing follows; the writer goes on until the reader has it all. */
@@ -126,18 +120,8 @@ class EventStream implements Streamed {
 
   /** Everything but the connection is let go here, whoever ended it. */
   #release(): void {
-    this.#beats.cancel(this)
+    this.#service.heartbeats.cancel(this)
     this.#forgetDraining?.()
     this.#follower.close()
   }
-}
-
-const cache = new WeakMap<JobService, Deadlines<EventStream>>()
-
-function beats(service: JobService): Deadlines<EventStream> {
-  const present = cache.get(service)
-  if (present) return present
-  const made = new Deadlines<EventStream>(service.clock, heartbeat, (stream) => stream.beat())
-  cache.set(service, made)
-  return made
 }

@@ -1,5 +1,6 @@
 import { change } from '../../domain/change.ts'
 import type { Change, Job } from '../../domain/job.ts'
+import { inClaimOrder } from '../../domain/job.ts'
 import { fail } from '../../domain/rules.ts'
 import { corrupt, failure } from '../failure.ts'
 import type { ClaimQuery } from '../port.ts'
@@ -61,7 +62,7 @@ function read(rows: readonly Row[], query: ClaimQuery): Claimed {
       if (after !== null) unreadable.push(change(job, after, now))
     }
   }
-  return { jobs: jobs.sort(byTurn), unreadable }
+  return { jobs: jobs.sort(inClaimOrder), unreadable }
 }
 
 function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, mark: string) {
@@ -137,6 +138,3 @@ async function lost(sql: Sql, mark: string): Promise<Row[] | null> {
   const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE ${running} AND claimed = $1`, [mark])
   return rows.length > 0 ? rows : null
 }
-
-const byTurn = (a: Job, b: Job) =>
-  (a.priority === b.priority ? 0 : a.priority === 'high' ? -1 : 1) || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)

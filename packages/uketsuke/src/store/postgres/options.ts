@@ -1,4 +1,4 @@
-import { UketsukeError } from '../../domain/errors.ts'
+import { assertConfiguration } from '../../base/assert.ts'
 import { integerOption } from '../../domain/numbers.ts'
 
 export interface PostgresOptions {
@@ -29,15 +29,18 @@ export function resolveOptions(given: string | PostgresOptions): PostgresSetting
   const options = typeof given === 'string' ? { connectionString: given } : given
   const { connectionString, pollOnly, schema = 'uketsuke' } = options
   if (connectionString !== undefined) {
-    must(/^postgres(ql)?:\/\//.test(connectionString), 'the connection string must begin with postgres://')
-    must(
+    assertConfiguration(
+      /^postgres(ql)?:\/\//.test(connectionString),
+      'postgres(): the connection string must begin with postgres://',
+    )
+    assertConfiguration(
       URL.canParse(connectionString),
-      'the connection string is not a URL; characters such as @ and / need to be %-encoded in a password',
+      'postgres(): the connection string is not a URL; characters such as @ and / need to be %-encoded in a password',
     )
   }
-  must(
+  assertConfiguration(
     /^[a-z_][a-z0-9_]{0,49}$/.test(schema) && !schema.startsWith('pg_'),
-    'schema must be 1 to 50 of the characters a-z 0-9 _',
+    'postgres(): schema must be 1 to 50 of the characters a-z 0-9 _',
   )
   const time = { min: 1, max: hour, of: 'milliseconds' }
   return {
@@ -48,8 +51,4 @@ export function resolveOptions(given: string | PostgresOptions): PostgresSetting
     connectTimeout: integerOption('postgres(): connectTimeout', options.connectTimeout, 5_000, time),
     statementTimeout: integerOption('postgres(): statementTimeout', options.statementTimeout, 15_000, time),
   }
-}
-
-function must(fine: boolean, sentence: string): asserts fine {
-  if (!fine) throw new UketsukeError('invalid-configuration', `postgres(): ${sentence}.`)
 }

@@ -1,53 +1,21 @@
-import type { Failure } from '../../domain/errors.ts'
 import type { Attempt, Job } from '../../domain/job.ts'
+import { type Column, changingColumns, failureText, jobColumns, type Value } from '../columns.ts'
 import { failure } from '../failure.ts'
 
 export type Row = Record<string, unknown>
-export type Value = string | number | null
-type Column<T> = readonly [name: string, type: 'text' | 'int' | 'bigint', value: (of: T) => Value]
+export type { Value }
 
-/** What is known of a job from the beginning and never changes. */
-const fixed: readonly Column<Job>[] = [
-  ['queue', 'text', (job) => job.queue],
-  ['type', 'text', (job) => job.type],
-  ['owner', 'text', (job) => job.owner],
-  ['priority', 'text', (job) => job.priority],
-  ['max_attempts', 'int', (job) => job.maxAttempts],
-  ['metadata', 'text', (job) => job.metadata],
-  ['webhook_url', 'text', (job) => job.webhookUrl],
-  ['retry_of', 'text', (job) => job.retryOf],
-  ['parent', 'text', (job) => job.parent],
-  ['created_at', 'bigint', (job) => job.createdAt],
-  ['retain_for', 'bigint', (job) => job.retainFor],
-  ['input', 'text', (job) => job.input],
-]
+/** A column of a statement that takes arrays, one element for each row. */
+type ArrayColumn<T> = readonly [name: string, type: Column['type'], value: (of: T) => Value]
 
-const id: Column<Job> = ['id', 'text', (job) => job.id]
+const array = ({ name, type, value }: Column): ArrayColumn<Job> => [name, type, value]
 
-/** What the rules change. */
-export const changing: readonly Column<Job>[] = [
-  id,
-  ['status', 'text', (job) => job.status],
-  ['version', 'int', (job) => job.version],
-  ['attempt', 'int', (job) => job.attempt],
-  ['progress', 'int', (job) => job.progress],
-  ['progress_message', 'text', (job) => job.progressMessage],
-  ['output', 'text', (job) => job.output],
-  ['error', 'text', (job) => failureText(job.error)],
-  ['last_error', 'text', (job) => failureText(job.lastError)],
-  ['run_at', 'bigint', (job) => job.runAt],
-  ['started_at', 'bigint', (job) => job.startedAt],
-  ['completed_at', 'bigint', (job) => job.completedAt],
-  ['cancel_requested_at', 'bigint', (job) => job.cancelRequestedAt],
-  ['expires_at', 'bigint', (job) => job.expiresAt],
-  ['worker', 'text', (job) => job.worker],
-  ['lease_until', 'bigint', (job) => job.leaseUntil],
-]
-
-export const whole: readonly Column<Job>[] = [...changing, ...fixed]
+/** With the id, by which a change finds its row. */
+export const changing = [...jobColumns.slice(0, 1), ...changingColumns].map(array)
+export const whole = jobColumns.map(array)
 
 /** Beside the job and the version that the end gave it. */
-export const ended: readonly Column<Attempt>[] = [
+export const ended: readonly ArrayColumn<Attempt>[] = [
   ['attempt', 'int', (one) => one.attempt],
   ['worker', 'text', (one) => one.worker],
   ['started_at', 'bigint', (one) => one.startedAt],
@@ -56,7 +24,7 @@ export const ended: readonly Column<Attempt>[] = [
   ['error', 'text', (one) => failureText(one.error)],
 ]
 
-export const names = (columns: readonly Column<never>[]): string => columns.map(([name]) => name).join(', ')
+export const names = (columns: readonly ArrayColumn<never>[]): string => columns.map(([name]) => name).join(', ')
 
 /**
  * Numbers may come as text, depending on whose connection read them. An error that is no JSON is told as `corrupt`, so that one
@@ -109,4 +77,3 @@ export const toAttempt = (row: Row): Attempt => ({
 export const running = 'worker IS NOT NULL AND completed_at IS NULL'
 
 const time = (value: unknown): number | null => (value === null ? null : Number(value))
-const failureText = (value: Failure | null): string | null => (value === null ? null : JSON.stringify(value))

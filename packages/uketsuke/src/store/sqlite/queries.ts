@@ -1,4 +1,6 @@
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
+import { inClaimOrder } from '../../domain/job.ts'
+import { failureText, jobColumns } from '../columns.ts'
 import {
   allOwners,
   type ClaimQuery,
@@ -12,7 +14,7 @@ import { encodeText } from '../text-encoding.ts'
 import { front, waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
-import { attemptColumns, failureText, jobColumns, readable, toAttempt, toJob, whole } from './rows.ts'
+import { attemptColumns, readable, selectedColumns, toAttempt, toJob } from './rows.ts'
 import { insertion, update, type Write } from './statements.ts'
 
 export function insert(sql: Sql, { job, key }: Insert): Inserted {
@@ -74,7 +76,7 @@ const known = new Map([
   ['progress', '0'],
   ...['progress_message', 'output', 'error', 'completed_at', 'expires_at'].map((name) => [name, 'NULL'] as const),
 ])
-const returned = whole.map(([name]) => known.get(name) ?? readable(name)).join(', ')
+const returned = jobColumns.map(({ name }) => known.get(name) ?? readable(name)).join(', ')
 
 /**
  * The rule `claim`, fused: `high` and then `normal`, each from the front of its ranges. Jobs of types that are not asked for are never read.
@@ -91,7 +93,7 @@ export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
       )
       .map(toJob)
       // RETURNING has no order of its own.
-      .sort(byTurn)
+      .sort(inClaimOrder)
   const [only = ''] = types
   const turn = (priority: string, most: number): Job[] => {
     if (types.length === 1) {
@@ -104,8 +106,6 @@ export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
   const high = turn('high', limit)
   return high.length < limit ? [...high, ...turn('normal', limit - high.length)] : high
 }
-
-const byTurn = (a: Job, b: Job) => a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
 
 export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): number | null {
   const text = `SELECT ${readable('run_at')} AS run_at ${waiting} ORDER BY jobs.run_at LIMIT 1`
@@ -151,20 +151,20 @@ export function renew(sql: Sql, { id, attempt, worker }: Lease, until: number): 
 export const expiredLeases = (sql: Sql, now: number, limit: number): Job[] =>
   sql
     .tuples(
-      `SELECT ${jobColumns} FROM jobs WHERE status = 'running' AND lease_until <= ? ORDER BY lease_until LIMIT ?`,
+      `SELECT ${selectedColumns} FROM jobs WHERE status = 'running' AND lease_until <= ? ORDER BY lease_until LIMIT ?`,
       now,
       limit,
     )
     .map(toJob)
 
 export function get(sql: Sql, owner: Owner, id: string): Job | null {
-  const [row] = sql.tuples(`SELECT ${jobColumns} FROM jobs WHERE id = ?`, id)
+  const [row] = sql.tuples(`SELECT ${selectedColumns} FROM jobs WHERE id = ?`, id)
   const job = row === undefined ? null : toJob(row)
   return owner === allOwners || job?.owner === owner ? job : null
 }
 
 export const newerThan = (sql: Sql, { id, version }: KnownVersion): Job[] =>
-  sql.tuples(`SELECT ${jobColumns} FROM jobs WHERE id = ? AND version > ?`, id, version).map(toJob)
+  sql.tuples(`SELECT ${selectedColumns} FROM jobs WHERE id = ? AND version > ?`, id, version).map(toJob)
 
 export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Job[] {
   const conditions = ["queue = 'jobs'"]
@@ -181,7 +181,7 @@ export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQ
   else if (status !== undefined) where('status IN (SELECT value FROM json_each(?))', list(status))
   return sql
     .tuples(
-      `SELECT ${jobColumns} FROM jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ?`,
+      `SELECT ${selectedColumns} FROM jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ?`,
       ...parameters,
       limit,
     )
@@ -190,7 +190,7 @@ export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQ
 
 export const deliveries = (sql: Sql, owner: Owner, parent: string): Job[] =>
   sql
-    .tuples(`SELECT ${jobColumns} FROM jobs WHERE parent = ? ORDER BY created_at, id`, parent)
+    .tuples(`SELECT ${selectedColumns} FROM jobs WHERE parent = ? ORDER BY created_at, id`, parent)
     .map(toJob)
     .filter((job) => owner === allOwners || job.owner === owner)
 

@@ -1,36 +1,40 @@
 import type { Job } from '../../domain/job.ts'
+import { type Column, changingColumns, jobColumns } from '../columns.ts'
 import type { Parameter } from './open.ts'
-import { type Column, changing, whole } from './rows.ts'
 
 export interface Write {
   readonly text: string
   readonly values: Parameter[]
 }
 
-/** The statement that writes some of `columns`: one for each set of them, which has a bit for each. There are few sets in practice. */
-function statements(columns: typeof whole, make: (names: string[]) => string): (set: number) => string {
-  const names = columns.map(([name]) => name)
+/** The statement that writes some of `columns`, one for each set of them. There are few sets in practice. */
+function statements(columns: readonly Column[], make: (names: string[]) => string): (set: number) => string {
+  const names = columns.map(({ name }) => name)
   const made = new Map<number, string>()
   return (set) => {
-    const text = made.get(set) ?? make(names.filter((_, i) => set & (1 << i)))
+    const text = made.get(set) ?? make(names.filter((_, i) => has(set, i)))
     made.set(set, text)
     return text
   }
 }
 
+/** A set of columns as a sum of powers of two. No bitwise operators: these would alias the 33rd column to the first. */
+const bit = (i: number): number => 2 ** i
+const has = (set: number, i: number): boolean => Math.floor(set / bit(i)) % 2 === 1
+
 const insert = (names: string[]) => `INSERT INTO jobs (${names}) VALUES (${names.map(() => '?')})`
-const inserting = statements(whole, insert)
-const insertingOnce = statements(whole, (names) => `${insert(names)} ON CONFLICT (id) DO NOTHING`)
+const inserting = statements(jobColumns, insert)
+const insertingOnce = statements(jobColumns, (names) => `${insert(names)} ON CONFLICT (id) DO NOTHING`)
 
 /** Leaves out what is null, which is half of a new job. `once`: unless the id is stored already. */
 export function insertion(job: Job, { once = false } = {}): Write {
   const values: Parameter[] = []
   let set = 0
-  for (let i = 0; i < whole.length; i++) {
-    const value = (whole[i] as Column)[1](job)
+  for (let i = 0; i < jobColumns.length; i++) {
+    const value = (jobColumns[i] as Column).value(job)
     if (value === null) continue
     values.push(value)
-    set |= 1 << i
+    set += bit(i)
   }
   return { text: once ? insertingOnce(set) : inserting(set), values }
 }
@@ -38,18 +42,21 @@ export function insertion(job: Job, { once = false } = {}): Write {
 // Of a lease that was renewed since, without a new version, the later one stands; one that ends is null either way.
 const assign = (name: string) =>
   name === 'lease_until' ? 'lease_until = max(?, coalesce(lease_until, 0))' : `${name} = ?`
-const updating = statements(changing, (names) => `UPDATE jobs SET ${names.map(assign)} WHERE id = ? AND version = ?`)
+const updating = statements(
+  changingColumns,
+  (names) => `UPDATE jobs SET ${names.map(assign)} WHERE id = ? AND version = ?`,
+)
 
 /** Swaps by version. Leaves out what stays as it is: SQLite then leaves alone the indexes that none of the others is in. */
 export function update(before: Job, after: Job): Write {
   const values: Parameter[] = []
   let set = 0
-  for (let i = 0; i < changing.length; i++) {
-    const [, of] = changing[i] as Column
+  for (let i = 0; i < changingColumns.length; i++) {
+    const { value: of } = changingColumns[i] as Column
     const value = of(after)
     if (value === of(before)) continue
     values.push(value)
-    set |= 1 << i
+    set += bit(i)
   }
   values.push(before.id, before.version)
   return { text: updating(set), values }

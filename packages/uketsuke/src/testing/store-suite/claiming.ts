@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import type { Job, NewJob } from '../../domain/job.ts'
+import { inClaimOrder } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
 import { allOwners } from '../../store/port.ts'
-import { asked, type Check, ids, inClaimOrder, job } from './fixture.ts'
+import { asked, type Check, ids, job } from './fixture.ts'
 
 export function claiming(check: Check): void {
   check('claim: gives what the rule gives, and stores it', async ({ store, clock }) => {

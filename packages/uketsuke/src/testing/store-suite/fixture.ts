@@ -51,6 +51,3 @@ export async function end(store: Store, clock: Clock): Promise<void> {
   const done = running.map((one) => applied(one, rules.succeed(one, clock.now(), '{}'), clock))
   assert.ok((await store.replace(done)).every(Boolean))
 }
-
-export const inClaimOrder = (a: Job, b: Job) =>
-  Number(b.priority === 'high') - Number(a.priority === 'high') || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
