@@ -29,8 +29,6 @@ function node(version: string): Finding {
   return { level: 'fail', message: `Node ${version} is too old: 20.19 is the oldest that will do.` }
 }
 
-const levels = { error: 'fail', warning: 'warn', note: 'ok' } as const
-
 /** Whatever becomes of a Redis costs latency and never a job: one that cannot be reached is a warning. */
 async function redis(url: string): Promise<Finding[]> {
   const chosen = redisSettings(url)
@@ -42,7 +40,7 @@ async function redis(url: string): Promise<Finding[]> {
       Promise.reject(new Error('it takes connections and does not answer')),
     )
     const found = (await Promise.race([diagnose(client), late])).map(({ level, message }) => ({
-      level: levels[level],
+      level,
       message: `Redis: ${message}`,
     }))
     return [{ level: 'ok', message: `Redis: ${chosen.shown} answers.` }, ...found]

@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts'
+import type { Finding } from '../base/finding.ts'
 import type { Log } from '../base/log.ts'
 import { type Client, loadClient, type RedisSettings } from './client.ts'
 import { RedisConnection } from './connection.ts'
-import { diagnose, type Finding } from './diagnose.ts'
+import { diagnose } from './diagnose.ts'
 
 interface RedisConnectionsParts {
   settings: RedisSettings
@@ -154,12 +155,12 @@ export class RedisConnections {
       // What is needed at run time is another matter, which the first of its commands tells.
       if (!error.message.startsWith('NOPERM')) throw error
       return [
-        { level: 'warning', message: 'This user may not run INFO: the version and settings of Redis are not checked.' },
+        { level: 'warn', message: 'This user may not run INFO: the version and settings of Redis are not checked.' },
       ]
     })
     for (const { level, message } of findings) {
-      if (level === 'error') throw new Error(message)
-      if (level === 'note' || this.#warned.has(message)) continue
+      if (level === 'fail') throw new Error(message)
+      if (level === 'ok' || this.#warned.has(message)) continue
       this.#warned.add(message)
       this.#parts.log.warn({ redis: this.#parts.settings.shown }, message)
     }

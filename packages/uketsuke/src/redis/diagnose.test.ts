@@ -9,13 +9,13 @@ test('a Redis as it should be gives nothing to say', () => {
 })
 
 test.each([
-  [{ redis_version: '6.0.16' }, 'error', '6.2'],
-  [{ redis_version: '5.0.7' }, 'error', '6.2'],
-  [{ role: 'slave' }, 'error', 'replica'],
-  [{ maxmemory_policy: 'volatile-lru' }, 'warning', 'volatile-lru'],
-  [{ cluster_enabled: '1' }, 'warning', 'braces'],
-  [{ rdb_last_bgsave_status: 'err' }, 'warning', 'snapshot'],
-  [{ aof_enabled: '0' }, 'note', 'costs nothing'],
+  [{ redis_version: '6.0.16' }, 'fail', '6.2'],
+  [{ redis_version: '5.0.7' }, 'fail', '6.2'],
+  [{ role: 'slave' }, 'fail', 'replica'],
+  [{ maxmemory_policy: 'volatile-lru' }, 'warn', 'volatile-lru'],
+  [{ cluster_enabled: '1' }, 'warn', 'braces'],
+  [{ rdb_last_bgsave_status: 'err' }, 'warn', 'snapshot'],
+  [{ aof_enabled: '0' }, 'ok', 'costs nothing'],
 ])('%o is said as a %s', (given, level, words) => {
   const found = of(given)
   expect(found.map((one) => one.level)).toEqual([level])

@@ -1,12 +1,7 @@
+import type { Finding } from '../base/finding.ts'
 import type { Client } from './client.ts'
 
-/** What an operator should know about a Redis. With an `error` it is not used. */
-export interface Finding {
-  readonly level: 'error' | 'warning' | 'note'
-  readonly message: string
-}
-
-/** Asks a Redis about itself: one INFO, which managed services allow too, while most of them refuse CONFIG. */
+/** Asks a Redis about itself; one with a `fail` is not used. One INFO, which managed services allow too, while most of them refuse CONFIG. */
 export async function diagnose(client: Pick<Client, 'info'>): Promise<Finding[]> {
   return findings(parse(await client.info()))
 }
@@ -17,35 +12,35 @@ export function findings(info: ReadonlyMap<string, string>): Finding[] {
   const say = (level: Finding['level'], message: string) => found.push({ level, message })
   const [major = 0, minor = 0] = (info.get('redis_version') ?? '').split('.').map(Number)
   if (major < 6 || (major === 6 && minor < 2)) {
-    say('error', `Redis ${info.get('redis_version')} is too old: 6.2 is the first with XAUTOCLAIM.`)
+    say('fail', `Redis ${info.get('redis_version')} is too old: 6.2 is the first with XAUTOCLAIM.`)
   }
   const role = info.get('role')
   if (role !== undefined && role !== 'master') {
     say(
-      'error',
+      'fail',
       'This Redis is a replica: it takes no writes, and what it shows may be old. Give the address of its master.',
     )
   }
   if (info.get('cluster_enabled') === '1') {
     say(
-      'warning',
+      'warn',
       'This Redis is a cluster: put the prefix in braces, such as {uketsuke}, or its streams lie on several nodes.',
     )
   }
   const policy = info.get('maxmemory_policy')
   if (policy !== undefined && policy !== 'noeviction') {
     say(
-      'warning',
+      'warn',
       `maxmemory-policy is ${policy}: short of memory, Redis drops streams with the wake-ups in them. No job is lost, but those jobs ` +
         'start up to a second late. Set it to noeviction.',
     )
   }
   if (info.get('rdb_last_bgsave_status') === 'err') {
-    say('warning', 'The last snapshot of this Redis failed: it may refuse writes until one succeeds.')
+    say('warn', 'The last snapshot of this Redis failed: it may refuse writes until one succeeds.')
   }
   if (info.get('aof_enabled') === '0') {
     say(
-      'note',
+      'ok',
       'Redis writes no append-only file. That costs nothing here: jobs are in the store, Redis has only wake-ups.',
     )
   }
