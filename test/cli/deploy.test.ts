@@ -63,7 +63,7 @@ test.each([
   const understood: string[] = []
   for (const body of known) understood.push(await post(body))
 
-  // What both versions know goes on meanwhile.
+  // Jobs that both versions can run still run.
   expect(await ended(understood)).toMatchObject(
     known.map(() => ({ status: 'completed', output: { by: Number(worker) } })),
   )
@@ -74,7 +74,7 @@ test.each([
     expect(job).toMatchObject({ completedAt: null })
   }
 
-  // The rest of the deploy. Both versions work for a while.
+  // Finish the deploy: workers of both versions run for a while.
   await working(api)
   for (const job of await ended(waiting)) {
     expect(job).toMatchObject({ status: 'completed', attempt: 1, maxAttempts: 1, output: { by: Number(api) } })

@@ -11,7 +11,7 @@ import { endAll, fresh, uketsuke } from './run.ts'
 
 afterEach(endAll)
 
-test('SQLite: not there yet, up to date, of another program, not a database', async () => {
+test('SQLite: missing file, current schema, not a database', async () => {
   const file = fresh()
   const doctor = () => uketsuke(['doctor', '--store', file])
   expect(await doctor()).toMatchObject({ code: 0, err: '', out: expect.stringContaining('there is no file') })
@@ -25,11 +25,11 @@ test('SQLite: not there yet, up to date, of another program, not a database', as
       .map((line) => line.slice(0, 4)),
   ).toEqual(['ok  ', 'ok  ', 'ok  ', 'ok  ', 'ok  '])
   expect(healthy.out).toContain('synchronous=FULL')
-  writeFileSync(file, 'this is no database, and it is long enough to tell so'.repeat(99))
+  writeFileSync(file, 'this is not a database, and it is long enough to detect'.repeat(99))
   expect(await doctor()).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL {2}SQLite: .*damaged/m) })
 })
 
-test('jobs that are due and that nobody runs are told, with their type and how long they wait', async () => {
+test('reports due jobs that no worker runs, with their type and waiting time', async () => {
   const server = await startPostgres()
   try {
     const file = fresh()
@@ -58,7 +58,7 @@ test('jobs that are due and that nobody runs are told, with their type and how l
   }
 })
 
-test('PostgreSQL: each setting that costs something is named with what it costs', async () => {
+test('PostgreSQL: reports each unsafe setting and its consequence', async () => {
   const careless = await startPostgres(['fsync = off', 'full_page_writes = off', 'synchronous_commit = off'])
   try {
     const { code, out, err } = await uketsuke(['doctor'], { DATABASE_URL: careless.url() })
@@ -72,7 +72,7 @@ test('PostgreSQL: each setting that costs something is named with what it costs'
   }
 })
 
-test('PostgreSQL: a healthy one, then behind PgBouncer, then gone', async () => {
+test('PostgreSQL: healthy, behind PgBouncer, stopped', async () => {
   const server = await startPostgres()
   try {
     await uketsuke(['migrate'], { DATABASE_URL: server.url() })
@@ -104,13 +104,17 @@ test('PostgreSQL: a healthy one, then behind PgBouncer, then gone', async () => 
   expect(gone.out).not.toContain('secret')
 })
 
-test('Redis: one that drops wake-ups when it is full, a replica, one that is gone', async () => {
+test('Redis: an evicting maxmemory-policy, a replica, a stopped server', async () => {
   const redis = await RedisServer.start('--maxmemory-policy', 'allkeys-lru')
   const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(redis.port))
   const doctor = (url: string) => uketsuke(['doctor', '--store', fresh()], { REDIS_URL: url })
   try {
     const evicting = await doctor(redis.url)
-    expect(evicting).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^ok {4}Redis: redis:\S+ answers/m) })
+    expect(evicting).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringMatching(/^ok {4}Redis: redis:\S+ responds/m),
+    })
     expect(evicting.out).toMatch(/^warn {2}Redis: maxmemory-policy is allkeys-lru: .* start up to a second late/m)
     expect(await doctor(replica.url)).toMatchObject({
       code: 1,
@@ -121,6 +125,6 @@ test('Redis: one that drops wake-ups when it is full, a replica, one that is gon
     await redis.stop()
   }
   const gone = await doctor(redis.url.replace('//', '//me:hunter2@'))
-  expect(gone).toMatchObject({ code: 0, out: expect.stringMatching(/^warn {2}Redis: redis:\S+ cannot be used/m) })
+  expect(gone).toMatchObject({ code: 0, out: expect.stringMatching(/^warn {2}Redis: redis:\S+ is unavailable/m) })
   expect(gone.out).not.toContain('hunter2')
 })

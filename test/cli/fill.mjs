@@ -1,6 +1,6 @@
 /**
- * fill.mjs <file> <until> <receiver>: fills a SQLite file with one job of each kind, works on them until each has come as far as it
- * can, says so, and then goes on holding the file with one job running, until it is killed.
+ * fill.mjs <file> <until> <receiver> [count]: fills a SQLite file with one job of each kind and runs them as far as each can get.
+ * Then it sends their ids and keeps the file open, with one job running, until it is killed.
  */
 import { allOwners, createJobs, sqlite } from 'uketsuke'
 import module from './jobs.mjs'

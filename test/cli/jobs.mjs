@@ -1,4 +1,4 @@
-/** The jobs that the tests of the command line serve. */
+/** The jobs module of the CLI tests. */
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { defineJobs, job, silentLog } from 'uketsuke'
@@ -8,7 +8,7 @@ const quickly = { input: anything, backoff: { base: 10, max: 10 } }
 
 export default defineJobs({
   jobs: {
-    /** Gives back what it got. */
+    /** Returns its input. */
     echo: job({ ...quickly, run: ({ input }) => ({ input }) }),
     /** Fails, then succeeds. */
     stumble: job({
@@ -18,7 +18,7 @@ export default defineJobs({
         return { attempt }
       },
     }),
-    /** Waits for a file. */
+    /** Waits for a file to appear. */
     held: job({
       ...quickly,
       async run({ input, signal, progress }) {

@@ -30,7 +30,7 @@ async function receiver() {
   return { heard, address, close: () => new Promise((resolve) => listener.close(resolve)) }
 }
 
-test('from SQLite to PostgreSQL: everything, and it goes on where it was', async () => {
+test('SQLite to PostgreSQL: copies everything, and jobs continue on the new store', async () => {
   const [file, until, url] = [fresh(), fresh('now'), await server.create()]
   const refusing = await receiver()
   await refusing.close()
@@ -40,14 +40,14 @@ test('from SQLite to PostgreSQL: everything, and it goes on where it was', async
 
   const moved = await uketsuke(args)
   expect(moved).toMatchObject({ code: 0, err: '' })
-  // Five jobs and a delivery. An attempt is a row of its own where its job went on: one failed first, one was given back.
+  // Five jobs and a delivery. An attempt has a row of its own once its job continues: one attempt failed, one was released.
   expect(sums(moved.out).map(([shelf, rows]) => [shelf, rows])).toEqual([
     ['jobs', '6'],
     ['attempts', '2'],
     ['idempotency_keys', '1'],
     ['shared', '0'],
   ])
-  expect(await uketsuke(args)).toMatchObject({ code: 0, out: 'This move was done before: nothing was changed.\n' })
+  expect(await uketsuke(args)).toMatchObject({ code: 0, out: 'This migration is already complete. Nothing changed.\n' })
   const left = await uketsuke(['serve', '--jobs', jobsFile, '--store', file])
   expect(left).toMatchObject({ code: 2 })
   expect(left.err).toMatch(
@@ -82,14 +82,14 @@ test('from SQLite to PostgreSQL: everything, and it goes on where it was', async
     output: { input: { odd, padding: 'x'.repeat(1_000_000) } },
   })
   expect(await state(ids.later, '')).toMatchObject({ status: 'pending', input: { odd } })
-  // Its second try is due five seconds after the first.
+  // The second attempt is due five seconds after the first.
   await expect.poll(() => heard, { timeout: 20_000 }).toEqual([`msg_${ids.done}`])
   serving.child.kill('SIGTERM')
   expect(await serving.ended).toBe(0)
   await new Promise((resolve) => again.close(resolve))
 })
 
-test('killed in the middle: the half-moved store opens for nobody, and running it again goes on from there; then back', async () => {
+test('killed midway: the target is locked, a second run resumes; then the jobs migrate back', async () => {
   const [file, until, url] = [fresh(), fresh('now'), await server.create()]
   const filled = await fill(file, until, '127.0.0.1:9', 20_000)
   await filled.kill()
@@ -122,13 +122,13 @@ test('killed in the middle: the half-moved store opens for nobody, and running i
 
   const second = await uketsuke(args)
   expect(second).toMatchObject({ code: 0, err: '' })
-  expect(second.out).toContain(`jobs: 20006 rows, ${before} of them were there from an earlier try, checksum`)
+  expect(second.out).toContain(`jobs: 20006 rows (${before} from an earlier run), checksum`)
 
   const target = fresh('back.db')
   const back = await uketsuke(['migrate', '--from', url, '--to', `sqlite:${target}`])
   expect(back).toMatchObject({ code: 0, err: '' })
   expect(sums(back.out)).toEqual(sums(second.out))
-  // The first file has jobs that were left there: it is no place to come back to.
+  // The first file still contains its jobs, so it cannot be a target.
   expect(await uketsuke(['migrate', '--from', `sqlite:${target}`, '--to', `sqlite:${file}`])).toMatchObject({ code: 2 })
   expect(await uketsuke(['migrate'], { DATABASE_URL: url })).toMatchObject({
     code: 2,
@@ -136,7 +136,7 @@ test('killed in the middle: the half-moved store opens for nobody, and running i
   })
 })
 
-test('refused while a server or a worker is there, also one that comes by another name', async () => {
+test('refuses to start while a server or a worker uses either store, under any application name or address', async () => {
   const url = await server.create()
   const file = `sqlite:${fresh()}`
   const pooler = await startPgBouncer(server)
@@ -160,17 +160,17 @@ test('refused while a server or a worker is there, also one that comes by anothe
 })
 
 test.each([
-  ['one end only', ['--from', 'sqlite:a.db'], 'A move needs both --from and --to.'],
+  ['--from without --to', ['--from', 'sqlite:a.db'], 'A migration requires both --from and --to.'],
   [
-    'a file that is not there',
+    'a missing source file',
     ['--from', 'sqlite:/nowhere/a.db', '--to', 'sqlite:b.db'],
     'There is no file "/nowhere/a.db" to move from.',
   ],
   [
-    'an unknown engine',
+    'an unknown database scheme',
     ['--from', 'mysql://root:secret@x/y', '--to', 'sqlite:b.db'],
     'A store is named by postgres://…, sqlite:path or file:path, and this begins with mysql:.',
   ],
-])('misuse: %s', async (_, more, sentence) => {
+])('usage error: %s', async (_, more, sentence) => {
   expect(await uketsuke(['migrate', ...more])).toEqual({ code: 2, out: '', err: `${sentence}\n` })
 })

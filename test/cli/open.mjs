@@ -1,4 +1,4 @@
-/** A module without authenticate. */
+/** A jobs module without `authenticate`. */
 import jobs from './jobs.mjs'
 
 export default { ...jobs, authenticate: undefined }

@@ -18,7 +18,7 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** For `afterEach`: ends what a test has started, and removes its folders. */
+/** For `afterEach`: kills the processes that a test started, and removes its folders. */
 export async function endAll(): Promise<void> {
   for (const child of [...running]) {
     const gone = once(child, 'exit')
@@ -29,14 +29,14 @@ export async function endAll(): Promise<void> {
   folders.clear()
 }
 
-/** A new file's path, in a folder of its own. */
+/** Returns the path of a file that does not exist yet, in a new folder. */
 export function fresh(name = 'jobs.db'): string {
   const folder = mkdtempSync(join(tmpdir(), 'uketsuke-cli-'))
   folders.add(folder)
   return join(folder, name)
 }
 
-/** One `uketsuke …`, and what it has said so far. */
+/** A running `uketsuke` process and its output so far. */
 export class Cli {
   readonly child: ChildProcess
   readonly ended: Promise<number | null>
@@ -59,19 +59,20 @@ export class Cli {
     this.ended = once(this.child, 'close').then(() => this.child.exitCode)
   }
 
-  /** Waits until it says this. */
+  /** Waits until the output matches. */
   async says(what: RegExp): Promise<RegExpExecArray> {
     const over = this.ended.then(() => true)
     for (;;) {
       const found = what.exec(this.out)
       if (found !== null) return found
       const next = once(this.child.stdout!, 'data').then(() => false)
-      if (await Promise.race([over, next])) throw new Error(`It ended without saying ${what}: ${this.out}${this.err}`)
+      if (await Promise.race([over, next]))
+        throw new Error(`The process exited before its output matched ${what}: ${this.out}${this.err}`)
     }
   }
 }
 
-/** Runs it to its end. */
+/** Runs a command until it exits. */
 export async function uketsuke(
   args: readonly string[],
   env: Env = {},
@@ -81,7 +82,7 @@ export async function uketsuke(
   return { code, out: cli.out, err: cli.err }
 }
 
-/** A process that has filled a store and holds it. */
+/** Starts a process that fills a store and keeps it open. */
 export async function fill(file: string, until: string, receiver: string, many = 0) {
   const env = { ...process.env, RECEIVER: receiver }
   const child = fork(filler, [file, until, receiver, String(many)], { execArgv: [], env })

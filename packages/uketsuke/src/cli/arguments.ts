@@ -6,25 +6,25 @@ type Values<T extends Options> = ReturnType<
   typeof parseArgs<{ options: T; strict: true; allowPositionals: false }>
 >['values']
 
-/** The command line cannot be meant so. Its message is one sentence. */
+/** The command line is invalid. The message is a single line. */
 export class UsageError extends Error {
-  override readonly name = 'Misuse'
+  override readonly name = 'UsageError'
 }
 
-/** The options of one command; nothing else may be on the line. @throws {UsageError} */
+/** Parses the options of a command. Rejects unknown options and positional arguments. @throws {UsageError} */
 export function parseOptions<T extends Options>(command: string, args: readonly string[], options: T): Values<T> {
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
   } catch (error) {
-    // Node adds advice of a second sentence, which is about something else.
+    // Keep the first sentence only: the second suggests positional arguments, which no command takes.
     const [sentence = ''] = (error as Error).message.split('. ')
     throw new UsageError(`${sentence.replace(/\.$/, '')}. Try "uketsuke ${command} --help".`)
   }
 }
 
-/** @throws {UsageError} */
-export function whole(name: string, text: string | undefined, usual: number, least: number, most: number): number {
-  if (text === undefined) return usual
-  if (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text)
-  throw new UsageError(`--${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`)
+/** Parses an integer option from `min` to `max`. @throws {UsageError} */
+export function integer(name: string, text: string | undefined, fallback: number, min: number, max: number): number {
+  if (text === undefined) return fallback
+  if (/^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text)
+  throw new UsageError(`--${name} must be an integer from ${min} to ${max}, not ${JSON.stringify(text)}.`)
 }

@@ -2,9 +2,9 @@ import { redisUrl, storeFromEnvironment } from '../api/environment.ts'
 import type { Finding } from '../base/finding.ts'
 import { pause } from '../base/timers.ts'
 import { loadClient, redisSettings } from '../redis/client.ts'
-import { diagnose } from '../redis/diagnose.ts'
-import { diagnose as examinePostgres } from '../store/postgres/diagnose.ts'
-import { diagnose as examineSqlite } from '../store/sqlite/diagnose.ts'
+import { diagnose as diagnoseRedis } from '../redis/diagnose.ts'
+import { diagnose as diagnosePostgres } from '../store/postgres/diagnose.ts'
+import { diagnose as diagnoseSqlite } from '../store/sqlite/diagnose.ts'
 import { parseOptions } from './arguments.ts'
 
 export async function doctor(args: readonly string[]): Promise<number> {
@@ -13,41 +13,43 @@ export async function doctor(args: readonly string[]): Promise<number> {
   const { at } = storeFromEnvironment({ file, schema })
   const redisAt = redisUrl()
   const findings = [
-    node(process.versions.node),
-    ...('postgres' in at ? await examinePostgres(at.postgres, Date.now) : await examineSqlite(at.sqlite)),
-    ...(redisAt === null ? [] : await redis(redisAt)),
+    nodeFinding(process.versions.node),
+    ...('postgres' in at ? await diagnosePostgres(at.postgres, Date.now) : await diagnoseSqlite(at.sqlite)),
+    ...(redisAt === null ? [] : await redisFindings(redisAt)),
   ]
-  for (const { level, message } of findings) console.log(`${shown[level]}  ${message}`)
+  for (const { level, message } of findings) console.log(`${labels[level]}  ${message}`)
   return findings.some(({ level }) => level === 'fail') ? 1 : 0
 }
 
-const shown = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const
+const labels = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const
 
-function node(version: string): Finding {
+function nodeFinding(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (major > 20 || (major === 20 && minor >= 19)) return { level: 'ok', message: `Node ${version}.` }
-  return { level: 'fail', message: `Node ${version} is too old: 20.19 is the oldest that will do.` }
+  if (major > 20 || (major === 20 && minor >= 19)) return { level: 'ok', message: `Node.js ${version}.` }
+  return { level: 'fail', message: `Node.js ${version} is not supported: install 20.19 or later.` }
 }
 
-/** Whatever becomes of a Redis costs latency and never a job: one that cannot be reached is a warning. */
-async function redis(url: string): Promise<Finding[]> {
+/** An unreachable Redis is a warning, not a failure: it costs latency and never a job. */
+async function redisFindings(url: string): Promise<Finding[]> {
   const chosen = redisSettings(url)
   const client = (await loadClient(chosen))()
   client.on('error', () => {})
   try {
     await client.connect()
-    const late = pause(5_000, null, { ref: false }).then(() =>
-      Promise.reject(new Error('it takes connections and does not answer')),
+    const timeout = pause(5_000, null, { ref: false }).then(() =>
+      Promise.reject(new Error('it accepts connections but does not respond')),
     )
-    const found = (await Promise.race([diagnose(client), late])).map(({ level, message }) => ({
+    const found = (await Promise.race([diagnoseRedis(client), timeout])).map(({ level, message }) => ({
       level,
       message: `Redis: ${message}`,
     }))
-    return [{ level: 'ok', message: `Redis: ${chosen.shown} answers.` }, ...found]
+    return [{ level: 'ok', message: `Redis: ${chosen.shown} responds.` }, ...found]
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    const cost = 'the store is asked instead, and jobs start up to a second late'
-    return [{ level: 'warn', message: `Redis: ${chosen.shown} cannot be used (${reason}): until it can, ${cost}.` }]
+    const cost = 'workers poll the store, and jobs start up to a second late'
+    return [
+      { level: 'warn', message: `Redis: ${chosen.shown} is unavailable (${reason}): until it recovers, ${cost}.` },
+    ]
   } finally {
     if (client.isOpen) client.destroy()
   }

@@ -1,54 +1,72 @@
-const engines = `The store is DATABASE_URL, postgres://…, sqlite:path or file:path; without it --store, or ./jobs.db.`
-const redis = 'REDIS_URL=redis://… wakes workers and tells of changes; without it the store does that itself.'
+const commonOptions = `  --store <path>    SQLite file (default: ./jobs.db); ignored when DATABASE_URL is set
+  --schema <name>   PostgreSQL schema (default: uketsuke)`
+
+const databaseUrl = `  DATABASE_URL      job store: postgres://..., sqlite:<path> or file:<path>`
+const redisUrl = `  REDIS_URL         redis://... for wake-ups and change notifications between processes
+                    (default: the job store provides them)`
 
 export const help: Readonly<Record<string, string>> = {
-  '': `uketsuke <command>, one of
+  '': `Usage: uketsuke <command> [options]
 
-  serve     serves the jobs API, works, or both
-  migrate   brings a store's schema up to date, or moves all jobs to another store
-  doctor    looks for what would cost jobs or time
+Commands:
+  serve     Serve the jobs API, run jobs, or both
+  migrate   Create or update a store's schema, or copy all jobs to another store
+  doctor    Check Node.js, the store, Redis and the clocks for problems
 
-"uketsuke <command> --help" tells more, "uketsuke --version" the version.
-Exit codes: 0 fine, 1 failed, 2 misuse, or a store or configuration that cannot be used.`,
+Options:
+  -h, --help   Show help; "uketsuke <command> --help" describes a command
+  --version    Show the version
 
-  serve: `uketsuke serve --jobs ./jobs.js [--role all|api|worker]
+Exit codes: 0 success, 1 failure, 2 usage error or unusable store or configuration.`,
 
-  --jobs FILE          a module whose default export is defineJobs({ jobs, authenticate?, webhooks?, … });
-                       TypeScript where this Node reads it (22.18 or newer), or with a loader
-  --role ROLE          all (by default), api (serves and does not work) or worker (works and does not serve)
-  --port N             3000 by default; 0 for any that is free
-  --host HOST          127.0.0.1 by default
-  --concurrency N      jobs at a time in this process, 10 by default
-  --store PATH         the SQLite file, ./jobs.db by default
-  --schema NAME        the schema in PostgreSQL, uketsuke by default
-  --anyone-may-call    serves without authenticate, to this machine only
+  serve: `Usage: uketsuke serve --jobs <file> [options]
 
-${engines}
-${redis}
-SIGTERM and SIGINT stop it gracefully.`,
+Serve the jobs API, run jobs, or both. SIGTERM and SIGINT shut the process down gracefully.
 
-  migrate: `uketsuke migrate
-uketsuke migrate --from sqlite:jobs.db --to postgres://…
+Options:
+  --jobs <file>     module whose default export is defineJobs({ jobs, authenticate?, webhooks?, ... });
+                    TypeScript requires Node.js 22.18 or later, or a loader (required)
+  --role <role>     all, api (serve only) or worker (run jobs only) (default: all)
+  --port <number>   port to listen on; 0 selects a free port (default: 3000)
+  --host <address>  address to listen on (default: 127.0.0.1)
+  --concurrency <number>
+                    maximum number of jobs that run at the same time in this process (default: 10)
+  --allow-anonymous
+                    serve without authentication, on a loopback address only
+${commonOptions}
 
-Without --from and --to: creates the schema, or brings it up to date.
-With both: moves all jobs with their attempts, idempotency keys and webhooks, ids kept. Nobody may work on either store meanwhile.
-An interrupted move goes on when the same command is run again. Afterwards the first store opens for nobody any more.
+Environment:
+${databaseUrl}
+${redisUrl}`,
 
-  --from URL, --to URL   postgres://… or sqlite:path
-  --from-schema NAME     the schema to move from in PostgreSQL, uketsuke by default
-  --schema NAME          the schema to create or to move to, uketsuke by default
-  --store PATH           the SQLite file, ./jobs.db by default
+  migrate: `Usage: uketsuke migrate [options]
+       uketsuke migrate --from <url> --to <url> [options]
 
-${engines}`,
+Without --from and --to, create the schema or update it to the current version.
 
-  doctor: `uketsuke doctor
+With --from and --to, copy all jobs with their attempts, idempotency keys and webhooks to another store. Job ids
+stay the same. Stop all servers and workers on both stores first. To resume an interrupted migration, run the same
+command again. After the migration the source store is locked.
 
-Looks at this Node, the store, Redis and the clocks, and says a line about each: ok, warn or FAIL. It changes nothing.
+Options:
+  --from <url>      source store: postgres://... or sqlite:<path>
+  --to <url>        target store: postgres://... or sqlite:<path>
+  --from-schema <name>
+                    PostgreSQL schema of the source store (default: uketsuke)
+${commonOptions}
 
-  --store PATH    the SQLite file, ./jobs.db by default
-  --schema NAME   the schema in PostgreSQL, uketsuke by default
+Environment:
+${databaseUrl}`,
 
-${engines}
-${redis}
-It ends with 1 where something FAILs.`,
+  doctor: `Usage: uketsuke doctor [options]
+
+Check Node.js, the store, Redis and the clocks. Print one line for each check: ok, warn or FAIL. Change nothing.
+The exit code is 1 if any check fails.
+
+Options:
+${commonOptions}
+
+Environment:
+${databaseUrl}
+${redisUrl}`,
 }

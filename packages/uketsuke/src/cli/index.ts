@@ -7,28 +7,26 @@ import { help } from './help.ts'
 import { migrate } from './migrate.ts'
 import { serve } from './serve.ts'
 
-/** Each gives the exit code. */
+/** Each command resolves with its exit code. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { serve, migrate, doctor }
 
 async function run([name = '', ...args]: readonly string[]): Promise<number> {
-  if (name === '--version') return say(version())
+  if (name === '--version') return print(version())
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (name === '--help' || name === '-h' || name === 'help') return say(help[args[0] ?? ''] ?? help['']!)
+  if (name === '--help' || name === '-h' || name === 'help') return print(help[args[0] ?? ''] ?? help['']!)
   if (command === undefined) {
-    throw new UsageError(
-      name === '' ? help['']! : `There is no command ${JSON.stringify(name)}. Try "uketsuke --help".`,
-    )
+    throw new UsageError(name === '' ? help['']! : `Unknown command ${JSON.stringify(name)}. Try "uketsuke --help".`)
   }
-  if (args.includes('--help') || args.includes('-h')) return say(help[name]!)
+  if (args.includes('--help') || args.includes('-h')) return print(help[name]!)
   return command(args)
 }
 
-function say(text: string): number {
+function print(text: string): number {
   console.log(text)
   return 0
 }
 
-/** Whatever must be changed before another try is worth it. */
+/** Errors that another run cannot fix by itself. */
 const unusable: readonly string[] = ['store-unusable', 'invalid-configuration', 'temporarily-unavailable']
 
 try {

@@ -8,24 +8,24 @@ const text = { type: 'string' } as const
 export async function migrate(args: readonly string[]): Promise<number> {
   const options = { from: text, to: text, 'from-schema': text, schema: text, store: text }
   const { from, to, 'from-schema': fromSchema, schema, store: file } = parseOptions('migrate', args, options)
-  if (from === undefined && to === undefined) return bringUpToDate({ file, schema })
-  if (from === undefined || to === undefined) throw new UsageError('A move needs both --from and --to.')
+  if (from === undefined && to === undefined) return updateSchema({ file, schema })
+  if (from === undefined || to === undefined) throw new UsageError('A migration requires both --from and --to.')
   if (from === to && (fromSchema ?? 'uketsuke') === (schema ?? 'uketsuke'))
-    throw new UsageError('--from and --to are the same store.')
+    throw new UsageError('--from and --to name the same store.')
   const moved = await migrateStore(storeFromUrl(from, fromSchema).archive, storeFromUrl(to, schema).archive, (one) => {
-    const before = one.before > 0 ? `, ${one.before} of them were there from an earlier try` : ''
-    console.log(`${one.shelf}: ${one.rows} rows${before}, checksum ${one.checksum} on both sides`)
+    const before = one.before > 0 ? ` (${one.before} from an earlier run)` : ''
+    console.log(`${one.shelf}: ${one.rows} rows${before}, checksum ${one.checksum} in both stores`)
   })
   console.log(
     moved.length === 0
-      ? 'This move was done before: nothing was changed.'
-      : 'Moved. Start workers and servers on the new store; the old one opens for nobody any more.',
+      ? 'This migration is already complete. Nothing changed.'
+      : 'Migration complete. Start servers and workers on the new store. The old store is locked.',
   )
   return 0
 }
 
-async function bringUpToDate(where: { file?: string; schema?: string }): Promise<number> {
-  const store = fromEnvironment(where).store(systemClock)
+async function updateSchema(options: { file?: string; schema?: string }): Promise<number> {
+  const store = fromEnvironment(options).store(systemClock)
   try {
     await store.migrate()
     console.log(`The schema is up to date. ${store.description.durability}.`)

@@ -5,32 +5,33 @@ import type { JobsModule } from '../api/options.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { UsageError } from './arguments.ts'
 
-/** The jobs of a program: the default export of its module. @throws {UsageError} */
+/** Loads the default export of a jobs module. @throws {UsageError} */
 export async function loadModule(file: string | undefined): Promise<JobsModule<JobTypes>> {
-  if (file === undefined) throw new UsageError('Which jobs? Name their module: --jobs ./jobs.js')
+  if (file === undefined)
+    throw new UsageError('Missing required option --jobs, for example --jobs ./jobs.js. Try "uketsuke serve --help".')
   const path = resolve(file)
-  if (!existsSync(path)) throw new UsageError(`There is no file ${JSON.stringify(path)}.`)
-  const { default: found } = await read(path)
+  if (!existsSync(path)) throw new UsageError(`File ${JSON.stringify(path)} does not exist.`)
+  const { default: found } = await importModule(path)
   if (!isModule(found)) {
     throw new UsageError(
-      `${JSON.stringify(path)} must have a default export of defineJobs({ jobs: { … }, authenticate, … }).`,
+      `${JSON.stringify(path)} must default-export defineJobs({ jobs: { ... }, authenticate, ... }).`,
     )
   }
   return found
 }
 
-async function read(path: string): Promise<{ default?: unknown }> {
+async function importModule(path: string): Promise<{ default?: unknown }> {
   try {
     return (await import(pathToFileURL(path).href)) as { default?: unknown }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?$/.test(path)) {
       throw new UsageError(
-        `Node ${process.versions.node} does not read TypeScript: run 22.18 or newer, compile the module, or register a loader ` +
+        `Node.js ${process.versions.node} cannot load TypeScript: use 22.18 or later, compile the module, or register a loader ` +
           'such as NODE_OPTIONS="--import tsx".',
       )
     }
-    throw new UsageError(`${JSON.stringify(path)} cannot be loaded: ${message ?? String(error)}`)
+    throw new UsageError(`${JSON.stringify(path)} failed to load: ${message ?? String(error)}`)
   }
 }
 

@@ -8,7 +8,7 @@ import type { Jobs } from '../api/jobs.ts'
 import type { JobsModule } from '../api/options.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { nodeListener } from '../http/adapters/node.ts'
-import { parseOptions, UsageError, whole } from './arguments.ts'
+import { integer, parseOptions, UsageError } from './arguments.ts'
 import { loadModule } from './module.ts'
 
 const text = { type: 'string' } as const
@@ -16,78 +16,80 @@ const roles = ['all', 'api', 'worker']
 
 export async function serve(args: readonly string[]): Promise<number> {
   const options = { jobs: text, role: text, port: text, host: text, concurrency: text, store: text, schema: text }
-  const asked = parseOptions('serve', args, { ...options, 'anyone-may-call': { type: 'boolean' } })
-  const { role = 'all', host = '127.0.0.1', store: file, schema } = asked
+  const values = parseOptions('serve', args, { ...options, 'allow-anonymous': { type: 'boolean' } })
+  const { role = 'all', host = '127.0.0.1', store: file, schema } = values
   if (!roles.includes(role))
     throw new UsageError(`--role must be one of ${roles.join(', ')}, not ${JSON.stringify(role)}.`)
-  const port = whole('port', asked.port, 3_000, 0, 65_535)
-  const concurrency = whole('concurrency', asked.concurrency, 10, 1, 100_000)
-  const module = await loadModule(asked.jobs)
-  const open = role !== 'worker' && admit(module, host, asked['anyone-may-call'] === true)
+  const port = integer('port', values.port, 3_000, 0, 65_535)
+  const concurrency = integer('concurrency', values.concurrency, 10, 1, 100_000)
+  const module = await loadModule(values.jobs)
+  const anonymous = role !== 'worker' && isAnonymous(module, host, values['allow-anonymous'] === true)
 
   const log = module.log ?? pino({ name: 'uketsuke' }, pino.destination(2))
-  const authenticate = open ? () => ({ owner: 'anyone' }) : module.authenticate
+  const authenticate = anonymous ? () => ({ owner: 'anyone' }) : module.authenticate
   const jobs = createJobs({ ...module, log, authenticate, ...fromEnvironment({ file, schema }) })
   let server: Server | null = null
   try {
     await jobs.ready()
-    // The port before the work: who finds it taken must not have begun a job.
+    // Bind the port before starting the worker: a process that fails on a port in use must not have started a job.
     if (role !== 'worker')
-      server = await listen(open ? loopbackOnly(nodeListener(jobs)) : nodeListener(jobs), port, host)
+      server = await listen(anonymous ? loopbackOnly(nodeListener(jobs)) : nodeListener(jobs), port, host)
     const worker = role === 'api' ? null : await jobs.work({ concurrency })
-    console.log(about(jobs, server, worker?.id ?? null))
-    await toldToStop()
+    console.log(summary(jobs, server, worker?.id ?? null))
+    await shutdownSignal()
   } finally {
     await stop(jobs, server)
   }
   return 0
 }
 
-/** Whether anybody may call. @throws {UsageError} where nobody could be known, and it was not said in words that this is meant */
-function admit({ authenticate }: JobsModule<JobTypes>, host: string, anyone: boolean): boolean {
-  if (!anyone && authenticate === undefined) {
+/** Whether to serve without authentication. @throws {UsageError} if `authenticate` is missing and anonymous access is not allowed */
+function isAnonymous({ authenticate }: JobsModule<JobTypes>, host: string, allowed: boolean): boolean {
+  if (!allowed && authenticate === undefined) {
     throw new UsageError(
-      'The module has no authenticate, so nobody who calls could be known: add it, or say --anyone-may-call on a loopback address.',
+      'The module does not define authenticate: add it, or pass --allow-anonymous to serve without authentication on a loopback address.',
     )
   }
-  if (anyone && !isLoopback(host)) {
-    throw new UsageError(`--anyone-may-call serves on a loopback address only, and ${JSON.stringify(host)} is none.`)
+  if (allowed && !isLoopback(host)) {
+    throw new UsageError(`--allow-anonymous requires a loopback address, and --host is ${JSON.stringify(host)}.`)
   }
-  return anyone
+  return allowed
 }
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
-/** A name of somebody's own that points at this machine must not let their page in. */
+/** Rejects other Host names, which prevents DNS rebinding: a web page whose name resolves to this machine gets no access. */
 const loopbackOnly =
-  (answer: RequestListener): RequestListener =>
+  (listener: RequestListener): RequestListener =>
   (req, res) => {
     const name = (req.headers.host ?? '').replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
-    if (isLoopback(name)) answer(req, res)
+    if (isLoopback(name)) listener(req, res)
     else
-      res.writeHead(421, { 'Content-Type': 'text/plain' }).end('This server answers to 127.0.0.1 and localhost only.\n')
+      res
+        .writeHead(421, { 'Content-Type': 'text/plain' })
+        .end('This server accepts requests for loopback host names only.\n')
   }
 
-async function listen(answer: RequestListener, port: number, host: string): Promise<Server> {
-  const server = createServer(answer).listen(port, host)
+async function listen(listener: RequestListener, port: number, host: string): Promise<Server> {
+  const server = createServer(listener).listen(port, host)
   try {
     await once(server, 'listening')
     return server
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     throw new Error(
-      code === 'EADDRINUSE' ? `Port ${port} on ${host} is taken: choose another one with --port.` : message,
+      code === 'EADDRINUSE' ? `Port ${port} on ${host} is already in use: choose another port with --port.` : message,
     )
   }
 }
 
-function about(jobs: Jobs, server: Server | null, worker: string | null): string {
+function summary(jobs: Jobs, server: Server | null, worker: string | null): string {
   const lines = [
-    ['address', server === null ? 'none: this process works and does not serve' : addressOf(server) + jobs.basePath],
+    ['address', server === null ? 'none (this process only runs jobs)' : addressOf(server) + jobs.basePath],
     ['store', jobs.store.description.durability],
     ['dispatch', jobs.dispatch.description],
-    ['worker', worker ?? 'none: this process serves and does not work'],
+    ['worker', worker ?? 'none (this process only serves the API)'],
   ]
   return lines.map(([name = '', value]) => `${name.padEnd(10)}${value}`).join('\n')
 }
@@ -97,14 +99,14 @@ function addressOf(server: Server): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
-/** Ctrl-C may reach a process twice, from the terminal and from npm: the second one is not a second wish. */
-async function toldToStop(): Promise<void> {
+/** Keeps listening after the first signal: Ctrl-C may arrive twice, from the terminal and from npm. */
+async function shutdownSignal(): Promise<void> {
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve())
   })
 }
 
-/** The listener first: a stream that ends is to come back to another process. */
+/** Closes the listener first, so that clients whose stream ends reconnect to another process. */
 async function stop(jobs: Jobs, server: Server | null): Promise<void> {
   const closed = new Promise<void>((resolve) => (server === null ? resolve() : server.close(() => resolve())))
   server?.closeIdleConnections()
