@@ -159,7 +159,10 @@ describe('a receiver that does not answer 2xx', () => {
 
   it('ten times: is exhausted, visible, and can be sent again by hand', async () => {
     const refusals: Answer[] = Array.from({ length: 10 }, (_, n) => ({ status: 500, body: `no ${n}` }))
-    const { delivery, received, tried, nextAttempt, jobs, jobId } = await delivered([...refusals, { status: 200 }])
+    const { clock, delivery, received, tried, nextAttempt, jobs, jobId } = await delivered([
+      ...refusals,
+      { status: 200 },
+    ])
     for (let attempt = 2; attempt <= 10; attempt++) {
       await nextAttempt()
       await tried(attempt)
@@ -170,6 +173,8 @@ describe('a receiver that does not answer 2xx', () => {
       refusals.map((_, n) => ({ status: 500, body: `no ${n}`, ms: expect.any(Number) })),
     )
     await jobs.redeliver(jobId, { owner: allOwners })
+    // The tenth failure in a row has opened the circuit breaker.
+    await clock.advance(32_000)
     await tried(1)
     expect(await delivery()).toMatchObject({ status: 'completed', attempt: 1 })
     expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)

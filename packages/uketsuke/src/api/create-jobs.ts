@@ -10,6 +10,7 @@ import { deliveryType } from '../domain/change.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
+import { DeliveryLimits } from '../notify/delivery-limits.ts'
 import { destinations } from '../notify/destinations.ts'
 import { Watch } from '../notify/watch.ts'
 import { webhookDelivery } from '../notify/webhook.ts'
@@ -40,8 +41,8 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   const { base, prefixes, here } = resolveBasePath(options)
   const types = new Map(Object.entries(options.jobs))
   const allowed = webhooks
-    ? destinations(webhooks.allowHosts ?? [])
-    : { refuse: () => 'This server sends no webhooks.' }
+    ? destinations(webhooks)
+    : { ...destinations(), refuse: () => 'This server sends no webhooks.' }
 
   const own = options.clock ?? systemClock
   const opened = options.store(own)
@@ -85,10 +86,24 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     draining: draining.signal,
   })
 
-  const { post, close: closeWebhookClient } = createWebhookClient()
+  const { post, close: closeWebhookClient } = createWebhookClient({
+    rules: allowed,
+    proxy: webhooks?.proxy === undefined ? undefined : new URL(webhooks.proxy),
+    nameServers: webhooks?.nameServers,
+  })
   const random = Math.random
   const delivery = (secrets: readonly string[], userAgent = `uketsuke/${version()}`) =>
-    webhookDelivery({ store, clock, base, secrets, userAgent, destinations: allowed, post, random })
+    webhookDelivery({
+      store,
+      clock,
+      base,
+      secrets,
+      userAgent,
+      destinations: allowed,
+      post,
+      random,
+      limits: new DeliveryLimits(clock, random),
+    })
   const workers = createWorkers({ store, dispatch, changes, transition, clock, log, leaseMs: lease }, ready, {
     jobs: new Map([...types].map(([name, type]) => [name, runnable(type, random)])),
     deliveries: new Map(webhooks ? [[deliveryType, delivery([webhooks.secret].flat(), webhooks.userAgent)]] : []),

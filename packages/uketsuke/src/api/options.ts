@@ -35,8 +35,24 @@ export interface JobsOptions<Types extends JobTypes> {
   webhooks?: {
     /** Signs webhooks: `whsec_` and the base64 of 24 to 64 random bytes. Give the new and the old one while it rotates. */
     secret: string | readonly string[]
-    /** `host:port` of receivers that may be called though they are not on the public internet. */
+    /**
+     * `host:port` of receivers that may be called though they are not on the public internet, over http as well. Such a host may lead to
+     * private addresses, never to link-local addresses or metadata services.
+     */
     allowHosts?: readonly string[]
+    /** Whether webhooks may go to loopback and private addresses; false by default. Set it in development only. */
+    allowPrivateNetworks?: boolean
+    /** The ports that webhooks may go to; 80, 443, 8080 and 8443 by default. */
+    ports?: readonly number[]
+    /** Whether webhook URLs must be https; by default where `NODE_ENV` is `production`. */
+    httpsOnly?: boolean
+    /**
+     * An HTTP proxy for all webhooks, such as `http://proxy.internal:3128`. It is asked to CONNECT to the address that was checked here.
+     * Proxies of the environment are not used.
+     */
+    proxy?: string
+    /** Name servers for the hosts of webhooks, as `address` or `address:port`; those of the machine by default. */
+    nameServers?: readonly string[]
     /** The `User-Agent` of webhooks; `uketsuke/<version>` by default. */
     userAgent?: string
   }
@@ -97,13 +113,30 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
     'createJobs(): webhooks must be an object with a secret',
   )
   keysOf(webhooks.secret)
-  const { userAgent } = webhooks
+  const { userAgent, allowHosts, ports, proxy, nameServers } = webhooks
+  assertConfiguration(
+    isTextList(allowHosts) && (allowHosts ?? []).every((one) => /^.+:\d{1,5}$/.test(one)),
+    'createJobs(): webhooks.allowHosts must be an array of "host:port"',
+  )
+  assertConfiguration(
+    ports === undefined ||
+      (Array.isArray(ports) && ports.every((one) => Number.isInteger(one) && one > 0 && one < 65_536)),
+    'createJobs(): webhooks.ports must be an array of port numbers',
+  )
+  assertConfiguration(
+    proxy === undefined || (typeof proxy === 'string' && URL.canParse(proxy) && new URL(proxy).protocol === 'http:'),
+    'createJobs(): webhooks.proxy must be a URL that begins with http://',
+  )
+  assertConfiguration(isTextList(nameServers), 'createJobs(): webhooks.nameServers must be an array of addresses')
   assertConfiguration(
     userAgent === undefined ||
       (typeof userAgent === 'string' && /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(userAgent)),
     'createJobs(): webhooks.userAgent must be 1 to 255 printable ASCII characters, without a space at either end',
   )
 }
+
+const isTextList = (value: unknown): boolean =>
+  value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string'))
 
 /** The numbers of the options, checked, with what is usual where one is left out. @throws {UketsukeError} `invalid-configuration` */
 export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>) {

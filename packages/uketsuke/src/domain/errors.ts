@@ -138,7 +138,8 @@ export class PostponedError extends Error {
   override readonly name = 'PostponedError'
   readonly wait: number
 
-  constructor(message: string, wait: number, cause: unknown) {
+  /** Without a `cause` it is part of normal operation, and not logged. */
+  constructor(message: string, wait: number, cause?: unknown) {
     super(message, { cause })
     this.wait = wait
   }
@@ -155,9 +156,9 @@ export class DeliveryError extends Error {
   constructor(
     code: DeliveryError['code'],
     message: string,
-    about: { answer: DeliveryError['answer']; retryable?: boolean; waitAtLeast?: number },
+    about: { answer: DeliveryError['answer']; retryable?: boolean; waitAtLeast?: number; cause?: unknown },
   ) {
-    super(message)
+    super(message, { cause: about.cause })
     this.code = code
     this.answer = about.answer
     this.retryable = about.retryable ?? true

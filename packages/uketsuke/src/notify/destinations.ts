@@ -1,62 +1,73 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { kindOf } from './addresses.ts'
 
-/** Which URLs webhooks may go to. */
+export interface EgressOptions {
+  /** `host:port` of receivers that may be called though they are not on the public internet, over any scheme and port. */
+  readonly allowHosts?: readonly string[] | undefined
+  /** Whether private and loopback addresses may be called; false by default. Link-local and metadata addresses never are. */
+  readonly allowPrivateNetworks?: boolean | undefined
+  /** The ports that may be called; 80, 443, 8080 and 8443 by default. */
+  readonly ports?: readonly number[] | undefined
+  /** Whether http is refused; by default where NODE_ENV is `production`. */
+  readonly httpsOnly?: boolean | undefined
+}
+
+/** Where webhooks may go. */
 export interface Destinations {
-  /** Why `url` is refused, in a sentence; null where it may be called. */
+  /** Why `url` is refused, in a sentence; null where it may be called. Names are not resolved here. */
   refuse(url: URL): string | null
+  /** The same for an address that the host of `url` was resolved to, or that a socket is connected to. */
+  refuseAddress(url: URL, address: string): string | null
+  /** Whether the operator has named this host and port. */
+  isNamed(url: URL): boolean
 }
 
-/** Not on the public internet: loopback, private, link-local, carrier NAT, multicast, reserved, and what maps IPv4 into IPv6. Two lists, since one takes every IPv4 address for a mapped one. */
-const inside = { ipv4: new BlockList(), ipv6: new BlockList() }
-for (const [net, bits] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-] as const) {
-  inside.ipv4.addSubnet(net, bits, 'ipv4')
-}
-for (const [net, bits] of [
-  ['::', 96],
-  ['::ffff:0:0', 96],
-  ['64:ff9b::', 96],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['ff00::', 8],
-] as const) {
-  inside.ipv6.addSubnet(net, bits, 'ipv6')
-}
+const defaultPorts = [80, 443, 8_080, 8_443]
+const notPublic = 'Webhooks are not sent to loopback or private addresses.'
+const never = 'Webhooks are never sent to link-local addresses or metadata services.'
 
-/** Where clouds keep their machines' credentials: refused whatever is allowed, in IPv4 and mapped into IPv6. */
-const metadata = new BlockList()
-metadata.addSubnet('169.254.0.0', 16, 'ipv4')
-metadata.addSubnet('::ffff:169.254.0.0', 112, 'ipv6')
-metadata.addSubnet('64:ff9b::169.254.0.0', 112, 'ipv6')
+/** Names that lead inside by convention (RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`), and metadata services by name. */
+const insideName = /(^|\.)(localhost|local|localdomain|internal|intranet|lan|home\.arpa|test|invalid|example|onion)$/
+const metadataName = /^(metadata|instance-data)(\.|$)/
 
 /**
- * Refuses literal addresses that are not public, and `localhost`, unless the exact `host:port` is in `allowHosts`. What a name
- * resolves to is not looked at here.
+ * The rules for webhook URLs. The host is the one that the WHATWG URL parser has made of every other spelling: octal, hexadecimal, short
+ * and full-width ones, percent-encoded letters.
  */
-export function destinations(allowHosts: readonly string[]): Destinations {
-  const allowed = new Set(allowHosts)
+export function destinations(options: EgressOptions = {}): Destinations {
+  const { allowHosts = [], allowPrivateNetworks = false, httpsOnly = process.env.NODE_ENV === 'production' } = options
+  const ports = new Set(options.ports ?? defaultPorts)
+  const named = new Set(allowHosts.map((one) => one.toLowerCase()))
+  const isNamed = (url: URL) => named.has(`${url.hostname}:${portOf(url)}`)
+
+  function refuseAddress(url: URL, address: string): string | null {
+    const kind = kindOf(address)
+    if (kind === 'never') return never
+    return kind === 'public' || allowPrivateNetworks || isNamed(url) ? null : notPublic
+  }
+
+  function refuseName(url: URL, name: string): string | null {
+    if (metadataName.test(name)) return never
+    if (isNamed(url) || allowPrivateNetworks) return null
+    return insideName.test(name) || !name.includes('.') ? notPublic : null
+  }
+
   return {
+    isNamed,
+    refuseAddress,
     refuse(url) {
-      // The URL parser has already turned 2130706433, 0x7f.1 and the like into dotted form.
-      const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
-      const port = url.port || (url.protocol === 'https:' ? '443' : '80')
-      const family = isIP(host) === 6 ? 'ipv6' : 'ipv4'
-      if (isIP(host) && metadata.check(host, family)) return 'Webhooks are never sent to link-local addresses.'
-      if (allowed.has(`${url.hostname}:${port}`)) return null
-      const local = isIP(host)
-        ? inside[family].check(host, family)
-        : host === 'localhost' || host.endsWith('.localhost')
-      return local ? 'Webhooks are not sent to loopback or private addresses.' : null
+      if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'Webhooks go to http and https URLs only.'
+      if (url.username || url.password) return 'A webhook URL must not carry a user name or password.'
+      const host = hostOf(url)
+      const refused = isIP(host) ? refuseAddress(url, host) : refuseName(url, host)
+      if (refused || isNamed(url)) return refused
+      if (httpsOnly && url.protocol !== 'https:') return 'Webhooks go to https URLs only.'
+      return ports.has(portOf(url)) ? null : `Webhooks go to the ports ${[...ports].join(', ')} only.`
     },
   }
 }
+
+const portOf = (url: URL): number => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+
+/** Without the brackets of an IPv6 address and the dot at the end of an absolute name. */
+export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')

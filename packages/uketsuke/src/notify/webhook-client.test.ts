@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { manualClock } from '../testing/clock.ts'
+import { destinations } from './destinations.ts'
 import { createWebhookClient } from './webhook-client.ts'
 
 const undo: (() => unknown)[] = []
@@ -33,7 +34,7 @@ async function receiver(respond: (socket: Socket) => unknown) {
   })
   const { port } = server.address() as { port: number }
   const clock = manualClock()
-  const { post, close } = createWebhookClient(clock)
+  const { post, close } = createWebhookClient({ rules: destinations({ allowPrivateNetworks: true }) }, clock)
   undo.push(close)
   const url = new URL(`http://127.0.0.1:${port}/hook?token=of-the-receiver`)
   const send = (signal = new AbortController().signal) => post(url, { 'webhook-id': 'msg_1' }, '"end"', signal)

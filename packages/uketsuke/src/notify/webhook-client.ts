@@ -1,10 +1,12 @@
 import type { Agent } from 'undici'
 import { type Clock, systemClock } from '../base/clock.ts'
+import { type ConnectOptions, guardedConnect } from './guarded-connect.ts'
 import { WebhookRequest, type WebhookResponse } from './webhook-request.ts'
 
 /**
  * Sends one webhook. Rejects with the signal's reason as soon as that aborts.
- * @throws {DeliveryError} `webhook-unreachable` where no whole answer came
+ * @throws {DeliveryError} `webhook-unreachable` where no complete response came; `UnrecoverableError` `webhook-url-forbidden` where the
+ * host resolves to an address that may not be called
  */
 export type SendWebhook = (
   url: URL,
@@ -13,28 +15,30 @@ export type SendWebhook = (
   signal: AbortSignal,
 ) => Promise<WebhookResponse>
 
-const connectMs = 5_000
-
-/** Over undici: 5 s to connect, 20 s in all, redirects not followed, at most 64 KiB read. Call `close` at the end. */
-export function createWebhookClient(clock: Clock = systemClock): { post: SendWebhook; close(): Promise<void> } {
+/** Over undici: 5 s to connect, 20 s in all, redirects are not followed, at most 64 KiB is read. Call `close` at the end. */
+export function createWebhookClient(
+  options: ConnectOptions,
+  clock: Clock = systemClock,
+): { post: SendWebhook; close(): Promise<void> } {
   let agent: Promise<Agent> | null = null
   return {
-    close: async () => (await agent)?.close(),
+    // Workers have stopped by then: what is still under way was given up.
+    close: async () => (await agent)?.destroy(),
     async post({ origin, pathname, search }, headers, body, signal) {
-      agent ??= connecting()
+      agent ??= createAgent(options)
       const dispatcher = await agent
       signal.throwIfAborted()
       return new Promise((resolve, reject) => {
-        const exchange = new WebhookRequest(signal, clock, { resolve, reject })
-        dispatcher.dispatch({ origin, path: pathname + search, method: 'POST', headers, body }, exchange)
+        const handler = new WebhookRequest(signal, clock, { resolve, reject })
+        dispatcher.dispatch({ origin, path: pathname + search, method: 'POST', headers, body }, handler)
       })
     },
   }
 }
 
 /** Loaded with the first webhook: undici is half of the time and a third of the memory that this package needs to start. */
-async function connecting(): Promise<Agent> {
-  const { Agent } = await import('undici')
-  // An exchange has a deadline of its own, over everything.
-  return new Agent({ connect: { timeout: connectMs }, headersTimeout: 0, bodyTimeout: 0 })
+async function createAgent(options: ConnectOptions): Promise<Agent> {
+  const { Agent, buildConnector } = await import('undici')
+  // `WebhookRequest` has a deadline of its own over everything. Proxies of the environment are not used.
+  return new Agent({ connect: guardedConnect(buildConnector, options), headersTimeout: 0, bodyTimeout: 0 })
 }

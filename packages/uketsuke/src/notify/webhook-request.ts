@@ -2,7 +2,8 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../base/clock.ts'
 import { text } from '../base/thrown.ts'
 import { performance } from '../base/timers.ts'
-import { DeliveryError, PostponedError } from '../domain/errors.ts'
+import { DeliveryError, PostponedError, UnrecoverableError } from '../domain/errors.ts'
+import { ForbiddenDestination } from './resolver.ts'
 
 const totalMs = 20_000
 const readBytes = 64 << 10
@@ -56,7 +57,7 @@ export class WebhookRequest implements Dispatcher.DispatchHandler {
     if (this.#over) controller.abort(this.#over)
   }
 
-  /** Of a 1xx too: the last one counts. */
+  /** Also called for a 1xx: the last one counts. */
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>): void {
     this.#status = status
     this.#retryAfter = String(headers['retry-after'] ?? '') || null
@@ -87,7 +88,11 @@ export class WebhookRequest implements Dispatcher.DispatchHandler {
     const answer = { ms: this.#ms() }
     const { aborted, reason } = this.#signal
     this.#outcome.reject(
-      aborted ? reason : (ours(error) ?? new DeliveryError('webhook-unreachable', reasonOf(error), { answer })),
+      aborted
+        ? reason
+        : (forbidden(error) ??
+            ours(error) ??
+            new DeliveryError('webhook-unreachable', reasonOf(error), { answer, cause: error })),
     )
   }
 
@@ -117,9 +122,17 @@ function ours(error: unknown): PostponedError | null {
   return exhausted.includes(code) ? new PostponedError(`A webhook could not be sent (${code}).`, 5_000, error) : null
 }
 
-/** The kind of failure only: an address or a path may be a secret of the receiver's. */
-function reasonOf(error: unknown): string {
-  const { name, code } = error as { name?: string; code?: string }
-  if (name === 'TimeoutError') return 'The receiver took longer than 20 seconds.'
-  return `The receiver could not be reached (${code ?? name ?? 'unknown'}).`
+const forbidden = (error: unknown): UnrecoverableError | null =>
+  error instanceof ForbiddenDestination
+    ? new UnrecoverableError(error.message, { code: 'webhook-url-forbidden' })
+    : null
+
+/**
+ * For the owner of the job. Where the private network may be called, what went wrong in connecting would tell them which of its ports
+ * are open; operators find it in `thrown`.
+ */
+function reasonOf(error: Error): string {
+  return error.name === 'TimeoutError'
+    ? 'The receiver took longer than 20 seconds.'
+    : 'The receiver could not be reached.'
 }

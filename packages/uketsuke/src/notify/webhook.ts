@@ -6,6 +6,7 @@ import { DeliveryError, PostponedError, UnrecoverableError } from '../domain/err
 import type { Job } from '../domain/job.ts'
 import { event } from '../domain/view.ts'
 import type { Store } from '../store/port.ts'
+import type { DeliveryLimits } from './delivery-limits.ts'
 import type { Destinations } from './destinations.ts'
 import { parentLoader } from './parent-loader.ts'
 import { signer } from './sign.ts'
@@ -20,6 +21,7 @@ interface WebhookParts {
   userAgent: string
   destinations: Destinations
   post: SendWebhook
+  limits: DeliveryLimits
   random: () => number
 }
 
@@ -50,15 +52,24 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
       const url = new URL(job.webhookUrl)
       const refused = parts.destinations.refuse(url)
       if (refused) throw new UnrecoverableError(refused, { code: 'webhook-url-forbidden' })
-      const now = parts.clock.now()
-      const body = bodyOf(job, parts.base, now)
-      // One terminal event a job, so the job's id tells the same webhook over retries and redeliveries.
-      const headers = {
-        'content-type': 'application/json',
-        'user-agent': parts.userAgent,
-        ...sign(`msg_${job.id}`, now, body),
+      const slot = await parts.limits.acquire(url.origin, job.owner)
+      if (typeof slot === 'number') throw new PostponedError('The receiver or its owner has no free slot.', slot)
+      let reached = false
+      try {
+        const now = parts.clock.now()
+        const body = bodyOf(job, parts.base, now)
+        // A job has one terminal event, so its id identifies the webhook over retries and redeliveries.
+        const headers = {
+          'content-type': 'application/json',
+          'user-agent': parts.userAgent,
+          ...sign(`msg_${job.id}`, now, body),
+        }
+        const response = await parts.post(url, headers, body, signal)
+        reached = response.status < 500
+        return judge(response, now)
+      } finally {
+        slot.release(reached)
       }
-      return judge(await parts.post(url, headers, body, signal), now)
     },
   }
 }

@@ -93,7 +93,7 @@ function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock
     return (job) => giveBackUnreadable(job, clock.now(), thrown.message, random)
   }
   if (reason === null && isA(thrown, PostponedError)) {
-    context.log.warn({ err: describe(thrown.cause) }, thrown.message)
+    if (thrown.cause !== undefined) context.log.warn({ err: describe(thrown.cause) }, thrown.message)
     return (job) => release(job, clock.now(), clock.now() + thrown.wait)
   }
   const failure: Failure =

@@ -5,7 +5,14 @@ import { truncate } from '../domain/text.ts'
 /** Whatever a handler threw, as it is stored: a code and a sentence for clients, and for operators what was thrown. */
 export function failureOf(thrown: unknown): Failure {
   if (isA(thrown, DeliveryError)) {
-    return { code: thrown.code, message: truncate(thrown.message), retryable: thrown.retryable, detail: thrown.answer }
+    const { code, message, retryable, answer: detail, cause } = thrown
+    return {
+      code,
+      message: truncate(message),
+      retryable,
+      detail,
+      ...(cause !== undefined && { thrown: describe(cause).stack }),
+    }
   }
   return { ...forClients(thrown), thrown: describe(thrown).stack }
 }

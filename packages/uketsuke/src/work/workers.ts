@@ -5,7 +5,7 @@ import type { WorkerParts, WorkerQueue } from './parts.ts'
 import { Worker } from './worker.ts'
 
 export interface WorkOptions {
-  /** Jobs at a time, up to 100,000; 10 by default. Webhooks have 50 places of their own. */
+  /** Jobs at a time, up to 100,000; 10 by default. Webhooks have 100 slots of their own. */
   concurrency?: number
   /** Signals on which this worker stops gracefully, such as `SIGTERM`; none by default. */
   stopOn?: readonly NodeJS.Signals[]
@@ -24,7 +24,7 @@ export interface WorkerHandle {
 type Types = ReadonlyMap<string, Runnable>
 
 /** Deliveries wait on other people's servers, not on this machine. */
-const deliveriesAtOnce = 50
+const deliveriesAtOnce = 100
 
 /** All workers of one process. */
 export function createWorkers(

@@ -1,0 +1,78 @@
+import { expect, it } from 'vitest'
+import { manualClock } from '../testing/clock.ts'
+import { DeliveryLimits, type DeliverySlot } from './delivery-limits.ts'
+
+const one = 'https://one.example'
+
+function limits() {
+  const clock = manualClock()
+  const made = new DeliveryLimits(clock, () => 0)
+  const acquire = (origin = one, owner = 'ann') => made.acquire(origin, owner)
+  const slot = async (origin = one, owner = 'ann') => (await acquire(origin, owner)) as DeliverySlot
+  const fail = async (times: number) => {
+    for (let i = 0; i < times; i++) (await slot()).release(false)
+  }
+  return { clock, slot, fail, acquire }
+}
+
+const given = { release: expect.any(Function) }
+
+it('gives five slots for one origin, whoever asks, and any number of others beside them', async () => {
+  const { clock, slot, acquire } = limits()
+  const slots = await Promise.all(Array.from({ length: 5 }, (_, i) => slot(one, `owner ${i}`)))
+  const waiting = acquire(one, 'bob')
+  expect(await acquire('https://two.example')).toEqual(given)
+  slots[0]?.release(true)
+  expect(await waiting).toEqual(given)
+  const late = acquire(one, 'bob')
+  await clock.advance(1_000)
+  expect(await late).toEqual(expect.any(Number))
+})
+
+it('gives twenty slots for one owner, whatever the origins', async () => {
+  const { clock, slot, acquire } = limits()
+  for (let i = 0; i < 20; i++) await slot(`https://${i}.example`)
+  const late = acquire('https://other.example')
+  expect(await acquire('https://other.example', 'bob')).toEqual(given)
+  await clock.advance(1_000)
+  expect(await late).toEqual(expect.any(Number))
+})
+
+it('lets a burst wait for a fast receiver, one after another', async () => {
+  const { slot, acquire } = limits()
+  const slots = await Promise.all(Array.from({ length: 5 }, () => slot()))
+  const burst = Array.from({ length: 20 }, () => acquire())
+  slots[0]?.release(true)
+  for (const one of burst) {
+    const next = await one
+    expect(next).toEqual(given)
+    if (typeof next !== 'number') next.release(true)
+  }
+})
+
+it('postpones for longer the more wait and the slower the origin is, up to a minute', async () => {
+  const { clock, slot, acquire } = limits()
+  await Promise.all(Array.from({ length: 5 }, () => slot()))
+  await clock.advance(20_000)
+  const waits: unknown[] = []
+  for (let i = 0; i < 40; i++) waits.push(await acquire())
+  expect([waits[0], waits[4], waits[39]]).toEqual([4_250, 20_250, 60_250])
+})
+
+it('opens after ten failures in a row for 30 s, lets one through, and doubles up to five minutes', async () => {
+  const { clock, slot, fail, acquire } = limits()
+  await fail(9)
+  ;(await slot()).release(true)
+  await fail(10)
+  expect(await acquire()).toBe(30_250)
+  for (const next of [60, 120, 240, 300, 300]) {
+    await clock.advance(300_000)
+    const probe = await slot()
+    expect(await acquire()).toEqual(expect.any(Number))
+    probe.release(false)
+    expect(await acquire()).toBe(next * 1_000 + 250)
+  }
+  await clock.advance(300_000)
+  ;(await slot()).release(true)
+  expect(await acquire()).toEqual(given)
+})

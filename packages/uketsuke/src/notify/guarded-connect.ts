@@ -1,0 +1,98 @@
+import { request } from 'node:http'
+import type { LookupFunction, Socket } from 'node:net'
+import type { buildConnector } from 'undici'
+import type { Destinations } from './destinations.ts'
+import { ForbiddenDestination, type ResolvedAddress, resolveHost } from './resolver.ts'
+
+export interface ConnectOptions {
+  readonly rules: Destinations
+  /** An HTTP proxy for all webhooks, which is asked to CONNECT to the address that was checked here. */
+  readonly proxy?: URL | undefined
+  /** Name servers, as `address:port`; those of the machine by default. */
+  readonly nameServers?: readonly string[] | undefined
+}
+
+const connectMs = 5_000
+
+/**
+ * Connects to receivers that may be called, and to no others. Every address is checked before a packet is sent, the socket's own once
+ * more when it stands. Connections that are kept alive lead to an address that was checked.
+ */
+export function guardedConnect(build: typeof buildConnector, options: ConnectOptions): buildConnector.connector {
+  return (target, callback) => {
+    const url = new URL(`${target.protocol}//${target.host ?? target.hostname}`)
+    connect(build, options, url, target).then(
+      (socket) => callback(null, socket),
+      (error: Error) => callback(error, null),
+    )
+  }
+}
+
+async function connect(
+  build: typeof buildConnector,
+  { rules, proxy, nameServers }: ConnectOptions,
+  url: URL,
+  target: buildConnector.Options,
+): Promise<Socket> {
+  const addresses = await resolveHost(url, rules, nameServers)
+  if (proxy) return throughProxy(build, proxy, addresses, target)
+  const socket = await open(build({ timeout: connectMs, ...{ lookup: fixedLookup(addresses) } }), target)
+  const refused = rules.refuseAddress(url, socket.remoteAddress ?? '')
+  if (refused === null) return socket
+  socket.destroy()
+  throw new ForbiddenDestination(refused)
+}
+
+/** Gives `net.connect` the addresses that were checked, and no chance to look again. */
+function fixedLookup(addresses: readonly ResolvedAddress[]): LookupFunction {
+  return (_host, options, callback) => {
+    const wanted = addresses.filter(({ family }) => !options.family || options.family === family)
+    const [first] = wanted
+    if (first === undefined) callback(Object.assign(new Error('No address.'), { code: 'ENOTFOUND' }), '', 0)
+    else if (options.all) callback(null, [...wanted])
+    else callback(null, first.address, first.family)
+  }
+}
+
+const open = (connector: buildConnector.connector, target: buildConnector.Options): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    connector(target, (error, socket) => (error ? reject(error) : resolve(socket as Socket)))
+  })
+
+/** A tunnel to the first address; TLS runs within it, between this process and the receiver. */
+async function throughProxy(
+  build: typeof buildConnector,
+  proxy: URL,
+  [address]: readonly ResolvedAddress[],
+  target: buildConnector.Options,
+): Promise<Socket> {
+  const host = address?.family === 6 ? `[${address.address}]` : address?.address
+  const port = target.port || (target.protocol === 'https:' ? '443' : '80')
+  const tunnel = await tunnelTo(proxy, `${host}:${port}`)
+  if (target.protocol !== 'https:') return tunnel
+  return open(build({ timeout: connectMs }), { ...target, httpSocket: tunnel })
+}
+
+function tunnelTo(proxy: URL, path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const { username, password } = proxy
+    const basic = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`
+    const asked = request({
+      host: proxy.hostname.replace(/^\[|\]$/g, ''),
+      port: proxy.port || 80,
+      method: 'CONNECT',
+      path,
+      headers: { host: path, ...(username && { 'proxy-authorization': basic }) },
+      timeout: connectMs,
+      agent: false,
+    })
+    asked.once('connect', (response, socket) => {
+      if (response.statusCode === 200) return resolve(socket)
+      socket.destroy()
+      reject(Object.assign(new Error(`The proxy answered ${response.statusCode}.`), { code: 'EPROXY' }))
+    })
+    asked.once('timeout', () => asked.destroy(Object.assign(new Error('The proxy is silent.'), { code: 'ETIMEDOUT' })))
+    asked.once('error', reject)
+    asked.end()
+  })
+}
