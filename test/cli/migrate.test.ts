@@ -169,7 +169,7 @@ test.each([
   [
     'an unknown database scheme',
     ['--from', 'mysql://root:secret@x/y', '--to', 'sqlite:b.db'],
-    'A store is named by postgres://…, sqlite:path or file:path, and this begins with mysql:.',
+    'A store URL must be postgres://…, sqlite:path or file:path, not mysql://….',
   ],
 ])('usage error: %s', async (_, more, sentence) => {
   expect(await uketsuke(['migrate', ...more])).toEqual({ code: 2, out: '', err: `${sentence}\n` })

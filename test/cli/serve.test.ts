@@ -100,8 +100,8 @@ describe('invalid usage prints one line and sets the exit code', () => {
 
   test('an unknown database scheme; the message does not contain the password', async () => {
     const said = await uketsuke(['serve', '--jobs', jobsFile], { DATABASE_URL: 'mysql://root:hunter2@db/x' })
-    const sentence = 'The environment variable DATABASE_URL: A store is named by postgres://…, sqlite:path or file:path'
-    expect(said).toEqual({ code: 2, out: '', err: `${sentence}, and this begins with mysql:.\n` })
+    const sentence = 'Environment variable DATABASE_URL: A store URL must be postgres://…, sqlite:path or file:path'
+    expect(said).toEqual({ code: 2, out: '', err: `${sentence}, not mysql://….\n` })
   })
 
   test('a port in use', async () => {

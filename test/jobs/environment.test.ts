@@ -30,11 +30,11 @@ describe('DATABASE_URL', () => {
     expect(() => fromEnvironment({ env: { DATABASE_URL: url } })).not.toThrow()
   })
 
-  test('a database in memory is one', () => {
+  test('accepts an in-memory database', () => {
     expect(storeFromUrl('sqlite::memory:').at).toEqual({ sqlite: ':memory:' })
   })
 
-  test.each(['', '   ', undefined])('%j names nothing: the file of the program is taken', (url) => {
+  test.each(['', '   ', undefined])('%j is ignored: the default file is used', (url) => {
     expect(() => fromEnvironment({ file: 'jobs.db', env: { DATABASE_URL: url } })).not.toThrow()
   })
 
@@ -50,7 +50,7 @@ describe('DATABASE_URL', () => {
     'sqlite:?x=hunter2\0',
     'hunter2',
     'jobs.db',
-  ])('%j is refused in a sentence that names the variable and no password', (url) => {
+  ])('rejects %j with a message that names the variable and no password', (url) => {
     let said = ''
     try {
       fromEnvironment({ env: { DATABASE_URL: url } })
@@ -63,7 +63,7 @@ describe('DATABASE_URL', () => {
   })
 
   test.each(['http://user:hunter2@cache', 'redis:', 'rediss://:hunter2@cache:port/zz', 'hunter2'])(
-    'REDIS_URL=%j is refused alike',
+    'rejects REDIS_URL=%j in the same way',
     (url) => {
       let said = ''
       try {
@@ -77,13 +77,13 @@ describe('DATABASE_URL', () => {
   )
 })
 
-test.each(['', '  ', 'a\0b', 42, null])('sqlite(%j) is refused', (path) => {
+test.each(['', '  ', 'a\0b', 42, null])('rejects sqlite(%j)', (path) => {
   for (const make of [sqlite, sqliteRawTables]) {
     expect(() => make(path as string)).toThrow(expect.objectContaining({ code: 'invalid-configuration' }))
   }
 })
 
-test('a relative path stays what it was when the program changes its folder', () => {
+test('a relative path still resolves to the same file after process.chdir()', () => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'uketsuke-')))
   folders.push(folder)
   const program = `

@@ -75,7 +75,7 @@ test.each(['idle', 'busy'])(
     expect(performance.now() - began).toBeLessThan(1_000 + 5_000)
     await jobs.close()
     expect(performance.now() - began).toBeLessThan(1_000 + 5_000 + 1_000)
-    expect(lines.join()).toContain('did not answer while')
+    expect(lines.join()).toContain('timed out waiting for the store to close')
     open()
   },
 )

@@ -14,59 +14,59 @@ import type { Owner, Store } from './store/port.ts'
 import type { Transaction } from './store/transaction.ts'
 import type { Transition } from './store/transition.ts'
 
-/** One webhook about one job. */
+/** A webhook delivery and its attempts. */
 export interface Delivery {
   job: Job
   attempts: Attempt[]
 }
 
 /**
- * The reception service: everything that can be asked about jobs, by whatever way the question came. It decides; `http/` only
- * translates. Every read and write takes the owner; an id that is malformed, absent or foreign is one and the same `job-not-found`.
+ * Every operation on jobs, for the HTTP API and the library. `http/` only translates to and from it. Every read and write takes the
+ * owner. A malformed id, an unknown id and another owner's id all throw the same `job-not-found`.
  */
 export interface JobService {
-  /** What the URLs that clients get begin with: a path, or with `publicUrl` an origin and a path. No slash at its end. */
+  /** The prefix of URLs in responses: a path, or with `publicUrl` an origin and a path. No trailing slash. */
   readonly base: string
-  /** What the paths of requests may begin with. */
+  /** The prefixes that request paths may have. */
   readonly prefixes: readonly string[]
   readonly clock: Clock
   readonly log: Log
-  /** Aborted when the process drains: nothing new is accepted, streams end, waiting answers are given. */
+  /** Aborts when the process drains: no new jobs are accepted, streams end, long-polls return. */
   readonly draining: AbortSignal
-  /** Resolves when the store is open; rejects with `store-unusable` or `temporarily-unavailable`. Every verb below waits for it. */
+  /** Resolves when the store is open; rejects with `store-unusable` or `temporarily-unavailable`. Every method below waits for it. */
   ready(): Promise<void>
-  /** Validates and stores, within the caller's own transaction where one is given. `created` is false where an idempotency key gave an earlier job. */
-  accept(asked: AcceptRequest, within?: Transaction): Promise<Accepted>
-  /** The same for many, in one commit: all of them or none. No keys. */
-  acceptMany(asked: readonly AcceptRequest[], within?: Transaction): Promise<Job[]>
+  /** Validates and stores a job, in the caller's transaction if given. `created` is false for an idempotent replay. */
+  accept(request: AcceptRequest, tx?: Transaction): Promise<Accepted>
+  /** Validates and stores many jobs in one commit: all or none. No idempotency keys. */
+  acceptMany(requests: readonly AcceptRequest[], tx?: Transaction): Promise<Job[]>
   /** @throws `job-not-found` */
   find(owner: Owner, id: string): Promise<Job>
-  /** Newest first; `next` is the id to go on from, null at the end. */
+  /** Newest first. `next` is the id to continue from, or null on the last page. */
   list(query: JobListQuery): Promise<{ items: Job[]; next: string | null }>
-  /** The job as it stands afterwards: cancelled, asked to stop, or unchanged where it had ended. @throws `job-not-found` */
+  /** Resolves with the resulting job: cancelled, cancellation requested, or unchanged if it had ended. @throws `job-not-found` */
   cancel(owner: Owner, id: string): Promise<Job>
   /**
-   * A new job from one that has ended; `created` is false where the key gave an earlier one. The key belongs to the job's owner.
-   * @throws `job-not-found`, `job-not-finished`, `idempotency-key-reused` where the key came for another job, `idempotency-in-progress`
+   * Creates a new job from one that has ended. `created` is false for an idempotent replay. The key belongs to the job's owner.
+   * @throws `job-not-found`, `job-not-finished`, `idempotency-key-reused` if the key was used for another job, `idempotency-in-progress`
    */
   retry(owner: Owner, id: string, idempotency?: Idempotency): Promise<Accepted>
   /** @throws `job-not-found`, `job-not-finished` */
   remove(owner: Owner, id: string): Promise<void>
-  /** 1 for the next to run; null where the job does not wait or it is not cheap to know. */
+  /** The queue position, 1 for the next job to run. Null if the job is not pending or the position is expensive to compute. */
   position(job: Job): Promise<number | null>
   /**
-   * Follows one job: `next()` gives its newest state later than `after` (a version; 0 or absent gives the present state at once),
-   * then each newer one, and null once there can be none or it was closed. @throws `job-not-found`
+   * Follows a job. `next()` resolves with the newest state after version `after` (default 0: the current state immediately), then with
+   * each newer state, and with null after the terminal state or after `close()`. @throws `job-not-found`
    */
   follow(owner: Owner, id: string, after?: number): Promise<Follower>
-  /** The ended attempts, oldest first. @throws `job-not-found` */
+  /** The attempts that have ended, oldest first. @throws `job-not-found` */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
-  /** The webhooks about one job, oldest first, each with its attempts. @throws `job-not-found` */
+  /** The webhook deliveries of a job, oldest first, each with its attempts. @throws `job-not-found` */
   deliveries(owner: Owner, id: string): Promise<Delivery[]>
-  /** Sends the webhook again, under the same webhook-id. @throws `job-not-found`, `job-not-finished` */
+  /** Sends the last webhook again with the same `webhook-id`. @throws `job-not-found`, `job-not-finished` */
   redeliver(owner: Owner, id: string): Promise<Job>
   stats(): ReturnType<Store['stats']>
-  /** A key that all processes on this store share, for signing tickets. */
+  /** The key for signing stream tickets, shared by all processes on this store. */
   ticketKey(): Promise<string>
   /** The job types, for the OpenAPI document. */
   readonly types: ReadonlyMap<string, JobType>
@@ -96,20 +96,20 @@ export function createJobService(parts: JobServiceParts): JobService {
 
   async function find(owner: Owner, id: string): Promise<Job> {
     await ready()
-    // Deliveries have ids of another shape, so no client's question ever reaches one.
+    // Delivery ids have a different form, so a client can never reach a delivery.
     const [job] = isJobId(id) ? await store.get(owner, [id]) : []
     if (!job) throw new UketsukeError('job-not-found')
     return job
   }
 
   async function again(job: Job, id: string, idempotency?: Idempotency): Promise<Accepted> {
-    const asked = retry(job, id)
-    if (!asked)
-      throw new UketsukeError('job-not-finished', `The job is ${job.status}; only one that has ended can be run again.`)
-    return await parts.acceptor.again(create(asked, clock.now()), { retryOf: job.id }, idempotency)
+    const newJob = retry(job, id)
+    if (!newJob)
+      throw new UketsukeError('job-not-finished', `The job is ${job.status}; only a job that has ended can be retried.`)
+    return await parts.acceptor.again(create(newJob, clock.now()), { retryOf: job.id }, idempotency)
   }
 
-  function open(): void {
+  function assertOpen(): void {
     if (parts.draining.aborted) {
       throw new UketsukeError('temporarily-unavailable', 'This server is shutting down.', { retryAfter: 2 })
     }
@@ -125,15 +125,15 @@ export function createJobService(parts: JobServiceParts): JobService {
     types,
     ready,
     find,
-    async accept(asked, within) {
-      open()
+    async accept(request, tx) {
+      assertOpen()
       await ready()
-      return await parts.acceptor.accept(asked, within)
+      return await parts.acceptor.accept(request, tx)
     },
-    async acceptMany(asked, within) {
-      open()
+    async acceptMany(requests, tx) {
+      assertOpen()
       await ready()
-      return parts.acceptMany(asked, within)
+      return parts.acceptMany(requests, tx)
     },
     async list({ limit, ...query }) {
       await ready()
@@ -146,7 +146,7 @@ export function createJobService(parts: JobServiceParts): JobService {
       return (await transition(job, (now) => cancel(now, clock.now()), clock.now)) ?? find(owner, id)
     },
     async retry(owner, id, idempotency) {
-      open()
+      assertOpen()
       return again(await find(owner, id), parts.newId(), idempotency)
     },
     async remove(owner, id) {
@@ -169,10 +169,10 @@ export function createJobService(parts: JobServiceParts): JobService {
       return deliveriesOf(store, owner, id)
     },
     async redeliver(owner, id) {
-      open()
+      assertOpen()
       await find(owner, id)
       const last = (await store.deliveries(owner, id)).at(-1)
-      if (!last) throw new UketsukeError('job-not-finished', 'The job has no webhook that could be sent again.')
+      if (!last) throw new UketsukeError('job-not-finished', 'The job has no webhook delivery that can be sent again.')
       return (await again(last, `${parts.newId()}-webhook`)).job
     },
     async stats() {
@@ -181,19 +181,18 @@ export function createJobService(parts: JobServiceParts): JobService {
     },
     async ticketKey() {
       await ready()
-      ticketKey ??= strong(await store.shared('ticket-key', randomBytes(32).toString('base64url')))
+      ticketKey ??= assertKey(await store.shared('ticket-key', randomBytes(32).toString('base64url')))
       return ticketKey
     },
   }
 }
 
-/** Whoever can guess this key reads every stream. @throws `store-unusable` */
-function strong(key: unknown): string {
+/** A weak key would let an attacker forge a ticket for any stream. @throws `store-unusable` */
+function assertKey(key: unknown): string {
   if (typeof key === 'string' && key.length >= 32) return key
-  throw new UketsukeError('store-unusable', 'The key that signs stream tickets is damaged in the store (ticket-key).')
+  throw new UketsukeError('store-unusable', 'The stream ticket signing key in the store (ticket-key) is damaged.')
 }
 
-/** Each delivery about one job with its attempts, oldest first. */
 async function deliveriesOf(store: Store, owner: Owner, id: string): Promise<Delivery[]> {
   const deliveries = await store.deliveries(owner, id)
   return Promise.all(deliveries.map(async (job) => ({ job, attempts: await attemptsOf(store, owner, job) })))

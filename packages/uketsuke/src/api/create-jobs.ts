@@ -25,12 +25,11 @@ import type { Jobs } from './jobs.ts'
 import { library } from './library.ts'
 import { checkOptions, type JobsOptions, numbersOf } from './options.ts'
 
-/** How long what is under way may take to end once the workers have stopped, in milliseconds. */
-const closeWithin = 1_500
+/** How long `close()` waits for the store and the transport after the workers have stopped, in milliseconds. */
+const closeTimeout = 1_500
 
 /**
- * Wires the five parts together: accept → store → dispatch → work → notify. Nothing is opened before `ready()`, which every verb
- * waits for.
+ * Creates the job system of a program. This does no I/O: the store opens on `ready()` or on the first call of any other method.
  * @throws {UketsukeError} `invalid-configuration`
  */
 export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>): Jobs<Types> {
@@ -42,11 +41,11 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   const types = new Map(Object.entries(options.jobs))
   const allowed = webhooks
     ? destinations(webhooks)
-    : { ...destinations(), refuse: () => 'This server sends no webhooks.' }
+    : { ...destinations(), refuse: () => 'Webhooks are not enabled on this server.' }
 
   const own = options.clock ?? systemClock
   const opened = options.store(own)
-  // What is decided here about a job is decided by the clock that the store decides by.
+  // Use the store's clock where it has one, so that this process and the store agree on what is due.
   const clock: Clock = {
     now: () => opened.now?.() ?? own.now(),
     after: (ms, fn, how) => own.after(ms, fn, how),
@@ -111,10 +110,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
 
   const http = () => {
     if (options.authenticate) return { authenticate: options.authenticate, maxBodyBytes }
-    throw new UketsukeError(
-      'invalid-configuration',
-      'createJobs() needs authenticate: who calls must be known before anything is served.',
-    )
+    throw new UketsukeError('invalid-configuration', 'createJobs(): authenticate is required to serve HTTP requests.')
   }
   const front = createEntryPoints(service, http)
   let closing: Promise<void> | null = null
@@ -139,11 +135,11 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
         const rest = closeWebhookClient()
           .then(() => transport.close())
           .then(() => store.close())
-        const late = sleep(own, closeWithin, closed.signal).then(() => true)
-        const stuck = await Promise.race([rest.then(() => false), late])
+        const timeout = sleep(own, closeTimeout, closed.signal).then(() => true)
+        const timedOut = await Promise.race([rest.then(() => false), timeout])
         closed.abort()
-        if (!stuck) return
-        log.error({}, 'the store did not answer while this program closed; what was under way may still be stored')
+        if (!timedOut) return
+        log.error({}, 'timed out waiting for the store to close; pending writes may still be stored')
         rest.catch(() => {})
         await opened.close()
       })()
@@ -152,7 +148,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   }
 }
 
-/** Opens the store and what lies between the processes, once; an attempt that failed is not remembered. */
+/** Opens the store and the transport once. After a failure, the next call tries again. */
 function opening(store: Store, transport: Transport, opened: () => void): JobService['ready'] {
   let open: Promise<void> | null = null
   return () => {

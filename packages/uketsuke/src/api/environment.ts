@@ -9,52 +9,53 @@ import { sqliteRawTables } from '../store/sqlite/raw-tables.ts'
 import { redis } from '../transport/redis.ts'
 import type { JobsOptions } from './options.ts'
 
-/** What `createJobs` takes of these; spread it: `createJobs({ jobs, …, ...fromEnvironment() })`. */
+/** The store and dispatch options of `createJobs`. Spread them: `createJobs({ jobs, …, ...fromEnvironment() })`. */
 export type EngineOptions = Pick<JobsOptions<never>, 'store' | 'dispatch'>
 
 export interface EnvironmentDefaults {
-  /** The SQLite file where `DATABASE_URL` names no store; `jobs.db` by default. */
+  /** The SQLite file to use when `DATABASE_URL` is not set. Default: `jobs.db`. */
   file?: string
-  /** The schema where the store is PostgreSQL; `uketsuke` by default. */
+  /** The PostgreSQL schema. Default: `uketsuke`. */
   schema?: string
+  /** The environment to read. Default: `process.env`. */
   env?: NodeJS.ProcessEnv
 }
 
 /**
- * The engines that the environment names: `DATABASE_URL` (`postgres://…`, `sqlite:path`, or `file:path` as Prisma has it) for the store,
- * `REDIS_URL` for what wakes workers and tells of changes; without it the store does that itself. Paths are relative to the folder in which
- * the process was started.
- * @throws {UketsukeError} `invalid-configuration`, with a sentence that names the variable and never shows a password
+ * Reads the store from `DATABASE_URL` (`postgres://…`, `sqlite:path`, or Prisma's `file:path`) and the Redis for wake-ups and change
+ * notifications from `REDIS_URL`. Without `REDIS_URL`, the store provides them. Paths are relative to the folder in which the process
+ * started.
+ * @throws {UketsukeError} `invalid-configuration`; the message names the variable and never contains a password
  */
 export function fromEnvironment(options: EnvironmentDefaults = {}): EngineOptions {
   const { store } = storeFromEnvironment(options)
   const url = redisUrl(options.env)
-  return url === null ? { store } : { store, dispatch: named('REDIS_URL', () => redis(url)) }
+  return url === null ? { store } : { store, dispatch: inVariable('REDIS_URL', () => redis(url)) }
 }
 
-/** The store alone. @throws {UketsukeError} `invalid-configuration` */
+/** The store only. @throws {UketsukeError} `invalid-configuration` */
 export function storeFromEnvironment({
   file = 'jobs.db',
   schema,
   env = process.env,
 }: EnvironmentDefaults = {}): StoreLocation {
   const url = env.DATABASE_URL?.trim()
-  return url ? named('DATABASE_URL', () => storeFromUrl(url, schema)) : sqliteAt(file)
+  return url ? inVariable('DATABASE_URL', () => storeFromUrl(url, schema)) : sqliteAt(file)
 }
 
-/** Null where none is named. */
+/** Null when `REDIS_URL` is not set. */
 export const redisUrl = (env: NodeJS.ProcessEnv = process.env): string | null => env.REDIS_URL?.trim() || null
 
-function named<T>(variable: string, read: () => T): T {
+function inVariable<T>(variable: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
     if (!(error instanceof UketsukeError)) throw error
-    throw new UketsukeError('invalid-configuration', `The environment variable ${variable}: ${error.message}`)
+    throw new UketsukeError('invalid-configuration', `Environment variable ${variable}: ${error.message}`)
   }
 }
 
-/** One store by its address. */
+/** A store named by a URL or a path. */
 export interface StoreLocation {
   readonly store: StoreFactory
   readonly archive: OpenRawTables
@@ -76,16 +77,16 @@ const sqliteAt = (path: string): StoreLocation => ({
   at: { sqlite: databasePath(path) },
 })
 
-/** Of `sqlite:path`, `sqlite://path`, `file:path` and `file:///path`. What follows a question mark is for other programs. */
+/** The path in `sqlite:path`, `sqlite://path`, `file:path` or `file:///path`. The query of a `file:` URL is ignored: it is for other programs. */
 function pathOf(url: string): string {
   const [, scheme = '', rest = ''] = /^(sqlite|file):(?:\/\/)?(.*)$/s.exec(url) ?? []
   const path = scheme === 'file' ? rest.replace(/\?.*$/s, '') : rest
   if (path !== '') return path
-  // Whatever it is, it may hold a password; what stands before a colon does not.
+  // The URL may contain a password. Show only the scheme.
   const [kind] = /^[a-z][a-z0-9+.-]{0,30}:(?=\/\/)/i.exec(url) ?? []
-  const found = kind === undefined ? '' : `, and this begins with ${kind}`
+  const found = kind === undefined ? '' : `, not ${kind}//…`
   throw new UketsukeError(
     'invalid-configuration',
-    `A store is named by postgres://…, sqlite:path or file:path${found}.`,
+    `A store URL must be postgres://…, sqlite:path or file:path${found}.`,
   )
 }

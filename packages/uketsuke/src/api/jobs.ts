@@ -7,23 +7,25 @@ import type { Owner } from '../store/port.ts'
 import type { WorkerHandle, WorkOptions } from '../work/workers.ts'
 import type { EnqueueOptions } from './options.ts'
 
-/** A job of one of these types. `type` tells which. */
+/** A job of any of these types, discriminated by `type`. */
 export type JobOf<Types extends JobTypes, Name extends keyof Types & string = keyof Types & string> = {
   [N in Name]: JobView<N, OutputOf<Types[N]>, InputOf<Types[N]>>
 }[Name]
 
-/** Whose jobs a call may see. It is required, so that a session without a user never sees the jobs of everybody. */
+/** Whose jobs a call may access. It is required, so that code with a missing user never gets access to all jobs. */
 export interface OwnerScope {
-  /** The owner on whose behalf you ask, or `allOwners` where your program itself asks. */
+  /** The owner on whose behalf you call, or `allOwners` for your program itself. */
   owner: Owner
 }
 
 export interface ListOptions extends OwnerScope {
+  /** Only jobs with one of these statuses. Default: all. */
   status?: JobStatus | readonly JobStatus[]
+  /** Only jobs of this type. Default: all. */
   type?: string
-  /** 1 to 100; 20 by default. */
+  /** The page size, from 1 to 100. Default: 20. */
   limit?: number
-  /** `nextCursor` of the previous page. */
+  /** `nextCursor` of the previous page. Default: the first page. */
   cursor?: string
 }
 
@@ -52,7 +54,7 @@ export interface DeliveryView {
   attempts: AttemptView[]
 }
 
-/** What a route of your own asks for. `accept` validates every field. */
+/** The job that your own route requests from `accept`, which validates every field. */
 export interface JobRequest<Types extends JobTypes> {
   type: keyof Types & string
   input: unknown
@@ -64,10 +66,10 @@ export interface JobRequest<Types extends JobTypes> {
 }
 
 /**
- * The job system of one program, made by `createJobs`. Every method waits for the store to open, and rejects with
- * `store-unusable` or `temporarily-unavailable` where that fails.
+ * The job system of a program, created by `createJobs`. Every method waits for the store to open, and rejects with `store-unusable`
+ * or `temporarily-unavailable` if that fails.
  */
-// biome-ignore lint/suspicious/noExplicitAny: `Jobs` without types stands for those of any program.
+// biome-ignore lint/suspicious/noExplicitAny: `Jobs` without type arguments is that of any program.
 export interface Jobs<Types extends JobTypes = any> {
   /**
    * Stores a job and resolves with it once it is on disk; with `tx`, once it is part of that transaction.
@@ -94,7 +96,7 @@ export interface Jobs<Types extends JobTypes = any> {
   ): Promise<JobOf<Types, N>[]>
 
   /**
-   * Resolves with the present state of a job, or null where there is no such job. `include: ['input']` adds its input.
+   * Resolves with the current state of a job, or null if it does not exist. `include: ['input']` adds its input.
    * @throws {UketsukeError} `invalid-owner`
    */
   get<N extends keyof Types & string = keyof Types & string>(
@@ -106,8 +108,8 @@ export interface Jobs<Types extends JobTypes = any> {
   list(options: ListOptions): Promise<JobPage<JobOf<Types>>>
 
   /**
-   * Cancels a job and resolves with its state. A pending job ends at once. A running job has its signal aborted and 5 s to return. A
-   * job that has ended stays as it is.
+   * Cancels a job and resolves with its state. A pending job ends immediately. For a running job, the handler's signal aborts and the
+   * handler has 5 seconds to return. A job that has ended does not change.
    * @throws {UketsukeError} `job-not-found`
    */
   cancel<N extends keyof Types & string = keyof Types & string>(
@@ -116,8 +118,8 @@ export interface Jobs<Types extends JobTypes = any> {
   ): Promise<JobOf<Types, N>>
 
   /**
-   * Makes a new job with the input of one that has ended. With the same `idempotencyKey` within 24 hours, resolves with the same new
-   * job.
+   * Creates a new job with the input of a job that has ended. A second call with the same `idempotencyKey` within 24 hours resolves
+   * with the same new job.
    * @throws {UketsukeError} `job-not-found`, `job-not-finished`, `invalid-idempotency-key`, `idempotency-key-reused`,
    * `idempotency-in-progress`
    */
@@ -130,8 +132,8 @@ export interface Jobs<Types extends JobTypes = any> {
   remove(id: string, options: OwnerScope): Promise<void>
 
   /**
-   * Yields the present state of a job and then each newer one, up to the terminal one. A slow reader misses states in between, never
-   * the last one. Ends early, without an error, when `signal` aborts or this program closes.
+   * Yields the current state of a job and then each newer state, up to the terminal state. A slow reader may skip intermediate states
+   * but always gets the last one. Ends early, without an error, when `signal` aborts or `close()` is called.
    * @throws {UketsukeError} `job-not-found`
    */
   watch<N extends keyof Types & string = keyof Types & string>(
@@ -140,8 +142,8 @@ export interface Jobs<Types extends JobTypes = any> {
   ): AsyncGenerator<JobOf<Types, N>, void, undefined>
 
   /**
-   * Resolves with the attempts that have ended, oldest first. For `allOwners` each error has `thrown`: what the handler threw, with
-   * stack and causes. A single owner sees neither that nor the names of workers.
+   * Resolves with the attempts that have ended, oldest first. For `allOwners`, each error includes `thrown`: the error that the handler
+   * threw, with its stack and causes. A single owner sees neither `thrown` nor worker names.
    * @throws {UketsukeError} `job-not-found`
    */
   attempts(id: string, options: OwnerScope): Promise<AttemptView[]>
@@ -151,7 +153,7 @@ export interface Jobs<Types extends JobTypes = any> {
 
   /**
    * Sends the webhook about a job again, with the same `webhook-id`.
-   * @throws {UketsukeError} `job-not-found`, `job-not-finished` where the job has no webhook that has ended
+   * @throws {UketsukeError} `job-not-found`, `job-not-finished` if the job has no webhook delivery that has ended
    */
   redeliver(id: string, options: OwnerScope): Promise<void>
 
@@ -165,36 +167,36 @@ export interface Jobs<Types extends JobTypes = any> {
   work(options?: WorkOptions): Promise<WorkerHandle>
 
   /**
-   * Answers one HTTP request to the jobs API: a fetch handler for Hono, Next.js, Bun and the like. It never rejects for what a client
-   * sends. Use `nodeListener` or `expressJobs` on Node.
+   * Handles one HTTP request to the jobs API: a fetch handler for Hono, Next.js, Bun and similar. It never rejects because of client
+   * input. On Node.js, use `nodeListener` or `expressJobs`.
    */
   fetch(request: Request): Promise<Response>
 
   /**
-   * Accepts a job on a route of your own and answers with the whole 202, or with a problem. The request provides the caller, the
-   * `Idempotency-Key` and `Prefer`.
+   * Accepts a job on your own route and resolves with the complete 202 response, or with a problem response. The caller, the
+   * `Idempotency-Key` and `Prefer` come from the request.
    */
-  accept(request: Request, asked: JobRequest<Types>): Promise<Response>
+  accept(request: Request, job: JobRequest<Types>): Promise<Response>
 
   /**
-   * Opens the store. Call it at start to fail early. After `temporarily-unavailable`, calling it again tries again.
+   * Opens the store. Call it at startup to fail early. After `temporarily-unavailable`, call it again to retry.
    * @throws {UketsukeError} `store-unusable`, `temporarily-unavailable`
    */
   ready(): Promise<void>
 
   /**
    * Stops accepting jobs, ends streams so that clients reconnect elsewhere, stops workers and closes the store. Idempotent. Resolves
-   * even where the store does not answer.
+   * even if the store does not respond.
    */
   close(): Promise<void>
 
-  /** The path at which requests for the jobs API arrive. */
+  /** The path of the jobs API in this server. */
   readonly basePath: string
-  /** Where clients find the jobs API: an absolute URL with `publicUrl`, else a path. */
+  /** The jobs API as clients see it: an absolute URL if `publicUrl` is set, otherwise a path. */
   readonly url: string
-  /** The logger that this program was given. Adapters log to it. */
+  /** The logger in use. Adapters log to it. */
   readonly log: Log
-  /** The engine in use, and what an accepted job survives. */
+  /** The store in use, and which failures an accepted job survives. */
   readonly store: { readonly description: { readonly engine: string; readonly durability: string } }
   /** How processes on the same store notify each other. */
   readonly dispatch: { readonly description: string }

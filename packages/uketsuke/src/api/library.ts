@@ -13,7 +13,7 @@ type Library<Types extends JobTypes> = Omit<
   'work' | 'fetch' | 'accept' | 'ready' | 'close' | 'basePath' | 'url' | 'log' | 'store' | 'dispatch'
 >
 
-/** The service as a library: the same verbs, typed by the job types, in terms of what clients see. */
+/** The service as a typed library that takes and returns what clients see. */
 export function library<Types extends JobTypes>(service: JobService): Library<Types> {
   type Name = keyof Types & string
   const show = <N extends Name>(job: Job) => view(job, service.base) as unknown as JobOf<Types, N>
@@ -30,8 +30,8 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       const owner = ownerOfNew(options)
       if (key !== undefined) checkKey(key)
       const idempotency = key === undefined ? undefined : { route: 'enqueue', key }
-      const asked = { owner, type, input, priority, webhookUrl, delay, runAt, metadata, idempotency }
-      const { job } = await service.accept(asked, tx)
+      const request = { owner, type, input, priority, webhookUrl, delay, runAt, metadata, idempotency }
+      const { job } = await service.accept(request, tx)
       return show<N>(job)
     },
     async enqueueMany<N extends Name>(
@@ -41,8 +41,8 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
     ) {
       const { tx, priority, webhookUrl, delay, runAt, metadata } = options
       const owner = ownerOfNew(options)
-      const asked = inputs.map((input) => ({ owner, type, input, priority, webhookUrl, delay, runAt, metadata }))
-      return (await service.acceptMany(asked, tx)).map((job) => show<N>(job))
+      const requests = inputs.map((input) => ({ owner, type, input, priority, webhookUrl, delay, runAt, metadata }))
+      return (await service.acceptMany(requests, tx)).map((job) => show<N>(job))
     },
     async get<N extends Name = Name>(id: string, options: OwnerScope & { include?: readonly 'input'[] }) {
       try {
@@ -99,7 +99,7 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
   }
 }
 
-/** An owner that is named but is none is refused, and never the program's own. */
+/** Rejects an invalid owner, also an explicit `undefined`, instead of falling back to `system`. */
 function ownerOfNew(options: EnqueueOptions): string {
   const owner: unknown = 'owner' in options ? options.owner : 'system'
   checkOwner(owner)
@@ -109,10 +109,10 @@ function ownerOfNew(options: EnqueueOptions): string {
 /** @throws `invalid-query` */
 function filter({ status, type, limit = 20, cursor }: ListOptions): Omit<JobListQuery, 'owner'> {
   const statuses = status === undefined ? undefined : [status].flat()
-  must(statuses?.every((one) => jobStatuses.includes(one)) ?? true, `status is one of ${jobStatuses.join(', ')}`)
-  must(type === undefined || isTypeName(type), 'type is the name of a job type')
-  must(Number.isInteger(limit) && limit >= 1 && limit <= 100, 'limit is a whole number from 1 to 100')
-  must(cursor === undefined || isJobId(cursor), 'cursor is the nextCursor of the page before')
+  must(statuses?.every((one) => jobStatuses.includes(one)) ?? true, `status must be one of ${jobStatuses.join(', ')}`)
+  must(type === undefined || isTypeName(type), 'type must be the name of a job type')
+  must(Number.isInteger(limit) && limit >= 1 && limit <= 100, 'limit must be an integer from 1 to 100')
+  must(cursor === undefined || isJobId(cursor), 'cursor must be the nextCursor of the previous page')
   return { status: statuses, type, limit, before: cursor }
 }
 
@@ -120,7 +120,7 @@ function must(fine: boolean, sentence: string): void {
   if (!fine) throw new UketsukeError('invalid-query', `list(): ${sentence}.`)
 }
 
-/** What is for operators is left out for an owner. */
+/** Hides worker names and operator details from a single owner. */
 function attemptView(owner: Owner, { startedAt, endedAt, ...attempt }: Attempt): AttemptView {
   const times = { startedAt: isoTime(startedAt), endedAt: isoTime(endedAt) }
   if (owner === allOwners) return { ...attempt, ...times }

@@ -16,78 +16,92 @@ import type { TransportFactory } from '../transport/port.ts'
 export interface JobsOptions<Types extends JobTypes> {
   /** The job types by name, each made with `job()`. */
   jobs: Types
-  /** Where jobs are kept, such as `sqlite('jobs.db')`. */
+  /** The store that keeps the jobs, such as `sqlite('jobs.db')`. */
   store: StoreFactory
-  /** How processes hear of each other's work and changes, such as `redis('redis://…')`; by default from the store itself. */
+  /** How processes notify each other of new jobs and changes, such as `redis('redis://…')`. Default: through the store. */
   dispatch?: TransportFactory
-  /** Who calls over HTTP: an owner, or null for 401. Required before `fetch` or `accept` is used; a worker needs none. */
+  /**
+   * Authenticates an HTTP request. Returns the caller's identity, or null to respond with 401. Required by `fetch` and `accept`; a
+   * process that only runs jobs does not need it.
+   */
   authenticate?: HttpOptions['authenticate']
-  /** The path at which requests for the jobs API arrive; `/api/jobs` by default. */
+  /** The path of the jobs API in this server. Default: `/api/jobs`. */
   basePath?: string
   /**
-   * The URL of the jobs API as clients see it, such as `https://example.com/app/api/jobs`; a bare origin means `basePath` on it. All URLs
-   * that clients and webhook receivers get begin with it, and a mount or proxy that cuts this path off is recognised. Without it
-   * those URLs are paths that begin with `basePath`.
+   * The URL of the jobs API as clients see it, such as `https://example.com/app/api/jobs`. For an origin without a path, `basePath` is
+   * appended. All URLs in responses, events and webhooks start with it, and requests still match when a mount or a proxy strips this
+   * path. Default: URLs are paths that start with `basePath`.
    */
   publicUrl?: string
-  /** How long a worker holds a job without a sign of life, in milliseconds, 1,000 to a day; 30,000 by default, renewed every third of it. */
+  /**
+   * How long a worker holds a job without renewing its lease, in milliseconds, from 1,000 to one day. A worker renews the lease every
+   * third of this time. Default: 30,000.
+   */
   lease?: number
+  /** Enables webhooks. Default: requests with a `webhookUrl` are rejected with `webhook-url-forbidden`. */
   webhooks?: {
-    /** Signs webhooks: `whsec_` and the base64 of 24 to 64 random bytes. Give the new and the old one while it rotates. */
+    /** The signing secret: `whsec_` followed by the base64 of 24 to 64 random bytes. To rotate it, pass the new and the old secret. */
     secret: string | readonly string[]
     /**
-     * `host:port` of receivers that may be called though they are not on the public internet, over http as well. Such a host may lead to
-     * private addresses, never to link-local addresses or metadata services.
+     * `host:port` of receivers to allow although their addresses are not public or the URL is not https. Such a host may resolve to private
+     * addresses, but never to link-local addresses or metadata services. Default: none (SSRF protection).
      */
     allowHosts?: readonly string[]
-    /** Whether webhooks may go to loopback and private addresses; false by default. Set it in development only. */
+    /** Whether webhooks may go to loopback and private addresses. Use it in development only. Default: false. */
     allowPrivateNetworks?: boolean
-    /** The ports that webhooks may go to; 80, 443, 8080 and 8443 by default. */
+    /** The ports that webhooks may use. Default: 80, 443, 8080 and 8443. */
     ports?: readonly number[]
-    /** Whether webhook URLs must be https; by default where `NODE_ENV` is `production`. */
+    /** Whether webhook URLs must be https. Default: true if `NODE_ENV` is `production`, otherwise false. */
     httpsOnly?: boolean
     /**
-     * An HTTP proxy for all webhooks, such as `http://proxy.internal:3128`. It is asked to CONNECT to the address that was checked here.
-     * Proxies of the environment are not used.
+     * An HTTP proxy for all webhooks, such as `http://proxy.internal:3128`. It gets CONNECT requests to the validated IP address. Proxy
+     * environment variables are ignored. Default: none.
      */
     proxy?: string
-    /** Name servers for the hosts of webhooks, as `address` or `address:port`; those of the machine by default. */
+    /** DNS servers for webhook hosts, as `address` or `address:port`. Default: those of the system. */
     nameServers?: readonly string[]
-    /** The `User-Agent` of webhooks; `uketsuke/<version>` by default. */
+    /** The `User-Agent` header of webhook requests, 1 to 255 printable ASCII characters. Default: `uketsuke/<version>`. */
     userAgent?: string
   }
-  /** The largest request body in bytes, up to 256 MiB; 1 MiB by default. */
+  /** The maximum size of an HTTP request body in bytes, from 1 to 256 MiB. Default: 1 MiB. */
   maxBodyBytes?: number
+  /** Limits for new jobs. */
   limits?: Partial<Limits>
-  /** pino at level `info` by default. */
+  /** The logger. Default: pino at level `info`. */
   log?: Log
+  /** The clock, for tests. Default: the system clock. */
   clock?: Clock
 }
 
-/** What `uketsuke serve --jobs` reads: everything but the engines, which are the operator's to choose. */
+/** The default export of the module that `uketsuke serve --jobs` loads. The operator selects the store and dispatch. */
 export type JobsModule<Types extends JobTypes> = Omit<JobsOptions<Types>, 'store' | 'dispatch' | 'clock'>
 
-/** For the default export of a module of jobs: gives it back, with its types checked. */
+/** Type-checks the default export of a jobs module, and returns it unchanged. */
 export function defineJobs<Types extends JobTypes>(options: JobsModule<Types>): JobsModule<Types> {
   return options
 }
 
 export interface EnqueueOptions {
-  /** Whose job it is; `system` where this is left out, and refused where it is undefined. Over HTTP only this owner will see it. */
+  /** The owner of the job. Over HTTP, only this owner can see it. An explicit `undefined` is an error. Default: `system`. */
   owner?: string
+  /** `high` jobs run before `normal` jobs. Default: `normal`. */
   priority?: Priority
-  /** Called with the job when it ends. */
+  /** The URL that receives a signed webhook when the job ends. */
   webhookUrl?: string
-  /** Enqueueing again with the same key and the same arguments within 24 hours gives the same job. The scope is the owner. */
+  /**
+   * 1 to 255 characters. A second call with the same key, owner and arguments within 24 hours returns the existing job. With other
+   * arguments it rejects with `idempotency-key-reused`.
+   */
   idempotencyKey?: string
-  /** Milliseconds from now. */
+  /** How long to wait before the job runs, in milliseconds, up to `limits.delay`. Do not combine it with `runAt`. Default: 0. */
   delay?: number
+  /** When to run the job: a `Date` or an ISO 8601 string. A time in the past means now. Default: now. */
   runAt?: Date | string
-  /** Anything of your own, at most 16 KiB of JSON; clients see it. */
+  /** Your own data, stored with the job and visible to clients. Up to `limits.metadataBytes` as JSON. */
   metadata?: Record<string, unknown>
   /**
-   * Stores the job as a part of your own transaction on the database that keeps the jobs: no commit, no job. A `pg` client fits as it
-   * is; `uketsuke/postgres` has the adapters for Prisma, Drizzle, Kysely and Knex. The promise resolves before the commit, which is yours.
+   * Stores the job in your own transaction on the store's database: the job exists only if you commit. Pass a `pg` client directly;
+   * `uketsuke/postgres` has adapters for Prisma, Drizzle, Kysely and Knex. The promise resolves before your commit.
    */
   tx?: Transaction
 }
@@ -98,14 +112,14 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
   assertConfiguration(typeof store === 'function', 'createJobs(): store must be a store such as sqlite("jobs.db")')
   assertConfiguration(
     dispatch === undefined || typeof dispatch === 'function',
-    "createJobs(): dispatch must be such as redis('redis://…')",
+    "createJobs(): dispatch must be a transport such as redis('redis://…')",
   )
   for (const name of Object.keys(jobs)) {
     assertConfiguration(
       isTypeName(name),
-      `createJobs(): the job type ${JSON.stringify(name)} must be 1 to 128 of the characters A-Z a-z 0-9 _ . : -`,
+      `createJobs(): the job type name ${JSON.stringify(name)} must be 1 to 128 characters from A-Z a-z 0-9 _ . : -`,
     )
-    assertConfiguration(name !== deliveryType, `createJobs(): the name ${deliveryType} is the system's own`)
+    assertConfiguration(name !== deliveryType, `createJobs(): the job type name ${deliveryType} is reserved`)
   }
   if (webhooks === undefined) return
   assertConfiguration(
@@ -131,27 +145,27 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
   assertConfiguration(
     userAgent === undefined ||
       (typeof userAgent === 'string' && /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(userAgent)),
-    'createJobs(): webhooks.userAgent must be 1 to 255 printable ASCII characters, without a space at either end',
+    'createJobs(): webhooks.userAgent must be 1 to 255 printable ASCII characters without leading or trailing spaces',
   )
 }
 
 const isTextList = (value: unknown): boolean =>
   value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string'))
 
-/** The numbers of the options, checked, with what is usual where one is left out. @throws {UketsukeError} `invalid-configuration` */
+/** Validates the numeric options and applies their defaults. @throws {UketsukeError} `invalid-configuration` */
 export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>) {
   const of = 'milliseconds'
   const bytes = { min: 1, max: maxInteger, of: 'bytes' }
   const { inputBytes, metadataBytes, delay, acceptTimeout } = limits ?? {}
-  const usual = defaultLimits
+  const defaults = defaultLimits
   return {
     lease: integerOption('createJobs(): lease', lease, 30_000, { min: 1_000, max: day, of }),
     maxBodyBytes: integerOption('createJobs(): maxBodyBytes', maxBodyBytes, 1 << 20, bytes),
     limits: {
-      inputBytes: integerOption('createJobs(): limits.inputBytes', inputBytes, usual.inputBytes, bytes),
-      metadataBytes: integerOption('createJobs(): limits.metadataBytes', metadataBytes, usual.metadataBytes, bytes),
-      delay: integerOption('createJobs(): limits.delay', delay, usual.delay, { min: 0, max: century, of }),
-      acceptTimeout: integerOption('createJobs(): limits.acceptTimeout', acceptTimeout, usual.acceptTimeout, {
+      inputBytes: integerOption('createJobs(): limits.inputBytes', inputBytes, defaults.inputBytes, bytes),
+      metadataBytes: integerOption('createJobs(): limits.metadataBytes', metadataBytes, defaults.metadataBytes, bytes),
+      delay: integerOption('createJobs(): limits.delay', delay, defaults.delay, { min: 0, max: century, of }),
+      acceptTimeout: integerOption('createJobs(): limits.acceptTimeout', acceptTimeout, defaults.acceptTimeout, {
         min: 5_000,
         max: 60 * 60_000,
         of,
