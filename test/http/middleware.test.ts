@@ -176,7 +176,7 @@ it('a write that throws at a heartbeat ends that stream, and no other', async ()
 })
 
 const job = { type: 'report', input: { pages: 3 } }
-const taken = 'The request body was read before it reached the jobs API'
+const taken = 'The request body was consumed before the request reached the jobs API'
 
 describe('a body that somebody else has read', () => {
   const frameworks: Record<string, Listen> = {
@@ -267,7 +267,7 @@ describe('what is no request of node:http', () => {
       )
     }
     if (request instanceof Request) return
-    await expect(api.jobs.fetch(request as Request)).rejects.toThrow(/take a web-standard Request/)
+    await expect(api.jobs.fetch(request as Request)).rejects.toThrow(/require a web-standard Request/)
   })
 })
 

@@ -1,19 +1,19 @@
 import { UketsukeError } from '../domain/errors.ts'
 
 export interface BasePath {
-  /** What the URLs that clients get begin with, without a slash at the end. */
+  /** The prefix of URLs in responses, without a trailing slash. */
   readonly base: string
-  /** What the paths of requests may begin with when they arrive here, without slashes at the end. */
+  /** The prefixes that request paths may have in this server, without trailing slashes. */
   readonly prefixes: readonly string[]
-  /** `basePath` without a slash at its end. */
+  /** `basePath` without a trailing slash. */
   readonly here: string
 }
 
-const usual = '/api/jobs'
+const defaultPath = '/api/jobs'
 
 /**
- * Where the jobs API is. Without `publicUrl`, a request arrives at the path that its client sees. With it, a mount or a proxy may have
- * cut off that path, or a part of it.
+ * Resolves the paths of the jobs API. Without `publicUrl`, request paths are the paths that clients see. With it, a mount or a proxy may
+ * strip that path or a part of it.
  * @throws `invalid-configuration`
  */
 export function resolveBasePath({
@@ -23,7 +23,7 @@ export function resolveBasePath({
   basePath?: string | undefined
   publicUrl?: string | undefined
 }): BasePath {
-  const here = prefixOf(basePath === undefined ? usual : basePath)
+  const here = prefixOf(basePath === undefined ? defaultPath : basePath)
   if (publicUrl === undefined) return { base: here, prefixes: [here], here }
   const url = absolute(publicUrl)
   const path = bare(normalizePath(url.pathname)) || here
@@ -32,7 +32,7 @@ export function resolveBasePath({
 
 function prefixOf(basePath: unknown): string {
   const fits = typeof basePath === 'string' && /^$|^\/(?![/\\])[^?#\\]*$/.test(basePath)
-  if (!fits) throw invalid('basePath must be a path that begins with one slash, such as "/api/jobs", or "/"')
+  if (!fits) throw invalid('basePath must be a path that starts with a single slash, such as "/api/jobs" or "/"')
   return basePath === '' ? '' : bare(normalizePath(new URL(`http://localhost${basePath}`).pathname))
 }
 
@@ -54,7 +54,7 @@ function bare(path: string): string {
   return path.slice(0, end)
 }
 
-/** A path in which the percent-encoded letters, digits and `-._~` are themselves: the two are equivalent (RFC 3986, 6.2.2.2). */
+/** Decodes percent-encoded unreserved characters (letters, digits, `-._~`), which are equivalent (RFC 3986, 6.2.2.2). */
 export function normalizePath(path: string): string {
   if (!path.includes('%')) return path
   return path.replace(/%[0-9A-F]{2}/gi, (found) => {
@@ -63,7 +63,7 @@ export function normalizePath(path: string): string {
   })
 }
 
-/** What follows the prefix in a path: empty, or it begins with a slash; null where the path begins with none of the prefixes. */
+/** The part of a path after the prefix: empty, or starting with a slash. Null if no prefix matches. */
 export function below(prefixes: readonly string[], path: string): string | null {
   for (const prefix of prefixes) {
     if (path === prefix) return ''

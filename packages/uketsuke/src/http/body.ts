@@ -2,10 +2,10 @@ import { UketsukeError, type Violation } from '../domain/errors.ts'
 import { bodyTooLarge, type HttpRequest } from './request.ts'
 
 export const mebibyte = 1024 * 1024
-/** The body itself is level 1. */
-const deepest = 64
+/** The maximum nesting depth. The body itself is level 1. */
+const maxDepth = 64
 
-/** A request's JSON object. @throws `unsupported-media-type`, `payload-too-large`, `invalid-json`, `validation-error` */
+/** Reads the request body, which must be a JSON object. @throws `unsupported-media-type`, `payload-too-large`, `invalid-json`, `validation-error` */
 export async function readObject(
   request: HttpRequest,
   members: readonly string[],
@@ -18,12 +18,12 @@ export async function readObject(
     bytes = await request.read(maxBytes)
   } catch (thrown) {
     if (thrown instanceof UketsukeError) throw thrown
-    throw new UketsukeError('invalid-json', 'The body ended before it was whole.', { cause: thrown })
+    throw new UketsukeError('invalid-json', 'The request body is incomplete.', { cause: thrown })
   }
   const body = parse(bytes)
   const errors = isObject(body)
-    ? [unknownMember(body, members), unfit(body, 1)].filter((one) => one !== null)
-    : [{ pointer: '', detail: 'The body must be a JSON object.' }]
+    ? [unknownMember(body, members), forbiddenContent(body, 1)].filter((one) => one !== null)
+    : [{ pointer: '', detail: 'The request body must be a JSON object.' }]
   if (errors.length > 0) throw new UketsukeError('validation-error', undefined, { errors })
   return body as Record<string, unknown>
 }
@@ -32,10 +32,13 @@ function mustBeJson(request: HttpRequest): void {
   const encoding = request.header('content-encoding')
   const plain = encoding === null || ['', 'identity'].includes(encoding.trim().toLowerCase())
   if (plain && isJson(request.header('content-type') ?? '')) return
-  throw new UketsukeError('unsupported-media-type', 'The body must be application/json in UTF-8, not compressed.')
+  throw new UketsukeError(
+    'unsupported-media-type',
+    'The request body must be application/json in UTF-8, without content encoding.',
+  )
 }
 
-/** `charset` and other parameters have no meaning for JSON (RFC 8259, 11): the text is UTF-8, or else it is not JSON. */
+/** Parameters such as `charset` have no effect on JSON (RFC 8259, 11): the text must be UTF-8. */
 function isJson(contentType: string): boolean {
   if (contentType === 'application/json') return true
   const [type = ''] = contentType.toLowerCase().split(';', 1)
@@ -55,23 +58,23 @@ function parse(bytes: Uint8Array): unknown {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** One is enough to learn from, and an attacker's body has as many as he likes. */
+/** Reports the first unknown member only, since an attacker controls how many there are. */
 function unknownMember(body: Record<string, unknown>, members: readonly string[]): Violation | null {
   for (const name in body) {
     if (members.includes(name) || name === '__proto__') continue
-    return { pointer: `/${token(name)}`, detail: 'This member is not known.' }
+    return { pointer: `/${token(name)}`, detail: 'Unknown member.' }
   }
   return null
 }
 
-/** What no body may have. The depth is the client's to choose, so this goes no deeper than is allowed. */
-function unfit(value: object, depth: number): Violation | null {
-  if (depth > deepest) return { pointer: '', detail: `The body may be ${deepest} levels deep.` }
+/** Finds excessive depth and `__proto__` members. The client chooses the depth, so the recursion stops at the limit. */
+function forbiddenContent(value: object, depth: number): Violation | null {
+  if (depth > maxDepth) return { pointer: '', detail: `The request body is nested more than ${maxDepth} levels deep.` }
   for (const name in value) {
-    if (name === '__proto__') return { pointer: '/__proto__', detail: 'A member may not be named __proto__.' }
+    if (name === '__proto__') return { pointer: '/__proto__', detail: 'A member must not be named __proto__.' }
     const inner = (value as Record<string, unknown>)[name]
     if (typeof inner !== 'object' || inner === null) continue
-    const found = unfit(inner, depth + 1)
+    const found = forbiddenContent(inner, depth + 1)
     if (found !== null) return { ...found, pointer: `/${token(name)}${found.pointer}` }
   }
   return null

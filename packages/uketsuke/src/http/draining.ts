@@ -1,6 +1,6 @@
 /**
- * Tells everything that waits when the process drains. Thousands of streams wait for this one signal: with a listener each, adding one
- * would walk over all of them, and Node warns of a leak from the eleventh on.
+ * Notifies streams and long-polls when the process drains. Thousands of them wait for this one signal. With one listener each, adding a
+ * listener would scan all existing ones, and Node.js warns of a leak from the eleventh on.
  */
 export class Draining {
   readonly #signal: AbortSignal
@@ -13,7 +13,7 @@ export class Draining {
     })
   }
 
-  /** Calls `fn` when the process drains, or at once where it drains already. The returned function takes that back. */
+  /** Calls `fn` when the process drains, or immediately if it already drains. Returns a function that unsubscribes. */
   onDraining(fn: () => void): () => void {
     if (this.#signal.aborted) {
       fn()

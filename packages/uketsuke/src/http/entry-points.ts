@@ -7,13 +7,13 @@ import { fromFetchRequest, type HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
 import { handleRequest } from './router.ts'
 
-/** The two entry points, as fetch handlers. */
+/** The entry points of the HTTP API, as fetch handlers. */
 export interface EntryPoints {
   fetch(request: Request): Promise<Response>
   accept(request: Request, asked: RouteJobRequest): Promise<Response>
 }
 
-/** The same without a `Request` and a `Response`, which cost more than all the rest of accepting a job. */
+/** The same without `Request` and `Response` objects, which cost more than all other work of accepting a job. */
 interface DirectHandlers {
   fetch(request: HttpRequest): Promise<HttpResponse>
   accept(request: HttpRequest, asked: RouteJobRequest): Promise<HttpResponse>
@@ -22,7 +22,7 @@ interface DirectHandlers {
 const direct = Symbol('direct handlers')
 type EntryPoint = ((...args: never[]) => Promise<Response>) & { [direct]?: DirectHandlers }
 
-/** Those of one of our own entry points. A function that wraps one has none, and every request goes through it. */
+/** The direct handlers of an entry point. A function that wraps an entry point has none, so that every request goes through the wrapper. */
 export const directHandlers = (entryPoint: EntryPoint): DirectHandlers | undefined => entryPoint[direct]
 
 /** Both reject only for an argument that is not a `Request`. */

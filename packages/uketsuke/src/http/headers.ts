@@ -1,7 +1,7 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { isKey } from '../domain/identifiers.ts'
 
-/** Whether `Accept` leaves room for a media type: the most specific range that matches decides (RFC 9110, 12.5.1). */
+/** Whether `Accept` allows a media type. The most specific matching range decides (RFC 9110, 12.5.1). */
 export function accepts(accept: string | null, type: string): boolean {
   if (accept === null || accept === '*/*' || accept === type || accept.trim() === '') return true
   const [major] = type.split('/')
@@ -21,12 +21,12 @@ export function accepts(accept: string | null, type: string): boolean {
   return quality > 0
 }
 
-/** Below the 60 s after which common proxies give up: the answer must come before their 504. */
+/** In seconds. Below the 60 s timeout of common proxies, so that the response arrives before their 504. */
 export const longestWait = 50
 
 /**
- * The seconds of `Prefer: wait=N` (RFC 7240), 50 at most; null where it is absent or malformed. The first one counts, and a field that
- * breaks the grammar is ignored as a whole.
+ * The seconds of `Prefer: wait=N` (RFC 7240), clamped to 50; null if absent or malformed. The first `wait` counts. A field with invalid
+ * syntax is ignored as a whole.
  */
 export function preferredWait(prefer: string | null): number | null {
   for (const preference of split(prefer ?? '', ',') ?? []) {
@@ -39,7 +39,7 @@ export function preferredWait(prefer: string | null): number | null {
   return null
 }
 
-/** The parts between separators outside quoted strings (RFC 9110, 5.6.4), in one pass; null where a quoted string has no end. */
+/** Splits at separators outside quoted strings (RFC 9110, 5.6.4), in linear time. Null if a quoted string is unterminated. */
 function split(text: string, separator: ',' | ';'): string[] | null {
   if (!text.includes('"')) return text.split(separator)
   const parts: string[] = []
@@ -60,11 +60,11 @@ function split(text: string, separator: ',' | ';'): string[] | null {
 
 export const etag = (version: number) => `W/"${version}"`
 
-/** Weak comparison, as If-None-Match has it (RFC 9110, 13.1.2). What a compressing server appends to a tag (`"7-gzip"`) is left out. */
+/** Weak comparison for `If-None-Match` (RFC 9110, 13.1.2). Ignores the suffix that a compressing server appends (`"7-gzip"`). */
 export function noneMatch(ifNoneMatch: string | null, version: number): boolean {
   if (ifNoneMatch === null) return true
   if (ifNoneMatch.trim() === '*') return false
-  // An opaque tag has no escapes, and may hold a comma.
+  // An opaque tag has no escapes and may contain a comma.
   for (const [, tag] of ifNoneMatch.matchAll(/"([^"]*)"/g)) {
     if (tag?.replace(/[-;:][a-z]+$/, '') === String(version)) return false
   }
@@ -72,7 +72,7 @@ export function noneMatch(ifNoneMatch: string | null, version: number): boolean 
 }
 
 /**
- * The key as the IETF draft has it (a string of RFC 9651, whose parameters mean nothing) or bare as Stripe has it; null where there is none.
+ * The idempotency key: a quoted string as in the IETF draft (RFC 9651, parameters are ignored) or bare as with Stripe. Null if absent.
  * @throws `invalid-idempotency-key`
  */
 export function idempotencyKey(header: string | null): string | null {
@@ -81,11 +81,11 @@ export function idempotencyKey(header: string | null): string | null {
   if (isKey(key)) return key
   throw new UketsukeError(
     'invalid-idempotency-key',
-    'An Idempotency-Key is one field of 1 to 255 printable ASCII characters, bare or as a quoted string. A key with a comma must be quoted.',
+    'Idempotency-Key must be a single field of 1 to 255 printable ASCII characters, bare or as a quoted string. Quote a key that contains a comma.',
   )
 }
 
-/** A second field arrives joined to the first by a comma, so that a comma cannot be told from two keys. */
+/** Repeated fields arrive joined with commas, so a bare key with a comma cannot be distinguished from two keys. */
 const bare = (text: string) => (text.includes(',') ? null : text)
 
 const value = [

@@ -3,18 +3,18 @@ import { Draining } from './draining.ts'
 import { Deadlines } from './sse/deadlines.ts'
 import { EventCache } from './sse/event-cache.ts'
 
-/** How long a stream may be silent before it sends a comment, in milliseconds. */
+/** The longest silence in a stream before it sends a heartbeat comment, in milliseconds. */
 const heartbeatMs = 15_000
 
-/** The job service, with what the HTTP side of one program keeps beside it. */
+/** The job service with the state that the HTTP API shares between requests. */
 export interface HttpService extends JobService {
   readonly drain: Draining
-  /** One timer for the comments of all streams. */
+  /** The heartbeats of all streams, with one timer. */
   readonly heartbeats: Deadlines<{ beat(): void }>
   readonly events: EventCache
-  /** Made on first use. */
+  /** The OpenAPI document, created on first use. */
   openapi?: object
-  /** A request came without the base path, and the log says so. */
+  /** Whether the warning about requests without the base path has been logged. */
   warnedOfMissingBasePath?: boolean
 }
 

@@ -3,27 +3,29 @@ import { UketsukeError } from '../domain/errors.ts'
 import { checkOwner } from '../domain/identifiers.ts'
 import type { HttpRequest } from './request.ts'
 
+/** What a credential may do: `jobs:read` to read jobs, `jobs:write` to create, cancel, retry and delete them. */
 export type Scope = 'jobs:read' | 'jobs:write'
 
-/** Who calls, as the user's own `authenticate` says. */
+/** The caller, as returned by `authenticate`. */
 export interface Identity {
-  /** Whose jobs these are: any stable name of a user or tenant. */
+  /** The owner of the caller's jobs: any stable identifier of a user or tenant. */
   owner: string
-  /** What the credential may do; absent means everything. */
+  /** The scopes of the credential, `jobs:read` and `jobs:write`. Default: all scopes. */
   scopes?: readonly string[] | undefined
 }
 
 export interface HttpOptions {
   /**
-   * Who calls? Null answers 401. Throw `quota-exceeded` (or a `QuotaExceeded`) for a 429. On Node the request is made only as far as
-   * it is used: give `request.clone()` to what makes another of it, such as `new Request(…)` or `fetch(…)`.
+   * Authenticates a request. Null responds with 401. Throw a `QuotaExceeded` or a `UketsukeError` with the code `quota-exceeded` to
+   * respond with 429. Any other error responds with 500. On Node.js, the `Request` is built lazily: pass `request.clone()` to code that
+   * derives another request from it, such as `new Request(…)` or `fetch(…)`.
    */
   authenticate: (request: Request) => Identity | null | undefined | Promise<Identity | null | undefined>
-  /** The largest request body, in bytes; 1 MiB by default. */
+  /** The maximum size of a request body in bytes. Default: 1 MiB. */
   maxBodyBytes?: number | undefined
 }
 
-/** The owner; a promise only where `authenticate` gives one. @throws `unauthorized`, `forbidden`, `invalid-owner` */
+/** Authenticates the caller and returns the owner; a promise only if `authenticate` returns one. @throws `unauthorized`, `forbidden`, `invalid-owner` */
 export function identify(options: HttpOptions, request: HttpRequest, scope: Scope | null): string | Promise<string> {
   const identity = options.authenticate(request.request)
   if (isThenable(identity)) return Promise.resolve(identity).then((one) => ownerOf(one, scope))
@@ -33,10 +35,10 @@ export function identify(options: HttpOptions, request: HttpRequest, scope: Scop
 function ownerOf(identity: Identity | null | undefined, scope: Scope | null): string {
   if (identity === null || identity === undefined) throw new UketsukeError('unauthorized')
   const { owner } = identity
-  // Fails closed: an owner that is no name must never be taken for anybody, least of all for everybody.
+  // Fail closed: an invalid owner must never match another owner or all owners.
   checkOwner(owner)
   if (scope !== null && identity.scopes !== undefined && !identity.scopes.includes(scope)) {
-    throw new UketsukeError('forbidden', `The credential lacks the scope ${scope}.`)
+    throw new UketsukeError('forbidden', `The credential does not have the scope ${scope}.`)
   }
   return owner
 }

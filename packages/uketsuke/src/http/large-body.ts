@@ -2,15 +2,15 @@ import type { Clock } from '../base/clock.ts'
 import { PacedWriter } from './paced-writer.ts'
 import type { HttpResponse, Sink, Streamed } from './response.ts'
 
-/** Shorter bodies are handed over whole: a socket's buffers take them. */
-const longBytes = 64 << 10
+/** Shorter bodies are written at once: they fit into the socket's buffers. */
+const pacedBytes = 64 << 10
 
-/** A body that is long enough for a slow reader to hold on to it is written no faster than it is read. */
-export function pacedResponse(answer: HttpResponse, clock: Clock): HttpResponse {
-  if (typeof answer.body !== 'string' || answer.body.length < longBytes) return answer
-  const bytes = Buffer.from(answer.body)
-  const headers = { ...answer.headers, 'Content-Length': String(bytes.length) }
-  return { ...answer, headers, body: new LongBody(clock, bytes) }
+/** Writes a large body with backpressure, and drops a stalled reader, which would otherwise keep the body in memory. */
+export function pacedResponse(response: HttpResponse, clock: Clock): HttpResponse {
+  if (typeof response.body !== 'string' || response.body.length < pacedBytes) return response
+  const bytes = Buffer.from(response.body)
+  const headers = { ...response.headers, 'Content-Length': String(bytes.length) }
+  return { ...response, headers, body: new LongBody(clock, bytes) }
 }
 
 class LongBody implements Streamed {

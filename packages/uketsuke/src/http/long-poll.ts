@@ -4,8 +4,9 @@ import type { HttpService } from './http-service.ts'
 import type { HttpRequest } from './request.ts'
 
 /**
- * `Prefer: wait`: the job once `enough` says so, or as it stands when `seconds` have passed, the process drains, or the client goes
- * away; that cancels nothing. Closing the follower ends its `next()`, so there is nothing else to race.
+ * Long-polls for `Prefer: wait`. Resolves with the job when `enough` returns true, or with its latest state after `seconds`, when the
+ * process drains, or when the client disconnects, which does not cancel the job. Each of these closes the follower, which ends its
+ * `next()`, so no race with a timer promise is needed.
  */
 export async function hold(
   { service, request }: { service: HttpService; request: HttpRequest },
@@ -17,8 +18,8 @@ export async function hold(
   let latest = job
   const close = () => follower.close()
   const cancelTimer = service.clock.after(seconds * 1_000, close)
-  const forgetDraining = service.drain.onDraining(close)
-  const forgetGoing = request.onGone(close)
+  const offDraining = service.drain.onDraining(close)
+  const offGone = request.onGone(close)
   try {
     while (!enough(latest)) {
       const next = await follower.next()
@@ -26,12 +27,12 @@ export async function hold(
       latest = next
     }
   } catch (thrown) {
-    // The job is stored, whatever happens to waiting for it: the state we know is an answer, an error would be none.
-    service.log.warn({ err: thrown, jobId: job.id }, 'waiting for a job ended early')
+    // The job is stored even if waiting fails. Respond with the last known state, not with an error.
+    service.log.warn({ err: thrown, jobId: job.id }, 'long-poll ended early')
   } finally {
     cancelTimer()
-    forgetDraining()
-    forgetGoing()
+    offDraining()
+    offGone()
     follower.close()
   }
   return latest

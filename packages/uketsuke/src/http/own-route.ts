@@ -10,31 +10,31 @@ import { problem, toUketsukeError } from './problem.ts'
 import { type HttpRequest, where } from './request.ts'
 import { accepted, type HttpResponse } from './response.ts'
 
-/** What a route of the user's own asks for: the request itself says who, which key, and how long to wait. */
+/** The job that a user's own route requests. The owner, the idempotency key and `Prefer` come from the HTTP request. */
 export type RouteJobRequest = Omit<AcceptRequest, 'owner' | 'idempotency'>
 
 /**
- * The whole answer to a request that asks for a job, on a route of the user's own: the 202 with `Location`, `Retry-After`, `statusUrl`
- * and `message`, or the problem. Never rejects.
+ * Accepts a job on a user's own route. Resolves with the complete response: the 202 with `Location`, `Retry-After`, `statusUrl` and
+ * `message`, or the problem. Never rejects.
  */
 export async function acceptOnRoute(
   service: HttpService,
-  given: () => HttpOptions,
+  getOptions: () => HttpOptions,
   request: HttpRequest,
-  asked: RouteJobRequest,
+  job: RouteJobRequest,
 ): Promise<HttpResponse> {
   try {
-    const options = given()
+    const options = getOptions()
     const caller = identify(options, request, 'jobs:write')
     const owner = typeof caller === 'string' ? caller : await caller
-    return await accept(service, request, { ...asked, owner })
+    return await accept(service, request, { ...job, owner })
   } catch (thrown) {
     const error = toUketsukeError(thrown, service.log, where(request))
     return problem(fromInput(error))
   }
 }
 
-/** The client posted the input itself, so that is what the pointers are to point into. */
+/** Makes pointers relative to the input: on a user's own route, the client sends only the input. */
 function fromInput<E extends UketsukeError>(error: E): E {
   if (error.errors === undefined) return error
   const errors = error.errors.map(({ pointer, detail }) => ({
@@ -44,22 +44,22 @@ function fromInput<E extends UketsukeError>(error: E): E {
   return new UketsukeError(error.code, error.message, { errors, cause: error }) as E
 }
 
-/** Stores the job and answers 202. `asked` is this call's own. */
+/** Stores the job and responds with 202. Modifies `job`. */
 export function accept(
   service: HttpService,
   request: HttpRequest,
-  asked: AcceptRequest,
+  job: AcceptRequest,
   route = where(request),
 ): Promise<HttpResponse> {
   return respondAccepted(service, request, route, (idempotency) => {
-    asked.idempotency = idempotency
-    return service.accept(asked)
+    job.idempotency = idempotency
+    return service.accept(job)
   })
 }
 
 /**
- * The answer of every route that makes a job: 202, always after the commit and never with an error after one. The request's key belongs
- * to `route`.
+ * The response of every route that creates a job: 202, always after the commit, and never an error after it. The scope of the
+ * idempotency key includes `route`.
  */
 export async function respondAccepted(
   service: HttpService,
@@ -70,20 +70,20 @@ export async function respondAccepted(
   const key = idempotencyKey(request.header('idempotency-key'))
   const seconds = preferredWait(request.header('prefer'))
   const { job, created } = await make(key === null ? undefined : { route, key })
-  const held = seconds === null ? job : await waited(service, request, job, seconds)
+  const latest = seconds === null ? job : await longPoll(service, request, job, seconds)
   const more: Record<string, string> = {}
   if (!created) more['Idempotent-Replayed'] = 'true'
   if (seconds !== null) more['Preference-Applied'] = `wait=${seconds}`
-  return accepted(service, held, more)
+  return accepted(service, latest, more)
 }
 
-async function waited(service: HttpService, request: HttpRequest, job: Job, seconds: number): Promise<Job> {
+async function longPoll(service: HttpService, request: HttpRequest, job: Job, seconds: number): Promise<Job> {
   if (seconds === 0 || isTerminal(job)) return job
   try {
     const follower = await service.follow(job.owner, job.id, job.version)
     return await hold({ service, request }, follower, job, seconds, isTerminal)
   } catch (thrown) {
-    service.log.warn({ err: thrown, jobId: job.id }, 'waiting for a job could not begin')
+    service.log.warn({ err: thrown, jobId: job.id }, 'long-poll failed to start')
     return job
   }
 }

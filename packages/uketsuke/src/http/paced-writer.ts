@@ -1,19 +1,19 @@
 import type { Clock } from '../base/clock.ts'
 import type { Sink } from './response.ts'
 
-/** How long a reader may take nothing of what it was sent, in milliseconds. */
+/** How long a reader may stall, in milliseconds. */
 const stallMs = 30_000
-/** So much is written at a time: a reader that takes a part of a long body has not stalled. */
+/** Large bodies are written in pieces of this size, so that a slow reader that makes progress does not count as stalled. */
 const pieceBytes = 64 << 10
 
 /**
- * Writes to one reader, no faster than it reads, and cuts the connection of one that has stalled: while something is written, and
- * after the last byte until the sink says that it is closed. It holds references to what is to be written, never a copy.
+ * Writes to one reader with backpressure, and destroys the connection of a reader that stalls: while data is written, and after the
+ * last byte until the sink closes. Keeps references to the pending chunks, never copies.
  */
 export class PacedWriter {
   readonly #clock: Clock
   readonly #dropped: () => void
-  /** Null before it is opened and after it is closed. */
+  /** Null before `open()` and after `close()`. */
   #sink: Sink | null = null
   #waiting: Uint8Array[] = []
   #blocked = true
@@ -21,19 +21,19 @@ export class PacedWriter {
   #ended = false
   #cancelStall: (() => void) | null = null
 
-  /** `dropped` is called when the reader has stalled, after its connection was cut. */
+  /** `dropped` is called after the connection of a stalled reader is destroyed. */
   constructor(clock: Clock, dropped: () => void) {
     this.#clock = clock
     this.#dropped = dropped
   }
 
-  /** Nothing is written before the first `drained()`. */
+  /** Writing starts with the first `drained()`. */
   open(sink: Sink): void {
     this.#sink = sink
     this.#watch()
   }
 
-  /** Whether the reader has taken all that was written, and more may be. */
+  /** Whether the reader has consumed everything written and the writer accepts more. */
   get ready(): boolean {
     return this.#sink !== null && !this.#blocked && !this.#ending && this.#waiting.length === 0
   }
@@ -43,21 +43,21 @@ export class PacedWriter {
     this.#pump()
   }
 
-  /** Ends the body once all of it is written. */
+  /** Ends the body after all pending chunks are written. */
   end(last?: Uint8Array): void {
     if (last !== undefined) this.#waiting.push(last)
     this.#ending = true
     this.#pump()
   }
 
-  /** The reader takes more. */
+  /** The reader accepts more data. */
   drained(): void {
     this.#blocked = false
     this.#relax()
     this.#pump()
   }
 
-  /** The sink is closed: all is written, or the reader has gone. */
+  /** The sink closed: the body is complete, or the reader disconnected. */
   close(): Sink | null {
     const sink = this.#sink
     this.#sink = null
@@ -66,7 +66,7 @@ export class PacedWriter {
     return sink
   }
 
-  /** Cuts the connection. */
+  /** Destroys the connection. */
   drop(): void {
     this.close()?.destroy()
   }
@@ -87,7 +87,7 @@ export class PacedWriter {
     this.#watch()
   }
 
-  /** What the sink has buffered is still to be read: it calls `close()` when it was. */
+  /** The reader may still have to read what the sink buffers. The sink closes after that. */
   #finish(sink: Sink): void {
     this.#blocked = true
     this.#watch()

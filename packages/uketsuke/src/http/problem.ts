@@ -4,7 +4,7 @@ import { type ErrorCode, errorTitles, UketsukeError } from '../domain/errors.ts'
 import { QuotaExceeded } from './rate-limit.ts'
 import type { HttpResponse } from './response.ts'
 
-/** The codes a client can meet, and the status each is answered with. Any other error is ours, and a 500 that says nothing. */
+/** The error codes that clients can get, with their HTTP status. Any other error is an internal error: 500 without details. */
 export const statuses = {
   'invalid-json': 400,
   'invalid-query': 400,
@@ -30,35 +30,36 @@ export const statuses = {
 
 export type ProblemCode = keyof typeof statuses
 
-/** Seconds to wait where the error itself does not say. */
-const waits: Partial<Record<ProblemCode, number>> = {
+/** `Retry-After` in seconds for errors that do not specify it. */
+const defaultRetryAfter: Partial<Record<ProblemCode, number>> = {
   'idempotency-in-progress': 1,
   'quota-exceeded': 1,
   'temporarily-unavailable': 5,
 }
 
-/** A URN: absolute, as RFC 9457 wishes, without a host that somebody else may own. */
+/** A URN is absolute, as RFC 9457 recommends, and does not depend on a host name. */
 export const problemType = (code: string) => `urn:uketsuke:problem:${code}`
 
-/** What a client is told about `thrown`; never anything of the inside, which goes to the log instead. */
+/** Converts a thrown value to an error for clients. Internal details go to the log only. */
 export function toUketsukeError(thrown: unknown, log: Log, where: string): UketsukeError & { code: ProblemCode } {
   if (isA(thrown, UketsukeError)) {
-    // "Not now" has a reason that the operator needs and the client must not see.
+    // The cause is for operators, not for clients.
     if (thrown.code === 'temporarily-unavailable' && thrown.cause)
       log.warn({ err: describe(thrown.cause), where }, thrown.message)
     if (isProblem(thrown)) return thrown
     if (thrown.code === 'store-unusable') {
-      log.error({ err: describe(thrown), where }, 'the store cannot be used')
+      log.error({ err: describe(thrown), where }, 'store unusable')
       return new UketsukeError('temporarily-unavailable') as UketsukeError & { code: ProblemCode }
     }
   }
-  // A mistake in the server's own program: its author reads the answer first, and the sentence names nothing of the inside.
+  // A programming error in the server. Its author sees this response first, and the message contains no internal details.
   if (thrown instanceof UketsukeError && thrown.code === 'invalid-configuration') {
     log.error({ err: describe(thrown), where }, thrown.message)
     return new UketsukeError('internal-error', thrown.message) as UketsukeError & { code: ProblemCode }
   }
-  // `where` is a method and a path: a query string can hold a ticket. What authenticate threw may hold the credential in its members.
-  log.error({ err: describe(thrown), where }, 'a request failed inside')
+  // `where` is the method and the path only: a query string can contain a ticket. `describe` omits the properties of an error, which may
+  // contain the credential that authenticate got.
+  log.error({ err: describe(thrown), where }, 'request failed')
   return new UketsukeError('internal-error') as UketsukeError & { code: ProblemCode }
 }
 
@@ -71,7 +72,7 @@ export function problem(error: UketsukeError & { code: ProblemCode }): HttpRespo
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' }
   if (code === 'unauthorized') headers['WWW-Authenticate'] = 'Bearer'
   const { retryAfter } = error
-  const wait = Number.isFinite(retryAfter) ? retryAfter : waits[code]
+  const wait = Number.isFinite(retryAfter) ? retryAfter : defaultRetryAfter[code]
   if (wait !== undefined) headers['Retry-After'] = String(Math.max(1, Math.ceil(wait)))
   if (error instanceof QuotaExceeded) {
     error.describe({
@@ -87,7 +88,7 @@ export function problem(error: UketsukeError & { code: ProblemCode }): HttpRespo
       type: problemType(code),
       title: errorTitles[code],
       status: statuses[code],
-      // The same bytes for an id that is malformed, absent or another owner's.
+      // The same bytes for a malformed id, an unknown id and another owner's id.
       detail: code === 'job-not-found' ? `${errorTitles[code]}.` : error.message,
       ...(error.outcome !== undefined && { outcome: error.outcome, jobId: error.jobId }),
       ...(statuses[code] === 422 && error.errors !== undefined && { errors: error.errors }),

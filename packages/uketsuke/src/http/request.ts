@@ -1,46 +1,46 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { normalizePath } from './base-path.ts'
 
-/** A request, by whatever server it came. */
+/** A request, independent of the server that received it. */
 export interface HttpRequest {
   readonly method: string
-  /** As a URL has it: dot segments are resolved, percent signs stand. */
+  /** The path of the URL: dot segments are resolved, percent-encoding is kept. */
   readonly path: string
-  /** The path before a router cut off what it is mounted at, where the server keeps it. */
+  /** The path before a router stripped its mount path, if the server keeps it. */
   readonly uncut?: string
   readonly query: URLSearchParams
-  /** The name in lower case. */
+  /** Returns a header field. `name` must be lower case. */
   header(name: string): string | null
-  /** The whole body. @throws `payload-too-large`; anything else means that it broke off */
+  /** Reads the whole body. @throws `payload-too-large`; any other error means that the body is incomplete */
   read(maxBytes: number): Promise<Uint8Array>
-  /** Calls `fn` when the client goes away, at once where it has; the returned function takes that back. */
+  /** Calls `fn` when the client disconnects, or immediately if it already has. Returns a function that unsubscribes. */
   onGone(fn: () => void): () => void
-  /** What `authenticate` is shown. */
+  /** The request for `authenticate`. */
   readonly request: Request
 }
 
-/** Method and path: what a log may know of a request, and the route in the scope of an idempotency key. */
+/** Method and path, for logs and for the scope of an idempotency key. */
 export function where({ method, path }: HttpRequest): string {
   return `${method} ${normalizePath(path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path)}`
 }
 
 export const bodyTooLarge = (maxBytes: number) =>
-  new UketsukeError('payload-too-large', `The body may have ${maxBytes} bytes.`)
+  new UketsukeError('payload-too-large', `The request body must not exceed ${maxBytes} bytes.`)
 
-/** The sentence is for whoever wrote the server: no client can do anything about it. */
+/** A programming error in the server, which no client can fix. */
 export const bodyAlreadyRead = () =>
   new UketsukeError(
     'invalid-configuration',
-    'The request body was read before it reached the jobs API. Mount the jobs API before body parsers, or set `body` on the Node ' +
-      'request to what they parsed; in authenticate(), read `request.clone()`.',
+    'The request body was consumed before the request reached the jobs API. Mount the jobs API before body parsers, or set `body` ' +
+      'on the Node.js request to the parsed value. In authenticate(), read the body of `request.clone()`.',
   )
 
-/** From a web-standard server. */
+/** Adapts a web-standard `Request`. */
 export function fromFetchRequest(request: Request): HttpRequest {
   if (typeof request?.url !== 'string' || typeof request.headers?.get !== 'function') {
     throw new UketsukeError(
       'invalid-configuration',
-      'jobs.fetch() and jobs.accept() take a web-standard Request; for the request of node:http there is nodeListener() of uketsuke/node.',
+      'jobs.fetch() and jobs.accept() require a web-standard Request. For requests of node:http, use nodeListener() from uketsuke/node.',
     )
   }
   const { pathname, searchParams } = new URL(request.url)
@@ -64,7 +64,7 @@ function aborted(signal: AbortSignal, fn: () => void): () => void {
 /** @throws `payload-too-large` */
 export async function bytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (request.bodyUsed) throw bodyAlreadyRead()
-  // A server enforces Content-Length, so this cannot grow past it; and it is twice as fast as a stream.
+  // The server enforces Content-Length, so the body cannot exceed it. This is twice as fast as reading a stream.
   if (request.headers.has('content-length')) {
     const whole = new Uint8Array(await request.arrayBuffer())
     if (whole.byteLength > maxBytes) throw bodyTooLarge(maxBytes)
@@ -72,7 +72,7 @@ export async function bytes(request: Request, maxBytes: number): Promise<Uint8Ar
   }
   const chunks: Uint8Array[] = []
   let size = 0
-  // Leaving the loop by a throw cancels the stream.
+  // Throwing inside the loop cancels the stream.
   for await (const chunk of request.body ?? []) {
     size += chunk.byteLength
     if (size > maxBytes) throw bodyTooLarge(maxBytes)

@@ -4,39 +4,39 @@ import type { JobService } from '../service.ts'
 import { acceptedBody } from './accepted-body.ts'
 import { etag } from './headers.ts'
 
-/** What a route answers: a plain value, so that each server can send it in the way that costs it least. */
+/** The response of a route: a plain value, so that each server can send it in the cheapest way. */
 export interface HttpResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Streamed | null
 }
 
-/** A body that is written bit by bit. */
+/** A body that is written in pieces. */
 export interface Streamed {
-  /** Nothing is written before the first `drained()`. */
+  /** Writing starts with the first `drained()`. */
   open(sink: Sink): void
-  /** The reader takes more. */
+  /** The reader accepts more data. */
   drained(): void
-  /** The reader has gone, or never came. */
+  /** The reader disconnected, possibly before `open()`. */
   close(): void
 }
 
-/** Where a stream's bytes go; a ServerResponse is one. */
+/** The destination of a streamed body, such as a `ServerResponse`. */
 export interface Sink {
-  /** False: nothing more before `drained()`. */
+  /** Returns false if the writer must wait for `drained()`. */
   write(chunk: Uint8Array): boolean
   end(): unknown
-  /** Cuts the connection. */
+  /** Destroys the connection. */
   destroy(): unknown
 }
 
-/** The header fields are the answer's own from here on. */
+/** A JSON response. Takes ownership of `headers`. */
 export function json(body: unknown, status: number, headers: Record<string, string>): HttpResponse {
   headers['Content-Type'] = 'application/json'
   return { status, headers, body: JSON.stringify(body) }
 }
 
-/** The job as one response tells it, and the header fields that go with it. */
+/** The representation of a job: its body and header fields. */
 export function represent(
   service: JobService,
   job: Job,
@@ -44,17 +44,17 @@ export function represent(
 ): { body: JobView; headers: Record<string, string> } {
   const body = view(job, service.base)
   if (position !== null) body.queuePosition = position
-  return { body, headers: told(service, job, position ?? 1) }
+  return { body, headers: jobHeaders(service, job, position ?? 1) }
 }
 
-function told(service: JobService, job: Job, position: number): Record<string, string> {
+function jobHeaders(service: JobService, job: Job, position: number): Record<string, string> {
   const wait = retryAfter(job, service.clock.now(), position)
   const headers: Record<string, string> = { ETag: etag(job.version) }
   if (wait !== null) headers['Retry-After'] = String(wait)
   return headers
 }
 
-/** It may be absent, so no answer ever fails for want of it. */
+/** The queue position is optional, so a failure to get it does not fail the response. */
 export async function queuePositionIfCheap(service: JobService, job: Job): Promise<number | null> {
   try {
     return await service.position(job)
@@ -63,7 +63,7 @@ export async function queuePositionIfCheap(service: JobService, job: Job): Promi
   }
 }
 
-/** Seconds after which a poll is worth while; null where there is nothing to come. A long queue or a long run is asked for less often. */
+/** The recommended polling delay in seconds, longer for long queues and long runs; null for a terminal job. */
 export function retryAfter(job: Job, now: number, position: number): number | null {
   if (isTerminal(job)) return null
   if (job.status === 'pending') {
@@ -75,11 +75,11 @@ export function retryAfter(job: Job, now: number, position: number): number | nu
 }
 
 /**
- * 202 for a job that was accepted: `POST /`, a route of the user's own, and retry. Its place in the queue is left to the status: counting
- * those before it would cost as much as accepting it.
+ * The 202 for an accepted job, for `POST /`, a user's own route and retry. It has no queue position: counting the jobs before it would
+ * cost as much as accepting it.
  */
 export function accepted(service: JobService, job: Job, more: Record<string, string>): HttpResponse {
-  const headers = told(service, job, 1)
+  const headers = jobHeaders(service, job, 1)
   headers.Location = `${service.base}/${job.id}`
   headers['Cache-Control'] = 'no-store'
   for (const name in more) headers[name] = more[name] as string

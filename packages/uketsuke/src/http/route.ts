@@ -3,44 +3,44 @@ import type { HttpOptions, Scope } from './identity.ts'
 import type { HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
 
-/** One request that found its route and whose caller is known. */
+/** An authenticated request that matched a route. */
 export interface RequestContext {
   readonly service: HttpService
   readonly options: HttpOptions
   readonly request: HttpRequest
   readonly owner: string
-  /** Well-formed; whether there is such a job is the service's to say. Empty on routes without one. */
+  /** A well-formed job id, not necessarily of an existing job. Empty on routes without a job id. */
   readonly jobId: string
   readonly routes: readonly Route[]
 }
 
-/** One line of the table: all that is known about a route, its chapter of the OpenAPI document included. */
+/** An entry of the route table, including its OpenAPI operation. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** Below the base path; `{jobId}` is the only parameter. */
   readonly path: '/' | '/openapi.json' | '/{jobId}' | `/{jobId}/${string}`
   readonly scope: Scope | null
-  /** The query members it knows; any other is a 400. */
+  /** The allowed query parameters. Any other responds with 400. */
   readonly query: readonly string[]
-  /** What it answers with, which `Accept` must allow. */
+  /** The media type of the response, which `Accept` must allow. */
   readonly produces: 'application/json' | 'text/event-stream' | null
-  /** A GET that makes no sense without its body. */
+  /** False for a GET route that does not support HEAD. */
   readonly head?: false
   readonly operation: Operation
-  handle(call: RequestContext): Promise<HttpResponse>
-  /** Another way to be known than `authenticate`; null means: not by this one. */
+  handle(context: RequestContext): Promise<HttpResponse>
+  /** An alternative to `authenticate`. Returns the owner, or null to fall back to `authenticate`. */
   admit?(service: HttpService, query: URLSearchParams, jobId: string): Promise<string | null>
-  /** The last word on an error, where a plain problem would do harm. */
+  /** Replaces the problem response for an error, or returns null to keep it. */
   soften?(request: HttpRequest, error: { code: string; retryAfter: number | undefined }): HttpResponse | null
 }
 
-/** The route in the scope of an idempotency key: the same however a request came to it, and for each of its jobs. */
+/** The route in the scope of an idempotency key. It is the same for all jobs, and whether or not a mount stripped the path. */
 export const keyScope = (
   { prefixes: [prefix = ''] }: HttpService,
   { method, path }: Pick<Route, 'method' | 'path'>,
 ): string => `${method} ${path === '/' ? prefix || '/' : prefix + path}`
 
-/** An OpenAPI operation without what every one has. */
+/** An OpenAPI operation without the parts that all operations share. */
 export interface Operation {
   readonly operationId: string
   readonly summary: string

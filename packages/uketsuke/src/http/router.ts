@@ -22,20 +22,20 @@ import { ticket } from './routes/ticket.ts'
 
 export const routes: readonly Route[] = [create, list, openapi, status, stream, cancel, retry, remove, ticket]
 
-/** The jobs API as a function of a request, mounted at any of `service.prefixes`. Never rejects. */
+/** Handles a request to the jobs API below any of `service.prefixes`. Never rejects. */
 export async function handleRequest(
   service: HttpService,
-  given: () => HttpOptions,
+  getOptions: () => HttpOptions,
   request: HttpRequest,
 ): Promise<HttpResponse> {
   const head = request.method === 'HEAD'
   let route: Route | null = null
   try {
-    const options = given()
+    const options = getOptions()
     const found = find(service, request)
     route = found.route
-    const answer = await handled(service, options, request, found)
-    return head ? { ...answer, body: null } : pacedResponse(answer, service.clock)
+    const response = await callRoute(service, options, request, found)
+    return head ? { ...response, body: null } : pacedResponse(response, service.clock)
   } catch (thrown) {
     const error = toUketsukeError(thrown, service.log, where(request))
     const soft = route?.soften?.(request, error)
@@ -46,7 +46,7 @@ export async function handleRequest(
   }
 }
 
-async function handled(
+async function callRoute(
   service: HttpService,
   options: HttpOptions,
   request: HttpRequest,
@@ -59,14 +59,14 @@ async function handled(
   if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')
   onlyKnown(request.query, route.query)
   if (route.produces !== null && !accepts(request.header('accept'), route.produces)) {
-    throw new UketsukeError('not-acceptable', `This answers with ${route.produces}.`)
+    throw new UketsukeError('not-acceptable', `The response is available only as ${route.produces}.`)
   }
   return route.handle({ service, options, request, owner, jobId, routes })
 }
 
 interface Found {
   readonly route: Route
-  /** Empty on routes without one. */
+  /** Empty on routes without a job id. */
   readonly jobId: string
 }
 
@@ -76,7 +76,7 @@ function find(service: HttpService, request: HttpRequest): Found {
   const rest = restOf(service, request, method) || '/'
   const end = rest.indexOf('/', 1)
   const first = rest.slice(1, end === -1 ? undefined : end)
-  // No literal below the base can be taken for a job id, which is 26 characters long.
+  // A literal segment cannot be confused with a job id, which has 26 characters.
   const jobId = literals.has(first) ? '' : first
   const here = table.get(jobId === '' ? rest : `/{jobId}${rest.slice(1 + first.length)}`)
   if (here === undefined) throw new UketsukeError('not-found')
@@ -85,18 +85,18 @@ function find(service: HttpService, request: HttpRequest): Found {
   return { route, jobId }
 }
 
-/** The path below the API's own. @throws `not-found` */
+/** The path below the base path. @throws `not-found` */
 function restOf(service: HttpService, request: HttpRequest, method: string): string {
   const path = normalizePath(request.path)
   const rest = below(service.prefixes, path) ?? below(service.prefixes, normalizePath(request.uncut ?? path))
   if (rest !== null) return rest
-  // A health check or a browser asks for `/` too, but posts nothing there.
-  const looksCut = isJobId(path.slice(1, 27)) || (path === '/' && method === 'POST')
-  if (looksCut && !service.warnedOfMissingBasePath) {
+  // Health checks and browsers also GET `/`, so only a POST indicates a stripped base path.
+  const looksStripped = isJobId(path.slice(1, 27)) || (path === '/' && method === 'POST')
+  if (looksStripped && !service.warnedOfMissingBasePath) {
     service.warnedOfMissingBasePath = true
     service.log.warn(
       { basePath: service.prefixes[0] },
-      'A request came without the basePath and was answered 404. Where a mount or a proxy cuts the path, set publicUrl.',
+      'request path does not start with basePath: responded with 404; if a mount or a proxy strips the path, set publicUrl',
     )
   }
   throw new UketsukeError('not-found')
