@@ -347,7 +347,7 @@ describe('without publicUrl', () => {
       express().use('/jobs', expressJobs(jobs)).use('/api', expressJobs(jobs)).use(expressJobs(jobs)),
     )
     for (const path of ['/', '/api/other', '/api/jobs', '/jobs', '/jobs/1']) await fetch(`${at}${path}`)
-    expect(lines).toEqual([expect.stringMatching(/Set basePath/)])
+    expect(lines).toEqual([expect.stringMatching(/set basePath/)])
   })
 
   it('what an Express app has below its own root stays its own', async () => {

@@ -77,7 +77,7 @@ const sqliteAt = (path: string): StoreLocation => ({
   at: { sqlite: databasePath(path) },
 })
 
-/** The path in `sqlite:path`, `sqlite://path`, `file:path` or `file:///path`. The query of a `file:` URL is ignored: it is for other programs. */
+/** The path in `sqlite:path`, `sqlite://path`, `file:path` or `file:///path`. Ignores the query of a `file:` URL, which is for Prisma. */
 function pathOf(url: string): string {
   const [, scheme = '', rest = ''] = /^(sqlite|file):(?:\/\/)?(.*)$/s.exec(url) ?? []
   const path = scheme === 'file' ? rest.replace(/\?.*$/s, '') : rest

@@ -5,7 +5,10 @@ export const mebibyte = 1024 * 1024
 /** The maximum nesting depth. The body itself is level 1. */
 const maxDepth = 64
 
-/** Reads the request body, which must be a JSON object. @throws `unsupported-media-type`, `payload-too-large`, `invalid-json`, `validation-error` */
+/**
+ * Reads the request body, which must be a JSON object.
+ * @throws `unsupported-media-type`, `payload-too-large`, `invalid-json`, `validation-error`
+ */
 export async function readObject(
   request: HttpRequest,
   members: readonly string[],

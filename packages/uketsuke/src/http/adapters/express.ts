@@ -8,7 +8,7 @@ import { nodeHandler } from './node-handler.ts'
 import { NodeHttpRequest } from './node-http-request.ts'
 import { send } from './node-http-response.ts'
 
-/** The part of Express's request that is used. Express itself is not imported. */
+/** The part of Express's request that the adapter uses. Express itself is not imported. */
 export interface ExpressRequest extends IncomingMessage {
   originalUrl?: string
   baseUrl?: string
@@ -19,21 +19,21 @@ export interface ExpressRequest extends IncomingMessage {
 type Next = (error?: unknown) => void
 type Handler<Req extends ExpressRequest> = (req: Req, res: ServerResponse, next: Next) => void
 
-/** Middleware that answers what lies below the jobs' base path, wherever it is mounted, and leaves the rest to others. */
+/** Middleware that handles requests below the base path, at any mount point, and passes all other requests to `next()`. */
 export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
   const listener = nodeListener(jobs)
   const prefixes = prefixesOf(jobs)
   let warned = false
   return (req, res, next) => {
-    // A router has cut `url`; only where the API is to be at the router's own root is that the path to look at.
+    // A router strips `url`. Use it only if the API is at the root of the router.
     const url = jobs.basePath === '' ? req?.url : (req?.originalUrl ?? req?.url)
     const path = url?.split?.('?', 1)[0]
     if (path !== undefined && below(prefixes, normalizePath(path)) === null) {
-      if (!warned && elsewhere(req.baseUrl, prefixes)) {
+      if (!warned && isUnreachable(req.baseUrl, prefixes)) {
         warned = true
         jobs.log?.warn(
           { basePath: jobs.basePath || '/', mountedAt: req.baseUrl },
-          'expressJobs is mounted at a path that is not the basePath, so it answers nothing. Set basePath to that path.',
+          'expressJobs is mounted outside basePath and receives no requests: set basePath to the mount path',
         )
       }
       return next()
@@ -43,52 +43,52 @@ export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
   }
 }
 
-/** Whether no path below the one that it is mounted at can be one of the API's. */
-function elsewhere(mountedAt: string | undefined, prefixes: readonly string[]): boolean {
+/** Whether no path below the mount path belongs to the API. */
+function isUnreachable(mountedAt: string | undefined, prefixes: readonly string[]): boolean {
   if (!mountedAt) return false
   const at = normalizePath(mountedAt)
   return below(prefixes, at) === null && prefixes.every((prefix) => below([at], prefix) === null)
 }
 
-/** Not the root that a proxy may have left: what else is there belongs to the rest of the app. */
+/** Without the root, although a proxy may strip the whole path: other paths there belong to the rest of the app. */
 function prefixesOf({ basePath, url }: JobsOverHttp): string[] {
   const seen = url !== undefined && URL.canParse(url) ? new URL(url).pathname : basePath
   return [basePath, seen]
 }
 
 /**
- * A handler for a route of your own that answers with a whole 202: `asked` says which job the request asks for. What it throws goes
- * to `next()`.
+ * A handler for your own route that responds with a complete 202. `toJob` returns the job that a request asks for. Its errors go to
+ * `next()`.
  */
 export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
   jobs: JobsOverHttp,
-  asked: (req: Req) => RouteJobRequest | Promise<RouteJobRequest>,
+  toJob: (req: Req) => RouteJobRequest | Promise<RouteJobRequest>,
 ): Handler<Req> {
   return (req, res, next) => {
-    const answer = (wanted: RouteJobRequest) => {
+    const respond = (job: RouteJobRequest) => {
       req.url = req.originalUrl ?? req.url
-      // `accept` never reads the body: what `asked` made of it is all there is to know.
-      req.rawBody = unread
-      acceptor(jobs, wanted)(req, res)
+      // `accept` does not read the body, which `toJob` has already read.
+      req.rawBody = emptyBody
+      acceptor(jobs, job)(req, res)
     }
     try {
-      const wanted = asked(req)
-      if (isThenable(wanted)) Promise.resolve(wanted).then(answer).catch(next)
-      else answer(wanted)
+      const job = toJob(req)
+      if (isThenable(job)) Promise.resolve(job).then(respond).catch(next)
+      else respond(job)
     } catch (error) {
       next(error)
     }
   }
 }
 
-const unread = Buffer.alloc(0)
+const emptyBody = Buffer.alloc(0)
 
-/** Answers one request that asks for a job, on a route of the user's own. */
-function acceptor(jobs: Pick<JobsOverHttp, 'accept' | 'log'>, asked: RouteJobRequest) {
+/** Accepts one job on a user's own route. */
+function acceptor(jobs: Pick<JobsOverHttp, 'accept' | 'log'>, job: RouteJobRequest) {
   const direct = directHandlers(jobs.accept)
-  if (direct === undefined) return listen((request) => jobs.accept(request, asked), jobs.log)
+  if (direct === undefined) return listen((request) => jobs.accept(request, job), jobs.log)
   return nodeHandler(
-    async (req, res) => send(await direct.accept(new NodeHttpRequest(req, res), asked), req, res),
+    async (req, res) => send(await direct.accept(new NodeHttpRequest(req, res), job), req, res),
     jobs.log,
   )
 }

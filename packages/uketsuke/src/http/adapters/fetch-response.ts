@@ -1,12 +1,12 @@
 import { queueMicrotask } from '../../base/timers.ts'
 import type { HttpResponse, Streamed } from '../response.ts'
 
-/** An answer as a web-standard server wants it. */
+/** Converts a response to a web-standard `Response`. */
 export function toFetchResponse({ status, headers, body }: HttpResponse): Response {
   return new Response(typeof body === 'object' && body !== null ? readable(body) : body, { status, headers })
 }
 
-/** Nothing is written before the reader asks for it. */
+/** A pull-based stream: nothing is written before the reader asks for it. */
 function readable(body: Streamed): ReadableStream<Uint8Array> {
   const source: UnderlyingDefaultSource<Uint8Array> = {
     start(controller) {
@@ -19,11 +19,11 @@ function readable(body: Streamed): ReadableStream<Uint8Array> {
           controller.close()
           body.close()
         },
-        destroy: () => controller.error(new Error('the reader took nothing for too long')),
+        destroy: () => controller.error(new Error('the reader stalled')),
       })
     },
     pull() {
-      // Not at once: `enqueue` may ask for more before it returns.
+      // Deferred, because `enqueue` may call `pull` before it returns.
       queueMicrotask(() => body.drained())
     },
     cancel: () => body.close(),

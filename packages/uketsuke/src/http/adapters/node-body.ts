@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { setImmediate } from '../../base/timers.ts'
 import { bodyAlreadyRead, bodyTooLarge } from '../request.ts'
 
-/** What a parser before us may have left: the bytes as `rawBody`, or what it made of them as `body`. */
+/** A request that a body parser may have processed: it sets `rawBody` to the bytes or `body` to the parsed value. */
 export type Message = IncomingMessage & {
   body?: unknown
   rawBody?: unknown
@@ -10,15 +10,15 @@ export type Message = IncomingMessage & {
   stream?: { endAfterHeaders?: boolean; aborted?: boolean; rstCode?: number }
 }
 
-/** Whether all of the request has arrived. `complete` means something else in HTTP/2: that somebody has read it to its end. */
+/** Whether the whole request has been received. In HTTP/2, `complete` means that the stream was read to its end. */
 export function isReceived(req: Message): boolean {
   return req.complete || req.readableEnded || req.stream?.endAfterHeaders === true
 }
 
 /**
- * The bytes of a body that a parser has taken from the stream; null where the stream still has it. A parser that left the body alone,
- * as body-parser does with a media type that is not its own, may have set `body` all the same.
- * @throws `invalid-configuration` where it was read and left nowhere
+ * The bytes of a body that a parser consumed, or null if the stream still has them. A parser that did not consume the body, such as
+ * body-parser for another media type, may set `body` nevertheless.
+ * @throws `invalid-configuration` if the body was consumed and is not available
  */
 export function parsedBody(req: Message): Buffer | null {
   if (Buffer.isBuffer(req.rawBody)) return req.rawBody
@@ -29,7 +29,7 @@ export function parsedBody(req: Message): Buffer | null {
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
-/** Somebody else has read from the stream, and there was something to read. */
+/** Whether other code has read a non-empty body. */
 function wasRead(req: Message): boolean {
   const empty = req.headers['content-length'] === '0' || isBodiless(req)
   return req.readableDidRead && !empty
@@ -40,7 +40,7 @@ const isBodiless = ({ headers, stream }: Message) =>
     ? headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
     : stream.endAfterHeaders === true
 
-/** The whole body, from the stream. @throws `payload-too-large`; anything else means that it broke off */
+/** Reads the whole body from the stream. @throws `payload-too-large`; any other error means that the body is incomplete */
 export function collect(req: Message, maxBytes: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -52,16 +52,16 @@ export function collect(req: Message, maxBytes: number): Promise<Uint8Array> {
       req.off('data', take)
       reject(bodyTooLarge(maxBytes))
     }
-    const given = () => {
-      if (req.aborted || req.stream?.aborted || req.stream?.rstCode) reject(new Error('The client went away.'))
+    const finish = () => {
+      if (req.aborted || req.stream?.aborted || req.stream?.rstCode) reject(new Error('The client disconnected.'))
       else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size))
     }
-    // HTTP/2 ends what was cut off, too, and says a moment later that it was.
-    const whole = () => (req.stream === undefined ? given() : void setImmediate(given))
-    if (req.readableEnded) return whole()
-    req.on('data', take).on('end', whole).on('error', reject)
+    // HTTP/2 emits `end` for an aborted stream, too, and reports the abort a moment later.
+    const onEnd = () => (req.stream === undefined ? finish() : void setImmediate(finish))
+    if (req.readableEnded) return onEnd()
+    req.on('data', take).on('end', onEnd).on('error', reject)
     const gone = () => {
-      if (!req.readableEnded) reject(new Error('The client went away.'))
+      if (!req.readableEnded) reject(new Error('The client disconnected.'))
     }
     req.on('close', gone)
     if (req.destroyed) gone()

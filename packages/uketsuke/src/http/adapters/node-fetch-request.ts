@@ -4,15 +4,15 @@ import { type Message, parsedBody } from './node-body.ts'
 import { isGone } from './node-http-response.ts'
 
 /**
- * What `authenticate` is shown on Node: a Request to all who use it as one. Making a real one costs a good part of a 202, and most
- * look at a header field only, so it is made when something is asked for that cannot be told without.
+ * The `Request` for `authenticate` on Node.js. Creating a real one takes a considerable part of the time of a 202, and most
+ * `authenticate` functions only read a header field. So the real one is created only for members that need it.
  */
 export class NodeRequest {
   readonly #req: Message
   readonly #res: ServerResponse
   #headers: Headers | null = null
   #signal: AbortSignal | null = null
-  /** The real one, once it was needed; the body is its from then on. */
+  /** The real request, if it was needed. From then on it owns the body. */
   made: Request | null = null
 
   constructor(req: Message, res: ServerResponse) {
@@ -34,14 +34,14 @@ export class NodeRequest {
     const { rawHeaders } = this.#req
     for (let at = 0; at < rawHeaders.length; at += 2) {
       const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]]
-      // HTTP/2 has pseudo header fields.
+      // Skip the pseudo-header fields of HTTP/2.
       if (!name.startsWith(':')) headers.append(name, value)
     }
     this.#headers = headers
     return headers
   }
 
-  /** Aborts when the client goes away before it has its answer. */
+  /** Aborts when the client disconnects before the response is complete. */
   get signal(): AbortSignal {
     if (this.#signal !== null) return this.#signal
     const gone = new AbortController()
@@ -78,24 +78,24 @@ for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescrip
         },
       }
     : {
-        value(...given: unknown[]) {
-          return value.apply(this.real, given)
+        value(...args: unknown[]) {
+          return value.apply(this.real, args)
         },
       }
   Object.defineProperty(NodeRequest.prototype, name, own)
 }
 
-/** Null where it is no URL, or may be read in two ways: a URL takes a backslash for a slash, a proxy may not. */
+/** Null for an invalid or ambiguous URL: `URL` treats a backslash as a slash, and a proxy may not. */
 export function urlOf(target: string, origin: string): URL | null {
   const whole = target.startsWith('/') ? `${origin}${target}` : target
   if (target.split('?', 1)[0]?.includes('\\') || !URL.canParse(whole)) return null
   return new URL(whole)
 }
 
-function originOf({ headers, socket, scheme: told }: IncomingMessage & { scheme?: string }): string {
-  // HTTP/2 tells it in a pseudo header field.
-  const scheme = told ?? ('encrypted' in socket && socket.encrypted ? 'https' : 'http')
-  // HTTP/1.0 may come without a Host, HTTP/2 has another name for it.
+function originOf({ headers, socket, scheme: pseudoScheme }: IncomingMessage & { scheme?: string }): string {
+  // HTTP/2 has the scheme in a pseudo-header field.
+  const scheme = pseudoScheme ?? ('encrypted' in socket && socket.encrypted ? 'https' : 'http')
+  // HTTP/1.0 may omit Host, and HTTP/2 uses `:authority`.
   const origin = `${scheme}://${headers.host ?? headers[':authority'] ?? 'localhost'}`
   return URL.canParse(origin) ? origin : `${scheme}://localhost`
 }

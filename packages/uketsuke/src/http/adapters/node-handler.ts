@@ -8,48 +8,48 @@ import { isGone } from './node-http-response.ts'
 type Exchange = (req: IncomingMessage, res: ServerResponse) => Promise<void>
 
 /**
- * Runs one exchange over Node. What fails here has not begun to answer, or cannot go on: it is logged, and the client learns as much as
- * can still be said. Middleware around it may be what fails.
+ * Runs a request handler on Node.js. Logs its errors, and responds with a problem if the response has not started, otherwise destroys
+ * the connection. The error may come from middleware that wraps the response.
  */
-export function nodeHandler(answer: Exchange, log?: Log): (req: IncomingMessage, res: ServerResponse) => void {
+export function nodeHandler(handle: Exchange, log?: Log): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
-    mustBeNode(req, res)
-    // What is not a host must not become a part of the path.
+    assertNode(req, res)
+    // An invalid Host must not become part of the request URL.
     if (!/^[\w.:[\]-]*$/.test(req.headers.host ?? '')) {
       res.statusCode = 400
       return void res.end()
     }
-    answer(req, res).catch((error: unknown) => fail(error, req, res, log ?? fallback()))
+    handle(req, res).catch((error: unknown) => fail(error, req, res, log ?? fallbackLog()))
   }
 }
 
 function fail(error: unknown, req: IncomingMessage, res: ServerResponse, log: Log): void {
   const where = `${req.method} ${req.url?.split('?', 1)[0]}`
-  // The client left while a body was written to it.
+  // The client disconnected during the response.
   if ((error as NodeJS.ErrnoException | null)?.code === 'ERR_STREAM_PREMATURE_CLOSE') return
-  const told = toUketsukeError(error, log, where)
+  const reported = toUketsukeError(error, log, where)
   if (res.headersSent || isGone(res)) return void res.destroy()
   try {
-    const { status, headers, body } = problem(told)
+    const { status, headers, body } = problem(reported)
     for (const name of res.getHeaderNames()) res.removeHeader(name)
     res.statusCode = status
     for (const name in headers) res.setHeader(name, headers[name] as string)
     res.end(body)
   } catch (thrown) {
-    log.error({ err: describe(thrown), where }, 'an error could not be answered; the connection is cut')
+    log.error({ err: describe(thrown), where }, 'failed to send an error response; connection destroyed')
     res.destroy()
   }
 }
 
 let made: Log | null = null
-/** For a handler that came without a logger of its own. */
-function fallback(): Log {
+/** For handlers without a logger. */
+function fallbackLog(): Log {
   made ??= defaultLog()
   return made
 }
 
-/** @throws `invalid-configuration`: frameworks have requests of their own, which wrap Node's */
-function mustBeNode(req: Partial<IncomingMessage> | undefined, res: Partial<ServerResponse> | undefined): void {
+/** Rejects requests of frameworks, which wrap those of Node.js. @throws `invalid-configuration` */
+function assertNode(req: Partial<IncomingMessage> | undefined, res: Partial<ServerResponse> | undefined): void {
   const fine =
     typeof req?.url === 'string' &&
     typeof req.on === 'function' &&
@@ -60,7 +60,7 @@ function mustBeNode(req: Partial<IncomingMessage> | undefined, res: Partial<Serv
   if (fine) return
   throw new UketsukeError(
     'invalid-configuration',
-    'This handler takes the request and response of node:http: on Fastify pass request.raw and reply.raw, on Koa ctx.req and ctx.res; ' +
-      'where there is a web-standard Request, call jobs.fetch(request).',
+    'This handler requires the request and response of node:http. With Fastify, pass request.raw and reply.raw; with Koa, ctx.req and ctx.res. ' +
+      'For a web-standard Request, call jobs.fetch(request).',
   )
 }

@@ -4,7 +4,7 @@ import { collect, type Message, parsedBody } from './node-body.ts'
 import { NodeRequest, urlOf } from './node-fetch-request.ts'
 import { isGone } from './node-http-response.ts'
 
-/** From `node:http`, read where it lies. */
+/** Adapts a request of `node:http` without copying it. */
 export class NodeHttpRequest implements HttpRequest {
   readonly method: string
   readonly path: string
@@ -22,7 +22,7 @@ export class NodeHttpRequest implements HttpRequest {
     this.query = query
   }
 
-  /** Routers in the manner of Connect cut `url` and keep `originalUrl`. */
+  /** Connect-style routers strip `url` and keep `originalUrl`. */
   get uncut(): string {
     const { originalUrl } = this.#req
     return typeof originalUrl === 'string' ? parse(originalUrl).path : this.path
@@ -34,7 +34,7 @@ export class NodeHttpRequest implements HttpRequest {
   }
 
   header(name: string): string | null {
-    // Whoever parsed the body has unpacked it.
+    // The body parser has decoded the body.
     if (name === 'content-encoding' && this.#req.body !== undefined && this.#req.readableDidRead) return null
     const value = this.#req.headers[name]
     return (Array.isArray(value) ? value.join(', ') : value) ?? null
@@ -47,7 +47,7 @@ export class NodeHttpRequest implements HttpRequest {
   }
 
   async read(maxBytes: number): Promise<Uint8Array> {
-    // Whoever had a Request made, to clone it, has put the stream into it.
+    // If a real `Request` was created, for example to clone it, it owns the stream.
     const made = this.#request?.made
     if (made?.bodyUsed) throw bodyAlreadyRead()
     if (made) return bytes(made, maxBytes)
@@ -60,7 +60,7 @@ export class NodeHttpRequest implements HttpRequest {
 
 const none = new URLSearchParams()
 
-/** Of the request line. What a URL would change is left to `URL`; what is none has a path that no route has. */
+/** Parses the request target. `URL` handles targets that need normalization. An invalid target gets a path that matches no route. */
 function parse(target: string): Pick<HttpRequest, 'path' | 'query'> {
   const [, plain, search] = /^(\/[\w/-]*)(?:\?([^#]*))?$/.exec(target) ?? []
   if (plain !== undefined) return { path: plain, query: search ? new URLSearchParams(search) : none }

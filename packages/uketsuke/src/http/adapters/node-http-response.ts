@@ -6,9 +6,9 @@ import { clearTimeout, setTimeout } from '../../base/timers.ts'
 import type { HttpResponse, Sink, Streamed } from '../response.ts'
 import { isReceived } from './node-body.ts'
 
-/** Writes an answer as it is. */
+/** Writes a response. */
 export function send({ status, headers, body }: HttpResponse, req: IncomingMessage, res: ServerResponse): void {
-  // Set one by one: middleware that wraps `writeHead` or `end` reads and changes them where every other handler's are.
+  // Set fields one by one: middleware that wraps `writeHead` or `end` expects them in `getHeader` and `setHeader`.
   res.statusCode = status
   for (const name in headers) res.setHeader(name, headers[name] as string)
   if (typeof body === 'object' && body !== null) stream(body, res)
@@ -17,25 +17,25 @@ export function send({ status, headers, body }: HttpResponse, req: IncomingMessa
     res.setHeader('Content-Length', String(Buffer.byteLength(body)))
     res.end(body)
   }
-  dismiss(req, res)
+  discardBody(req, res)
 }
 
 function stream(body: Streamed, res: ServerResponse): void {
   if (isGone(res)) {
-    // Its `close` has been and gone.
+    // The `close` event was emitted before.
     body.close()
     return
   }
   res.flushHeaders()
   res.on('drain', () => body.drained())
   res.on('close', () => body.close())
-  // What is written to a connection that has just broken fails; its `close` follows.
+  // A write to a broken connection emits `error`, and `close` follows.
   res.on('error', ignore)
   body.open(sinkOf(res))
   body.drained()
 }
 
-/** A wrapper around `write` may forget to say whether there is room for more. */
+/** Middleware that wraps `write` may not return its result. */
 function sinkOf(res: ServerResponse): Sink {
   return {
     write(chunk) {
@@ -47,15 +47,15 @@ function sinkOf(res: ServerResponse): Sink {
   }
 }
 
-/** Writes the response of somebody else's fetch handler. A body that fails cuts the connection. */
+/** Writes a web-standard `Response`. If its body fails, the connection is destroyed. */
 export async function sendFetchResponse(response: Response, req: IncomingMessage, res: ServerResponse): Promise<void> {
   res.statusCode = response.status
   for (const [name, value] of response.headers) if (name !== 'set-cookie') res.setHeader(name, value)
-  // Those of earlier middleware stay.
+  // Keep the cookies that earlier middleware set.
   const before = [res.getHeader('set-cookie') ?? []].flat().map(String)
   const cookies = [...before, ...response.headers.getSetCookie()]
   if (cookies.length > 0) res.setHeader('set-cookie', cookies)
-  res.on('finish', () => dismiss(req, res))
+  res.on('finish', () => discardBody(req, res))
   if (response.body === null) res.end()
   else {
     res.flushHeaders()
@@ -63,22 +63,22 @@ export async function sendFetchResponse(response: Response, req: IncomingMessage
   }
 }
 
-/** Whether nobody is there to be answered any more. HTTP/2's response has a stream instead of a connection. */
+/** Whether the client has disconnected. In HTTP/2 a response has a stream instead of a connection. */
 export function isGone(res: ServerResponse & { stream?: { destroyed: boolean } }): boolean {
   return res.destroyed || res.stream?.destroyed === true
 }
 
-/** How long the sender of a body that nobody wants has to look at the answer, in milliseconds. */
-const patience = 500
+/** How long to keep reading an unread request body after the response, in milliseconds. */
+const discardMs = 500
 
-/** A connection that is cut while its client still sends may take the answer with it, so the rest is read, for a moment. */
-function dismiss(req: IncomingMessage, res: ServerResponse): void {
+/** Discards the rest of the request body for a moment: closing the connection while the client still sends can lose the response. */
+function discardBody(req: IncomingMessage, res: ServerResponse): void {
   if (isReceived(req) || req.destroyed) return
   const timer = setTimeout(() => {
-    // The stream of HTTP/2 is one of many on its connection.
+    // In HTTP/2, destroy only this stream: the connection carries others.
     if ('stream' in res) res.destroy()
     else req.socket.destroy()
-  }, patience).unref()
+  }, discardMs).unref()
   for (const over of ['end', 'close']) req.on(over, () => clearTimeout(timer))
   req.resume()
 }

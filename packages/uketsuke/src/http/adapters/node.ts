@@ -6,15 +6,15 @@ import { nodeHandler } from './node-handler.ts'
 import { NodeHttpRequest } from './node-http-request.ts'
 import { send, sendFetchResponse } from './node-http-response.ts'
 
-/** What the adapters need of `createJobs()`. */
+/** The part of `Jobs` that the adapters need. */
 export interface JobsOverHttp extends EntryPoints {
   readonly basePath: string
   readonly url?: string
-  /** Hears what fails between the server and the jobs API. */
+  /** Logs errors between the server and the jobs API. Default: pino at level `info`. */
   readonly log?: Log
 }
 
-/** For `http.createServer`: answers every request with the jobs API. */
+/** A listener for `http.createServer` that handles every request with the jobs API. */
 export function nodeListener(
   jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
 ): (req: IncomingMessage, res: ServerResponse) => void {
@@ -22,14 +22,17 @@ export function nodeListener(
   if (direct === undefined) {
     jobs.log?.info(
       {},
-      'jobs.fetch is wrapped: each request becomes a web Request, which is slower than nodeListener(jobs)',
+      'jobs.fetch is wrapped: each request is converted to a web Request, which is slower than nodeListener(jobs)',
     )
     return listen((request) => jobs.fetch(request), jobs.log)
   }
   return nodeHandler(async (req, res) => send(await direct.fetch(new NodeHttpRequest(req, res)), req, res), jobs.log)
 }
 
-/** From any fetch handler to Node. */
-export function listen(answer: (request: Request) => Promise<Response>, log?: Log) {
-  return nodeHandler(async (req, res) => sendFetchResponse(await answer(new NodeRequest(req, res).real), req, res), log)
+/** Runs a fetch handler on Node.js. */
+export function listen(handler: (request: Request) => Promise<Response>, log?: Log) {
+  return nodeHandler(
+    async (req, res) => sendFetchResponse(await handler(new NodeRequest(req, res).real), req, res),
+    log,
+  )
 }

@@ -13,9 +13,12 @@ export const openapi: Route = {
   produces: 'application/json',
   operation: {
     operationId: 'getOpenApi',
-    summary: 'This document.',
+    summary: 'Get this document.',
     responses: {
-      200: { description: 'OpenAPI 3.1.', content: { 'application/json': { schema: { type: 'object' } } } },
+      200: {
+        description: 'The OpenAPI 3.1 document.',
+        content: { 'application/json': { schema: { type: 'object' } } },
+      },
     },
   },
   async handle({ service, routes }) {
@@ -29,7 +32,7 @@ interface Described extends Pick<JobService, 'base' | 'log'> {
   readonly types: ReadonlyMap<string, { readonly input: unknown }>
 }
 
-/** The API as OpenAPI 3.1, made of the route table and the job types' own schemas. */
+/** Generates the OpenAPI 3.1 document from the route table and the schemas of the job types. */
 export function openapiDocument(service: Described, routes: readonly Route[]) {
   const inputs = inputSchemas(service.types, [...Object.keys(schemas), 'NewJob'], service.log)
   return {
@@ -37,7 +40,7 @@ export function openapiDocument(service: Described, routes: readonly Route[]) {
     info: {
       title: 'Jobs',
       version: '1',
-      description: 'Durable jobs: 202 at once, then polling, SSE or a signed webhook.',
+      description: 'Durable asynchronous jobs: 202 Accepted, then polling, server-sent events or signed webhooks.',
     },
     servers: [{ url: service.base || '/' }],
     security: [{ bearer: [] }],
@@ -75,7 +78,7 @@ function paths(routes: readonly Route[]): Record<string, Record<string, object>>
 const webhook = (type: string) => ({
   post: {
     operationId: type.replace('.', '-'),
-    summary: `Standard Webhooks: sent to the job's webhookUrl once it is ${type.slice('job.'.length)}. At least once.`,
+    summary: `Sent to the job's webhookUrl when the job is ${type.slice('job.'.length)}. Follows Standard Webhooks. Delivered at least once.`,
     parameters: ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
       name,
       in: 'header',
@@ -83,12 +86,12 @@ const webhook = (type: string) => ({
       schema: { type: 'string' },
     })),
     requestBody: { required: true, content: { 'application/json': { schema: eventSchema([type]) } } },
-    responses: { '2XX': { description: 'Received. Anything else is tried again.' } },
+    responses: { '2XX': { description: 'Received. Any other response is retried.' } },
   },
 })
 
-/** A choice must have something to choose from. */
-const noJob = { description: 'There are no job types.', not: {} }
+/** `oneOf` must not be empty. */
+const noJob = { description: 'This server has no job types.', not: {} }
 
 const newJob = (type: string, key: string) => ({
   type: 'object',

@@ -1,41 +1,43 @@
 import type { Log } from '../../base/log.ts'
 import { components } from './schema-components.ts'
 
-/** Of one job type: the name of its component in the OpenAPI document, and that component with those that it refers to. */
+/** The input schema of a job type: the name of its OpenAPI component, and the component with all components that it references. */
 export interface InputSchema {
   readonly type: string
   readonly key: string
   readonly components: ReadonlyMap<string, unknown>
 }
 
-/** The inputs of all job types as components of one OpenAPI document. `taken` are the names that are not free. */
+/** Converts the input schemas of all job types to OpenAPI components. `taken` are the component names already in use. */
 export function inputSchemas(
   types: ReadonlyMap<string, { readonly input: unknown }>,
   taken: Iterable<string>,
   log: Pick<Log, 'warn'>,
 ): InputSchema[] {
-  const free = names(taken)
+  const uniqueName = uniqueNames(taken)
   return [...types].map(([type, { input }]) => {
-    const key = free(`Input.${type}`)
-    const { vendor, ...made } = jsonSchema(input)
-    const { all, lost } = components(key, made.schema, free)
-    const what = made.lost ?? (lost ? 'a part of the input' : null)
+    const key = uniqueName(`Input.${type}`)
+    const { vendor, ...converted } = jsonSchema(input)
+    const { all, lost } = components(key, converted.schema, uniqueName)
+    const what = converted.lost ?? (lost ? 'part of the input' : null)
     if (what !== null) {
-      const sentence = `The OpenAPI document describes ${what} of the job type ${type} as anything.`
-      log.warn({ err: made.err, type, vendor }, sentence)
+      log.warn(
+        { err: converted.err, type, vendor },
+        `OpenAPI document allows any value for ${what} of job type ${type}`,
+      )
     }
     return { type, key, components: all }
   })
 }
 
-/** Gives each name once, in the characters that a component may have; two that would be the same get numbers. */
-function names(taken: Iterable<string>): (wanted: string) => string {
-  const given = new Set(taken)
+/** Returns unique component names with the allowed characters only. Adds a number to a name that is taken. */
+function uniqueNames(taken: Iterable<string>): (name: string) => string {
+  const used = new Set(taken)
   return (wanted) => {
     const plain = wanted.replace(/[^\w.-]/g, '_')
     let name = plain
-    for (let n = 2; given.has(name); n++) name = `${plain}-${n}`
-    given.add(name)
+    for (let n = 2; used.has(name); n++) name = `${plain}-${n}`
+    used.add(name)
     return name
   }
 }
@@ -44,43 +46,43 @@ interface Convertible {
   '~standard'?: { vendor?: string; jsonSchema?: { input(options: object): unknown } }
 }
 
-interface Made {
+interface Converted {
   readonly vendor?: string | undefined
   readonly schema: unknown
-  /** What of it may be anything, since the library has no JSON Schema for it. */
-  readonly lost: 'the input' | 'a part of the input' | null
+  /** What allows any value because the library cannot express it in JSON Schema. */
+  readonly lost: 'the input' | 'part of the input' | null
   readonly err?: unknown
 }
 
-/** By Standard JSON Schema. */
-function jsonSchema(schema: unknown): Made {
+/** Converts a schema through Standard JSON Schema. */
+function jsonSchema(schema: unknown): Converted {
   const { vendor, jsonSchema: convert } = (schema as Convertible)['~standard'] ?? {}
   if (!convert) return { vendor, schema: {}, lost: 'the input' }
-  const unsaid = new Set<string>()
-  const made = (libraryOptions: object): unknown =>
+  const unrepresentable = new Set<string>()
+  const convertWith = (libraryOptions: object): unknown =>
     JSON.parse(JSON.stringify(convert.input({ target: 'draft-2020-12', libraryOptions }))) as unknown
   try {
-    const strict = made(vendor === 'arktype' ? { fallback: noting(unsaid) } : {})
-    if (unsaid.size === 0) return { vendor, schema: strict, lost: null }
-    const err = new Error(`arktype has no JSON Schema for ${[...unsaid].join(', ')}`)
-    return { vendor, schema: strict, lost: 'a part of the input', err }
+    const strict = convertWith(vendor === 'arktype' ? { fallback: recordFallbacks(unrepresentable) } : {})
+    if (unrepresentable.size === 0) return { vendor, schema: strict, lost: null }
+    const err = new Error(`arktype cannot represent in JSON Schema: ${[...unrepresentable].join(', ')}`)
+    return { vendor, schema: strict, lost: 'part of the input', err }
   } catch (err) {
     try {
-      // zod's option; a library that does not know it throws again, or has said all it can.
-      return { vendor, schema: made({ unrepresentable: 'any' }), lost: 'a part of the input', err }
+      // This is an option of zod. A library that does not support it throws again or returns the same schema.
+      return { vendor, schema: convertWith({ unrepresentable: 'any' }), lost: 'part of the input', err }
     } catch {
       return { vendor, schema: {}, lost: 'the input', err }
     }
   }
 }
 
-/** arktype leaves out by itself what it cannot say. What only narrows the rest, such as a predicate, is not worth a warning. */
-const noting = (unsaid: Set<string>) =>
+/** arktype drops what it cannot represent. A dropped predicate only narrows the type, so it needs no warning. */
+const recordFallbacks = (unrepresentable: Set<string>) =>
   Object.fromEntries(
     ['date', 'domain', 'proto', 'unit', 'symbolKey', 'arrayObject'].map((code) => [
       code,
       ({ base }: { base: unknown }) => {
-        unsaid.add(code)
+        unrepresentable.add(code)
         return base
       },
     ]),

@@ -1,4 +1,4 @@
-/** JSON Schema (2020-12) as schema libraries give it, made to stand in an OpenAPI document that tools accept. */
+/** Cleans JSON Schema (2020-12) from schema libraries, so that OpenAPI tools accept it. */
 
 export type Schema = Record<string, unknown>
 type Clean = (value: unknown) => unknown
@@ -21,13 +21,13 @@ function isPattern(value: unknown): boolean {
     try {
       return Boolean(new RegExp(value, flags))
     } catch {
-      // Perhaps it is one without the flag.
+      // Try the next flag.
     }
   }
   return false
 }
 
-/** Tools resolve each `$ref` that they meet, in a default and an example too. */
+/** Tools resolve every `$ref`, even inside a default or an example. */
 const mentionsRef = (value: unknown): boolean =>
   typeof value === 'object' &&
   value !== null &&
@@ -40,7 +40,7 @@ const innerByName: Clean = (value) =>
   isObject(value)
     ? Object.fromEntries(
         Object.entries(value)
-          // Which no body may have as a member.
+          // Request bodies must not contain this member.
           .filter(([name]) => name !== '__proto__')
           .map(([name, one]) => [name, inner(one) ?? {}]),
       )
@@ -50,7 +50,7 @@ const only =
   (value) =>
     fits(value) ? value : undefined
 
-/** Every keyword that OpenAPI 3.1 tools agree on, and what becomes of its value: undefined where it is not of the right kind. */
+/** The keywords that OpenAPI 3.1 tools support, each with a function that cleans its value, or returns undefined if it is invalid. */
 const keywords = new Map<string, Clean>()
 const define = (names: string, clean: Clean) => {
   for (const name of names.split(' ')) keywords.set(name, clean)
@@ -81,21 +81,21 @@ define(
 )
 define('enum', (value) => (isList(value) && isLiteral(value) ? value : undefined))
 
-/** Without the keywords that are not JSON Schema's, such as a user's own metadata, and those whose values are not. */
+/** Removes unknown keywords, such as a user's own metadata, and keywords with invalid values. */
 export function cleanSchema(schema: Schema): Schema {
   const kept: [string, unknown][] = []
   for (const [name, value] of Object.entries(schema)) {
     const fit = name.startsWith('x-') && isLiteral(value) ? value : keywords.get(name)?.(value)
     if (fit !== undefined) kept.push([name, fit])
   }
-  // Nothing is one of none.
+  // An empty enum allows no value.
   if (Array.isArray(schema.enum) && schema.enum.length === 0) kept.push(['not', {}])
   return Object.fromEntries(kept)
 }
 
 const named = ['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions', 'additionalProperties']
 
-/** Each schema that stands in this one, itself first; `around` leaves out those that a value reaches by a member's name only. */
+/** Yields a schema and all its subschemas. With `around`, skips subschemas that apply to members of an object. */
 export function* within(schema: unknown, around = false): Generator<Schema> {
   if (Array.isArray(schema)) for (const one of schema) yield* within(one, around)
   if (!isObject(schema)) return

@@ -1,4 +1,4 @@
-/** Pieces of the OpenAPI document that several routes share. */
+/** Parts of the OpenAPI document that several routes share. */
 
 import { errorTitles } from '../../domain/errors.ts'
 import { jobStatuses } from '../../domain/job.ts'
@@ -13,13 +13,15 @@ export const jsonOf = (name: string) => ({ 'application/json': { schema: ref(nam
 const header = (description: string, schema: object = text) => ({ description, schema })
 
 const headers = {
-  ETag: header('`W/"<version>"`'),
-  Location: header('The status URL of the job'),
-  'Retry-After': header('Seconds after which it is worth asking again', { type: 'integer', minimum: 1 }),
-  'Cache-Control': header('Who may keep the answer'),
-  'Preference-Applied': header('`wait=N`, where `Prefer: wait` was given'),
-  'Idempotent-Replayed': header('`true` where the key had been used: the job as it now stands'),
-  Link: header('`rel="next"`, where there is more'),
+  ETag: header('`W/"<version>"`.'),
+  Location: header('The status URL of the job.'),
+  'Retry-After': header('The recommended polling delay in seconds.', { type: 'integer', minimum: 1 }),
+  'Cache-Control': header('The caching policy of the response.'),
+  'Preference-Applied': header('`wait=N`, if the request has `Prefer: wait`.'),
+  'Idempotent-Replayed': header(
+    '`true` if the key was used before. The response shows the current state of the existing job.',
+  ),
+  Link: header('`rel="next"`, if there are more pages.'),
 } as const
 
 const pick = (names: readonly (keyof typeof headers)[]) =>
@@ -32,27 +34,27 @@ export const jobAnswer = (description: string, names: readonly (keyof typeof hea
 })
 
 export const acceptedAnswer = {
-  description: 'Accepted, and on disk.',
+  description: 'The job is accepted and stored.',
   headers: pick(['Location', 'Retry-After', 'ETag', 'Cache-Control', 'Preference-Applied', 'Idempotent-Replayed']),
   content: jsonOf('AcceptedJob'),
 }
 
 export const listAnswer = {
-  description: 'One page.',
+  description: 'A page of jobs.',
   headers: pick(['Link', 'Cache-Control']),
   content: jsonOf('JobList'),
 }
 
-export const ticketAnswer = { description: 'The ticket.', content: jsonOf('StreamTicket') }
+export const ticketAnswer = { description: 'The stream ticket.', content: jsonOf('StreamTicket') }
 
 export const streamAnswer = {
   description:
-    'Message events without a name; `id` is the version, `data` one line of JSON: a JobEvent with the whole job. The stream ends after the terminal event.',
-  // OpenAPI 3.2 has `itemSchema` for this, 3.1 has no word.
+    'Server-sent events without an event name. `id` is the version, and `data` is one line of JSON: a JobEvent with the complete job. The stream ends after the terminal event.',
+  // OpenAPI 3.2 has `itemSchema` for this. OpenAPI 3.1 has no equivalent.
   content: { 'text/event-stream': { schema: text, 'x-itemSchema': ref('JobEvent') } },
 }
 
-/** Any of these statuses, each with the codes it can have. */
+/** The problem responses with these statuses, each with its error codes. */
 export function problems(...which: readonly number[]): Record<string, object> {
   return Object.fromEntries(which.map((status) => [status, problemAnswer(status)]))
 }
@@ -72,25 +74,25 @@ export const parameter = {
   jobId: { name: 'jobId', in: 'path', required: true, schema: { type: 'string', format: 'ulid' } },
   idempotencyKey: inHeader(
     'Idempotency-Key',
-    '1…255 printable ASCII characters: the same request, sent twice, is one job.',
+    '1 to 255 printable ASCII characters. A repeated request with the same key returns the same job.',
   ),
-  prefer: inHeader('Prefer', `\`wait=N\`: hold the answer up to N seconds, ${longestWait} at most.`),
-  ifNoneMatch: inHeader('If-None-Match', 'The ETag that is known.'),
-  lastEventId: inHeader('Last-Event-ID', 'The version that was seen last; EventSource sends it on a reconnect.'),
-  lastEventIdQuery: inQuery('lastEventId', 'The same, for who cannot set the header.', text),
-  ticket: inQuery('ticket', 'A stream ticket in place of the credential.', text),
-  include: inQuery('include', 'Adds the input.', { enum: ['input'] }),
+  prefer: inHeader('Prefer', `\`wait=N\`: long-poll for up to N seconds, at most ${longestWait}.`),
+  ifNoneMatch: inHeader('If-None-Match', 'The last known ETag.'),
+  lastEventId: inHeader('Last-Event-ID', 'The last version received. EventSource sends it when it reconnects.'),
+  lastEventIdQuery: inQuery('lastEventId', 'Same as Last-Event-ID, for clients that cannot set headers.', text),
+  ticket: inQuery('ticket', 'A stream ticket, instead of a credential.', text),
+  include: inQuery('include', 'Adds the input to the job.', { enum: ['input'] }),
   status: {
-    ...inQuery('status', 'Any of these.', { type: 'array', items: { enum: jobStatuses } }),
+    ...inQuery('status', 'Only jobs with one of these statuses.', { type: 'array', items: { enum: jobStatuses } }),
     style: 'form',
     explode: true,
   },
-  type: inQuery('type', 'Jobs of one type.', text),
-  limit: inQuery('limit', 'Items a page.', {
+  type: inQuery('type', 'Only jobs of this type.', text),
+  limit: inQuery('limit', 'The page size.', {
     type: 'integer',
     minimum: pageSize.least,
     maximum: pageSize.most,
     default: pageSize.usual,
   }),
-  cursor: inQuery('cursor', '`nextCursor` of the page before. Opaque.', text),
+  cursor: inQuery('cursor', '`nextCursor` of the previous page. Opaque.', text),
 }

@@ -1,4 +1,4 @@
-/** What the API's bodies look like, as JSON Schema (2020-12), for the OpenAPI document. */
+/** JSON Schemas (2020-12) of request and response bodies, for the OpenAPI document. */
 
 import { jobStatuses } from '../../domain/job.ts'
 import { problemType } from '../problem.ts'
@@ -89,7 +89,7 @@ export const schemas = {
       outcome: {
         const: 'unknown',
         description:
-          'Of a 503: whether the job was stored is not known. Ask for `jobId`, or repeat the request with the same Idempotency-Key.',
+          'On a 503: it is unknown whether the job was stored. Get `jobId`, or repeat the request with the same Idempotency-Key.',
       },
       jobId: text,
       errors: {
@@ -100,7 +100,7 @@ export const schemas = {
   },
 }
 
-/** The members of `POST /` beside `type` and `input`. */
+/** The members of the `POST /` body other than `type` and `input`. */
 export const asked = {
   priority: { enum: ['normal', 'high'], default: 'normal' },
   webhookUrl: uri,

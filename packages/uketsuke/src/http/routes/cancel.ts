@@ -11,10 +11,11 @@ export const cancel: Route = {
   produces: 'application/json',
   operation: {
     operationId: 'cancelJob',
-    summary: 'A waiting job is cancelled at once; a running one is asked to stop; one that has ended stays as it is.',
+    summary:
+      'Cancel a job. A pending job is cancelled immediately, a running job is asked to stop, and a job that has ended does not change.',
     responses: {
       200: jobAnswer('The job has ended.', ['ETag']),
-      202: jobAnswer('The job runs and was asked to stop.', ['ETag', 'Retry-After']),
+      202: jobAnswer('The job is running. Cancellation was requested.', ['ETag', 'Retry-After']),
       ...problems(404, 406),
     },
   },

@@ -13,7 +13,7 @@ export const create: Route = {
   produces: 'application/json',
   operation: {
     operationId: 'createJob',
-    summary: 'Ask for a job. It is on disk when this answers.',
+    summary: 'Create a job. The response is sent after the job is stored.',
     parameters: [parameter.idempotencyKey, parameter.prefer],
     requestBody: {
       required: true,
@@ -30,7 +30,7 @@ export const create: Route = {
       members,
       options.maxBodyBytes,
     )
-    const asked = { owner, type, input, priority, webhookUrl, delay, runAt, metadata }
-    return await accept(service, request, asked, keyScope(service, this))
+    const job = { owner, type, input, priority, webhookUrl, delay, runAt, metadata }
+    return await accept(service, request, job, keyScope(service, this))
   },
 }

@@ -12,7 +12,7 @@ export const list: Route = {
   produces: 'application/json',
   operation: {
     operationId: 'listJobs',
-    summary: "The caller's own jobs, newest first.",
+    summary: "List the caller's jobs, newest first.",
     parameters: [parameter.status, parameter.type, parameter.limit, parameter.cursor],
     responses: { 200: listAnswer, ...problems(400, 406) },
   },
@@ -27,9 +27,9 @@ export const list: Route = {
     const nextCursor = next === null ? null : cursorAfter(next)
     const headers: Record<string, string> = { 'Cache-Control': 'private, no-cache' }
     if (nextCursor !== null) {
-      const following = new URLSearchParams(query)
-      following.set('cursor', nextCursor)
-      headers.Link = `<${service.base || '/'}?${following}>; rel="next"`
+      const nextQuery = new URLSearchParams(query)
+      nextQuery.set('cursor', nextCursor)
+      headers.Link = `<${service.base || '/'}?${nextQuery}>; rel="next"`
     }
     return json({ items: items.map((job) => view(job, service.base)), nextCursor }, 200, headers)
   },

@@ -9,8 +9,8 @@ export const remove: Route = {
   produces: null,
   operation: {
     operationId: 'deleteJob',
-    summary: 'Forget a job that has ended.',
-    responses: { 204: { description: 'It is gone.' }, ...problems(404, 409) },
+    summary: 'Delete a job that has ended.',
+    responses: { 204: { description: 'The job is deleted.' }, ...problems(404, 409) },
   },
   async handle({ service, owner, jobId }) {
     await service.remove(owner, jobId)

@@ -10,7 +10,7 @@ export const retry: Route = {
   produces: 'application/json',
   operation: {
     operationId: 'retryJob',
-    summary: 'A new job, with the same input, from one that has ended.',
+    summary: 'Create a new job with the input of a job that has ended.',
     parameters: [parameter.idempotencyKey, parameter.prefer],
     responses: { 202: acceptedAnswer, ...problems(400, 404, 406, 409, 422) },
   },

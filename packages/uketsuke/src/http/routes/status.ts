@@ -15,19 +15,24 @@ export const status: Route = {
   produces: 'application/json',
   operation: {
     operationId: 'getJob',
-    summary: 'How the job stands. With Prefer: wait, how it stands once something has happened.',
+    summary: 'Get the current state of a job. With Prefer: wait, long-poll for a change.',
     parameters: [parameter.include, parameter.ifNoneMatch, parameter.prefer],
     responses: {
-      200: jobAnswer('The job, whatever its outcome.', ['ETag', 'Retry-After', 'Cache-Control', 'Preference-Applied']),
-      304: { description: 'It has not changed since.' },
+      200: jobAnswer('The job in any state, including failed.', [
+        'ETag',
+        'Retry-After',
+        'Cache-Control',
+        'Preference-Applied',
+      ]),
+      304: { description: 'The job has not changed.' },
       ...problems(400, 404, 406),
     },
   },
-  async handle(call) {
-    const { service, request } = call
+  async handle(context) {
+    const { service, request } = context
     const include = withInput(request.query)
     const seconds = preferredWait(request.header('prefer'))
-    const job = seconds === null ? await service.find(call.owner, call.jobId) : await awaited(call, seconds)
+    const job = seconds === null ? await service.find(context.owner, context.jobId) : await longPoll(context, seconds)
     const { body, headers } = represent(service, job, await queuePositionIfCheap(service, job))
     headers['Cache-Control'] = 'private, no-cache'
     if (seconds !== null) headers['Preference-Applied'] = `wait=${seconds}`
@@ -40,15 +45,15 @@ export const status: Route = {
 }
 
 /**
- * With If-None-Match, what comes after the version it names; without, the end. Read first: whoever knows a version from elsewhere
- * must not be told an earlier one, and what this process follows can be a moment behind another's commits.
+ * Waits for a newer version than that of `If-None-Match`, or without it for the terminal state. Reads the store first: the follower can
+ * lag behind commits of other processes, and a client that knows a version from elsewhere must not get an earlier one.
  */
-async function awaited(call: RequestContext, seconds: number): Promise<Job> {
-  const { service, owner, jobId, request } = call
+async function longPoll(context: RequestContext, seconds: number): Promise<Job> {
+  const { service, owner, jobId, request } = context
   const tags = request.header('if-none-match')
   const job = await service.find(owner, jobId)
   const enough =
     tags === null ? isTerminal : (one: Job) => isTerminal(one) || one !== job || noneMatch(tags, one.version)
   if (seconds === 0 || enough(job)) return job
-  return hold(call, await service.follow(owner, jobId, job.version), job, seconds, enough)
+  return hold(context, await service.follow(owner, jobId, job.version), job, seconds, enough)
 }

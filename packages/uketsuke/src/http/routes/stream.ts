@@ -13,15 +13,15 @@ export const stream: Route = {
   scope: 'jobs:read',
   query: ['ticket', 'lastEventId'],
   produces: 'text/event-stream',
-  // A HEAD would subscribe for nothing.
+  // A HEAD request would subscribe without reading.
   head: false,
   operation: {
     operationId: 'streamJob',
-    summary: 'The job as server-sent events: its present state at once, then each change, until it has ended.',
+    summary: 'Stream a job as server-sent events: its current state, then each change, up to the terminal state.',
     parameters: [parameter.lastEventId, parameter.lastEventIdQuery, parameter.ticket],
     responses: {
       200: streamAnswer,
-      204: { description: 'The job has ended and the client knows; EventSource stops reconnecting.' },
+      204: { description: 'The job has ended and the client has its terminal state. EventSource stops reconnecting.' },
       ...problems(400, 404, 406, 503),
     },
   },
@@ -30,25 +30,25 @@ export const stream: Route = {
     return ticket === null ? null : ticketOwner(service, jobId, ticket)
   },
   async handle({ service, request, owner, jobId }) {
-    if (service.draining.aborted) throw new UketsukeError('temporarily-unavailable', 'The service is stopping.')
-    // Read first: who saw a version elsewhere must not be told an earlier one by a process that is a moment behind.
+    if (service.draining.aborted) throw new UketsukeError('temporarily-unavailable', 'The server is shutting down.')
+    // Read the store first: the follower can lag, and a client that knows a newer version must not get an earlier one.
     const job = await service.find(owner, jobId)
     const { version } = lastSeen(request)
     if (isTerminal(job) && version !== null && version >= job.version) {
       return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
     }
     const follower = await service.follow(owner, jobId, job.version)
-    // Only a state that the client has is not told again; an id from the future is no id at all.
+    // Skip the state only if the client already has it. An id from the future is ignored.
     return eventStream(service, follower, version === job.version ? null : job)
   },
-  /** 429 and 503 end a browser's EventSource for good: a reconnect is told to come back instead. */
+  /** 429 and 503 end a browser's EventSource permanently, so a reconnect gets a `retry:` instead. */
   soften(request, { code, retryAfter }) {
-    const passing = code === 'quota-exceeded' || code === 'temporarily-unavailable'
-    return passing && lastSeen(request).given ? retryLaterStream(retryAfter) : null
+    const isTransient = code === 'quota-exceeded' || code === 'temporarily-unavailable'
+    return isTransient && lastSeen(request).given ? retryLaterStream(retryAfter) : null
   },
 }
 
-/** The header is what EventSource itself sends on a reconnect, so it is newer than what its URL says. */
+/** EventSource sends the header on a reconnect, so it is newer than the query parameter. */
 function lastSeen(request: HttpRequest): { given: boolean; version: number | null } {
   const text = request.header('last-event-id') ?? request.query.get('lastEventId')
   return {

@@ -5,11 +5,11 @@ import { problems, ticketAnswer } from '../openapi/responses.ts'
 import { json } from '../response.ts'
 import type { Route } from '../route.ts'
 
-const lifetime = 15 * 60_000
+const lifetimeMs = 15 * 60_000
 
 /**
- * `EventSource` can send no header, so it is given a ticket for its URL: good for reading one job's stream and nothing else. What it
- * says can be read by whoever holds it (job, owner, end); only the signature makes it good.
+ * `EventSource` cannot send headers, so its URL carries a ticket, which is valid only for reading one job's stream. The payload (job,
+ * owner, expiry) is signed but not encrypted: the holder can read it.
  */
 export const ticket: Route = {
   method: 'POST',
@@ -19,14 +19,14 @@ export const ticket: Route = {
   produces: 'application/json',
   operation: {
     operationId: 'createStreamTicket',
-    summary: "A ticket of 15 minutes, usable many times, for this job's stream alone.",
+    summary: "Create a ticket for this job's stream. It is reusable and expires after 15 minutes.",
     responses: { 200: ticketAnswer, ...problems(404, 406) },
   },
   async handle({ service, owner, jobId }) {
     const job = await service.find(owner, jobId)
-    const expiresAt = service.clock.now() + lifetime
-    const said = Buffer.from(JSON.stringify([job.id, job.owner, expiresAt])).toString('base64url')
-    const issued = `${said}.${sign(await service.ticketKey(), said)}`
+    const expiresAt = service.clock.now() + lifetimeMs
+    const payload = Buffer.from(JSON.stringify([job.id, job.owner, expiresAt])).toString('base64url')
+    const issued = `${payload}.${sign(await service.ticketKey(), payload)}`
     return json(
       {
         ticket: issued,
@@ -39,18 +39,18 @@ export const ticket: Route = {
   },
 }
 
-/** The owner for whom a ticket was made. @throws `unauthorized` where it is forged, over, or another job's */
+/** The owner for whom a ticket was issued. @throws `unauthorized` if it is forged, expired or for another job */
 export async function ticketOwner(service: JobService, jobId: string, text: string): Promise<string> {
-  const [said = '', signature = ''] = text.split('.', 2)
-  const expected = Buffer.from(sign(await service.ticketKey(), said))
-  const given = Buffer.from(signature)
-  if (given.length === expected.length && timingSafeEqual(given, expected)) {
-    const [job, owner, expiresAt] = JSON.parse(Buffer.from(said, 'base64url').toString()) as [string, string, number]
+  const [payload = '', signature = ''] = text.split('.', 2)
+  const expected = Buffer.from(sign(await service.ticketKey(), payload))
+  const actual = Buffer.from(signature)
+  if (actual.length === expected.length && timingSafeEqual(actual, expected)) {
+    const [job, owner, expiresAt] = JSON.parse(Buffer.from(payload, 'base64url').toString()) as [string, string, number]
     if (job === jobId && service.clock.now() < expiresAt) return owner
   }
-  throw new UketsukeError('unauthorized', 'The ticket is not valid, or no longer.')
+  throw new UketsukeError('unauthorized', 'The ticket is invalid or has expired.')
 }
 
-/** The purpose is signed too, so that no other use of the key can ever make a ticket. */
-const sign = (key: string, said: string) =>
-  createHmac('sha256', key).update(`stream-ticket.${said}`).digest('base64url')
+/** The signature covers the purpose too, so that another use of the key can never produce a ticket. */
+const sign = (key: string, payload: string) =>
+  createHmac('sha256', key).update(`stream-ticket.${payload}`).digest('base64url')

@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
 
 /**
- * Waits of one length, any number of them with one timer: who began first is due first. Milliseconds. Where the system's time is set
- * back, a wait may be longer by its own length at most; where it is set forward, shorter.
+ * Any number of timeouts of the same length (in milliseconds) with one timer: the first one started expires first. If the system clock
+ * is set back, a timeout can take up to twice its length; if it is set forward, a timeout can expire early.
  */
 export class Deadlines<T> {
   readonly #clock: Clock
@@ -17,7 +17,7 @@ export class Deadlines<T> {
     this.#expire = expire
   }
 
-  /** Begins, or begins again. */
+  /** Starts or restarts a timeout. */
   start(one: T): void {
     this.#due.delete(one)
     this.#due.set(one, this.#clock.now() + this.#ms)
@@ -25,40 +25,40 @@ export class Deadlines<T> {
   }
 
   cancel(one: T): void {
-    if (this.#due.delete(one) && this.#due.size === 0) this.#rest()
+    if (this.#due.delete(one) && this.#due.size === 0) this.#stopTimer()
   }
 
   readonly #fire = (): void => {
     const now = this.#clock.now()
-    // Taken before any of them runs: one that starts again while time passes here is due later, not now.
+    // Collect before running callbacks: a timeout that a callback restarts is due later, not in this round.
     const expired: [T, number][] = []
     for (const entry of this.#due) {
       const [, due] = entry
-      // Later than any wait can be: time was set back.
+      // A due time beyond `now + ms` means that the clock was set back.
       if (due > now && due <= now + this.#ms) break
       expired.push(entry)
     }
     try {
       for (const [one, due] of expired) {
-        // An earlier one may have cancelled or restarted it.
+        // An earlier callback may have cancelled or restarted it.
         if (this.#due.get(one) !== due) continue
         this.#due.delete(one)
         this.#expire(one)
       }
     } finally {
-      this.#again()
+      this.#rearm()
     }
   }
 
-  /** One that throws must not take the timer of all the others along. */
-  #again(): void {
-    this.#rest()
+  /** Rearms the timer, also after a callback threw. */
+  #rearm(): void {
+    this.#stopTimer()
     const [next] = this.#due.values()
     if (next === undefined) return
     this.#cancelTimer = this.#clock.after(Math.max(0, next - this.#clock.now()), this.#fire)
   }
 
-  #rest(): void {
+  #stopTimer(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = null
   }

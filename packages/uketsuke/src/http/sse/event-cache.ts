@@ -8,8 +8,8 @@ interface Encoded {
 }
 
 /**
- * The events of streams, encoded once. Everyone who follows a job gets the same job object, so a change is serialized once and not once
- * per connection. JSON escapes line ends (and EventSource does not split at U+2028), so no text can forge an event.
+ * Encodes each event once. All followers of a job get the same job object, so a change is serialized once and not once per connection.
+ * JSON escapes line breaks (and EventSource does not split at U+2028), so job data cannot forge an event.
  */
 export class EventCache {
   readonly #base: string
@@ -21,7 +21,7 @@ export class EventCache {
     this.#clock = clock
   }
 
-  /** `first`: whether this is the first event of its stream. */
+  /** `first` is true for the first event of a stream. */
   get(job: Job, first: boolean): Buffer {
     const encoded = this.#encoded.get(job) ?? {}
     this.#encoded.set(job, encoded)

@@ -8,38 +8,38 @@ const headers = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-store, no-transform',
   'X-Accel-Buffering': 'no',
-  // The standard word for the same (RFC 10036): what lies between must not wait for the whole.
+  // The standard equivalent (RFC 10036): intermediaries must not buffer the response.
   Incremental: '?1',
 }
 
 const comment = Buffer.from(':\n\n')
-const hello = Buffer.from('retry: 2000\n\n')
+const retryField = Buffer.from('retry: 2000\n\n')
 
-/** So that those whom one process sends away do not come back to the next as a herd. Milliseconds. */
-const goodbye = (least = 1_000) => `retry: ${Math.round(least + Math.random() * 4_000)}\n\n`
+/** A jittered reconnection time in milliseconds, which avoids a thundering herd at the next process. */
+const jitteredRetry = (min = 1_000) => `retry: ${Math.round(min + Math.random() * 4_000)}\n\n`
 
-/** An answer that makes EventSource come back later, at least `retryAfter` seconds from now. */
+/** A response that makes EventSource reconnect after at least `retryAfter` seconds. */
 export function retryLaterStream(retryAfter = 1): HttpResponse {
-  return { status: 200, headers, body: goodbye(retryAfter * 1_000) }
+  return { status: 200, headers, body: jitteredRetry(retryAfter * 1_000) }
 }
 
-/** A job's states as an event stream. `first` is what is known already and not yet told. */
+/** Streams the states of a job. `first` is the current state, or null if the client already has it. */
 export function eventStream(service: HttpService, follower: Follower, first: Job | null): HttpResponse {
   return { status: 200, headers, body: new EventStream(service, follower, first) }
 }
 
 /**
- * Driven by its reader and by the news: nothing is asked of the follower before the reader has taken what came before, and the
- * follower keeps only the newest state meanwhile. There are thousands of these: no promise, no timer of its own while it is quiet.
+ * Applies backpressure: takes the next state from the follower only after the reader has consumed the previous event. Meanwhile the
+ * follower keeps only the newest state. There can be thousands of streams, so an idle stream has no promise and no timer of its own.
  */
 class EventStream implements Streamed {
   readonly #service: HttpService
   readonly #follower: Follower
   readonly #writer: PacedWriter
   #first: Job | null
-  #greeted = false
-  #told = false
-  #forgetDraining: (() => void) | null = null
+  #started = false
+  #sentFirst = false
+  #offDraining: (() => void) | null = null
 
   constructor(service: HttpService, follower: Follower, first: Job | null) {
     this.#service = service
@@ -50,13 +50,13 @@ class EventStream implements Streamed {
 
   open(sink: Sink): void {
     this.#writer.open(sink)
-    this.#follower.onNews = () => this.#tell()
-    this.#forgetDraining = this.#service.drain.onDraining(() => this.#safely(() => this.#end(goodbye())))
+    this.#follower.onNews = () => this.#flush()
+    this.#offDraining = this.#service.drain.onDraining(() => this.#guard(() => this.#end(jitteredRetry())))
   }
 
   drained(): void {
-    this.#safely(() => this.#writer.drained())
-    this.#tell()
+    this.#guard(() => this.#writer.drained())
+    this.#flush()
     if (this.#writer.ready) this.#service.heartbeats.start(this)
   }
 
@@ -65,63 +65,63 @@ class EventStream implements Streamed {
     this.#release()
   }
 
-  /** A sign of life, where nothing else was said for long enough. */
+  /** Sends a heartbeat comment. */
   beat(): void {
-    this.#safely(() => this.#say(comment))
+    this.#guard(() => this.#write(comment))
   }
 
-  /** All that is new, as long as the reader takes it. Called from within a commit's announcement, which no stream may break. */
-  #tell(): void {
-    this.#safely(() => {
-      if (this.#writer.ready && !this.#greeted) {
-        this.#greeted = true
-        this.#say(hello)
+  /** Sends new states while the reader accepts them. Must not throw: it runs inside the announcement of a commit. */
+  #flush(): void {
+    this.#guard(() => {
+      if (this.#writer.ready && !this.#started) {
+        this.#started = true
+        this.#write(retryField)
       }
       while (this.#writer.ready) {
         const job = this.#first ?? this.#follower.take()
         if (job === undefined) break
         this.#first = null
         if (job === null) this.#end()
-        else this.#show(job)
+        else this.#sendJob(job)
       }
     })
   }
 
-  /** What is written to may be wrapped, and throw: that ends this stream and nothing else. */
-  #safely(write: () => void): void {
+  /** Middleware may wrap the response, and its write may throw. That must end only this stream. */
+  #guard(write: () => void): void {
     try {
       write()
     } catch (thrown) {
-      this.#service.log.warn({ err: thrown }, 'a stream ended early')
+      this.#service.log.warn({ err: thrown }, 'stream ended early')
       this.#writer.drop()
       this.#release()
     }
   }
 
-  #show(job: Job): void {
-    const event = this.#service.events.get(job, !this.#told)
-    this.#told = true
+  #sendJob(job: Job): void {
+    const event = this.#service.events.get(job, !this.#sentFirst)
+    this.#sentFirst = true
     if (isTerminal(job)) this.#end(event)
-    else this.#say(event)
+    else this.#write(event)
   }
 
-  #say(chunk: Uint8Array): void {
+  #write(chunk: Uint8Array): void {
     this.#writer.write(chunk)
     if (this.#writer.ready) this.#service.heartbeats.start(this)
     else this.#service.heartbeats.cancel(this)
   }
 
-  /** Nothing follows; the writer goes on until the reader has it all. */
+  /** Ends the stream. The writer continues until the reader has everything. */
   #end(last?: Uint8Array | string): void {
-    // First, since a follower that closes tells this stream, which must know by then that it has ended.
+    // End the writer first: closing the follower calls back into this stream, which must already have ended.
     this.#writer.end(typeof last === 'string' ? Buffer.from(last) : last)
     this.#release()
   }
 
-  /** Everything but the connection is let go here, whoever ended it. */
+  /** Releases everything except the connection. */
   #release(): void {
     this.#service.heartbeats.cancel(this)
-    this.#forgetDraining?.()
+    this.#offDraining?.()
     this.#follower.close()
   }
 }
