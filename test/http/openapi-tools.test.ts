@@ -337,9 +337,7 @@ describe('an input with a part that has no JSON Schema', () => {
     )
     for (const name of ['readme', 'recursive', 'transforms', 'ark.object', 'ark.narrow', 'json', 'any.draft7'])
       expect(named).not.toContain(name)
-    expect(lines.find(({ type }) => type === 'zod.date')?.message).toMatch(
-      /part of the input of job type zod\.date$/,
-    )
+    expect(lines.find(({ type }) => type === 'zod.date')?.message).toMatch(/part of the input of job type zod\.date$/)
   })
 })
 
