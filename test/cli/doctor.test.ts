@@ -51,7 +51,7 @@ test('reports due jobs that no worker runs, with their type and waiting time', a
       }
       const { code, out } = await doctor()
       expect(code).toBe(0)
-      expect(out).toMatch(/^warn {2}.*: jobs of type "mail" are due, the oldest for 9\d s, and none runs/m)
+      expect(out).toMatch(/^warn {2}.*: jobs of type "mail" have been due for up to 9\d s and none is running/m)
     }
   } finally {
     await server.stop()

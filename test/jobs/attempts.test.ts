@@ -82,8 +82,8 @@ describe('a handler that throws', () => {
     ['a string', 'just text', 'just text'],
     ['undefined', undefined, 'undefined'],
     ['null', null, 'null'],
-    ['an object', { a: 1 }, 'an object that is no Error'],
-    ['a cycle', cyclic, 'an object that is no Error'],
+    ['an object', { a: 1 }, 'an object that is not an Error'],
+    ['a cycle', cyclic, 'an object that is not an Error'],
     ['an error without a message', new RangeError(), 'RangeError'],
     ['text with NUL and half a character', new Error('a\0b\uD800'), 'a\uFFFDb\uFFFD'],
     ['a novel', new Error('x'.repeat(50_000)), 'x'.repeat(5_000)],
@@ -126,7 +126,7 @@ describe('what a handler returns', () => {
     await clock.advance(0)
     const ended = await jobs.get(jobId, { owner: allOwners })
     expect(ended).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'invalid-output' } })
-    expect(ended?.error?.message).toContain('JSON cannot hold')
+    expect(ended?.error?.message).toContain('JSON cannot')
     expect(ended?.error).not.toHaveProperty('thrown')
   })
 

@@ -102,7 +102,7 @@ describe('what clients see of an error', () => {
     const { jobId } = await jobs.enqueue('odd', {}, { owner: 'ann' })
     await jobs.work()
     await clock.advance(0)
-    const message = 'The progress is not a number from 0 to 100.'
+    const message = 'Progress must be a number from 0 to 100.'
     expect(await jobs.get(jobId, { owner: 'ann' })).toMatchObject({ error: { code: 'invalid-progress', message } })
     expect((await jobs.attempts(jobId, { owner: allOwners }))[0]?.error?.thrown).toContain(secret)
   })

@@ -188,7 +188,7 @@ it('warns once that the log fails, on the process', async () => {
   const { jobs } = open({ fine }, { log: throwing })
   await jobs.work()
   const [warning] = await warned
-  expect(String(warning)).toContain('The log given to createJobs() fails')
+  expect(String(warning)).toContain('The logger passed to createJobs() failed')
 })
 
 it('answers 422 to whatever the issues of a schema are', async () => {

@@ -118,7 +118,7 @@ describe('what JSON would lose of an output', () => {
     const ended = await jobs.get(jobId, { owner: allOwners })
     expect(ended).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'invalid-output' } })
     expect(ended?.error?.message).toContain(sentence)
-    expect(ended?.error?.message).toContain('JSON cannot hold')
+    expect(ended?.error?.message).toContain('JSON cannot')
     expect(JSON.stringify(ended)).not.toContain('secret')
   })
 

@@ -74,7 +74,7 @@ describe('progress', () => {
     await clock.advance(0)
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({
       status: 'failed',
-      error: { code: 'invalid-progress', message: 'The progress is not a number from 0 to 100.' },
+      error: { code: 'invalid-progress', message: 'Progress must be a number from 0 to 100.' },
     })
   })
 

@@ -37,7 +37,7 @@ export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Sett
     const owner = requireOwner(req, res)
     if (owner === null) return
     const job = await jobs.get(req.params.jobId, { owner, include: ['input'] })
-    if (job?.status !== 'completed') return refuse(res, 404, 'not-found', 'There is no such report.')
+    if (job?.status !== 'completed') return refuse(res, 404, 'not-found', 'Report not found.')
     const { startDate, endDate } = job.input as { startDate: string; endDate: string }
     res.set('Content-Disposition', `inline; filename="weather-${startDate}-to-${endDate}.pdf"`)
     res.set('Cache-Control', 'private, no-cache').set('X-Content-Type-Options', 'nosniff')
@@ -56,7 +56,7 @@ export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Sett
     const owner = requireOwner(req, res)
     if (owner === null) return
     const job = await jobs.get(req.params.jobId, { owner })
-    if (job === null) return refuse(res, 404, 'job-not-found', 'There is no such job.')
+    if (job === null) return refuse(res, 404, 'job-not-found', 'Job not found.')
     res.set('Cache-Control', 'no-store').json({ receipt: await readReceipt(job.jobId) })
   })
 

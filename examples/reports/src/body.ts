@@ -15,9 +15,9 @@ export const bodyProblems: ErrorRequestHandler = (error: { status?: number }, _r
   else if (error.status === 413) refuse(res, 413, 'payload-too-large', 'The body may have 4 KiB.')
   else if (error.status === 415)
     refuse(res, 415, 'unsupported-media-type', 'The body must be application/json in UTF-8.')
-  else if (error.status === 400) refuse(res, 400, 'invalid-json', 'The body is not valid JSON.')
+  else if (error.status === 400) refuse(res, 400, 'invalid-json', 'Request body is not valid JSON.')
   else {
     console.error(error)
-    refuse(res, 500, 'internal-error', 'Something failed inside.')
+    refuse(res, 500, 'internal-error', 'Internal server error.')
   }
 }

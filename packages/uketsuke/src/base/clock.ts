@@ -1,13 +1,14 @@
 import { clearTimeout, setTimeout } from './timers.ts'
 
-/** Time and waiting, injected so that tests never sleep to be right. All in milliseconds. */
+/** A source of time and timers, injected so that tests do not depend on real time. All values are in milliseconds. */
 export interface Clock {
+  /** Milliseconds since the epoch. */
   now(): number
-  /** Calls `fn` once, `ms` from now; the returned function takes that back. A background timer does not keep the process alive. */
+  /** Calls `fn` once after `ms`. The returned function cancels the timer. A background timer does not keep the process alive. */
   after(ms: number, fn: () => void, options?: { background?: boolean }): () => void
 }
 
-/** A clock on such timers as Node's are. */
+/** A clock that uses the given timers. */
 export const clockOn = (timers: Timers): Clock => ({
   now: Date.now,
   after(ms, fn, { background = false } = {}) {
@@ -29,10 +30,10 @@ interface Timers {
   clearTimeout(timer: NodeJS.Timeout): void
 }
 
-/** A timer of Node's that is set for longer goes off at once: some 24 days. */
+/** Node fires timers with a longer delay immediately. About 24 days. */
 const longest = 2 ** 31 - 1
 
-/** Resolves after `ms`, or as soon as `signal` aborts: it never rejects, the caller looks at why it woke. */
+/** Resolves after `ms`, or as soon as `signal` aborts. Never rejects: the caller checks the signal. */
 export function sleep(
   clock: Clock,
   ms: number,

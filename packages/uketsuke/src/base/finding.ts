@@ -1,12 +1,12 @@
-/** What an operator should know about a store: one sentence, with what it costs where it is not fine. */
+/** A diagnostic result for operators: one sentence, which names the consequence unless the level is `ok`. */
 export interface Finding {
   readonly level: 'ok' | 'warn' | 'fail'
   readonly message: string
 }
 
-/** What `doctor` says of types that nobody seems to run. */
+/** The message of `doctor` for a job type that apparently has no worker. `waited` is in milliseconds. */
 export const unclaimedFinding = ({ type, waited }: { type: string; waited: number }): string =>
-  `jobs of type ${JSON.stringify(type)} are due, the oldest for ${Math.round(waited / 1_000)} s, and none runs: start a worker that has this type.`
+  `jobs of type ${JSON.stringify(type)} have been due for up to ${Math.round(waited / 1_000)} s and none is running: start a worker for this type.`
 
-/** From when on `doctor` says so, in milliseconds. */
+/** How long a due job must have waited before `doctor` reports its type, in milliseconds. */
 export const longWaitMs = 30_000

@@ -4,7 +4,7 @@ import { ulids } from './ids.ts'
 
 const at = (times: number[]) => ulids({ now: () => times.shift() ?? 2_000, after: () => () => {} })
 
-test('ids are ULIDs of their time, each greater than the one before, over carries and a clock that is set back', () => {
+test('ids are increasing ULIDs of the current time, across carries and a clock that is set back', () => {
   const next = at([1_000, 1_000, 2_000, 1_500])
   const ids = Array.from({ length: 5_000 }, next)
   expect(ids.every((id) => isValid(id) && id.length === 26)).toBe(true)

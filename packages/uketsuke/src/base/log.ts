@@ -1,31 +1,32 @@
 import { pino } from 'pino'
 import { describe, isThenable } from './thrown.ts'
 
-/** The part of pino's logger that this package uses; any logger with these four will do. */
+/** The part of pino's `Logger` that this package uses. Any logger with these four methods works. */
 export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+  /** A logger that adds `fields` to each of its lines. */
   child(fields: Record<string, unknown>): Log
 }
 
-/** JSON lines on standard output, at level `info`. */
+/** pino at level `info`: JSON lines on standard output. */
 export const defaultLog = (): Log => pino({ name: 'uketsuke' })
 
-/** For those who want no lines at all. */
+/** A logger that discards everything. */
 export const silentLog: Log = { info() {}, warn() {}, error() {}, child: () => silentLog }
 
 type Level = 'info' | 'warn' | 'error'
 
 /**
- * A user's logger, made safe to call from anywhere: it never throws and never rejects, whatever the logger or what it is given does.
- * Where the logger has no `child` of its own, as `console` has none, the fields of a child stand in each of its lines.
+ * Wraps a user's logger so that it never throws and never causes an unhandled rejection. If the logger has no `child`, like `console`,
+ * the fields of a child are added to each of its lines.
  */
 export function guardLog(log: Log): Log {
-  return safe(log, {}, { told: false })
+  return safe(log, {}, { reported: false })
 }
 
-function safe(log: Log, bound: Record<string, unknown>, complaint: { told: boolean }): Log {
+function safe(log: Log, bound: Record<string, unknown>, complaint: { reported: boolean }): Log {
   const level = (name: Level) => (fields: object, message: string) =>
     write(log, name, bound, fields, message, complaint)
   return {
@@ -39,7 +40,7 @@ function safe(log: Log, bound: Record<string, unknown>, complaint: { told: boole
   }
 }
 
-/** Null where the logger has no `child`, where that throws, or where what it gives is no logger. */
+/** Null if the logger has no `child`, or if `child` throws or does not return a logger. */
 function childOf(log: Log, fields: Record<string, unknown>): Log | null {
   try {
     const child: Partial<Log> | null | undefined = log.child(fields)
@@ -57,7 +58,7 @@ function write(
   bound: object,
   fields: object,
   message: string,
-  complaint: { told: boolean },
+  complaint: { reported: boolean },
 ): void {
   const failed = (error: unknown) => complain(error, complaint)
   const say = (line: object) => {
@@ -67,7 +68,7 @@ function write(
   try {
     say({ ...bound, ...fields })
   } catch {
-    // A logger reads the error that it is given, and errors are foreign objects: once more with what can be read of it.
+    // Reading a property of a foreign error can throw inside the logger. Try again with a plain description of the error.
     try {
       say({ ...bound, ...fields, ...('err' in fields && { err: describe(fields.err) }) })
     } catch (error) {
@@ -76,9 +77,9 @@ function write(
   }
 }
 
-/** Once: a logger that fails would most likely fail at every line. */
-function complain(error: unknown, complaint: { told: boolean }): void {
-  if (complaint.told) return
-  complaint.told = true
-  process.emitWarning(`The log given to createJobs() fails, so that lines are lost: ${describe(error).message}`)
+/** Warns once: a failing logger is likely to fail for every line. */
+function complain(error: unknown, complaint: { reported: boolean }): void {
+  if (complaint.reported) return
+  complaint.reported = true
+  process.emitWarning(`The logger passed to createJobs() failed; log lines are lost: ${describe(error).message}`)
 }

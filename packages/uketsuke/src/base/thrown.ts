@@ -1,52 +1,54 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { truncate } from '../domain/text.ts'
 
-/** What was thrown, as operators see it. A thrown object may hold credentials in its members: only these texts are taken from it. */
+/** A thrown value as operators see it. Only these texts are copied, because other properties may hold credentials. */
 export interface Thrown {
   readonly type: string
   readonly message: string
   readonly code?: string
-  /** With the stacks of its causes. */
+  /** Includes the stacks of the causes. */
   readonly stack: string
 }
 
-const most = 8_000
-const deepest = 5
+const maxLength = 8_000
+const maxDepth = 5
 
-/** Never throws, whatever `thrown` is: a getter may throw, a proxy may be revoked. */
+/** Never throws, even if `thrown` has a throwing getter or is a revoked proxy. */
 export function describe(thrown: unknown): Thrown {
   const code = text(thrown, 'code')
-  // Without a prototype: pino would write the name of its class for the type.
+  // No prototype: otherwise pino would log the name of its class as the type.
   const about = {
     __proto__: null,
     type: text(thrown, 'name') || typeof thrown,
     message: truncate(text(thrown, 'message') || plainText(thrown)),
-    stack: truncate(story(thrown, 0, new Set()), most),
+    stack: truncate(stackWithCauses(thrown, 0, new Set()), maxLength),
   } as Thrown
   return code === '' ? about : Object.assign(about, { code: truncate(code) })
 }
 
-/** The stack, then those of the causes, and of the errors that an `AggregateError` gathers. */
-function story(thrown: unknown, depth: number, seen: Set<unknown>): string {
-  if (depth >= deepest || seen.has(thrown)) return ''
+/** The stack, followed by those of its causes and of the errors in an `AggregateError`. */
+function stackWithCauses(thrown: unknown, depth: number, seen: Set<unknown>): string {
+  if (depth >= maxDepth || seen.has(thrown)) return ''
   seen.add(thrown)
   const more = [member(thrown, 'cause'), ...list(member(thrown, 'errors'))].filter((one) => one != null)
-  const causes = more.map((cause) => story(cause, depth + 1, seen)).filter((one) => one !== '')
-  return [own(thrown), ...causes.map((cause) => `caused by: ${cause}`)].join('\n')
+  const causes = more.map((cause) => stackWithCauses(cause, depth + 1, seen)).filter((one) => one !== '')
+  return [ownStack(thrown), ...causes.map((cause) => `caused by: ${cause}`)].join('\n')
 }
 
-function own(thrown: unknown): string {
+function ownStack(thrown: unknown): string {
   const message = text(thrown, 'message') || plainText(thrown)
-  const heading = `${text(thrown, 'name') || typeof thrown}: ${message}`.slice(0, most)
-  const stack = text(thrown, 'stack').slice(0, most)
-  // A stack is made with its error: the message may have been set afterwards.
-  return stack.includes(message.slice(0, most / 2)) ? stack : [heading, stack].filter((one) => one !== '').join('\n')
+  const heading = `${text(thrown, 'name') || typeof thrown}: ${message}`.slice(0, maxLength)
+  const stack = text(thrown, 'stack').slice(0, maxLength)
+  // The stack is captured at construction; the message may have been set later.
+  return stack.includes(message.slice(0, maxLength / 2))
+    ? stack
+    : [heading, stack].filter((one) => one !== '').join('\n')
 }
 
-/** A value of any kind as text: what an object says of itself may throw. */
+/** Any value as text. Objects are not converted, because their `toString` may throw. */
 export function plainText(thrown: unknown): string {
   const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function'
-  return isObject ? 'an object that is no Error' : String(thrown)
+  return isObject ? 'an object that is not an Error' : String(thrown)
 }
 
 function list(value: unknown): unknown[] {
@@ -57,12 +59,12 @@ function list(value: unknown): unknown[] {
   }
 }
 
-/** Of what may be a promise: where it is none, nothing is waited for. What cannot be asked is none. */
+/** Whether a value must be awaited. Never throws; a value whose `then` cannot be read is not thenable. */
 export function isThenable<T>(given: T | PromiseLike<T>): given is PromiseLike<T> {
   return typeof member(given, 'then') === 'function' && typeof given !== 'function'
 }
 
-/** A member that is text or a number, as text; else ''. */
+/** A string or number property as text, else ''. */
 export function text(of: unknown, name: string): string {
   const value = member(of, name)
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
@@ -77,7 +79,7 @@ export function member(of: unknown, name: string): unknown {
   }
 }
 
-/** `instanceof` asks a proxy for its prototype, and one that is revoked throws. */
+/** `instanceof` that does not throw for a revoked proxy. */
 export function isA<T>(thrown: unknown, kind: abstract new (...args: never[]) => T): thrown is T {
   try {
     return thrown instanceof kind
@@ -86,6 +88,6 @@ export function isA<T>(thrown: unknown, kind: abstract new (...args: never[]) =>
   }
 }
 
-/** A store that cannot be used now: the same may work later. */
+/** Whether the store is temporarily unavailable, so that the same call may succeed later. */
 export const isPassing = (thrown: unknown): boolean =>
   isA(thrown, UketsukeError) && text(thrown, 'code') === 'temporarily-unavailable'

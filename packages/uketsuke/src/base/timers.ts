@@ -3,15 +3,15 @@ import * as timers from 'node:timers'
 import * as promises from 'node:timers/promises'
 
 /**
- * Node's own timers, taken when this is loaded and from the modules, not from the globals. A program whose tests put fake timers in
- * their place would otherwise wait for ever for a commit: nobody moves ours on. Everything in `src/` takes its timers from here.
+ * Node's timers, captured at load time from the modules, not the globals. Otherwise fake timers in a user's tests would block commits
+ * forever, because the tests do not advance our timers. All code in `src/` imports its timers from here.
  */
 export const { setTimeout, clearTimeout, setImmediate } = timers
 
-/** Resolves after so many milliseconds. */
+/** Resolves after the given number of milliseconds. */
 export const pause = promises.setTimeout
 
-/** From the prototype: fake timers put theirs on the object. */
+/** Taken from the prototype, because fake timers replace the method on the object. */
 const prototype: Performance = Object.getPrototypeOf(measured)
 const { now } = prototype
 export const performance = { now: (): number => now.call(measured) }

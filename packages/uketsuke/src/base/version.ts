@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** As in package.json; where this was bundled into another program, that file is not beside it. */
+/** The version in package.json, or `bundled` if this code was bundled into another program. */
 export function version(): string {
   try {
     const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')

@@ -1,6 +1,6 @@
 import { setImmediate } from './timers.ts'
 
-/** Rings and is waited for: a ring before the wait counts, many rings are one. */
+/** A resettable event with one waiter. A notification before the wait counts; several notifications count as one. */
 export class Wakeup {
   #pending = false
   #wake: (() => void) | null = null
@@ -10,12 +10,12 @@ export class Wakeup {
     this.#wake?.()
   }
 
-  /** Whether a wait would be over at once. */
+  /** Whether `wait()` would resolve immediately. */
   get isPending(): boolean {
     return this.#pending
   }
 
-  /** Resolves at the next ring since the last time it was waited for. One waiter. */
+  /** Resolves at the first notification since the last `wait()`. Supports one waiter at a time. */
   async wait(): Promise<void> {
     if (!this.#pending) {
       await new Promise<void>((resolve) => {
@@ -27,14 +27,17 @@ export class Wakeup {
   }
 }
 
-/** Runs `work` at the end of this turn, never twice at a time; asking during a run makes one more follow. `work` must not reject. */
+/**
+ * Returns a function that runs `work` at the end of the current turn of the event loop. Runs never overlap; calls during a run cause
+ * one more run. `work` must not reject.
+ */
 export function coalesce(work: () => Promise<void>): () => void {
   let running = false
   let again = false
   async function run(): Promise<void> {
     running = true
     while (again) {
-      // What is asked for in the same turn goes along.
+      // Calls in the same turn share one run.
       await new Promise((resolve) => setImmediate(resolve))
       again = false
       await work()

@@ -7,45 +7,47 @@ import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { century, day, integerOption } from '../domain/numbers.ts'
 
-/** What a handler gets. */
+/** The argument of a job handler. */
 export interface JobContext<Input> {
-  /** The input as the schema gives it, transforms included. */
+  /** The validated input, after the schema's transforms. */
   readonly input: Input
   /**
-   * Says how far the job is: 0…100, and a sentence for whoever waits. Call it as often as you like; about ten a second are stored.
-   * @throws {UketsukeError} `invalid-progress` for anything but a number from 0 to 100.
+   * Reports progress: a number from 0 to 100 and an optional message for clients. Call it as often as you like; it is stored about ten
+   * times per second. Within an attempt progress never decreases, and it stays below 100 until the job completes.
+   * @throws {UketsukeError} `invalid-progress` if `percent` is not a number from 0 to 100
    */
   progress(percent: number, message?: string): void
-  /** Aborts when the job is cancelled, takes too long, or is no longer this worker's. */
+  /** Aborts when the job is cancelled, the attempt times out, or the worker loses its lease on the job. */
   readonly signal: AbortSignal
-  /** 1 for the first run. */
+  /** 1 for the first attempt. */
   readonly attempt: number
   readonly jobId: string
   readonly owner: string
-  /** Writes lines that name the job. */
+  /** A child of the `log` option that adds the job to each line. */
   readonly log: Log
 }
 
+/** The argument of `job()`. */
 export interface JobOptions<Schema extends StandardSchemaV1, Output> {
-  /** Any Standard Schema: zod, valibot, arktype… It is checked before a job is accepted and again before it runs. */
+  /** Any Standard Schema, such as a zod, valibot or arktype schema. Validates the input when a job is created and again before it runs. */
   input: Schema
   /**
-   * Does the work. What it returns, which JSON must be able to hold, is the job's output. Throwing fails the attempt and another one
-   * follows; an `UnrecoverableError` fails the job at once. Clients see the message of a `JobError` or an `UnrecoverableError`, and of no
-   * other. A job can run more than once, so make its effects idempotent.
+   * The handler. Its return value must be representable in JSON and becomes the job's output. If it throws, the attempt fails and the
+   * job is retried; an `UnrecoverableError` fails the job immediately. Clients see the message of a `JobError` or `UnrecoverableError`
+   * and of no other error. Delivery is at-least-once: a job can run more than once, so make its side effects idempotent.
    */
   run: (context: JobContext<StandardSchemaV1.InferOutput<Schema>>) => Output | Promise<Output>
-  /** Runs at the most, 1 to 1,000,000; 3 by default. */
+  /** Maximum number of attempts, from 1 to 1,000,000; 3 by default. */
   maxAttempts?: number
-  /** Waits between attempts, in milliseconds, of 366 days at most; 1 s doubling up to 10 minutes by default, with jitter. */
+  /** Waits between attempts in milliseconds, at most 366 days. By default 1 s, doubling up to 10 minutes. Half of each wait is random. */
   backoff?: Partial<Backoff>
-  /** Milliseconds an attempt may take, up to 366 days; 1 hour by default. Past it the signal aborts and the attempt fails with code `timeout`. */
+  /** Maximum duration of an attempt in milliseconds, up to 366 days; 1 hour by default. Then the signal aborts and the attempt fails with code `timeout`. */
   timeout?: number
-  /** Milliseconds that an ended job is kept, from 1 day to 100 years; 30 days by default. */
+  /** How long a finished job is kept, in milliseconds, from 1 day to 100 years; 30 days by default. */
   retention?: number
 }
 
-/** A job type: what `job()` makes and `createJobs` takes. */
+/** A job type, made by `job()` and passed to `createJobs`. */
 export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown>
   extends Required<Omit<JobOptions<Schema, Output>, 'backoff'>> {
   readonly backoff: Backoff
@@ -57,7 +59,10 @@ export type JobTypes = Record<string, JobType<any, any>>
 const hour = 60 * 60_000
 const ms = 'milliseconds'
 
-/** Defines a job type. @throws {UketsukeError} `invalid-configuration` */
+/**
+ * Defines a job type.
+ * @throws {UketsukeError} `invalid-configuration` if an option is missing or out of range
+ */
 export function job<Schema extends StandardSchemaV1, Output>(
   options: JobOptions<Schema, Output>,
 ): JobType<Schema, Output> {
@@ -71,7 +76,7 @@ export function job<Schema extends StandardSchemaV1, Output>(
     ...options,
     maxAttempts: integerOption('job(): maxAttempts', options.maxAttempts, 3, { min: 1, max: 1_000_000 }),
     timeout: integerOption('job(): timeout', options.timeout, hour, { min: 1, max: 366 * day, of: ms }),
-    // As long as idempotency keys are kept, at least.
+    // At least as long as idempotency keys are kept.
     retention: integerOption('job(): retention', options.retention, 30 * day, { min: day, max: century, of: ms }),
     backoff: {
       base: integerOption('job(): backoff.base', base, defaultBackoff.base, { min: 0, max: 366 * day, of: ms }),
@@ -80,11 +85,11 @@ export function job<Schema extends StandardSchemaV1, Output>(
   }
 }
 
-/** How a worker runs a user's type. */
+/** Makes a user's job type runnable by a worker. */
 export function runnable(type: JobTypes[string], random: () => number): Runnable {
   const parsed = (checked: StandardSchemaV1.Result<unknown>): unknown => {
     if (!checked.issues) return checked.value
-    throw new UketsukeError('invalid-input', textOf(checked.issues[0], 'message') || 'No reason was given.')
+    throw new UketsukeError('invalid-input', textOf(checked.issues[0], 'message') || 'The schema gave no reason.')
   }
   return {
     parse(text) {
@@ -101,21 +106,21 @@ function readable(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new UketsukeError('corrupt', 'The stored input is not JSON.', { cause: error })
+    throw new UketsukeError('corrupt', 'The stored input is not valid JSON.', { cause: error })
   }
 }
 
-/** What `enqueue` takes for a type. */
+/** The input that `enqueue` accepts for a job type. */
 export type InputOf<T> = T extends JobType<infer Schema, infer _> ? StandardSchemaV1.InferInput<Schema> : never
-/** What a completed job of a type has as `output`. */
+/** The `output` of a completed job of a job type. */
 export type OutputOf<T> = T extends JobType<infer _, infer Output> ? Awaited<Output> : never
 
-/** What a worker needs to know about a type to run it: a user's job type, or the system's own webhook delivery. */
+/** What a worker needs to run a job type: a user's type or the built-in webhook delivery. */
 export interface Runnable {
-  /** Turns the stored text into what `run` gets, or a promise of it. @throws `invalid-input`, `corrupt` */
+  /** Parses the stored text into the input of `run`, or a promise of it. @throws {UketsukeError} `invalid-input`, `corrupt` */
   parse(input: string): unknown
   run(context: JobContext<unknown>, job: Job): unknown
   readonly timeout: number
-  /** Milliseconds from a failed attempt to the next. */
+  /** Milliseconds between a failed attempt and the next. */
   retryIn(attempt: number, thrown: unknown): number
 }

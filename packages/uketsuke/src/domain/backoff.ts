@@ -1,16 +1,19 @@
-/** How long to wait before the next attempt. Milliseconds in and out; `random` is 0…1. */
+/** Exponential backoff between the attempts of a job. Times are in milliseconds. */
 export interface Backoff {
-  /** The wait after the first failed attempt, in milliseconds. */
+  /** Wait after the first failed attempt, in milliseconds. */
   readonly base: number
-  /** Doubles with every attempt up to this many milliseconds. */
+  /** Upper limit of the wait, which doubles with every attempt, in milliseconds. */
   readonly max: number
 }
 
 export const defaultBackoff: Backoff = { base: 1_000, max: 10 * 60_000 }
 
-/** Exponential, with "equal jitter": half of the wait is certain, half is drawn, so that a herd spreads out. */
+/**
+ * Milliseconds to wait after failed attempt `attempt` (the first is 1). Exponential with "equal jitter": half of the wait is fixed and
+ * half is random, which spreads out retries of jobs that failed together. `random` is 0…1.
+ */
 export function exponential({ base, max }: Backoff, attempt: number, random: number): number {
-  // No power of two that is larger is waited for, and none may be infinite: 0 times that is no number.
+  // The cap keeps the power finite: with a base of 0, 0 × Infinity would be NaN. No wait needs a larger power.
   const wait = Math.min(max, base * 2 ** Math.min(attempt - 1, 50))
   return Math.round(wait / 2 + (wait / 2) * random)
 }
@@ -32,8 +35,8 @@ const deliveryWaits = [
 ] as const
 
 /**
- * The wait after failed delivery `attempt` (1 is the first): the schedule of Standard Webhooks with 0…+20 % jitter, but at least
- * `floor`, what the receiver asked for, which is honoured up to 24 hours.
+ * Milliseconds to wait after failed delivery attempt `attempt` (the first is 1): the Standard Webhooks schedule with 0…+20 % jitter,
+ * and at least `floor`, the wait that the receiver requested, capped at 24 hours. `random` is 0…1.
  */
 export function webhookBackoff(attempt: number, floor: number, random: number): number {
   const scheduled = deliveryWaits[Math.min(attempt, deliveryWaits.length) - 1] ?? deliveryWaits[0]

@@ -2,17 +2,17 @@ import type { Failure } from './errors.ts'
 import { type Attempt, type Change, isTerminal, type Job } from './job.ts'
 import { create } from './rules.ts'
 
-/** The type of the jobs that deliver webhooks; no user's type may have this name. */
+/** The job type of webhook deliveries. User job types must not use this name. */
 export const deliveryType = 'uketsuke.webhook'
-/** How often a delivery is tried; `backoff.ts` has the waits between. */
+/** Maximum number of delivery attempts. `backoff.ts` defines the waits between them. */
 export const deliveryAttempts = 10
 
-/** A rule's outcome, together with what must be stored in the same commit. */
+/** The outcome of a rule, with everything that must be stored in the same commit. */
 export function change(before: Job, after: Job, now: number): Change {
   return { before, after, spawn: delivery(after, now), attempt: ended(before, after, now) }
 }
 
-/** A job that ends and has a webhook causes one delivery, which is a job itself. Its id follows from the job's: never two. */
+/** A job with a webhook spawns one delivery job when it finishes. The delivery id derives from the job id, so there is at most one. */
 function delivery(job: Job, now: number): Job | null {
   if (!isTerminal(job) || job.webhookUrl === null || job.queue !== 'jobs') return null
   const { id, owner, webhookUrl, retainFor } = job
@@ -31,16 +31,16 @@ function delivery(job: Job, now: number): Job | null {
   )
 }
 
-/** An attempt that ends while the job goes on: the next one would be written over it. */
+/** An attempt that ends while the job continues. It needs a row of its own because the next attempt overwrites it in the job. */
 function ended(before: Job, after: Job, now: number): Attempt | null {
   if (before.status !== 'running' || after.status !== 'pending') return null
   const released = after.attempt < before.attempt
-  // Released with a reason of its own, or as it came.
+  // A plain release keeps the previous `lastError`, which belongs to an earlier attempt.
   const error = released && after.lastError === before.lastError ? null : after.lastError
   return attempt(before, now, released ? 'released' : (lost(error) ?? 'retrying'), error)
 }
 
-/** The attempt with which a job ended; null where it goes on, or ended while it waited. */
+/** The attempt that ended the job. Null if the job is not terminal or ended while it was pending. */
 export function lastAttempt(job: Job): Attempt | null {
   if (job.completedAt === null || job.worker === null) return null
   return attempt(

@@ -10,7 +10,7 @@ import {
 } from './errors.ts'
 import { truncate } from './text.ts'
 
-it('an error of this package has a code and, where nothing better is known, its title as its message', () => {
+it('an UketsukeError has a code and uses its title as the default message', () => {
   const error = new UketsukeError('job-not-found')
   expect(error.message).toBe(`${errorTitles['job-not-found']}.`)
   const more = new UketsukeError('validation-error', 'No.', {
@@ -27,18 +27,18 @@ it('an error of this package has a code and, where nothing better is known, its 
   })
 })
 
-it('a handler may name the code that its clients see', () => {
+it('a handler can choose the code that clients see', () => {
   expect(new UnrecoverableError('No.').code).toBe('unrecoverable')
   expect(new UnrecoverableError('No.', { code: 'no-data' }).code).toBe('no-data')
 })
 
-it('an error for clients is tried again unless it says otherwise', () => {
+it('a JobError is retryable by default', () => {
   expect(new JobError('No.')).toMatchObject({ name: 'JobError', code: 'job-error', retryable: true })
   expect(new JobError('No.', { retryable: false })).toMatchObject({ retryable: false })
   expect(new UnrecoverableError('No.')).toMatchObject({ name: 'UnrecoverableError', retryable: false })
 })
 
-it('clients see nothing of what was thrown, nor a message that an older worker stored of it', () => {
+it('clients see neither the thrown error nor a message of it that an older worker stored', () => {
   const stored = {
     code: 'handler-error',
     message: 'connect 10.0.0.3',
@@ -54,7 +54,7 @@ it('clients see nothing of what was thrown, nor a message that an older worker s
   expect(publicFailure(refused)).toEqual(refused)
 })
 
-it('a delivery is tried again unless the receiver forbids it', () => {
+it('a failed delivery is retryable unless the receiver rules it out', () => {
   const answer = { ms: 1 }
   expect(new DeliveryError('webhook-refused', 'No.', { answer })).toMatchObject({
     retryable: true,
@@ -65,7 +65,7 @@ it('a delivery is tried again unless the receiver forbids it', () => {
   expect(gone).toMatchObject({ retryable: false, waitAtLeast: 9 })
 })
 
-it('free text is made fit for every store and screen', () => {
+it('truncate makes free text safe for every store', () => {
   expect(truncate('a\0b')).toBe('a\uFFFDb')
   expect(truncate('\uD800')).toBe('\uFFFD')
   expect(truncate('x'.repeat(1_001))).toHaveLength(1_000)
@@ -73,7 +73,7 @@ it('free text is made fit for every store and screen', () => {
   expect(truncate('two\nlines\u2028')).toBe('two\nlines\u2028')
 })
 
-it('says of what failed on this side how long to wait, and why', () => {
+it('a PostponedError carries the wait and the cause', () => {
   const cause = new Error('down')
   expect(new PostponedError('Not now.', 500, cause)).toMatchObject({
     name: 'PostponedError',

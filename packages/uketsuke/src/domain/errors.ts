@@ -1,63 +1,66 @@
-/** Every error that a user of this package can meet, and its title. HTTP statuses are `http/problem.ts`'s to add. */
+/** Every error code of this package and its title. `http/problem.ts` maps the codes to HTTP statuses. */
 export const errorTitles = {
-  'invalid-json': 'The body is not valid JSON',
-  'invalid-query': 'The query string is not valid',
-  'invalid-idempotency-key': 'The Idempotency-Key is not valid',
-  unauthorized: 'Who is calling is not known',
-  forbidden: 'The credential lacks a scope',
-  'job-not-found': 'There is no such job',
-  'not-found': 'There is no such resource',
-  'method-not-allowed': 'The method is not allowed here',
+  'invalid-json': 'Request body is not valid JSON',
+  'invalid-query': 'Invalid query string',
+  'invalid-idempotency-key': 'Invalid idempotency key',
+  unauthorized: 'Authentication required',
+  forbidden: 'Insufficient scope',
+  'job-not-found': 'Job not found',
+  'not-found': 'Resource not found',
+  'method-not-allowed': 'Method not allowed',
   'not-acceptable': 'No acceptable representation',
-  'payload-too-large': 'The body is too large',
-  'unsupported-media-type': 'The media type is not supported',
-  'idempotency-in-progress': 'A request with this key is still under way',
-  'job-not-finished': 'The job has not ended yet',
-  'validation-error': 'The request is not valid',
-  'unknown-job-type': 'There is no such job type',
-  'webhook-url-forbidden': 'The webhook URL is not allowed',
-  'idempotency-key-reused': 'The key was used with another payload',
+  'payload-too-large': 'Request body too large',
+  'unsupported-media-type': 'Unsupported media type',
+  'idempotency-in-progress': 'Request with this idempotency key is still in progress',
+  'job-not-finished': 'Job has not finished',
+  'validation-error': 'Invalid request',
+  'unknown-job-type': 'Unknown job type',
+  'webhook-url-forbidden': 'Webhook URL not allowed',
+  'idempotency-key-reused': 'Idempotency key was used with a different payload',
   'quota-exceeded': 'Too many requests',
-  'temporarily-unavailable': 'The service cannot accept this now',
-  'internal-error': 'Something failed inside',
-  // How an attempt can fail
+  'temporarily-unavailable': 'Service temporarily unavailable',
+  'internal-error': 'Internal server error',
+  // Why an attempt failed
   'handler-error': 'The job failed because of an error on the server',
   'job-error': 'The job failed',
-  unrecoverable: 'The handler gave up for good',
-  timeout: 'The attempt took too long',
+  unrecoverable: 'The job failed permanently',
+  timeout: 'The attempt timed out',
   cancelled: 'The job was cancelled',
-  'lease-lost': 'The worker stopped answering',
-  'invalid-input': 'The stored input no longer fits its schema',
+  'lease-lost': 'The worker stopped responding',
+  'invalid-input': 'The stored input no longer matches its schema',
   'input-unreadable': 'No worker could read the input',
-  corrupt: 'What was stored of the job cannot be read',
-  'invalid-output': 'The handler returned what JSON cannot hold',
+  corrupt: 'The stored data of the job cannot be read',
+  'invalid-output': 'The handler returned a value that JSON cannot represent',
   'outcome-rejected': 'The outcome of the job could not be stored',
-  'invalid-progress': 'The progress is not a number from 0 to 100',
-  'webhook-refused': 'The receiver did not answer 2xx',
-  'webhook-unreachable': 'The receiver could not be reached',
-  closed: 'The jobs have been closed',
-  // What stops a program from starting
-  'invalid-configuration': 'The configuration is not valid',
+  'invalid-progress': 'Progress must be a number from 0 to 100',
+  'webhook-refused': 'The webhook receiver did not respond with a 2xx status',
+  'webhook-unreachable': 'The webhook receiver could not be reached',
+  closed: 'The job service is closed',
+  // Why a program cannot start
+  'invalid-configuration': 'Invalid configuration',
   'store-unusable': 'The store cannot be used',
-  'invalid-owner': 'The owner is not valid',
+  'invalid-owner': 'Invalid owner',
 } as const
 
 export type ErrorCode = keyof typeof errorTitles
 
-/** Why an attempt or a job failed. Code and message are for clients: never a stack trace. */
+/** Why an attempt or a job failed. Clients see `code` and `message`, which never contain a stack trace. */
 export interface Failure {
+  /** An `ErrorCode`, or the code that the handler gave its `JobError`. */
   readonly code: string
+  /** A sentence for clients. */
   readonly message: string
+  /** Whether another attempt can follow. Always false in the `error` of a failed job. */
   readonly retryable: boolean
-  /** For operators: what was thrown, with its stack and causes. `attempts` gives it where all owners are asked for, nothing else does. */
+  /** For operators: the thrown error with its stack and causes. Only `attempts()` with `allOwners` returns it. */
   readonly thrown?: string
-  /** Of an input that no worker could read yet: when the first could not. */
+  /** Set with code `input-unreadable`: when a worker first failed to read the input, in milliseconds since the epoch. */
   readonly since?: number
-  /** Of a webhook delivery: what the receiver answered. Never set on a user's job. */
+  /** Set on webhook deliveries only: the receiver's response. `body` is at most 1 KiB; `ms` is the duration in milliseconds. */
   readonly detail?: { readonly status?: number; readonly body?: string; readonly ms: number }
 }
 
-/** One place in a request that is wrong. `pointer` is a JSON Pointer (RFC 6901) into the body. */
+/** One invalid part of a request. `pointer` is a JSON Pointer (RFC 6901) into the body; `detail` is a sentence for clients. */
 export interface Violation {
   readonly pointer: string
   readonly detail: string
@@ -66,23 +69,26 @@ export interface Violation {
 interface More {
   cause?: unknown
   errors?: readonly Violation[]
-  /** Seconds after which it is worth trying again. */
+  /** Seconds to wait before retrying. */
   retryAfter?: number
-  /** Whether what was asked for has been done is not known: it may have been stored, or may still be. */
+  /** Set if the operation may have been committed, or may still be. */
   outcome?: 'unknown' | undefined
-  /** Of an unknown outcome: the job to ask for. */
+  /** With an unknown outcome: the id of the job to look up. */
   jobId?: string | undefined
 }
 
-/** Every error that this package throws has a `code` from the catalogue. */
+/** An error thrown by this package. `message` is a sentence that says what is wrong and, where possible, what to do. */
 export class UketsukeError extends Error {
   override readonly name: string = 'UketsukeError'
+  /** A key of `errorTitles`. */
   readonly code: ErrorCode
+  /** The invalid parts of a request; set with `validation-error`. */
   readonly errors: readonly Violation[] | undefined
+  /** Seconds to wait before retrying, if retrying can help. */
   readonly retryAfter: number | undefined
-  /** Set where it is not known whether what was asked for has been done. Of all other errors: it has not. */
+  /** `unknown` if the operation may have been committed. If undefined, nothing was committed. */
   readonly outcome: 'unknown' | undefined
-  /** Of an accept whose outcome is unknown: the id under which the job stands if it was stored. */
+  /** With `outcome: 'unknown'` from creating a job: the job's id, if it was stored. */
   readonly jobId: string | undefined
 
   constructor(code: ErrorCode, detail: string = `${errorTitles[code]}.`, more: More = {}) {
@@ -96,13 +102,14 @@ export class UketsukeError extends Error {
 }
 
 /**
- * Thrown by a handler for its clients: `message` and `code` become the job's error as they stand. Of any other error a client sees
- * neither. `cause` is for operators.
+ * An error that a handler throws for its clients: `message` and `code` become the job's public error unchanged. Clients never see the
+ * message or code of any other error. `cause` is for operators.
  */
 export class JobError extends Error {
   override readonly name: string = 'JobError'
+  /** `job-error` by default. */
   readonly code: string
-  /** False fails the job at once; true lets another attempt follow where one is left. */
+  /** True (the default) retries the job if attempts remain; false fails it immediately. */
   readonly retryable: boolean
 
   constructor(message: string, options: { code?: string; retryable?: boolean; cause?: unknown } = {}) {
@@ -112,7 +119,7 @@ export class JobError extends Error {
   }
 }
 
-/** A `JobError` after which the job is not tried again: it cannot succeed. */
+/** A `JobError` that fails the job immediately, without a retry. The default code is `unrecoverable`. */
 export class UnrecoverableError extends JobError {
   override readonly name = 'UnrecoverableError'
 
@@ -121,19 +128,22 @@ export class UnrecoverableError extends JobError {
   }
 }
 
-/** A failure without what is for operators alone. The message of an error that was not made for clients never leaves, whoever stored it. */
+/**
+ * A failure without its operator-only fields. The message of a `handler-error` is replaced, because an older worker may have stored the
+ * text of an internal error in it.
+ */
 export function publicFailure({ code, message, retryable, detail }: Failure): Failure {
-  const told = { code, message: code === 'handler-error' ? `${errorTitles[code]}.` : message, retryable }
-  return detail === undefined ? told : { ...told, detail }
+  const shown = { code, message: code === 'handler-error' ? `${errorTitles[code]}.` : message, retryable }
+  return detail === undefined ? shown : { ...shown, detail }
 }
 
 export const leaseLost: Failure = {
   code: 'lease-lost',
-  message: 'The worker stopped answering before the job had ended.',
+  message: 'The worker stopped responding before the job finished.',
   retryable: true,
 }
 
-/** What failed is on this side: the job is given back without an attempt, for `wait` milliseconds. `message` is for operators. */
+/** A failure on this side of a webhook: the job is released for `wait` milliseconds and keeps its attempt. `message` is for operators. */
 export class PostponedError extends Error {
   override readonly name = 'PostponedError'
   readonly wait: number
@@ -145,7 +155,7 @@ export class PostponedError extends Error {
   }
 }
 
-/** A webhook delivery that did not succeed. `waitAtLeast` is what the receiver asked for, in milliseconds. */
+/** A failed webhook delivery. `waitAtLeast` is the wait that the receiver requested, in milliseconds. */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError'
   readonly code: 'webhook-refused' | 'webhook-unreachable'

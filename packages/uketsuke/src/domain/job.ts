@@ -4,10 +4,10 @@ export const jobStatuses = ['pending', 'running', 'completed', 'failed', 'cancel
 export type JobStatus = (typeof jobStatuses)[number]
 export type Priority = 'normal' | 'high'
 
-/** Users' jobs and the webhook deliveries they cause wait in two queues, so that a slow receiver never holds up a job. */
+/** User jobs and webhook deliveries wait in separate queues, so that a slow receiver never delays a job. */
 export type Queue = 'jobs' | 'deliveries'
 
-/** One job, as every store keeps it. Times are milliseconds since the epoch; `input`, `output` and `metadata` are JSON text. */
+/** A job as stores keep it. Times are in milliseconds since the epoch; `input`, `output` and `metadata` are JSON text. */
 export interface Job {
   readonly id: string
   readonly queue: Queue
@@ -15,9 +15,9 @@ export interface Job {
   readonly owner: string
   readonly priority: Priority
   readonly status: JobStatus
-  /** One more with every committed change: swap guard, fencing token, ETag and SSE id. */
+  /** Incremented by every committed change. Serves as compare-and-swap guard, fencing token, ETag and SSE event id. */
   readonly version: number
-  /** Which run this is: 0 before the first. */
+  /** Number of the current or last attempt; 0 before the first. */
   readonly attempt: number
   readonly maxAttempts: number
   /** 0…100; 100 exactly when completed. */
@@ -26,29 +26,29 @@ export interface Job {
   readonly input: string
   readonly output: string | null
   readonly error: Failure | null
-  /** Why the previous attempt ended, while another one is to come or under way. */
+  /** Why the previous attempt failed; set while the job is pending or running. */
   readonly lastError: Failure | null
   readonly metadata: string | null
   readonly webhookUrl: string | null
   readonly retryOf: string | null
-  /** Of a delivery: the job that it tells about. */
+  /** For a delivery: the id of the job that it reports. */
   readonly parent: string | null
   readonly createdAt: number
-  /** Not before this time. */
+  /** The job does not run before this time. */
   readonly runAt: number
-  /** When the present or last attempt began. */
+  /** When the current or last attempt started. */
   readonly startedAt: number | null
   readonly completedAt: number | null
   readonly cancelRequestedAt: number | null
-  /** How long the job is kept once it is terminal, in milliseconds. */
+  /** How long the job is kept after it becomes terminal, in milliseconds. */
   readonly retainFor: number
   readonly expiresAt: number | null
-  /** Who runs it, or ran the attempt with which it ended; null where it waits, or ended while it waited. */
+  /** The worker that runs the job, or that ran its last attempt. Null while pending, or if the job ended while pending. */
   readonly worker: string | null
   readonly leaseUntil: number | null
 }
 
-/** What a caller decides about a job; the rest follows from `create`. */
+/** What the caller specifies for a new job. `create` derives the rest. */
 export interface NewJob {
   id: string
   queue?: Queue
@@ -65,14 +65,14 @@ export interface NewJob {
   retainFor: number
 }
 
-/** Proof that a worker holds one attempt of a job. */
+/** Identifies the attempt of a job that a worker holds. */
 export interface Lease {
   readonly id: string
   readonly attempt: number
   readonly worker: string
 }
 
-/** One ended attempt, for whoever asks what happened. The one with which a job ended stands in the job itself: `lastAttempt`. */
+/** One ended attempt. The attempt that ended the job is not stored separately: `lastAttempt` derives it from the job. */
 export interface Attempt {
   readonly jobId: string
   readonly attempt: number
@@ -83,17 +83,17 @@ export interface Attempt {
   readonly error: Failure | null
 }
 
-/** A write that says what it expects: applied only if the stored version is still `before.version`. */
+/** A compare-and-swap write: applied only if the stored version is still `before.version`. */
 export interface Change {
   readonly before: Job
   readonly after: Job
-  /** The webhook delivery that this change causes, stored in the same commit. */
+  /** The webhook delivery that this change triggers, stored in the same commit. */
   readonly spawn: Job | null
-  /** The attempt that this change ends while the job goes on, stored in the same commit. */
+  /** The attempt that this change ends while the job continues, stored in the same commit. */
   readonly attempt: Attempt | null
 }
 
-/** Whether the attempt that runs is the last one allowed. */
+/** Whether the current attempt is the last one allowed. */
 export const isLastAttempt = (job: Pick<Job, 'attempt' | 'maxAttempts'>): boolean => job.attempt >= job.maxAttempts
 
 export const isTerminal = (job: Pick<Job, 'completedAt'>): boolean => job.completedAt !== null

@@ -9,7 +9,7 @@ it.each([
   [0, 0],
   [-0, 0],
   [1_000, 1_000],
-])('%o is taken', (value, taken) => expect(integerOption('it', value, 7, bounds)).toBe(taken))
+])('accepts %o', (value, taken) => expect(integerOption('it', value, 7, bounds)).toBe(taken))
 
 it.each([
   [null, 'null'],
@@ -23,18 +23,18 @@ it.each([
   [1n, 'a bigint'],
   [true, 'a boolean'],
   [{ valueOf: () => 1 }, 'a object'],
-])('%o is not', (value, shown) => {
+])('rejects %o', (value, shown) => {
   const message = `it must be a whole number of milliseconds from 0 to 1,000, not ${shown}.`
   expect(() => integerOption('it', value, 7, bounds)).toThrow(
     expect.objectContaining({ code: 'invalid-configuration', message }),
   )
 })
 
-it('says nothing of what is counted where that is plain', () => {
+it('omits the unit if there is none', () => {
   expect(() => integerOption('it', 9, 7, { min: 1, max: 2 })).toThrow('it must be a whole number from 1 to 2, not 9.')
 })
 
-it('a wait stays a number however many attempts there were', () => {
+it('the backoff stays finite for any number of attempts', () => {
   for (const attempt of [1, 51, 1_025, 1_000_000]) {
     expect(exponential({ base: 0, max: 1_000 }, attempt, 0.5)).toBe(0)
     expect(exponential({ base: 1_000, max: 2_000 }, attempt, 1)).toBeLessThanOrEqual(2_000)

@@ -3,18 +3,18 @@ import { UketsukeError } from './errors.ts'
 export interface Bounds {
   readonly min: number
   readonly max: number
-  /** What is counted, such as `milliseconds`. */
+  /** The unit, such as `milliseconds`. */
   readonly of?: string
 }
 
 export const day = 24 * 60 * 60_000
-/** How far ahead anything may lie: with it a time is still one that RFC 3339 can say. */
+/** The longest allowed duration: times that far ahead are still valid in RFC 3339. */
 export const century = 36_525 * day
-/** No engine and no JSON text of this process holds more. */
+/** 256 Mi. No engine and no JSON text in this process can hold more. */
 export const maxInteger = 256 << 20
 
 /**
- * The one check for the numbers of options. What is left out, or undefined, is `usual`.
+ * Validates a numeric option. Returns `usual` if the value is undefined.
  * @throws {UketsukeError} `invalid-configuration` for anything but a whole number within the bounds
  */
 export function integerOption(name: string, value: unknown, usual: number, { min, max, of }: Bounds): number {

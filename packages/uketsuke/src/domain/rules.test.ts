@@ -29,7 +29,7 @@ const waiting = fail(running, 150, broke, 900) as Job
 const asked2stop = cancel(running, 120) as Job
 
 describe('create', () => {
-  it('makes a pending job at version 1, due now', () => {
+  it('creates a pending job at version 1, due now', () => {
     expect(pending).toMatchObject({
       status: 'pending',
       version: 1,
@@ -40,7 +40,7 @@ describe('create', () => {
     })
     expect(pending).toMatchObject({ queue: 'jobs', metadata: null, webhookUrl: null, retryOf: null, parent: null })
   })
-  it('keeps what was asked for', () => {
+  it('keeps the requested values', () => {
     const all = {
       queue: 'deliveries',
       priority: 'high',
@@ -65,12 +65,12 @@ describe('claim', () => {
       leaseUntil: 130,
     })
   })
-  it('takes the progress of the attempt before back', () => {
+  it('resets the progress of the previous attempt', () => {
     const half = progress(running, 50, 'half') as Job
     const again = claim(fail(half, 150, broke, 150) as Job, 150, by)
     expect(again).toMatchObject({ progress: 0, progressMessage: null, attempt: 2, lastError: broke })
   })
-  it('leaves alone what is not due and what does not wait', () => {
+  it('rejects jobs that are not due or not pending', () => {
     expect(claim(create({ ...asked, runAt: 101 }, 1), 100, by)).toBeNull()
     expect(claim(running, 100, by)).toBeNull()
     expect(claim(completed, 300, by)).toBeNull()
@@ -78,23 +78,23 @@ describe('claim', () => {
 })
 
 describe('progress', () => {
-  it('never goes back, keeps 100 for completion, and counts whole percents', () => {
+  it('never decreases, reserves 100 for completion, and rounds down to whole percents', () => {
     const half = progress(running, 50.9, null) as Job
     expect(half).toMatchObject({ progress: 50, progressMessage: null, version: 3 })
     expect(progress(half, 40, 'later')).toMatchObject({ progress: 50, progressMessage: 'later' })
     expect(progress(half, 100, null)?.progress).toBe(99)
   })
-  it('keeps the last message where none is given, and writes nothing where nothing changed', () => {
+  it('keeps the last message if none is given, and writes nothing if nothing changed', () => {
     const said = progress(running, 1, 'one') as Job
     expect(progress(said, 2, null)?.progressMessage).toBe('one')
     expect(progress(said, 1, null)).toBeNull()
     expect(progress(said, 1, 'one')).toBeNull()
   })
-  it('is for running jobs only', () => expect(progress(pending, 1, null)).toBeNull())
+  it('applies to running jobs only', () => expect(progress(pending, 1, null)).toBeNull())
 })
 
 describe('succeed', () => {
-  it('ends the job', () => {
+  it('completes the job', () => {
     expect(completed).toMatchObject({
       status: 'completed',
       progress: 100,
@@ -104,13 +104,13 @@ describe('succeed', () => {
     })
     expect(completed).toMatchObject({ worker: 'w', leaseUntil: null, lastError: null })
   })
-  it('keeps work that was done in spite of a cancel', () =>
+  it('keeps the output even after a cancellation request', () =>
     expect(succeed(asked2stop, 1, '1')?.status).toBe('completed'))
-  it('is for running jobs only', () => expect(succeed(pending, 1, '1')).toBeNull())
+  it('applies to running jobs only', () => expect(succeed(pending, 1, '1')).toBeNull())
 })
 
 describe('fail', () => {
-  it('waits for the next attempt', () => {
+  it('schedules the next attempt', () => {
     expect(waiting).toMatchObject({
       status: 'pending',
       attempt: 1,
@@ -120,7 +120,7 @@ describe('fail', () => {
       error: null,
     })
   })
-  it('ends the job after its last attempt, or where trying again is no use', () => {
+  it('fails the job after its last attempt, or if the error is not retryable', () => {
     const last = claim(waiting, 900, by) as Job
     expect(fail(last, 901, broke, 0)).toMatchObject({
       status: 'failed',
@@ -129,14 +129,14 @@ describe('fail', () => {
     })
     expect(fail(running, 1, { ...broke, retryable: false }, 0)?.status).toBe('failed')
   })
-  it('is a cancellation where one was asked for', () => {
+  it('cancels the job if cancellation was requested', () => {
     expect(fail(asked2stop, 1, broke, 0)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } })
   })
-  it('is for running jobs only', () => expect(fail(pending, 1, broke, 0)).toBeNull())
+  it('applies to running jobs only', () => expect(fail(pending, 1, broke, 0)).toBeNull())
 })
 
 describe('expire', () => {
-  it('spends the attempt of a worker that is silent', () => {
+  it('uses up the attempt of a worker that stopped responding', () => {
     expect(expire(running, 130)).toMatchObject({
       status: 'pending',
       attempt: 1,
@@ -144,25 +144,25 @@ describe('expire', () => {
       lastError: { code: 'lease-lost' },
     })
   })
-  it('waits for the lease to lapse', () => expect(expire(running, 129)).toBeNull())
-  it('is for running jobs only', () => {
+  it('waits until the lease expires', () => expect(expire(running, 129)).toBeNull())
+  it('applies to running jobs only', () => {
     expect(expire(pending, 1_000)).toBeNull()
     expect(expire({ ...running, leaseUntil: null }, 1_000)).toBeNull()
   })
 })
 
 describe('release', () => {
-  it('gives the job back without costing an attempt', () => {
+  it('returns the job without using up the attempt', () => {
     expect(release(running, 140)).toMatchObject({ status: 'pending', attempt: 0, runAt: 140, worker: null })
   })
-  it('is a cancellation where one was asked for', () => expect(release(asked2stop, 1)?.status).toBe('cancelled'))
-  it('is for running jobs only', () => expect(release(pending, 1)).toBeNull())
-  it('gives it back for later where that is asked for', () => expect(release(running, 140, 150)?.runAt).toBe(150))
+  it('cancels the job if cancellation was requested', () => expect(release(asked2stop, 1)?.status).toBe('cancelled'))
+  it('applies to running jobs only', () => expect(release(pending, 1)).toBeNull())
+  it('returns the job for a later time if requested', () => expect(release(running, 140, 150)?.runAt).toBe(150))
 })
 
-describe('giveBack', () => {
+describe('giveBackUnreadable', () => {
   const again = (job: Job, now: number) => claim(giveBackUnreadable(job, now, 'odd', 1) as Job, now + 60_000, by) as Job
-  it('lets the job wait for another worker without costing an attempt', () => {
+  it('lets the job wait for another worker without using up the attempt', () => {
     expect(giveBackUnreadable(running, 140, 'odd', 1)).toMatchObject({
       status: 'pending',
       attempt: 0,
@@ -171,17 +171,17 @@ describe('giveBack', () => {
       worker: null,
       lastError: {
         code: 'input-unreadable',
-        message: 'The input waits for a worker that can read it: odd',
+        message: 'Waiting for a worker that can read the input: odd',
         since: 140,
       },
     })
   })
-  it('waits longer each time, half a minute at most', () => {
+  it('waits longer each time, up to 30 seconds', () => {
     expect(giveBackUnreadable(running, 140, 'odd', 0)?.runAt).toBe(640)
     expect(giveBackUnreadable(again(running, 140), 10_140, 'odd', 1)?.runAt).toBe(20_140)
     expect(giveBackUnreadable(again(running, 140), 300_140, 'odd', 1)?.runAt).toBe(330_140)
   })
-  it('ends the job once no worker could read it for long enough', () => {
+  it('fails the job if no worker can read it within the limit', () => {
     const late = again(again(running, 140), 60_000)
     expect(giveBackUnreadable(late, 140 + unreadPatience - 1, 'odd', 1)?.status).toBe('pending')
     expect(giveBackUnreadable(late, 140 + unreadPatience, 'odd', 1)).toMatchObject({
@@ -193,19 +193,19 @@ describe('giveBack', () => {
       },
     })
   })
-  it('counts from now where an earlier failure was another one, or says no time', () => {
+  it('counts from now if the earlier failure has another code or no time', () => {
     const { code, message, retryable } = giveBackUnreadable(running, 140, 'odd', 1)?.lastError ?? broke
     for (const lastError of [broke, { code, message, retryable }])
       expect(giveBackUnreadable({ ...running, lastError }, 900, 'odd', 1)?.lastError?.since).toBe(900)
   })
-  it('is a cancellation where one was asked for', () =>
+  it('cancels the job if cancellation was requested', () =>
     expect(giveBackUnreadable(asked2stop, 1, 'odd', 1)?.status).toBe('cancelled'))
-  it('is for running jobs only', () => expect(giveBackUnreadable(pending, 1, 'odd', 1)).toBeNull())
+  it('applies to running jobs only', () => expect(giveBackUnreadable(pending, 1, 'odd', 1)).toBeNull())
 })
 
-describe('withLastWords', () => {
+describe('withLatestProgress', () => {
   const end = (job: Job) => fail(job, 140, broke, 200)
-  it('stores what was said last with the end', () => {
+  it('stores the latest progress with the end', () => {
     expect(withLatestProgress(running, { percent: 45.5, message: 'Page 9' }, end)).toMatchObject({
       status: 'pending',
       version: 3,
@@ -213,24 +213,24 @@ describe('withLastWords', () => {
       progressMessage: 'Page 9',
     })
   })
-  it('is the end alone where all was stored already', () => {
+  it('only ends the job if the progress is already stored', () => {
     expect(withLatestProgress(running, null, end)).toEqual(end(running))
     expect(withLatestProgress(completed, { percent: 1, message: null }, end)).toBeNull()
   })
 })
 
 describe('cancel', () => {
-  it('ends a waiting job at once', () =>
+  it('cancels a pending job immediately', () =>
     expect(cancel(pending, 1)).toMatchObject({ status: 'cancelled', completedAt: 1 }))
-  it('asks a running one to stop, once', () => {
+  it('requests cancellation of a running job once', () => {
     expect(asked2stop).toMatchObject({ status: 'running', cancelRequestedAt: 120 })
     expect(cancel(asked2stop, 130)).toBeNull()
   })
-  it('leaves an ended one alone', () => expect(cancel(completed, 1)).toBeNull())
+  it('leaves a terminal job unchanged', () => expect(cancel(completed, 1)).toBeNull())
 })
 
 describe('retry', () => {
-  it('asks for the same again', () => {
+  it('copies the request', () => {
     expect(retry(completed, 'B')).toMatchObject({
       id: 'B',
       retryOf: 'A',
@@ -240,12 +240,12 @@ describe('retry', () => {
       maxAttempts: 2,
     })
   })
-  it('is for ended jobs only', () => expect(retry(running, 'B')).toBeNull())
+  it('applies to terminal jobs only', () => expect(retry(running, 'B')).toBeNull())
 })
 
-describe('holds', () => {
+describe('isHeldBy', () => {
   const lease = { id: 'A', attempt: 1, worker: 'w' }
-  it('needs the same attempt of the same worker, still running', () => {
+  it('requires the same attempt of the same worker, still running', () => {
     expect(isHeldBy(lease, running)).toBe(true)
     expect(isHeldBy({ ...lease, attempt: 2 }, running)).toBe(false)
     expect(isHeldBy({ ...lease, worker: 'x' }, running)).toBe(false)
@@ -254,9 +254,9 @@ describe('holds', () => {
 })
 
 describe('change', () => {
-  const told = { ...running, webhookUrl: 'https://example.com/' }
+  const withWebhook = { ...running, webhookUrl: 'https://example.com/' }
   it('spawns one delivery with the terminal state', () => {
-    const { spawn } = change(told, succeed(told, 200, '1') as Job, 200)
+    const { spawn } = change(withWebhook, succeed(withWebhook, 200, '1') as Job, 200)
     expect(spawn).toMatchObject({
       id: 'A-webhook',
       queue: 'deliveries',
@@ -268,9 +268,9 @@ describe('change', () => {
     expect(spawn?.maxAttempts).toBe(deliveryAttempts)
   })
   it('spawns none before the end, without a URL, or for a delivery itself', () => {
-    expect(change(told, progress(told, 1, null) as Job, 1).spawn).toBeNull()
+    expect(change(withWebhook, progress(withWebhook, 1, null) as Job, 1).spawn).toBeNull()
     expect(change(running, completed, 200).spawn).toBeNull()
-    const delivery = { ...told, queue: 'deliveries' } as const
+    const delivery = { ...withWebhook, queue: 'deliveries' } as const
     expect(change(delivery, succeed(delivery, 1, '1') as Job, 1).spawn).toBeNull()
   })
   const second = { ...running, attempt: 2 }
@@ -279,7 +279,7 @@ describe('change', () => {
     ['released', release(running, 1) as Job, null],
     ['released', giveBackUnreadable(running, 140, 'odd', 1) as Job, { code: 'input-unreadable' }],
     ['lease-lost', expire(running, 130) as Job, { code: 'lease-lost' }],
-  ])('logs an attempt that ended as %s, since the job goes on', (outcome, after, error) => {
+  ])('stores an attempt that ended as %s while the job continues', (outcome, after, error) => {
     const { attempt } = change(running, after, 500)
     expect(attempt).toMatchObject({ jobId: 'A', attempt: 1, worker: 'w', startedAt: 100, endedAt: 500, outcome })
     if (error) expect(attempt?.error).toMatchObject(error)
@@ -291,7 +291,7 @@ describe('change', () => {
     ['lease-lost', second, expire(second, 200) as Job, { code: 'lease-lost' }],
     ['cancelled', asked2stop, fail(asked2stop, 200, broke, 0) as Job, { code: 'cancelled' }],
     ['failed', running, fail(running, 200, { ...broke, retryable: false }, 0) as Job, { code: 'handler-error' }],
-  ])('leaves an attempt that ended the job as %s to its row', (outcome, before, after, error) => {
+  ])('derives an attempt that ended the job as %s from the job itself', (outcome, before, after, error) => {
     expect(change(before, after, 200).attempt).toBeNull()
     const { attempt } = before
     expect(lastAttempt(after)).toMatchObject({
@@ -305,7 +305,7 @@ describe('change', () => {
     if (error) expect(lastAttempt(after)?.error).toMatchObject(error)
     else expect(lastAttempt(after)?.error).toBeNull()
   })
-  it('knows of none while the attempt goes on, before one began, or where the job ended while it waited', () => {
+  it('has no attempt while one runs, before the first, or if the job ended while pending', () => {
     const further = progress(running, 1, null) as Job
     for (const after of [further, pending, cancel(pending, 1) as Job, cancel(waiting, 1) as Job]) {
       expect(lastAttempt(after)).toBeNull()
@@ -313,13 +313,13 @@ describe('change', () => {
     expect(change(running, further, 1).attempt).toBeNull()
     expect(change(waiting, cancel(waiting, 1) as Job, 1).attempt).toBeNull()
   })
-  it('can log an attempt of a row that names neither worker nor start', () => {
+  it('can store an attempt of a row without a worker and start time', () => {
     const bare = { ...running, worker: null, startedAt: null }
     expect(change(bare, release(bare, 9) as Job, 9).attempt).toMatchObject({ worker: '', startedAt: 9 })
   })
 })
 
-describe('whatever happens in whatever order', () => {
+describe('any sequence of changes', () => {
   type Step = (job: Job, now: number) => Job | null
   const steps: Step[] = [
     (job, now) => claim(job, now, by),
@@ -331,12 +331,12 @@ describe('whatever happens in whatever order', () => {
     release,
     cancel,
   ]
-  it('the promises of the contract hold', () => {
+  it('keeps the documented invariants', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(steps.length - 1), fc.nat(40)), { maxLength: 60 }), (story) => {
+      fc.property(fc.array(fc.tuple(fc.nat(steps.length - 1), fc.nat(40)), { maxLength: 60 }), (sequence) => {
         let job = pending
         let now = 100
-        for (const [step, passed] of story) {
+        for (const [step, passed] of sequence) {
           now += passed
           const after = steps[step]?.(job, now)
           if (!after) continue

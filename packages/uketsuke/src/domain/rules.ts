@@ -1,5 +1,5 @@
 /**
- * Every state change of a job, once. Each rule is pure, `(job, …) → job | null`, where null means "not legal from here".
+ * All state changes of a job. Each rule is a pure function `(job, …) → job | null`; null means that the change is not legal in this state.
  *
  *     pending ──claim──▶ running ──succeed──▶ completed
  *        ▲  │               │ ├─────fail─────▶ failed
@@ -42,7 +42,7 @@ export function create(asked: NewJob, now: number): Job {
   }
 }
 
-/** A worker takes a job that is due. Stores fuse this rule into their claim; the conformance suite holds them to it. */
+/** A worker claims a due job. Stores implement this rule in their claim query; the conformance suite verifies it. */
 export function claim(job: Job, now: number, by: { worker: string; leaseMs: number }): Job | null {
   if (job.status !== 'pending' || job.runAt > now) return null
   return next(job, {
@@ -56,42 +56,42 @@ export function claim(job: Job, now: number, by: { worker: string; leaseMs: numb
   })
 }
 
-/** Whether this lease still stands. A worker that has lost it may write nothing. */
+/** Whether the lease is still valid. A worker that has lost its lease must not write. */
 export function isHeldBy(lease: Lease, job: Job): boolean {
   return job.status === 'running' && job.attempt === lease.attempt && job.worker === lease.worker
 }
 
-/** What a handler says of its progress. Without a message the last one stays. */
+/** Progress reported by a handler. A null message keeps the previous one. */
 export interface LatestProgress {
   readonly percent: number
   readonly message: string | null
 }
 
-/** 100 is kept for completion, and a bar never goes back within an attempt. */
+/** Progress never decreases within an attempt, and 100 is reserved for completion. */
 export function progress(job: Job, percent: number, message: string | null): Job | null {
   if (job.status !== 'running') return null
-  const told = hear(job, { percent, message })
-  if (told.progress === job.progress && told.progressMessage === job.progressMessage) return null
-  return next(job, told)
+  const updated = merged(job, { percent, message })
+  if (updated.progress === job.progress && updated.progressMessage === job.progressMessage) return null
+  return next(job, updated)
 }
 
-function hear(job: Job, { percent, message }: LatestProgress): Pick<Job, 'progress' | 'progressMessage'> {
+function merged(job: Job, { percent, message }: LatestProgress): Pick<Job, 'progress' | 'progressMessage'> {
   const progress = Math.max(job.progress, Math.min(99, Math.floor(percent)))
   return { progress, progressMessage: message ?? job.progressMessage }
 }
 
-/** An attempt ends as `end` says, together with the last that its handler said and that is not stored yet. */
-export function withLatestProgress(job: Job, said: LatestProgress | null, end: (job: Job) => Job | null): Job | null {
-  return end(said === null ? job : { ...job, ...hear(job, said) })
+/** Ends an attempt with the rule `end`, and stores the latest progress, if not stored yet, in the same version. */
+export function withLatestProgress(job: Job, latest: LatestProgress | null, end: (job: Job) => Job | null): Job | null {
+  return end(latest === null ? job : { ...job, ...merged(job, latest) })
 }
 
-/** What the handler returned is kept even where a cancel was asked for meanwhile: the work is done. */
+/** The job completes even if a cancellation was requested meanwhile: the work is done, so its output is kept. */
 export function succeed(job: Job, now: number, output: string): Job | null {
   if (job.status !== 'running') return null
   return end(job, now, { status: 'completed', progress: 100, output, lastError: null })
 }
 
-/** An attempt failed: another one at `retryAt` if one is left, else the end. */
+/** An attempt failed. The job is retried at `retryAt` if attempts remain, else it fails. */
 export function fail(job: Job, now: number, error: Failure, retryAt: number): Job | null {
   if (job.status !== 'running') return null
   if (job.cancelRequestedAt !== null) return end(job, now, { status: 'cancelled', error: cancelled })
@@ -101,27 +101,30 @@ export function fail(job: Job, now: number, error: Failure, retryAt: number): Jo
   return next(job, { status: 'pending', runAt: retryAt, lastError: error, ...unheld })
 }
 
-/** The worker has not renewed its lease: it is taken for dead, and its attempt is spent. */
+/** The worker did not renew its lease. It is considered dead, and the attempt counts as used. */
 export function expire(job: Job, now: number): Job | null {
   if (job.status !== 'running' || job.leaseUntil === null || job.leaseUntil > now) return null
   return fail(job, now, leaseLost, now)
 }
 
-/** A worker gives a job back, to run at once or at `runAt`, since it stops or what failed is no fault of the job's; that costs no attempt. */
+/**
+ * A worker returns a job unfinished, to run again at `runAt`: the worker is stopping, or the failure was not the job's fault. Releasing
+ * does not use up the attempt.
+ */
 export function release(job: Job, now: number, runAt = now): Job | null {
   if (job.status !== 'running') return null
   if (job.cancelRequestedAt !== null) return end(job, now, { status: 'cancelled', error: cancelled })
   return next(job, { status: 'pending', attempt: job.attempt - 1, runAt, ...unheld })
 }
 
-/** How long an input may wait for a worker that can read it, from the first that could not, in milliseconds. */
+/** How long an input may wait for a worker that can read it, counted from the first failure to read it, in milliseconds. */
 export const unreadPatience = 10 * 60_000
 const longestUnreadWait = 30_000
 
 /**
- * The input does not fit the definition of the job that this worker has: another worker may have another one, as while a new version
- * is rolled out. So the job is given back without an attempt, for longer each time, until that has gone on for `unreadPatience`.
- * `why` is a sentence, `random` 0…1.
+ * The input does not match this worker's definition of the job type. Another worker may have a different definition, for example during
+ * a rolling deploy. The job is therefore released without using up the attempt, with increasing waits, and fails after
+ * `unreadPatience`. `why` is a sentence; `random` is 0…1.
  */
 export function giveBackUnreadable(job: Job, now: number, why: string, random: number): Job | null {
   if (job.status !== 'running') return null
@@ -133,7 +136,7 @@ export function giveBackUnreadable(job: Job, now: number, why: string, random: n
     return fail(job, now, { code: unread, message, retryable: false }, now)
   }
   const wait = Math.min(longestUnreadWait, Math.max(1_000, waited)) * (0.5 + random / 2)
-  const message = `The input waits for a worker that can read it: ${why}`
+  const message = `Waiting for a worker that can read the input: ${why}`
   const lastError = { code: unread, message, retryable: true, since }
   return next(job, {
     status: 'pending',
@@ -146,14 +149,14 @@ export function giveBackUnreadable(job: Job, now: number, why: string, random: n
 
 const unread = 'input-unreadable'
 
-/** A waiting job ends at once; a running one is asked to stop. */
+/** Cancels a pending job immediately; requests cancellation of a running one. */
 export function cancel(job: Job, now: number): Job | null {
   if (job.status === 'pending') return end(job, now, { status: 'cancelled', error: cancelled })
   if (job.status !== 'running' || job.cancelRequestedAt !== null) return null
   return next(job, { cancelRequestedAt: now })
 }
 
-/** A new job from one that has ended, with the same input. */
+/** A new job with the same input as a terminal one. */
 export function retry(job: Job, id: string): NewJob | null {
   if (!isTerminal(job)) return null
   const { queue, type, owner, input, priority, maxAttempts, metadata, webhookUrl, parent, retainFor } = job
@@ -168,7 +171,7 @@ function next(job: Job, change: Partial<Job>): Job {
   return { ...job, ...change, version: job.version + 1 }
 }
 
-/** In two steps, since a spread of a spread costs forty times as much. */
+/** Built in two steps: spreading a spread costs forty times as much. */
 function end(job: Job, now: number, outcome: Partial<Job>): Job {
   return {
     ...next(job, outcome),

@@ -10,7 +10,7 @@ const pending = create(
 const running = claim(pending, 10, { worker: 'host-1', leaseMs: 30 }) as Job
 
 describe('view', () => {
-  it('has every member of the contract, and nothing of the inside', () => {
+  it('has every documented field and no internal ones', () => {
     const shown = view(pending, '/api/jobs')
     expect(shown).toEqual({
       jobId: 'A',
@@ -33,14 +33,14 @@ describe('view', () => {
       cancelUrl: '/api/jobs/A/cancel',
     })
   })
-  it('has output, error, lastError, metadata, webhookUrl and retryOf where there are any', () => {
+  it('includes output, error, lastError, metadata, webhookUrl and retryOf if they are set', () => {
     const full = create(
       { ...pending, id: 'B', metadata: '{"m":1}', webhookUrl: 'https://example.com/', retryOf: 'A' },
       0,
     )
     expect(view(full, '')).toMatchObject({ metadata: { m: 1 }, webhookUrl: 'https://example.com/', retryOf: 'A' })
     expect(view(succeed(running, 20, '[1]') as Job, '').output).toEqual([1])
-    // Damaged in the store: the view goes on without it.
+    // Damaged in the store: the view omits the value.
     expect(view({ ...full, metadata: '{' }, '').metadata).toBeNull()
     expect(view(cancel(pending, 20) as Job, '').error?.code).toBe('cancelled')
     const failure = { code: 'c', message: 'm', retryable: true }
@@ -49,7 +49,7 @@ describe('view', () => {
 })
 
 describe('event', () => {
-  it('is a snapshot first, then progress, then the end at the time of the end', () => {
+  it('is a snapshot, then progress, then the terminal event with the completion time', () => {
     expect(event(pending, '', 5, true)).toMatchObject({ type: 'job.snapshot', timestamp: '1970-01-01T00:00:00.005Z' })
     expect(event(progress(running, 1, null) as Job, '', 5)).toMatchObject({
       type: 'job.progress',
@@ -65,6 +65,6 @@ it.each([
   [-9e18, '1970-01-01T00:00:00.000Z'],
   [9e18, '9999-12-31T23:59:59.999Z'],
   [Infinity, '9999-12-31T23:59:59.999Z'],
-])('a time of %d that was stored wrongly is still one that RFC 3339 can say', (time, said) => {
-  expect(isoTime(time)).toBe(said)
+])('a stored time of %d is clamped to a valid RFC 3339 time', (time, expected) => {
+  expect(isoTime(time)).toBe(expected)
 })

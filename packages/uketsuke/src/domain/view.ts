@@ -1,40 +1,54 @@
 import { type Failure, publicFailure } from './errors.ts'
 import { isTerminal, type Job, type JobStatus, type Priority } from './job.ts'
 
-/** A job as clients see it: the same over HTTP, over SSE, in a webhook and from the library. Times are ISO 8601. */
+/** A job as clients see it: identical over HTTP, over SSE, in webhooks and from the library. Times are ISO 8601 in UTC. */
 export interface JobView<Type extends string = string, Output = unknown, Input = unknown> {
+  /** A ULID: sortable by creation time. */
   jobId: string
   type: Type
   status: JobStatus
+  /** 0…100; 100 exactly when completed. Never decreases within an attempt. */
   progress: number
+  /** The handler's latest progress message, or null if there is none. */
   progressMessage: string | null
+  /** Incremented by every committed change; also the ETag of the status and the SSE event id. */
   version: number
+  /** Number of the current or last attempt; 0 before the first. */
   attempt: number
   maxAttempts: number
   priority: Priority
   createdAt: string
+  /** When the current or last attempt started. */
   startedAt: string | null
   /** Not null exactly when the job is terminal. */
   completedAt: string | null
+  /** The earliest time at which the job, or its next attempt, runs. */
   runAt: string
+  /** When cancellation of the running job was requested. */
   cancelRequestedAt: string | null
+  /** When the job may be removed; null until it is terminal. */
   expiresAt: string | null
-  /** 1 is the next to run. Only while pending, and only where it is cheap to know. */
+  /** Position among the due jobs; 1 runs next. Only while pending, and only if the store can determine it cheaply. */
   queuePosition?: number
+  /** The caller's own metadata, if any was given. */
   metadata?: unknown
   webhookUrl?: string
+  /** The id of the job that this one retries. */
   retryOf?: string
-  /** Only where it was asked for. */
+  /** Only if requested with `include`. */
   input?: Input
+  /** The handler's return value; completed jobs only. */
   output?: Output
+  /** Why the job ended; failed and cancelled jobs only. */
   error?: Failure
+  /** Why the previous attempt failed, while the job is pending or running. */
   lastError?: Failure
   statusUrl: string
   streamUrl: string
   cancelUrl: string
 }
 
-/** `base` is the path at which the jobs API is mounted. */
+/** `base` is the path or URL at which clients reach the jobs API. */
 export function view(job: Job, base: string): JobView {
   const shown: Omit<JobView, 'statusUrl' | 'streamUrl' | 'cancelUrl'> = {
     jobId: job.id,
@@ -53,7 +67,7 @@ export function view(job: Job, base: string): JobView {
     cancelRequestedAt: isoOrNull(job.cancelRequestedAt),
     expiresAt: isoOrNull(job.expiresAt),
   }
-  // One after another, in the order in which they are written: a spread that may be of nothing costs more than all of the above.
+  // Assigned one by one, in the order in which they are serialized: conditional spreads cost more than everything above.
   if (job.metadata !== null) shown.metadata = readable(job.metadata)
   if (job.webhookUrl !== null) shown.webhookUrl = job.webhookUrl
   if (job.retryOf !== null) shown.retryOf = job.retryOf
@@ -64,16 +78,18 @@ export function view(job: Job, base: string): JobView {
   return Object.assign(shown, { statusUrl: url, streamUrl: `${url}/stream`, cancelUrl: `${url}/cancel` })
 }
 
+/** `job.snapshot` and `job.progress` occur over SSE only; `job.progress` stands for every non-terminal change. */
 export type EventType = 'job.snapshot' | 'job.progress' | 'job.completed' | 'job.failed' | 'job.cancelled'
 
-/** The one envelope of SSE and webhooks: the whole job at one version. */
+/** The envelope of SSE events and webhooks: the complete job at one version. */
 export interface JobEvent {
   type: EventType
+  /** ISO 8601: when the job finished, or for a non-terminal job when the event was built. */
   timestamp: string
   data: JobView
 }
 
-/** A terminal job's event carries the time at which it ended, so that it reads the same whenever it is told. */
+/** The event of a terminal job carries its completion time, so that it is identical whenever it is sent. */
 export function event(job: Job, base: string, now: number, first = false): JobEvent {
   return { type: eventType(job, first), timestamp: isoTime(job.completedAt ?? now), data: view(job, base) }
 }
@@ -83,7 +99,7 @@ function eventType(job: Job, first: boolean): EventType {
   return first ? 'job.snapshot' : 'job.progress'
 }
 
-/** A row that was damaged must not take the page it stands on along. */
+/** Parses stored JSON; null if it is damaged. One damaged row must not fail a whole page. */
 export function readable(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -97,10 +113,10 @@ const lastYear = Date.UTC(9_999, 11, 31, 23, 59, 59, 999)
 let lastTime = Number.NaN
 let lastIso = ''
 
-/** Two times of a new job are the same, and so are those of all that come within its millisecond: the last one is remembered. */
+/** Caches the last result: two times of a new job are equal, and so are those of all jobs created in the same millisecond. */
 export function isoTime(time: number): string {
   if (time !== lastTime) {
-    // A time that was stored wrongly is shown as the nearest that RFC 3339 can say: it must not take the page it stands on along.
+    // An out-of-range stored time is clamped to what RFC 3339 can express: one damaged row must not fail a whole page.
     lastIso = new Date(Number.isNaN(time) ? 0 : Math.min(Math.max(time, 0), lastYear)).toISOString()
     lastTime = time
   }
