@@ -14,7 +14,7 @@ afterEach(endAll)
 test('SQLite: missing file, current schema, not a database', async () => {
   const file = fresh()
   const doctor = () => uketsuke(['doctor', '--store', file])
-  expect(await doctor()).toMatchObject({ code: 0, err: '', out: expect.stringContaining('there is no file') })
+  expect(await doctor()).toMatchObject({ code: 0, err: '', out: expect.stringContaining('does not exist') })
   await uketsuke(['migrate', '--store', file])
   const healthy = await doctor()
   expect(healthy).toMatchObject({ code: 0, err: '' })

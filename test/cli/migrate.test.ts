@@ -51,7 +51,7 @@ test('SQLite to PostgreSQL: copies everything, and jobs continue on the new stor
   const left = await uketsuke(['serve', '--jobs', jobsFile, '--store', file])
   expect(left).toMatchObject({ code: 2 })
   expect(left.err).toMatch(
-    /^The jobs of SQLite "\S+" have moved to PostgreSQL at super@\S+, schema "uketsuke": use that[^\n]*\n$/,
+    /^SQLite "\S+" is locked: it has been migrated to PostgreSQL at super@\S+, schema "uketsuke"\. Use that[^\n]*\n$/,
   )
   expect(left.err).not.toContain('secret')
 
@@ -111,13 +111,13 @@ test('killed midway: the target is locked, a second run resumes; then the jobs m
   const half = await uketsuke(['migrate'], { DATABASE_URL: url })
   expect(half).toMatchObject({ code: 2 })
   expect(half.err).toMatch(
-    /^A move from SQLite "\S+" to PostgreSQL at \S+, schema "uketsuke" has not come to its end: run[^\n]*\n$/,
+    /^The migration from SQLite "\S+" to PostgreSQL at \S+, schema "uketsuke" is incomplete: run[^\n]*\n$/,
   )
   const other = fresh('other.db')
   await uketsuke(['migrate', '--store', other])
   expect(await uketsuke(['migrate', '--from', `sqlite:${other}`, '--to', url])).toMatchObject({
     code: 2,
-    err: expect.stringMatching(/has jobs that are not of SQLite/),
+    err: expect.stringMatching(/contains jobs that are not from SQLite/),
   })
 
   const second = await uketsuke(args)
@@ -132,7 +132,7 @@ test('killed midway: the target is locked, a second run resumes; then the jobs m
   expect(await uketsuke(['migrate', '--from', `sqlite:${target}`, '--to', `sqlite:${file}`])).toMatchObject({ code: 2 })
   expect(await uketsuke(['migrate'], { DATABASE_URL: url })).toMatchObject({
     code: 2,
-    err: expect.stringContaining('have moved to SQLite'),
+    err: expect.stringContaining('is locked: it has been migrated to SQLite'),
   })
 })
 
@@ -151,7 +151,7 @@ test('refuses to start while a server or a worker uses either store, under any a
     await serving.says(/^worker/m)
     const refused = await uketsuke(['migrate', '--from', from, '--to', `sqlite:${fresh()}`])
     expect(refused).toMatchObject({ code: 2, out: '' })
-    expect(refused.err).toMatch(/ is in use by another process: stop every worker and every server on it[^\n]*\n$/)
+    expect(refused.err).toMatch(/ is in use by another process: stop all workers and servers that use it[^\n]*\n$/)
     expect(serving.child.exitCode).toBe(null)
     serving.child.kill('SIGTERM')
     expect(await serving.ended).toBe(0)
@@ -164,7 +164,7 @@ test.each([
   [
     'a missing source file',
     ['--from', 'sqlite:/nowhere/a.db', '--to', 'sqlite:b.db'],
-    'There is no file "/nowhere/a.db" to move from.',
+    'The source file "/nowhere/a.db" does not exist.',
   ],
   [
     'an unknown database scheme',

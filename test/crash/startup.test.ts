@@ -37,7 +37,7 @@ async function database(file: string, then: string): Promise<void> {
 
 describe('a store that cannot be used', () => {
   test('is a directory', async () => {
-    expect(await refusal(here)).toMatch(/is a directory: name a file in it/)
+    expect(await refusal(here)).toMatch(/is a directory: specify a file in it/)
   })
 
   test('is in a folder that does not exist', async () => {
@@ -55,13 +55,13 @@ describe('a store that cannot be used', () => {
     const db = await open(file)
     db.exec('CREATE TABLE recipes (name TEXT)')
     db.close()
-    expect(await refusal(file)).toMatch(/another program's database/)
+    expect(await refusal(file)).toMatch(/the database of another program/)
   })
 
   test('is of a later schema', async () => {
     const file = join(here, 'jobs.db')
     await database(file, 'PRAGMA user_version = 99')
-    expect(await refusal(file)).toMatch(/has schema 99, .* run the version that wrote it, or a later one/)
+    expect(await refusal(file)).toMatch(/has schema version 99, .* upgrade uketsuke/)
   })
 
   // Nobody is kept from writing as root: the child becomes somebody else.
@@ -81,7 +81,7 @@ describe('a store that cannot be used', () => {
     chmodSync(here, 0o755)
     chmodSync(folder, 0o555)
     expect(await refusal(join(folder, 'jobs.db'), nobody)).toMatch(
-      /let this process read and write the file and its folder/,
+      /grant this process read and write access to the file and its folder/,
     )
     chmodSync(folder, 0o755)
   })

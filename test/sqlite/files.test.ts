@@ -40,11 +40,11 @@ describe('a path that cannot be a store says why, and what to do', () => {
   it('a directory', async () => {
     const path = join(folder, 'directory')
     mkdirSync(path)
-    expect(await refusal(path)).toMatch(/is a directory: name a file in it/)
+    expect(await refusal(path)).toMatch(/is a directory: specify a file in it/)
   })
 
   it('a folder that does not exist', async () => {
-    expect(await refusal(join(folder, 'absent', 'jobs.db'))).toMatch(/no folder ".*absent": create it/)
+    expect(await refusal(join(folder, 'absent', 'jobs.db'))).toMatch(/the folder ".*absent" does not exist: create it/)
   })
 
   it('a file that is not a database', async () => {
@@ -60,13 +60,13 @@ describe('a path that cannot be a store says why, and what to do', () => {
     await store.close()
     const size = statSync(path).size
     writeFileSync(path, Buffer.alloc(size - 100, 0x5a), { flag: 'r+' })
-    expect(await refusal(path)).toMatch(/damaged: choose another path, or restore a backup/)
+    expect(await refusal(path)).toMatch(/damaged: use another path, or restore a backup/)
   })
 
   it('another program’s database', async () => {
     const path = join(folder, 'foreign.db')
     await raw(path, (db) => db.exec('CREATE TABLE recipes (title TEXT)'))
-    expect(await refusal(path)).toMatch(/another program's database: give the jobs a file of their own/)
+    expect(await refusal(path)).toMatch(/the database of another program: use a separate file for the jobs/)
   })
 
   it('a schema of a later version, which is left as it is', async () => {
@@ -75,7 +75,7 @@ describe('a path that cannot be a store says why, and what to do', () => {
     await store.migrate()
     await store.close()
     await raw(path, (db) => db.exec('PRAGMA user_version = 99'))
-    expect(await refusal(path)).toMatch(/has schema 99, and this version of uketsuke knows \d+ at most/)
+    expect(await refusal(path)).toMatch(/has schema version 99, but this version of uketsuke supports only up to \d+/)
     await raw(path, (db) => expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 99 }))
   })
 
@@ -93,7 +93,7 @@ describe('a file that is in order', () => {
     await onDisk.close()
     const inMemory = sqlite(':memory:')(clock)
     await inMemory.migrate()
-    expect(inMemory.description.durability).toMatch(/in memory: an accepted job is lost with the process/)
+    expect(inMemory.description.durability).toMatch(/in memory: accepted jobs are lost when the process ends/)
     await inMemory.close()
   })
 

@@ -249,11 +249,11 @@ describe.skipIf(process.platform === 'win32')('rights that are missing', () => {
     chmodSync(home, 0o555)
     expect(await refusal(path)).toEqual([
       'store-unusable',
-      expect.stringMatching(/^".*jobs\.db" .*the file and (its|the) folder/),
+      expect.stringMatching(/^".*jobs\.db" .*the file and (to )?its folder/),
     ])
     expect(await refusal(join(home, 'new.db'))).toEqual([
       'store-unusable',
-      expect.stringMatching(/^".*new\.db" cannot be opened: let this process read and write/),
+      expect.stringMatching(/^".*new\.db" cannot be opened: grant this process read and write access/),
     ])
     chmodSync(home, 0o755)
   })

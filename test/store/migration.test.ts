@@ -112,15 +112,15 @@ test('a target with anything of its own, or half of another move, is refused; a 
   for (const shelf of ['jobs', 'attempts', 'idempotency_keys'] as const) {
     const target = new Shelved('target')
     target.rows[shelf].push(row(shelf, { id: 'own' }))
-    await expect(go(filled(1), target)).rejects.toThrow('target has jobs that are not of source')
+    await expect(go(filled(1), target)).rejects.toThrow('target contains jobs that are not from source')
   }
   const [source, half] = [filled(1), new Shelved('target')]
   half.writes = 1
   await expect(go(source, half)).rejects.toThrow('killed')
   half.writes = Number.POSITIVE_INFINITY
-  await expect(go(filled(0), half)).rejects.toThrow('target has jobs that are not of source')
+  await expect(go(filled(0), half)).rejects.toThrow('target contains jobs that are not from source')
   await go(source, half)
-  await expect(go(source, new Shelved('another'))).rejects.toThrow('have moved to target already')
+  await expect(go(source, new Shelved('another'))).rejects.toThrow('has already been migrated to target')
 })
 
 test('a chain of moves takes the rows along and leaves the notes', async () => {

@@ -14,7 +14,7 @@ export async function migrate(args: readonly string[]): Promise<number> {
     throw new UsageError('--from and --to name the same store.')
   const moved = await migrateStore(storeFromUrl(from, fromSchema).archive, storeFromUrl(to, schema).archive, (one) => {
     const before = one.before > 0 ? ` (${one.before} from an earlier run)` : ''
-    console.log(`${one.shelf}: ${one.rows} rows${before}, checksum ${one.checksum} in both stores`)
+    console.log(`${one.table}: ${one.rows} rows${before}, checksum ${one.checksum} in both stores`)
   })
   console.log(
     moved.length === 0

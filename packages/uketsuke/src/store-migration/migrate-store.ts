@@ -12,29 +12,29 @@ import {
 import { type Checksum, isMigrated, sum } from './checksum.ts'
 import { pages } from './pages.ts'
 
-/** What became of one shelf. */
+/** The result for one table. */
 export interface MigrationResult extends Checksum {
-  readonly shelf: TableName
-  /** How many of the rows were there already, from a move that had been interrupted. */
+  readonly table: TableName
+  /** Number of rows that an earlier, interrupted run had already copied. */
   readonly before: number
 }
 
 /**
- * Carries everything from one store to another: read in the order of the key and written a page a commit, so that an interrupted move
- * goes on from the last row that arrived. Both stores are held alone meanwhile. A target that has been begun opens for nobody until
- * the move is done; a source that was left opens for nobody any more. In between either works only by finishing the move.
+ * Copies everything from one store to another. Rows are read in key order and written one page per commit, so that an interrupted
+ * migration resumes after the last row that arrived. Both stores are locked exclusively meanwhile. The target cannot be opened for work until
+ * the migration is complete; afterwards the source cannot be opened for work. `onTable` is called after each table.
  * @throws {UketsukeError} `store-unusable`
  */
 export async function migrateStore(
   from: OpenRawTables,
   to: OpenRawTables,
-  heard: (moved: MigrationResult) => void,
+  onTable: (result: MigrationResult) => void,
 ): Promise<MigrationResult[]> {
   const source = await from({ create: false })
   try {
     const target = await to({ create: true })
     try {
-      return await carry(source, target, heard)
+      return await copyAll(source, target, onTable)
     } finally {
       await target.close()
     }
@@ -43,29 +43,29 @@ export async function migrateStore(
   }
 }
 
-async function carry(
+async function copyAll(
   source: RawTables,
   target: RawTables,
-  heard: (moved: MigrationResult) => void,
+  onTable: (result: MigrationResult) => void,
 ): Promise<MigrationResult[]> {
-  const into = await admit(source, target)
+  const into = await checkTarget(source, target)
   if (into.done) return []
   await note(target, migrationNotes.into, JSON.stringify(into))
   await target.alone()
   const moved: MigrationResult[] = []
-  for (const shelf of Object.keys(tables) as TableName[]) {
-    moved.push(await copy(source, target, shelf))
-    heard(moved.at(-1)!)
+  for (const table of Object.keys(tables) as TableName[]) {
+    moved.push(await copy(source, target, table))
+    onTable(moved.at(-1)!)
   }
-  for (const archive of [source, target]) await archive.alone()
-  // The source first: with both notes missing or the source's there, nothing can run twice, and running this again finishes it.
+  for (const store of [source, target]) await store.alone()
+  // The source first: if only its note was written, no job can run twice, and another run completes the migration.
   await note(source, migrationNotes.out, target.where)
   await note(target, migrationNotes.into, JSON.stringify({ ...into, done: true }))
   return moved
 }
 
-/** What the target is to note about this move. @throws `store-unusable` where it has jobs that came another way */
-async function admit(source: RawTables, target: RawTables): Promise<MigrationTarget> {
+/** The note of this migration for the target. @throws {UketsukeError} `store-unusable` if the target has other jobs */
+async function checkTarget(source: RawTables, target: RawTables): Promise<MigrationTarget> {
   const [here, there] = [await noted(source), await noted(target)]
   const id = here.get(migrationNotes.source) ?? randomUUID()
   if (!here.has(migrationNotes.source)) await note(source, migrationNotes.source, id)
@@ -75,44 +75,44 @@ async function admit(source: RawTables, target: RawTables): Promise<MigrationTar
   if (here.has(migrationNotes.out)) {
     throw new UketsukeError(
       'store-unusable',
-      `The jobs of ${source.where} have moved to ${here.get(migrationNotes.out)} already.`,
+      `${source.where} has already been migrated to ${here.get(migrationNotes.out)}.`,
     )
   }
   const found = await Promise.all(
-    (['jobs', 'attempts', 'idempotency_keys'] as const).map((shelf) => target.last(shelf)),
+    (['jobs', 'attempts', 'idempotency_keys'] as const).map((table) => target.last(table)),
   )
   if (into?.done === false || found.some((row) => row !== null)) {
-    const sentence = `${target.where} has jobs that are not of ${source.where}`
-    throw new UketsukeError('store-unusable', `${sentence}: name an empty or a new one to move to.`)
+    const sentence = `${target.where} contains jobs that are not from ${source.where}`
+    throw new UketsukeError('store-unusable', `${sentence}: specify an empty or new target.`)
   }
   return { source: id, from: source.where, done: false }
 }
 
-async function copy(source: RawTables, target: RawTables, shelf: TableName): Promise<MigrationResult> {
-  const arrived = shelf === 'shared' ? null : await target.last(shelf)
+async function copy(source: RawTables, target: RawTables, table: TableName): Promise<MigrationResult> {
+  const arrived = table === 'shared' ? null : await target.last(table)
   let written = 0
-  for await (const page of pages(source, shelf, arrived)) {
+  for await (const page of pages(source, table, arrived)) {
     const rows = page.filter(isMigrated)
-    await target.write(shelf, rows)
+    await target.write(table, rows)
     written += rows.length
   }
-  const [left, there] = await Promise.all([sum(source, shelf), sum(target, shelf)])
+  const [left, there] = await Promise.all([sum(source, table), sum(target, table)])
   if (left.rows !== there.rows || left.checksum !== there.checksum) {
-    const sentence = `${shelf}: ${left.rows} rows, checksum ${left.checksum} in ${source.where}, but ${there.rows} rows, checksum ${there.checksum} in ${target.where}`
+    const sentence = `${table}: ${left.rows} rows, checksum ${left.checksum} in ${source.where}, but ${there.rows} rows, checksum ${there.checksum} in ${target.where}`
     throw new UketsukeError(
       'store-unusable',
-      `${sentence}. Nothing was lost in the first; empty the second and run this again.`,
+      `${sentence}. The source is intact: empty the target and run this command again.`,
     )
   }
-  return { shelf, ...left, before: left.rows - written }
+  return { table, ...left, before: left.rows - written }
 }
 
-async function noted(archive: RawTables): Promise<Map<string, string>> {
+async function noted(store: RawTables): Promise<Map<string, string>> {
   const found = new Map<string, string>()
-  for await (const rows of pages(archive, 'shared', null)) {
+  for await (const rows of pages(store, 'shared', null)) {
     for (const { name, value } of rows) if (isNote(name)) found.set(String(name), String(value))
   }
   return found
 }
 
-const note = (archive: RawTables, name: string, value: string) => archive.write('shared', [{ name, value }])
+const note = (store: RawTables, name: string, value: string) => store.write('shared', [{ name, value }])

@@ -1,15 +1,15 @@
 import type { RawTables, Row, TableName } from '../store/raw-tables.ts'
 
-/** A page of rows may hold about this much text: payloads are anything from two bytes to megabytes. */
+/** Target size of a page in characters. Payloads range from two bytes to megabytes. */
 const pageSize = 4 << 20
-/** The next page is guessed from the last one; where short rows are followed by long ones, this is what bounds the surprise. */
+/** Row limit of a page. The row count follows from the size of the last page; this limits the error if long rows follow short ones. */
 const mostRows = 200
 
-/** All rows of a shelf after one, a page at a time, in the order of the key. */
-export async function* pages(archive: RawTables, shelf: TableName, after: Row | null): AsyncGenerator<Row[]> {
+/** The rows of a table after `after`, one page at a time, in key order. */
+export async function* pages(store: RawTables, table: TableName, after: Row | null): AsyncGenerator<Row[]> {
   let [last, limit] = [after, 20]
   for (;;) {
-    const rows = await archive.read(shelf, last, limit)
+    const rows = await store.read(table, last, limit)
     if (rows.length === 0) return
     last = rows.at(-1)!
     yield rows

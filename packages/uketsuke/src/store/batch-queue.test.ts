@@ -8,7 +8,7 @@ import { batched } from './batch-queue.ts'
 import { memory } from './memory.ts'
 import type { Store } from './port.ts'
 
-describe('groupCommit over memory', () => {
+describe('batched, over the memory store', () => {
   storeSuite({ test, open: async (clock) => batched(memory()(clock)) })
 })
 
@@ -21,7 +21,7 @@ const told = (before: Job, percent: number): Change => {
   return { before, after, spawn: null, attempt: null }
 }
 
-/** A store whose commits end when the test says so, and which tells what came in each. */
+/** A store that records its commits, each of which ends when the test resolves it. */
 function held(overrides: Partial<Store> = {}) {
   const commits: { rows: string[]; end(): void; fail(error: unknown): void }[] = []
   const arrived: (() => void)[] = []
@@ -51,8 +51,8 @@ function held(overrides: Partial<Store> = {}) {
   }
 }
 
-describe('groupCommit', () => {
-  it('fills the next commit while one is in flight, and answers each call after its own', async () => {
+describe('batched', () => {
+  it('collects calls while a commit is in flight, and resolves each call after its own commit', async () => {
     const { store, commits, next } = held()
     const group = batched(store)
     const answered: string[] = []
@@ -82,7 +82,7 @@ describe('groupCommit', () => {
     expect(await Promise.all([d, e])).toEqual([['d'], ['e']])
   })
 
-  it('takes at most `capBytes` of text into one commit; a longer row goes alone', async () => {
+  it('puts at most `capBytes` of text into one commit; a longer row is committed alone', async () => {
     const commits: string[][] = []
     const inner = memory()(clock)
     const group = batched(
@@ -111,7 +111,7 @@ describe('groupCommit', () => {
     expect(commits).toEqual([['0', '1', '2'], ['3'], ['4'], ['5', '6']])
   })
 
-  it('takes at most `cap` rows into one commit, and never parts a call', async () => {
+  it('puts at most `cap` rows into one commit and never splits a call', async () => {
     const sizes: number[] = []
     const inner = memory()(clock)
     const group = batched(
@@ -131,7 +131,7 @@ describe('groupCommit', () => {
     expect(sizes).toEqual([2, 2, 5, 1])
   })
 
-  it('puts two changes of one job into two commits, in the order in which they came', async () => {
+  it('puts two changes of one job into two commits, in call order', async () => {
     const { store, commits, next } = held()
     const group = batched(store)
     const a1 = running('a')
@@ -159,7 +159,7 @@ describe('groupCommit', () => {
     ])
   })
 
-  it('fails only the call that has the bad row', async () => {
+  it('rejects only the call with the bad row', async () => {
     let commits = 0
     const inner = memory()(clock)
     const group = batched({
@@ -177,7 +177,7 @@ describe('groupCommit', () => {
     expect((await inner.get('ann', ids)).every((one) => one !== null)).toBe(true)
   })
 
-  it('does not ask a store again that is down, and goes on with the next commit', async () => {
+  it('does not retry a store that is down, and continues with the next commit', async () => {
     let up = false
     let commits = 0
     const inner = memory()(clock)
@@ -197,7 +197,7 @@ describe('groupCommit', () => {
     expect(await inner.get('ann', ['a', 'b', 'c'])).toEqual([null, null, null])
   })
 
-  it('groups renewals of the same length', async () => {
+  it('groups renewals with the same lease duration', async () => {
     const lengths: [number, number][] = []
     const group = batched({
       ...memory()(clock),
@@ -215,7 +215,7 @@ describe('groupCommit', () => {
     ])
   })
 
-  it('closes after what is under way, and what waits behind it', async () => {
+  it('closes after the commits in flight and the calls that wait behind them', async () => {
     const order: string[] = []
     const { store, commits, next } = held({ close: async () => void order.push('closed') })
     const group = batched(store)

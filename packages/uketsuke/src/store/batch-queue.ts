@@ -3,10 +3,10 @@ import { UketsukeError } from '../domain/errors.ts'
 import type { Change, Job, Lease } from '../domain/job.ts'
 import type { Insert, Store, Waiting } from './port.ts'
 
-/** One caller's rows: they share its fate, and never part. */
+/** The rows of one call. They succeed or fail together and are never split between commits. */
 interface Call<Row, Result> {
   readonly rows: readonly Row[]
-  /** When it was asked for, on the process's own monotonic clock. */
+  /** When the call was made, as a `performance.now()` time. */
   readonly since: number
   resolve(results: Result[]): void
   reject(error: unknown): void
@@ -14,14 +14,15 @@ interface Call<Row, Result> {
 
 interface Lane<Row, Result> {
   commit(rows: readonly Row[]): Promise<Result[]>
-  /** Resolves when nothing is waiting or in flight. */
+  /** Resolves when no call is waiting or in flight. */
   idle(): Promise<void>
 }
 
 /**
- * Many callers, one commit: while a commit of a verb is in flight, the next one fills; an idle verb flushes at the end of the present
- * turn of the event loop. No timer, no added delay, and every promise resolves after its own commit. `cap` is how many rows one commit
- * takes at most and `capBytes` how much text (one call with more goes alone), `inFlight` how many commits of a verb are under way at a time.
+ * Group commit: while a commit of a method is in flight, further calls collect for the next one. An idle method commits at the end of the
+ * current turn of the event loop. There is no timer and no added delay, and each promise resolves after its own commit. `cap` and
+ * `capBytes` limit the rows and the text of one commit (a single larger call is committed alone); `inFlight` limits the concurrent
+ * commits of one method.
  */
 export function batched(
   store: Store,
@@ -36,7 +37,7 @@ export function batched(
     inFlight,
     textOf: ({ job }) => text(job),
   })
-  // A swap by version is one per job and commit: the second would be told that it lost to the first.
+  // At most one swap per job and commit: a second one would lose to the first.
   const changes = lane((rows: Change[]) => store.replace(rows), {
     cap,
     capBytes,
@@ -59,7 +60,7 @@ export function batched(
     },
     migrate: () => store.migrate(),
     insert: (rows) => inserts.commit(rows),
-    // Somebody else's commit: there is nothing to group.
+    // Part of the caller's transaction, so there is nothing to group.
     ...(store.insertWithin && { insertWithin: store.insertWithin.bind(store) }),
     replace: (rows) => changes.commit(rows),
     renew: (rows, leaseMs) => renewalsOf(leaseMs).commit(rows),
@@ -85,18 +86,18 @@ export function batched(
   }
 }
 
-/** What users' texts of a new job amount to, in characters; the rest of a row is short. */
+/** The length of a new job's user text in characters. The rest of a row is short. */
 const text = (job: Job): number => job.input.length + (job.metadata?.length ?? 0)
 
 interface LaneOptions<Row> {
   cap: number
   capBytes: number
   inFlight: number
-  /** How much text a row brings, in characters: a statement is built in memory, and no engine takes one of any size. */
+  /** The length of a row's text in characters. Statements are built in memory, and engines limit their size. */
   textOf(row: Row): number
-  /** Milliseconds from the call to its end: one that has waited for half of that is refused, and the commit has the rest. */
+  /** Milliseconds from a call to its deadline. A call that has waited for half of it is rejected; the rest is left for the commit. */
   timeout?: number | undefined
-  /** Rows of the same id go into different commits, in the order in which they came. */
+  /** Rows with the same id go into different commits, in call order. */
   idOf?(row: Row): string
 }
 
@@ -107,7 +108,7 @@ function lane<Row, Result>(
   let waiting: Call<Row, Result>[] = []
   let size = 0
   const flushing = new Set<Promise<void>>()
-  /** The ids of each commit that is under way. A set a commit: one that all shared would keep its past alive (see `Roster`). */
+  /** The ids of each commit in flight. One set per commit, because one shared set would retain memory (see `RunningJobs`). */
   let underWay: ReadonlySet<string>[] = []
 
   function take(): { batch: Call<Row, Result>[]; ids: ReadonlySet<string> } {
@@ -137,10 +138,10 @@ function lane<Row, Result>(
 
   async function flush(): Promise<void> {
     while (waiting.length > 0) {
-      // A synchronous store leaves no time in flight: this turn is what lets the next requests come in.
+      // A synchronous store never has a commit in flight across turns: yielding one turn lets the next requests arrive.
       await new Promise((resolve) => setImmediate(resolve))
       const { batch, ids } = take()
-      // All that waits has an id that is under way; whoever commits that comes back for them.
+      // Every waiting call has an id in flight. The flush that commits it picks them up afterwards.
       if (batch.length === 0) return
       underWay.push(ids)
       await settle(timeout === undefined ? batch : inTime(batch, timeout), run, timeout)
@@ -148,12 +149,12 @@ function lane<Row, Result>(
     }
   }
 
-  /** A further commit is worth its while for a full group only: smaller ones would go alone instead of filling. */
+  /** A further concurrent commit starts only for a full group. Otherwise small groups would be committed instead of filling up. */
   function start(): void {
     if (flushing.size >= inFlight || (flushing.size > 0 && size < cap * flushing.size)) return
     const one = flush().finally(() => {
       flushing.delete(one)
-      // What came in after the last look of this one.
+      // Calls that arrived after the last check of this flush.
       if (waiting.length > 0) start()
     })
     flushing.add(one)
@@ -173,8 +174,8 @@ function lane<Row, Result>(
 }
 
 /**
- * Whether none of a call's ids is in `ids` or under way. They are in `ids` from now on, also if it must wait: a later call may not
- * overtake it.
+ * Whether none of a call's ids is in `ids` or in flight. Adds them to `ids` even if the call must wait, so that no later call overtakes
+ * it.
  */
 function claims<Row>(
   { rows }: Call<Row, unknown>,
@@ -187,19 +188,19 @@ function claims<Row>(
   return free
 }
 
-/** Refuses what has waited for too long to be begun; it has not been stored. */
+/** Rejects the calls that have waited too long to be started. They have not been stored. */
 function inTime<Row, Result>(batch: Call<Row, Result>[], timeout: number): Call<Row, Result>[] {
   const oldest = performance.now() - timeout / 2
   const late = batch.filter(({ since }) => since < oldest)
   if (late.length === 0) return batch
-  const error = new UketsukeError('temporarily-unavailable', 'The store does not keep up; nothing was stored.', {
+  const error = new UketsukeError('temporarily-unavailable', 'The store is overloaded; nothing was stored.', {
     retryAfter: 1,
   })
   for (const call of late) call.reject(error)
   return batch.filter(({ since }) => since >= oldest)
 }
 
-/** One bad row must not fail its neighbours: the batch is halved until it stands alone. A store that is down is not asked again. */
+/** Halves a failed batch until the bad row is alone, so that it does not fail other calls. Does not retry if the store is down. */
 async function settle<Row, Result>(
   batch: Call<Row, Result>[],
   run: (rows: Row[], waiting?: Waiting) => Promise<Result[]>,

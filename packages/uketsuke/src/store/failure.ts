@@ -6,7 +6,7 @@ export const corrupt: Failure = {
   retryable: false,
 }
 
-/** A stored failure. One that cannot be read is told as `corrupt`, so that a damaged row fails alone and not the batch it came in. */
+/** Parses a stored failure. An unreadable one becomes `corrupt`, so that a damaged row does not fail its whole batch. */
 export function failure(text: unknown): Failure | null {
   if (text === null) return null
   try {
@@ -15,7 +15,7 @@ export function failure(text: unknown): Failure | null {
       return value as Failure
     }
   } catch {
-    // Told below.
+    // Reported as `corrupt` below.
   }
   return corrupt
 }

@@ -1,7 +1,7 @@
 import { checkKey, checkOwner } from '../domain/identifiers.ts'
 import { allOwners, type Insert, type Owner, type Store } from './port.ts'
 
-/** The store, behind the one rule for identifiers: engines would tell apart, mix up or refuse differently what is none. */
+/** Validates owners and idempotency keys before they reach the store, because engines treat invalid ones differently. */
 export function withValidIdentifiers(store: Store): Store {
   const { insert, insertWithin, get, list, deliveries, attempts, remove } = store
   return Object.assign(store, {
@@ -17,7 +17,7 @@ export function withValidIdentifiers(store: Store): Store {
   } satisfies Partial<Store>)
 }
 
-/** @throws `invalid-owner` */
+/** @throws {UketsukeError} `invalid-owner` */
 function one(owner: Owner): Owner {
   if (owner !== allOwners) checkOwner(owner)
   return owner

@@ -1,4 +1,4 @@
-/** For whoever writes a store: the port, what goes through it, and the rules that a claim and a renewal must keep. */
+/** For authors of a store: the `Store` port, its types, and the rules that a claim and a lease renewal must follow. */
 export type { Attempt, Change, Job, JobStatus, Lease, Priority, Queue } from '../domain/job.ts'
 export { claim, isHeldBy } from '../domain/rules.ts'
 export {

@@ -13,8 +13,8 @@ import { withValidIdentifiers } from './guarded.ts'
 import { allOwners, type IdempotencyKey, type Insert, type Inserted, type Owner, type StoreFactory } from './port.ts'
 
 /**
- * The reference store: the port said in the plainest way, for tests and for trying things out. Nothing outlives the process. Each
- * verb runs to its end without an `await`, which is what makes it one commit.
+ * The reference store: the simplest implementation of the port, for tests and experiments. All jobs are lost when the process ends. Each
+ * method runs without an `await`, which makes it atomic.
  */
 export function memory(): StoreFactory {
   return (clock) => {
@@ -34,7 +34,7 @@ export function memory(): StoreFactory {
     const insert = ({ job, key }: Insert): Inserted => {
       const taken = key && keys.get(scope(job, key))
       if (taken) return { job: jobs.get(taken.jobId) ?? null, created: false, fingerprint: taken.key.fingerprint }
-      if (jobs.has(job.id)) throw new UketsukeError('internal-error', `There is a job ${job.id} already.`)
+      if (jobs.has(job.id)) throw new UketsukeError('internal-error', `Job ${job.id} already exists.`)
       jobs.set(job.id, job)
       if (key) keys.set(scope(job, key), { jobId: job.id, key })
       return { job, created: true, fingerprint: key?.fingerprint ?? null }
@@ -60,7 +60,7 @@ export function memory(): StoreFactory {
     const owesDelivery = (id: string) => all().some((job) => job.parent === id && !isTerminal(job))
 
     return withValidIdentifiers({
-      description: { engine: 'memory', durability: 'in memory only: an accepted job is lost with the process' },
+      description: { engine: 'memory', durability: 'in memory only: accepted jobs are lost when the process ends' },
       migrate: async () => {},
       insert: async (inserts) => {
         const created: Insert[] = []
@@ -178,5 +178,5 @@ export function memory(): StoreFactory {
 
 const scope = (job: Job, { route, key }: IdempotencyKey) => JSON.stringify([job.owner, route, key])
 
-/** A renewal leaves no version behind, so a swap may come from before it: the later lease stands until the job is let go. */
+/** A renewal does not change the version, so a swap may have been based on an older lease. The later lease wins while the job runs. */
 const later = (stored: number | null, asked: number | null) => (asked === null ? null : Math.max(stored ?? 0, asked))

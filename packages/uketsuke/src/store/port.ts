@@ -2,25 +2,26 @@ import type { Clock } from '../base/clock.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
 import type { Transaction } from './transaction.ts'
 
-/** Whose jobs a read or write may touch. Mandatory wherever a client is behind it; `allOwners` is for the system itself. */
+/** Whose jobs a read or write may access. Calls on behalf of a client must pass its owner; `allOwners` is for the system itself. */
 export type Owner = string | typeof allOwners
+/** Passed as `owner` to access the jobs of all owners. */
 export const allOwners: unique symbol = Symbol('allOwners')
 
-/** Makes the same request, sent twice, one job. The scope is (owner, route, key). */
+/** Ensures that a request sent twice creates one job. The scope is (owner, route, key). */
 export interface IdempotencyKey {
   readonly route: string
   readonly key: string
-  /** A hash of the canonical payload: another payload under the same key is an error. */
+  /** A hash of the canonical payload. A different payload with the same key is an error. */
   readonly fingerprint: string
-  /** When the key may be forgotten. */
+  /** When the key may be removed, in milliseconds since the epoch. */
   readonly expiresAt: number
 }
 
-/** How long a caller waits already, and for how long it goes on. */
+/** How long a caller has been waiting and when its deadline is. */
 export interface Waiting {
-  /** When it began, by `performance.now()`. */
+  /** When the caller started to wait, as a `performance.now()` time. */
   readonly since: number
-  /** Milliseconds from now to its deadline. */
+  /** Milliseconds from now until the deadline. */
   readonly within: number
 }
 
@@ -30,10 +31,11 @@ export interface Insert {
 }
 
 export interface Inserted {
-  /** The job that is stored now; null where the key's job has been deleted meanwhile. */
+  /** The stored job; null if the key exists but its job has been deleted. */
   readonly job: Job | null
+  /** False if the idempotency key was already taken. */
   readonly created: boolean
-  /** The fingerprint that was stored with the key. */
+  /** The fingerprint that is stored with the key; null without a key. */
   readonly fingerprint: string | null
 }
 
@@ -41,7 +43,9 @@ export interface ClaimQuery {
   readonly queue: Queue
   readonly types: readonly string[]
   readonly limit: number
+  /** The name of the claiming worker. */
   readonly worker: string
+  /** Duration of the lease in milliseconds. */
   readonly leaseMs: number
 }
 
@@ -50,110 +54,115 @@ export interface ListQuery {
   readonly status?: readonly JobStatus[] | undefined
   readonly type?: string | undefined
   readonly limit: number
-  /** Jobs created before this job id. */
+  /** Only jobs whose id is less than this one, that is, jobs created earlier. */
   readonly before?: string | undefined
 }
 
-/** What is still kept of a job: an id and the version somebody knows. */
+/** A job id and the latest version known to a process. */
 export interface KnownVersion {
   readonly id: string
   readonly version: number
 }
 
-/** A type of jobs that nobody seems to work, and for how long its oldest job has been due, in milliseconds. */
+/** A job type that apparently has no worker, and how long its oldest job has been due, in milliseconds. */
 export interface Unclaimed {
   readonly type: string
   readonly waited: number
 }
 
-/** What another process has committed. */
+/** A commit by another process. */
 export interface RemoteCommit {
-  /** The jobs that were changed, with their new versions. */
+  /** The changed jobs with their new versions. */
   readonly changed: readonly KnownVersion[]
-  /** The queues in which a job began to wait. */
+  /** The queues in which a job became pending. */
   readonly waiting: readonly Queue[]
 }
 
 /**
- * Where jobs are kept: rows, not rules. Every write is one commit that is on disk when its promise resolves; a store that cannot
- * promise that throws `temporarily-unavailable` and has written nothing. Leases (`claim`, `renew`) need only be committed, where what loses
- * them would end their workers too; but for a last attempt, which may not begin again. All verbs take and give batches, in the same order.
+ * Persistent storage for jobs. A store handles rows; the rules are in `domain/rules.ts`. Every write is one commit, which is on disk when
+ * its promise resolves. A store that cannot guarantee this throws `temporarily-unavailable` and has written nothing. Leases (`claim`,
+ * `renew`) must be committed but need not be on disk if the failure that loses them also ends their workers. The exception is the claim
+ * of a last attempt, which must not start twice. Methods take and return batches in the same order.
  */
 export interface Store {
-  /** For the operator: which engine, and what survives what. */
+  /** For operators: the engine, and which failures an accepted job survives. */
   readonly description: { readonly engine: string; readonly durability: string }
   /**
-   * How group commit serves this store best: rows and characters of users' texts in one commit, and commits of one verb under way at a
-   * time; 500, 8 Mi and 1 by default.
+   * Group commit limits: `cap` rows and `capBytes` characters of user text per commit, and `inFlight` concurrent commits of one method.
+   * The defaults are 500, 8 Mi and 1.
    */
   readonly group?: { readonly cap: number; readonly capBytes?: number; readonly inFlight: number }
   /**
-   * The store's clock as this process knows it, in milliseconds since the epoch: all times of a decision about a job are its. Absent
-   * where it is the clock that the store was given.
+   * The store's clock as known to this process, in milliseconds since the epoch. All decisions about a job use this time. Absent if the
+   * store uses the clock that it was given.
    */
   now?(): number
-  /** Opens the store and brings its schema up to date. Throws `store-unusable` with a sentence for the operator. Idempotent. */
+  /**
+   * Opens the store and updates its schema. Idempotent.
+   * @throws {UketsukeError} `store-unusable` with a sentence for the operator
+   */
   migrate(): Promise<void>
   /**
-   * One commit. A key that is already taken, until it is pruned, gives the job that took it. Two equal keys in one batch: the first
-   * creates. An id that is stored already fails the whole batch. Past its deadline it has ended: stored, or known not to be, or with a
-   * `temporarily-unavailable` whose `outcome` is unknown.
+   * Inserts all rows in one commit. A key that is already taken returns the job that took it, until the key is pruned. Of two equal keys
+   * in one batch, the first creates the job. An id that already exists fails the whole batch. The call settles by its deadline: stored,
+   * not stored, or rejected with `temporarily-unavailable` and an unknown `outcome`.
    */
   insert(inserts: readonly Insert[], waiting?: Waiting): Promise<Inserted[]>
   /**
-   * Inserts as a part of the caller's own transaction: nothing is stored, and nobody is told, unless and until that commits. Absent
-   * where the store has no transactions to lend.
+   * Inserts in the caller's own transaction. Nothing is stored and no notification is sent unless it commits. Absent if the store does
+   * not support external transactions.
    */
   insertWithin?(transaction: Transaction, inserts: readonly Insert[]): Promise<Inserted[]>
-  /** The due jobs of this queue and these types, `high` first, then by `runAt` and id; each claimed as the rule `claim` says. */
+  /** Claims due jobs of this queue and these types by the rule `claim`: `high` priority first, then by `runAt` and id. */
   claim(query: ClaimQuery): Promise<Job[]>
   /**
-   * Swap by version: true where the stored version was `before.version`; spawn and attempt go with it (a spawn whose id is stored
-   * already is left as it stands). Ids must be distinct. A renewal gives no new version, so a swap may come from before it: while
-   * the job runs on, the later of both leases stands.
+   * Compare-and-swap by version: true if the stored version was `before.version`. Spawn and attempt are stored in the same commit; a
+   * spawn whose id already exists is left unchanged. Ids must be distinct. A renewal does not change the version, so a swap may be based
+   * on an older lease: while the job stays running, the later lease wins.
    */
   replace(changes: readonly Change[]): Promise<boolean[]>
-  /** Moves the leases that still stand to `leaseMs` from now, without a new version. Gives each job's version, null where lost. */
+  /** Extends the leases that are still valid to `leaseMs` milliseconds from now, without a new version. Returns each job's version, null if lost. */
   renew(leases: readonly Lease[], leaseMs: number): Promise<(number | null)[]>
-  /** Running jobs whose lease has expired by the store's clock. */
+  /** Running jobs whose lease has expired according to the store's clock. */
   expiredLeases(limit: number): Promise<Job[]>
   /**
-   * The types of users' jobs that have been due for `waited` milliseconds or more while no job of the type runs: most likely nobody
-   * works them. The longest wait first; of a long backlog the front will do. Absent where it is not cheap to know.
+   * The types of user jobs that have been due for at least `waited` milliseconds while no job of the type is running, so they probably
+   * have no worker. Longest wait first. With a long backlog, examining its start is enough. Absent if the store cannot determine it cheaply.
    */
   unclaimed?(waited: number): Promise<Unclaimed[]>
-  /** When the next pending job of this queue and these types is due: ms since the epoch, null where none waits. */
+  /** When the next pending job of this queue and these types is due, in milliseconds since the epoch; null if none is pending. */
   nextDue(queue: Queue, types: readonly string[]): Promise<number | null>
-  /** In the order of `ids`; null where absent or another owner's. */
+  /** Jobs in the order of `ids`; null if absent or owned by another owner. */
   get(owner: Owner, ids: readonly string[]): Promise<(Job | null)[]>
-  /** Those of `known` that now stand at a later version. */
+  /** The jobs of `known` whose stored version is later. */
   newer(known: readonly KnownVersion[]): Promise<Job[]>
-  /** Users' jobs (never deliveries), newest first. */
+  /** User jobs (never deliveries), newest first. */
   list(query: ListQuery): Promise<Job[]>
-  /** The deliveries about one job, oldest first. */
+  /** The webhook deliveries of one job, oldest first. */
   deliveries(owner: Owner, parent: string): Promise<Job[]>
-  /** The attempts of one job that were stored with a change, oldest first: all but the one with which it ended. */
+  /** The attempts of one job that were stored with a change, oldest first: all except the one that ended the job. */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
-  /** How many due jobs of its queue are before this one, plus 1; null where that is not cheap to know or it is not due and pending. */
+  /** 1 plus the number of due jobs ahead of this one in its queue; null if it is not due and pending or if counting is expensive. */
   position(job: Job): Promise<number | null>
-  /** Removes a terminal job with its attempts and deliveries: true where it was there and terminal. */
+  /** Removes a terminal job with its attempts and deliveries. Returns true if the job existed and was terminal. */
   remove(owner: Owner, id: string): Promise<boolean>
   /**
-   * Removes at most `limit` jobs that have expired, with their attempts, and as many keys that may be forgotten. Gives the number of
-   * jobs. A job whose delivery has not ended stays until it has: the receiver was promised it.
+   * Removes up to `limit` expired jobs with their attempts, and up to `limit` expired keys. Returns the number of jobs. A job with an
+   * unfinished delivery is kept until the delivery ends.
    */
   prune(limit: number): Promise<number>
-  /** How many jobs stand in each status, by queue. */
+  /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
-  /** A small value that all processes on this store share: the one kept under `name`, or `initial`, which is then kept. */
+  /** A small value shared by all processes on this store: the value stored under `name`, or `initial`, which is then stored. */
   shared(name: string, initial: string): Promise<string>
   /**
-   * Calls `fn` when another process has committed something: with what, where the store knows it; without, anything may have changed.
-   * The returned function ends that. Losing a call costs latency only.
+   * Calls `fn` after a commit by another process. Without an argument, anything may have changed. The returned function unsubscribes.
+   * A lost call only costs latency.
    */
   onForeignCommit(fn: (commit?: RemoteCommit) => void): () => void
+  /** Releases the connections. Resolves after pending writes. */
   close(): Promise<void>
 }
 
-/** What a store factory such as `sqlite(path)` gives to `createJobs`. The clock is the store's: leases are told by it. */
+/** Made by `sqlite(path)` and similar functions, and called by `createJobs`. Leases expire according to `clock` unless the store has its own. */
 export type StoreFactory = (clock: Clock) => Store

@@ -1,9 +1,9 @@
 export type StoredValue = string | number | null
 
 /**
- * No engine keeps every text. SQLite's bindings hand over C strings: text ends at its first NUL, without an error, in both directions.
- * PostgreSQL refuses NUL. So NUL is stored as U+0001 "0", and U+0001 itself twice. Equal stays equal and different stays different,
- * which is all that queries ask.
+ * Escapes NUL, which no engine stores reliably. SQLite's bindings use C strings, so text is silently cut at its first NUL in both
+ * directions; PostgreSQL rejects NUL. Therefore NUL is stored as U+0001 "0", and U+0001 as two of them. The encoding preserves equality,
+ * which is all that queries need.
  */
 const escapeChar = '\u0001'
 
@@ -18,7 +18,7 @@ export function decodeRow(row: Record<string, unknown>): Record<string, unknown>
   return row
 }
 
-/** Decodes a row of values in place. */
+/** Decodes an array of values in place. */
 export function decodeTuple(row: unknown[]): unknown[] {
   for (let i = 0; i < row.length; i++) row[i] = plain(row[i])
   return row

@@ -1,10 +1,11 @@
 /**
- * A transaction of the caller's own, on the database in which the jobs are kept. A `pg` client that has said BEGIN is one as it stands;
- * `uketsuke/postgres` makes one of Prisma's, Drizzle's, Kysely's and Knex's.
+ * The caller's own transaction on the database that stores the jobs. A `pg` client after BEGIN can be passed as is; `uketsuke/postgres`
+ * has adapters for Prisma, Drizzle, Kysely and Knex.
  */
 export interface Transaction {
-  /** Parameters are text only, and stand in the SQL as `$1`, `$2`… */
+  /** Runs one statement. All parameters are text and appear in the SQL as `$1`, `$2`… */
   query(sql: string, parameters: string[]): Promise<Rows>
 }
 
+/** A query result: the rows themselves, or an object that has them as `rows`. */
 export type Rows = { readonly rows: unknown[] } | readonly unknown[]

@@ -2,22 +2,22 @@ import { change } from '../domain/change.ts'
 import type { Change, Job } from '../domain/job.ts'
 import { allOwners, type Store } from './port.ts'
 
-/** A rule of `domain/rules.ts` with its arguments bound: null means "not legal from here". */
+/** A rule of `domain/rules.ts` with its arguments bound. Null means that the change is not legal in this state. */
 export type Rule = (job: Job) => Job | null
 
 /**
- * Moves one job by one rule: swap by version, and where somebody else was first, look again and ask the rule again. Gives the job
- * as stored, or null where the rule says no (any more) or the job is gone.
+ * Applies a rule to a job by compare-and-swap. If another writer was first, it reads the job again and applies the rule again. Resolves
+ * with the stored job, or null if the rule does not apply (any more) or the job is gone.
  */
 export type Transition = (job: Job, rule: Rule, now: () => number) => Promise<Job | null>
 
-/** `committed` hears of each change after its commit; it is the one place from which hints start. */
+/** `committed` is called after the commit of each change. All notifications originate here. */
 export function transitions(store: Store, committed: (change: Change) => void): Transition {
   function move(before: Job, rule: Rule, now: () => number): Promise<Job | null> {
     const after = rule(before)
     if (after === null) return Promise.resolve(null)
     const wanted = change(before, after, now())
-    // No async function: nearly every move succeeds at once, and each job makes three.
+    // Not an async function: nearly every transition succeeds at the first try, and each job makes three.
     return store.replace([wanted]).then(([swapped]) => {
       if (!swapped) return again(before.id, rule, now)
       committed(wanted)

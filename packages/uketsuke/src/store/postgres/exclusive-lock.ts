@@ -46,5 +46,5 @@ async function others(client: Client, schema: string): Promise<number> {
 const inUse = (where: string) =>
   new UketsukeError(
     'store-unusable',
-    `${where} is in use by another process: stop every worker and every server on it, then run this again.`,
+    `${where} is in use by another process: stop all workers and servers that use it, then run this command again.`,
   )

@@ -61,33 +61,33 @@ const exists = async (sql: Sql, schema: string) =>
   (await sql.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])).length > 0
 
 function shelvesOf(connection: Connection): Pick<RawTables, 'read' | 'last' | 'write'> {
-  const select = async (shelf: TableName, rest: string, values: readonly Value[]) =>
+  const select = async (table: TableName, rest: string, values: readonly Value[]) =>
     (await connection.run((sql) =>
-      sql.query(`SELECT ${columns(shelf)} FROM uketsuke.${shelf} ${rest}`, values),
+      sql.query(`SELECT ${columns(table)} FROM uketsuke.${table} ${rest}`, values),
     )) as Row[]
   return {
-    read(shelf, after, limit) {
-      const { key } = layout(shelf)
+    read(table, after, limit) {
+      const { key } = layout(table)
       const values = after === null ? [] : key.map((name) => after[name] ?? null)
       const where = after === null ? '' : `WHERE (${key}) > (${key.map((_, i) => `$${i + 1}`)})`
-      return select(shelf, `${where} ORDER BY ${key} LIMIT $${values.length + 1}`, [...values, limit])
+      return select(table, `${where} ORDER BY ${key} LIMIT $${values.length + 1}`, [...values, limit])
     },
-    last: async (shelf) => {
-      const order = layout(shelf).key.map((name) => `${name} DESC`)
-      return (await select(shelf, `ORDER BY ${order} LIMIT 1`, []))[0] ?? null
+    last: async (table) => {
+      const order = layout(table).key.map((name) => `${name} DESC`)
+      return (await select(table, `ORDER BY ${order} LIMIT 1`, []))[0] ?? null
     },
-    write: (shelf, rows) => connection.run((sql) => write(sql, shelf, rows)),
+    write: (table, rows) => connection.run((sql) => write(sql, table, rows)),
   }
 }
 
 /** One statement, which does no harm when it is repeated because its answer was lost. */
-async function write(sql: Sql, shelf: TableName, rows: readonly Row[]): Promise<void> {
-  const { text, numbers } = layout(shelf)
+async function write(sql: Sql, table: TableName, rows: readonly Row[]): Promise<void> {
+  const { text, numbers } = layout(table)
   const of = (type: Type) => (name: string) => [name, type, (row: Row) => row[name] ?? null] as const
   const parameters = new Parameters()
   const from = parameters.rows('new', [...text.map(of('text')), ...numbers.map(of('bigint'))], rows)
-  const names = columns(shelf)
-  const due = shelf === 'jobs' ? [', due_at', ", CASE WHEN new.status = 'pending' THEN new.run_at END"] : ['', '']
-  const insert = `INSERT INTO uketsuke.${shelf} (${names}${due[0]}) SELECT ${names}${due[1]} FROM ${from} ${onConflict(shelf)}`
+  const names = columns(table)
+  const due = table === 'jobs' ? [', due_at', ", CASE WHEN new.status = 'pending' THEN new.run_at END"] : ['', '']
+  const insert = `INSERT INTO uketsuke.${table} (${names}${due[0]}) SELECT ${names}${due[1]} FROM ${from} ${onConflict(table)}`
   await sql.query(insert, parameters.values)
 }

@@ -4,12 +4,12 @@ import type { Parameter } from './open.ts'
 import { readable } from './rows.ts'
 
 /**
- * What waits of one type and priority: a range of the index, in the order in which it is claimed. INDEXED BY makes a plan that would walk
- * the whole table an error instead of a slow day.
+ * The pending jobs of one type and priority: a range of the index, in claim order. With INDEXED BY, a plan that would scan the whole table
+ * is an error.
  */
 export const waiting = `FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue = ? AND priority = ? AND type = ?`
 
-/** The rows of the `most` first due jobs of these types, whose fronts are read one after another and merged. */
+/** The rowids of the first `most` due jobs of these types. Reads the start of each type's range and merges them. */
 export function front(
   sql: Sql,
   { queue, types }: { queue: Queue; types: readonly string[] },
@@ -27,7 +27,7 @@ export function front(
   return all.slice(0, most).map(([, , row]) => row)
 }
 
-/** The types of which a job of this queue and priority waits: one probe of the index for each, however many jobs there are. */
+/** The types that have a pending job of this queue and priority. One index probe per type, regardless of the number of jobs. */
 export function waitingTypes(sql: Sql, queue: Queue, priority: string): string[] {
   const types: string[] = []
   const next = (more: string, ...parameters: Parameter[]) =>

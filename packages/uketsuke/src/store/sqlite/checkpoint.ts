@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { performance } from '../../base/timers.ts'
 
-/** Pages in the log (16 MB) past which it is to begin again from its start. */
+/** Log size in pages (16 MB) above which the log should restart from its beginning. */
 const longLog = 4_000
-/** A checkpoint follows so many commits, and not sooner than so many milliseconds after the one before: each of them syncs twice. */
+/** Commits between checkpoints, and the minimum interval in milliseconds: each checkpoint syncs twice. */
 const [commits, interval] = [50, 150]
 
-/** Runs in the thread, as text, so that it is found however this program was bundled. */
+/** The code of the thread, as text, so that it works in bundled programs. */
 const program = `
 const { parentPort, workerData } = require('node:worker_threads')
 process.emitWarning = () => {}
@@ -21,7 +21,7 @@ parentPort.on('message', (wanted) => {
   }
   let pages = 0
   try {
-    // Another process may be at it, or the disk full: the next one sees.
+    // Another process may be checkpointing, or the disk may be full. The next checkpoint tries again.
     pages = db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get().log
   } catch {}
   parentPort.postMessage(pages)
@@ -29,15 +29,15 @@ parentPort.on('message', (wanted) => {
 `
 
 /**
- * Copies the log back into the database in a thread of its own: in the process's COMMIT, where SQLite does it, everything else would
- * stand still for the 16 MB and two syncs. A log only begins again from its start if nobody writes during a checkpoint; so once it is
- * long, the short rest that the first checkpoint left is copied while commits wait, and the process does not.
+ * Copies the write-ahead log into the database in a separate thread. SQLite would do this inside a COMMIT and block the event loop for
+ * 16 MB and two syncs. The log restarts from its beginning only if no one writes during a checkpoint. Once the log is long, the short
+ * remainder that the first checkpoint left is therefore copied while commits wait; the event loop is not blocked.
  */
 export class Checkpoints {
   readonly #path: string
-  readonly #alone: (alone: boolean) => void
+  readonly #takeOver: (active: boolean) => void
   #thread: Worker | null = null
-  /** Closed, or there is no thread to be had. */
+  /** Closed, or the thread could not be started. */
   #over = false
   #since = 0
   #last = 0
@@ -45,13 +45,13 @@ export class Checkpoints {
   #resume: (() => void) | null = null
   #paused: Promise<void> | null = null
 
-  /** `alone(true)` is called once checkpoints are made here, and with false should that end: then SQLite must make them. */
-  constructor(path: string, alone: (alone: boolean) => void) {
+  /** `takeOver(true)` is called when the thread makes the checkpoints, and `takeOver(false)` if it fails and SQLite must make them. */
+  constructor(path: string, takeOver: (active: boolean) => void) {
     this.#path = path
-    this.#alone = alone
+    this.#takeOver = takeOver
   }
 
-  /** What commits have to wait for. */
+  /** Commits must await this if it is not null. */
   get paused(): Promise<void> | null {
     return this.#paused
   }
@@ -82,9 +82,9 @@ export class Checkpoints {
       thread.on('message', (pages: number) => this.#done(pages))
       thread.on('error', () => this.#fail())
       thread.on('exit', () => this.#fail())
-      // Last, since a listener takes it back.
+      // Must come last: adding a listener refs the thread again.
       thread.unref()
-      this.#alone(true)
+      this.#takeOver(true)
       return thread
     } catch {
       this.#fail()
@@ -97,7 +97,7 @@ export class Checkpoints {
       this.#paused = new Promise((resolve) => {
         this.#resume = resolve
       })
-      // A program may have nothing else to wait for than its commits.
+      // The waiting commits may be all that keeps the process alive.
       this.#thread?.ref()
       this.#thread?.postMessage('checkpoint')
       return
@@ -118,6 +118,6 @@ export class Checkpoints {
     this.#go()
     if (this.#over) return
     this.#over = true
-    this.#alone(false)
+    this.#takeOver(false)
   }
 }

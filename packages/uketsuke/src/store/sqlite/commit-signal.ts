@@ -1,24 +1,26 @@
 import { realpathSync, utimesSync, watch } from 'node:fs'
 
-/** Between processes that have one file open. A signal may be lost, and one's own is heard as well. */
+/** Signals between processes that have the same file open. Signals may be lost, and a process also receives its own. */
 export interface Signal {
   give(): void
-  /** The returned function ends that. */
+  /** The returned function unsubscribes. */
   hear(fn: () => void): () => void
 }
 
 /**
- * A touch of the -shm, and inotify on it. The touch is given after a commit, when the others can read it; what SQLite writes by itself
- * into the -wal comes before. The -shm is the same file for as long as anybody has the database open.
+ * Sends a signal by updating the timestamps of the -shm file, and receives it with inotify. The signal follows the commit, when other
+ * processes can read it; SQLite's own writes to the -wal file come too early. The -shm file stays the same while any process has the
+ * database open.
  *
- * It is never opened here: closing a file takes from the process all locks that SQLite has on it. Away from Linux watching a file does
- * open it, so nothing is heard there; nor where inotify has no watches left, nor of who may not touch it (another user's file).
+ * The file is never opened here, because closing it would drop all locks that SQLite holds on it in this process. Outside Linux, watching a
+ * file opens it, so no signals are received there. Signals are also lost if inotify has no watches left, or if the sender may not
+ * touch the file (another user's file).
  */
 export function commitSignal(path: string): Signal {
   const able = process.platform === 'linux' && path !== ':memory:'
   let refused = false
   let file = ''
-  // SQLite names it after what a symbolic link points to.
+  // SQLite derives the name from the target of a symbolic link.
   const shm = () => {
     file ||= `${realpathSync(path)}-shm`
     return file

@@ -7,42 +7,42 @@ import type { Database, Parameter, Statement } from './open.ts'
 
 export type Row = Record<string, unknown>
 
-/** What a query needs. Statements are prepared once, by their text. */
+/** Runs SQL. Statements are prepared once and cached by their text. */
 export interface Sql {
   all(sql: string, ...parameters: Parameter[]): Row[]
-  /** Each row as its columns' values, in their order. */
+  /** Each row as an array of its column values. */
   tuples(sql: string, ...parameters: Parameter[]): unknown[][]
   get(sql: string, ...parameters: Parameter[]): Row | undefined
-  /** Gives how many rows it changed. */
+  /** Returns the number of changed rows. */
   run(sql: string, ...parameters: Parameter[]): number
   /** Several statements without parameters. */
   script(sql: string): void
 }
 
 interface Work {
-  /** When it was asked for: what waits behind others does not wait longer than they. */
+  /** When the call was made, as a `performance.now()` time. Time in the queue counts towards the lock timeout. */
   since: number
-  /** Whether it may be lost with the machine's power, and need not wait for the disk. */
-  soon: boolean
+  /** Whether the commit may be lost in a power failure, so that it need not be synced. */
+  deferSync: boolean
   run(): unknown
   resolve(result: unknown): void
   reject(error: unknown): void
 }
 
-/** How long a verb waits for another process's lock, in milliseconds. */
-const patience = 5_000
+/** How long a call waits for another process's lock, in milliseconds. */
+const lockTimeout = 5_000
 const cell = new Int32Array(new SharedArrayBuffer(4))
 
-/** In place, since the parameters of a call are an array of its own. */
+/** Encodes in place: rest parameters are a fresh array for each call. */
 function encoded(parameters: Parameter[]): Parameter[] {
   for (let i = 0; i < parameters.length; i++) parameters[i] = encodeText(parameters[i] as Parameter)
   return parameters
 }
 
 /**
- * One connection. SQLite's own busy handler sleeps in steps that starve a second writer, so the wait is ours: a few tries at
- * distances of a commit, then with jitter and without blocking the event loop. It is real time, not the clock's, since it is another
- * process that is waited for.
+ * One connection. SQLite's busy handler sleeps in steps that starve a second writer, so this class waits itself: first a few tries about
+ * one commit apart, then with jitter and without blocking the event loop. It uses real time, not the `Clock`, because it waits for
+ * another process.
  */
 export class Connection implements Sql {
   readonly #db: Database
@@ -52,7 +52,7 @@ export class Connection implements Sql {
   #waiting: Work[] = []
   #flushing: Promise<void> | null = null
   #open = true
-  #waits = true
+  #syncing = true
 
   /** `committed` is called after each commit, when other connections can read it. */
   constructor(db: Database, committed = () => {}) {
@@ -60,25 +60,26 @@ export class Connection implements Sql {
     this.#committed = committed
   }
 
-  /** From now on `checkpoints` keeps the log short: SQLite would stop the process for that. */
+  /** Lets `checkpoints` keep the log short from now on, because SQLite would block the event loop for that. */
   keptShortBy(checkpoints: Checkpoints): void {
     this.#checkpoints = checkpoints
   }
 
-  /** `since`: when whoever asks began to wait, by `performance.now()`. */
+  /** `since`: when the caller started to wait, as a `performance.now()` time. */
   read<T>(query: (sql: Sql) => T, since = performance.now()): Promise<T> {
-    return this.#patiently(() => query(this), since)
+    return this.#whileBusy(() => query(this), since)
   }
 
   /**
-   * On disk when the promise resolves, or not at all; with `soon` it is committed, and on disk with whatever comes after it. What is asked
-   * for in one turn of the event loop, whatever the verb, is one commit: one wait for the disk. `work` may run again, and must not await.
+   * When the promise resolves, the write is on disk; if it rejects, nothing was written. With `deferSync` the write is committed and
+   * reaches the disk with the next synced commit. All writes of one turn of the event loop share one commit and one sync. `work` may
+   * run more than once and must not await.
    */
-  write<T>(work: (sql: Sql) => T, { soon = false, since = performance.now() } = {}): Promise<T> {
+  write<T>(work: (sql: Sql) => T, { deferSync = false, since = performance.now() } = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({
         since,
-        soon,
+        deferSync,
         run: () => work(this),
         resolve: (result) => resolve(result as T),
         reject,
@@ -90,7 +91,7 @@ export class Connection implements Sql {
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
       await this.#checkpoints?.paused
-      // What the last commit set free asks again in this turn: it goes along with the next one.
+      // Callers resumed by the last commit often write again in this turn: those writes join the next commit.
       await new Promise((resolve) => setImmediate(resolve))
       await this.#commit(this.#waiting.splice(0))
     }
@@ -100,19 +101,19 @@ export class Connection implements Sql {
   async #commit(works: readonly Work[]): Promise<void> {
     try {
       const since = Math.min(...works.map((work) => work.since))
-      const results = await this.#patiently(() => this.#transaction(works), since)
+      const results = await this.#whileBusy(() => this.#transaction(works), since)
       for (const [i, work] of works.entries()) work.resolve(results[i])
     } catch (error) {
       const down = error instanceof UketsukeError && error.code === 'temporarily-unavailable'
       if (down || works.length === 1) for (const work of works) work.reject(error)
-      // One that fails must not take its neighbours along.
+      // A failing write must not fail the others.
       else for (const work of works) await this.#commit([work])
     }
   }
 
   #transaction(works: readonly Work[]): unknown[] {
-    this.#waitForDisk(works.some(({ soon }) => !soon))
-    // IMMEDIATE: a lock taken only at the first write could not be waited for, because what was read might be stale by then.
+    this.#setSync(works.some(({ deferSync }) => !deferSync))
+    // IMMEDIATE takes the write lock at the start. A lock taken at the first write cannot be waited for, because earlier reads may be stale.
     this.run('BEGIN IMMEDIATE')
     try {
       const results = works.map((work) => work.run())
@@ -126,7 +127,7 @@ export class Connection implements Sql {
     }
   }
 
-  /** Where the disk fails now, the log may hold the whole commit: whoever opens the file after a crash would find it. */
+  /** If the disk fails here, the log may contain the whole commit, which would take effect when the file is opened after a crash. */
   #commitNow(): void {
     try {
       this.run('COMMIT')
@@ -135,10 +136,10 @@ export class Connection implements Sql {
     }
   }
 
-  #waitForDisk(wanted: boolean): void {
-    if (wanted === this.#waits) return
-    this.script(`PRAGMA synchronous = ${wanted ? 'FULL' : 'NORMAL'}`)
-    this.#waits = wanted
+  #setSync(sync: boolean): void {
+    if (sync === this.#syncing) return
+    this.script(`PRAGMA synchronous = ${sync ? 'FULL' : 'NORMAL'}`)
+    this.#syncing = sync
   }
 
   all(sql: string, ...parameters: Parameter[]): Row[] {
@@ -167,24 +168,24 @@ export class Connection implements Sql {
     this.#db.exec(sql)
   }
 
-  /** After what is waiting has been written. */
+  /** Closes after pending writes. */
   async close(): Promise<void> {
     await this.#flushing
     if (!this.#open) return
     this.#open = false
     await this.#checkpoints?.close()
     try {
-      // Closing the last connection would do this too, but `@photostructure/sqlite` keeps the file until its statements are collected.
+      // Closing the last connection does this too, but `@photostructure/sqlite` keeps the file open until its statements are collected.
       this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch {
-      // Another process reads or the disk is full: the log stays, and whoever opens the file next goes on from it.
+      // Another process is reading, or the disk is full. The log stays and is used when the file is opened next.
     }
     this.#statements.clear()
     this.#db.close()
   }
 
-  async #patiently<T>(attempt: () => T, since = performance.now()): Promise<T> {
-    const deadline = since + patience
+  async #whileBusy<T>(attempt: () => T, since = performance.now()): Promise<T> {
+    const deadline = since + lockTimeout
     for (let tries = 1; ; tries++) {
       if (!this.#open) throw new UketsukeError('temporarily-unavailable', 'The store is closed.')
       try {
@@ -201,7 +202,7 @@ export class Connection implements Sql {
     try {
       this.run('ROLLBACK')
     } catch {
-      // A full disk or an I/O error has rolled back already.
+      // After a full disk or an I/O error, SQLite has already rolled back.
     }
   }
 

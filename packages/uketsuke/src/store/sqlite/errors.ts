@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { UketsukeError } from '../../domain/errors.ts'
 
-/** SQLite's primary result codes (sqlite.org/rescode.html): the low byte of `errcode`. */
+/** SQLite's primary result codes (sqlite.org/rescode.html), the low byte of `errcode`. */
 const code = {
   perm: 3,
   busy: 5,
@@ -18,7 +18,7 @@ const code = {
   notADatabase: 26,
 } as const
 
-const passing: readonly number[] = [
+const transient: readonly number[] = [
   code.busy,
   code.locked,
   code.noMemory,
@@ -34,30 +34,33 @@ function primary(error: unknown): number | null {
   return error.errcode & 0xff
 }
 
-/** Another connection holds the lock. */
+/** Whether another connection holds the lock. */
 export const isBusy = (error: unknown): boolean => {
   const result = primary(error)
   return result === code.busy || result === code.locked
 }
 
-/** Of a COMMIT that the disk failed: whether it was stored is not known. Null for any other error. */
+/** The error of a COMMIT during which the disk failed, so that the outcome is unknown. Null for any other error. */
 export function unknownOutcome(error: unknown): UketsukeError | null {
   if (primary(error) !== code.ioError) return null
-  const detail = 'The database cannot be written to now. Whether what was under way has been stored is not known.'
+  const detail =
+    'The database is temporarily not writable. The outcome of this request is unknown: it may have been stored.'
   return new UketsukeError('temporarily-unavailable', detail, { cause: error, retryAfter: 1, outcome: 'unknown' })
 }
 
-/** At run time: what may pass by itself (a full disk, a lost volume) is "not now"; a bad row stays what it is. */
+/** Errors at run time. What may resolve by itself (a full disk, a lost volume) becomes `temporarily-unavailable`; a bad row stays as it is. */
 export function toStoreError(error: unknown): unknown {
   const result = primary(error)
   if (result === code.tooBig) {
-    return new UketsukeError('payload-too-large', 'A value is larger than the database can hold.', { cause: error })
+    return new UketsukeError('payload-too-large', 'A value exceeds the maximum size of the database.', { cause: error })
   }
   if (result === null) return error
   const message = (error as Error).message
-  if (passing.includes(result)) {
-    // Clients see this; what SQLite says is in the cause, for the log.
-    const detail = isBusy(error) ? 'Another process holds the database.' : 'The database cannot be written to now.'
+  if (transient.includes(result)) {
+    // Clients see this text. SQLite's message is in the cause, for the log.
+    const detail = isBusy(error)
+      ? 'The database is locked by another process.'
+      : 'The database is temporarily not writable.'
     return new UketsukeError('temporarily-unavailable', detail, { cause: error, retryAfter: 1 })
   }
   if (result === code.corrupt || result === code.notADatabase) {
@@ -68,7 +71,7 @@ export function toStoreError(error: unknown): unknown {
   return error
 }
 
-/** At the start: a sentence for the operator, naming the path and what to do. */
+/** Errors at startup: a sentence for the operator that names the path and what to do. */
 export function toOpenError(path: string, error: unknown): unknown {
   const cause = error instanceof UketsukeError && error.cause !== undefined ? error.cause : error
   const result = primary(cause)
@@ -82,12 +85,12 @@ function sentence(path: string, result: number, message: string): string {
       return whyNotOpened(path)
     case code.perm:
     case code.readOnly:
-      return `"${path}" is read-only for this process: let it write the file and the folder, where SQLite keeps -wal and -shm files.`
+      return `"${path}" is read-only for this process: grant write access to the file and to its folder, where SQLite keeps the -wal and -shm files.`
     case code.corrupt:
     case code.notADatabase:
-      return `"${path}" is not a SQLite database, or it is damaged: choose another path, or restore a backup.`
+      return `"${path}" is not a SQLite database, or it is damaged: use another path, or restore a backup.`
     case code.full:
-      return `The disk that holds "${path}" is full: free some space.`
+      return `The disk with "${path}" is full: free some space.`
     default:
       return `"${path}" cannot be used as a database: ${message}.`
   }
@@ -95,11 +98,11 @@ function sentence(path: string, result: number, message: string): string {
 
 function whyNotOpened(path: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    return `"${path}" is a directory: name a file in it, such as "${path}/jobs.db".`
+    return `"${path}" is a directory: specify a file in it, such as "${path}/jobs.db".`
   }
   const folder = dirname(path)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    return `"${path}" cannot be opened, since there is no folder "${folder}": create it.`
+    return `"${path}" cannot be opened because the folder "${folder}" does not exist: create it.`
   }
-  return `"${path}" cannot be opened: let this process read and write the file and its folder.`
+  return `"${path}" cannot be opened: grant this process read and write access to the file and its folder.`
 }

@@ -17,9 +17,10 @@ import { syncWal } from './sync-wal.ts'
 import { unclaimed } from './unclaimed.ts'
 
 /**
- * Jobs in one SQLite file on a local disk, opened by `migrate`. Several processes of one machine may share the file. `:memory:` is a
- * database of this store's own that ends with it. A relative path is resolved at once.
- * @throws {UketsukeError} `invalid-configuration`
+ * Stores jobs in a SQLite file on a local disk. Several processes on one machine can share the file. A relative path is resolved
+ * immediately; the file is opened, and created if necessary, when the store starts. `:memory:` is a private database that is lost when the
+ * store closes.
+ * @throws {UketsukeError} `invalid-configuration` if the path does not name a file
  */
 export function sqlite(path: string): StoreFactory {
   const file = databasePath(path)
@@ -37,8 +38,9 @@ function store(path: string, clock: Clock): Store {
   }
   const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
   const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
-  // A lease does not wait for the disk: what would lose it, the power, ends its worker too. A last attempt does: it may not run again.
-  const lease = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { soon: true })
+  // A lease need not be synced: the power failure that would lose it also ends its worker. The claim of a last attempt is synced, because
+  // that attempt must not run twice.
+  const lease = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { deferSync: true })
   const committed = commitSignal(path)
   const foreign = commitListener(clock, committed, () =>
     read((sql) => sql.get('PRAGMA data_version')?.data_version as number),
@@ -56,7 +58,7 @@ function store(path: string, clock: Clock): Store {
       if (mode !== 'wal' && !volatile) {
         throw new UketsukeError(
           'store-unusable',
-          `"${path}" cannot have a write-ahead log there: put it on a local disk.`,
+          `"${path}" is on a file system without support for a write-ahead log: put it on a local disk.`,
         )
       }
       await migrate(db, path)
@@ -75,7 +77,7 @@ function store(path: string, clock: Clock): Store {
         return `SQLite ${version}`.trim()
       },
       get durability() {
-        if (volatile) return `${this.engine}, in memory: an accepted job is lost with the process`
+        if (volatile) return `${this.engine}, in memory: accepted jobs are lost when the process ends`
         return `${this.engine}, WAL, synchronous=FULL: an accepted job survives a crash of the process and of the machine`
       },
     },
@@ -91,12 +93,12 @@ function store(path: string, clock: Clock): Store {
     insert: async (inserts, waiting) =>
       (await connection()).write((sql) => inserts.map((one) => queries.insert(sql, one)), { since: waiting?.since }),
     async claim(query) {
-      // An idle worker asks often: it must not take the write lock to learn that there is nothing to do.
+      // Idle workers poll often: they must not take the write lock to find that nothing is due.
       const since = performance.now()
       const db = await connection()
       const next = await db.read((sql) => queries.nextDue(sql, query.queue, query.types), since)
       if (next === null || next > clock.now()) return []
-      const jobs = await db.write((sql) => queries.claim(sql, query, clock.now()), { soon: true, since })
+      const jobs = await db.write((sql) => queries.claim(sql, query, clock.now()), { deferSync: true, since })
       if (!volatile && jobs.some(isLastAttempt)) syncWal(path)
       return jobs
     },
@@ -125,9 +127,9 @@ function store(path: string, clock: Clock): Store {
 }
 
 /**
- * FULL: a commit is on the disk before it is told, but for leases. busy_timeout=0: see `Connection`. The log is copied back every 4000 pages (16 MB: a
- * page that changes often is copied once), until `Checkpoints` does that. It is written over and over, since a file that grows is slow to
- * sync, and shrinks to 32 MiB where it had to grow beyond (a long reader, a big batch).
+ * synchronous=FULL: every commit is on disk before it is acknowledged, except for leases. busy_timeout=0: see `Connection`. The log is
+ * checkpointed every 4000 pages (16 MB; a page that changes often is copied once) until `Checkpoints` takes over. The log file is reused,
+ * because a growing file is slow to sync, and is truncated to 32 MiB if a long reader or a large batch made it grow further.
  */
 const settings = `
 PRAGMA busy_timeout = 0;
@@ -138,6 +140,6 @@ PRAGMA cache_size = -32768;
 PRAGMA trusted_schema = OFF;
 `
 
-/** While a thread makes the checkpoints, SQLite makes one only where the log grows all the same: 64 MB. */
-const backstop = (db: Connection) => (alone: boolean) =>
-  db.script(`PRAGMA wal_autocheckpoint = ${alone ? 16_000 : 4_000}`)
+/** While the thread makes the checkpoints, SQLite makes one only if the log still grows to 64 MB. */
+const backstop = (db: Connection) => (threadActive: boolean) =>
+  db.script(`PRAGMA wal_autocheckpoint = ${threadActive ? 16_000 : 4_000}`)

@@ -5,8 +5,8 @@ import type { Signal } from './commit-signal.ts'
 const interval = 20
 
 /**
- * SQLite tells nobody about a commit, but `PRAGMA data_version` changes with those of other connections, and only those, if it is asked
- * on the connection that writes. While somebody listens it is asked at each signal, and where 20 ms went by without one.
+ * Detects commits by other connections. SQLite has no notifications, but on the writing connection `PRAGMA data_version` changes exactly
+ * when another connection commits. While there are listeners, it is read at each signal and after every 20 ms without one.
  */
 export function commitListener(clock: Clock, signal: Signal, dataVersion: () => Promise<number>) {
   const listeners = new Set<() => void>()
@@ -18,12 +18,12 @@ export function commitListener(clock: Clock, signal: Signal, dataVersion: () => 
     let cancel = () => {}
     let unhear: (() => void) | null = null
     const look = coalesce(async () => {
-      // A failed look is no news: the next one will tell.
+      // A failed read counts as no change; the next one tries again.
       const seen = await dataVersion().catch(() => known)
       if (!going) return
-      // The first answer is also the first time that there surely is a file to watch.
+      // After the first successful read, the file to watch certainly exists.
       if (seen !== null) unhear ??= signal.hear(look)
-      // The first version is news too: between the listener's own read and this one somebody may have committed.
+      // The first version counts as a change: another process may have committed since the listener's own read.
       const changed = seen !== known
       known = seen
       cancel()
@@ -40,7 +40,7 @@ export function commitListener(clock: Clock, signal: Signal, dataVersion: () => 
 
   return {
     listen(fn: () => void): () => void {
-      // A function of its own, so that one `fn` given twice is two listeners.
+      // A new function, so that passing the same `fn` twice adds two listeners.
       const listener = () => fn()
       listeners.add(listener)
       if (listeners.size === 1) stop = start()

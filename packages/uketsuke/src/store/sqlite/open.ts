@@ -3,7 +3,7 @@ import { UketsukeError } from '../../domain/errors.ts'
 
 export type Parameter = string | number | null
 
-/** What is used of `DatabaseSync`, which `node:sqlite` and `@photostructure/sqlite` have in common. */
+/** The subset of `DatabaseSync` in use, common to `node:sqlite` and `@photostructure/sqlite`. */
 export interface Database {
   exec(sql: string): void
   prepare(sql: string): Statement
@@ -18,11 +18,11 @@ export interface Statement {
 }
 
 /**
- * Where a database is, told at once: a program may change its folder before the file is opened, and several parts open it.
+ * The absolute path of a database, resolved immediately: the program may change its working directory before the file is opened.
  * @throws {UketsukeError} `invalid-configuration`
  */
 export function databasePath(path: string): string {
-  // SQLite takes an empty name for a temporary database, and text ends at its first NUL.
+  // SQLite treats an empty name as a temporary database and cuts names at the first NUL.
   if (typeof path !== 'string' || path.trim() === '' || path.includes('\0')) {
     throw new UketsukeError('invalid-configuration', 'sqlite(): the path must name a file, such as "jobs.db".')
   }
@@ -35,20 +35,20 @@ interface Engine {
 }
 
 /**
- * Node's own SQLite where it has one that gives rows as arrays (22.16 and later), else its twin: the same API, prebuilt inside the
- * package. Neither touches the file yet.
+ * Opens a database with Node's built-in SQLite if it can return rows as arrays (22.16 and later), else with `@photostructure/sqlite`,
+ * which has the same API and ships prebuilt binaries. Neither accesses the file yet.
  */
 export async function open(path: string): Promise<Database> {
   const { DatabaseSync } = builtIn() ?? ((await import('@photostructure/sqlite')) as unknown as Engine)
   return new DatabaseSync(path)
 }
 
-/** The twin cannot be used from a thread: a process that ends while one has it open is aborted. */
+/** False for `@photostructure/sqlite`: a process that exits while a thread has it open is aborted. */
 export const canUseThreads = (): boolean => builtIn() !== undefined
 
 /**
- * Node warns on stderr that `node:sqlite` is experimental. The choice of engine is ours and not the operator's, so the warning is held
- * back; loading is synchronous, so that nobody else's warning can be lost meanwhile.
+ * Node warns on stderr that `node:sqlite` is experimental. The operator did not choose this engine, so the warning is suppressed.
+ * Loading is synchronous, so no other warning can be lost meanwhile.
  */
 function builtIn(): Engine | undefined {
   const { emitWarning } = process

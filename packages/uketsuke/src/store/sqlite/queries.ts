@@ -71,7 +71,7 @@ function log(sql: Sql, { jobId, attempt, worker, startedAt, endedAt, outcome, er
 
 const list = (values: readonly string[]) => JSON.stringify(values.map(encodeText))
 
-/** Columns whose value is known of a job that has just been claimed: carrying a row out costs by the column. */
+/** Columns with a known value in a job that has just been claimed. Returning a row costs per column read. */
 const known = new Map([
   ['progress', '0'],
   ...['progress_message', 'output', 'error', 'completed_at', 'expires_at'].map((name) => [name, 'NULL'] as const),
@@ -79,8 +79,8 @@ const known = new Map([
 const returned = jobColumns.map(({ name }) => known.get(name) ?? readable(name)).join(', ')
 
 /**
- * The rule `claim`, fused: `high` and then `normal`, each from the front of its ranges. Jobs of types that are not asked for are never read.
- * OR FAIL: a failure rolls the whole transaction back, so that SQLite need not keep a journal of the statement.
+ * The rule `claim` in SQL: first `high`, then `normal`, each from the start of its index ranges. Jobs of other types are never read.
+ * OR FAIL: `Connection` rolls back the whole transaction on failure, so SQLite need not keep a statement journal.
  */
 export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
   const { queue, types, limit, worker, leaseMs } = query
@@ -92,7 +92,7 @@ export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
         ...[now, worker, now + leaseMs, ...parameters],
       )
       .map(toJob)
-      // RETURNING has no order of its own.
+      // RETURNING does not define an order.
       .sort(inClaimOrder)
   const [only = ''] = types
   const turn = (priority: string, most: number): Job[] => {
@@ -119,7 +119,7 @@ export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): numbe
   return due
 }
 
-/** Beyond this many a place in the queue is not cheap to know, and means little. */
+/** Positions beyond this are expensive to determine and of little use. */
 const countable = 100
 
 export function position(sql: Sql, { id }: Job, now: number): number | null {
@@ -176,7 +176,7 @@ export function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQ
   if (owner !== allOwners) where('owner = ?', owner)
   if (before !== undefined) where('id < ?', before)
   if (type !== undefined) where('type = ?', type)
-  // Written out for the planner: only then does it see that the index of the failed ones will do.
+  // A literal condition: the planner uses the partial index of failed jobs only if it sees the literal.
   if (status?.length === 1 && status[0] === 'failed') conditions.push("status = 'failed'")
   else if (status !== undefined) where('status IN (SELECT value FROM json_each(?))', list(status))
   return sql
@@ -234,7 +234,7 @@ export function prune(sql: Sql, now: number, limit: number): number {
 export function stats(sql: Sql): Record<Queue, Record<JobStatus, number>> {
   const none = (): Record<JobStatus, number> => ({ pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0 })
   const counts = { jobs: none(), deliveries: none() }
-  // Each part is counted in its own partial index; the rows, with their payloads, are never read.
+  // Each part is counted in a partial index; the rows and their payloads are never read.
   const rows = sql.all(
     `SELECT queue, status, count(*) AS n FROM jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL GROUP BY queue, status
      UNION ALL SELECT queue, 'pending', count(*) FROM jobs INDEXED BY jobs_due WHERE status = 'pending' GROUP BY queue
@@ -249,6 +249,6 @@ export function shared(sql: Sql, name: string, initial: string): string {
   return sql.get('SELECT value FROM shared WHERE name = ?', name)?.value as string
 }
 
-/** A shared value that is only looked for. */
+/** Reads a shared value without storing one. */
 export const note = (sql: Sql, name: string): string | undefined =>
   sql.get('SELECT value FROM shared WHERE name = ?', name)?.value as string | undefined

@@ -14,21 +14,21 @@ import { toOpenError } from './errors.ts'
 import { migrate } from './migrations/index.ts'
 import { databasePath, open, type Parameter } from './open.ts'
 
-/** Everything in a file, for moving it: the file is held alone until `close`. */
+/** Exclusive access to a database file for a migration, held until `close`. */
 export function sqliteRawTables(given: string): OpenRawTables {
   const path = databasePath(given)
   return async ({ create }) => {
     if (path === ':memory:')
-      throw new UketsukeError('store-unusable', 'A store in memory can be moved neither from nor to: name a file.')
+      throw new UketsukeError('store-unusable', 'An in-memory store cannot be migrated: specify a file.')
     if (!create && statSync(path, { throwIfNoEntry: false }) === undefined) {
-      throw new UketsukeError('store-unusable', `There is no file "${path}" to move from.`)
+      throw new UketsukeError('store-unusable', `The source file "${path}" does not exist.`)
     }
     let db: Connection | null = null
     try {
       db = new Connection(await open(path))
-      await take(db)
+      await lock(db)
       await migrate(db, path)
-      return archive(db, path)
+      return rawTables(db, path)
     } catch (error) {
       await db?.close()
       throw inUse(path, error) ?? toOpenError(path, error)
@@ -37,10 +37,10 @@ export function sqliteRawTables(given: string): OpenRawTables {
 }
 
 /**
- * Every connection to a write-ahead log keeps a shared lock on the file for as long as it is open, idle or not. In this mode SQLite
- * wants the file alone before it touches the log, and then keeps it: so this waits for whoever is just closing, and fails where anybody stays.
+ * Every open connection in WAL mode keeps a shared lock on the file, even if idle. In exclusive mode, SQLite must own the file before it
+ * accesses the log and then keeps the lock. So this waits for connections that are closing, and fails if one stays open.
  */
-async function take(db: Connection): Promise<void> {
+async function lock(db: Connection): Promise<void> {
   await db.read((sql) =>
     sql.script('PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL'),
   )
@@ -50,35 +50,35 @@ async function take(db: Connection): Promise<void> {
 
 function inUse(path: string, error: unknown): UketsukeError | null {
   if (!(error instanceof UketsukeError) || error.code !== 'temporarily-unavailable') return null
-  const sentence = `"${path}" is in use by another process: stop every worker and every server on it, then run this again.`
+  const sentence = `"${path}" is in use by another process: stop all workers and servers that use it, then run this command again.`
   return new UketsukeError('store-unusable', sentence, { cause: error })
 }
 
-function archive(db: Connection, path: string): RawTables {
-  const select = (shelf: TableName) => `SELECT ${columns(shelf).join(', ')} FROM ${shelf}`
-  const order = (shelf: TableName, way = '') => `ORDER BY ${keyOf(shelf).map((name) => name + way)}`
+function rawTables(db: Connection, path: string): RawTables {
+  const select = (table: TableName) => `SELECT ${columns(table).join(', ')} FROM ${table}`
+  const order = (table: TableName, way = '') => `ORDER BY ${keyOf(table).map((name) => name + way)}`
   return {
     where: `SQLite "${path}"`,
-    read: (shelf, after, limit) =>
+    read: (table, after, limit) =>
       db.read((sql) => {
-        const key = keyOf(shelf)
+        const key = keyOf(table)
         const where = after === null ? '' : `WHERE (${key}) > (${key.map(() => '?')})`
-        return sql.all(`${select(shelf)} ${where} ${order(shelf)} LIMIT ?`, ...valuesOf(after, key), limit) as Row[]
+        return sql.all(`${select(table)} ${where} ${order(table)} LIMIT ?`, ...valuesOf(after, key), limit) as Row[]
       }),
-    last: (shelf) =>
-      db.read((sql) => (sql.get(`${select(shelf)} ${order(shelf, ' DESC')} LIMIT 1`) ?? null) as Row | null),
-    write: (shelf, rows) =>
+    last: (table) =>
+      db.read((sql) => (sql.get(`${select(table)} ${order(table, ' DESC')} LIMIT 1`) ?? null) as Row | null),
+    write: (table, rows) =>
       db.write((sql) => {
-        const names = columns(shelf)
-        const insert = `INSERT INTO ${shelf} (${names}) VALUES (${names.map(() => '?')}) ${onConflict(shelf)}`
+        const names = columns(table)
+        const insert = `INSERT INTO ${table} (${names}) VALUES (${names.map(() => '?')}) ${onConflict(table)}`
         for (const row of rows) sql.run(insert, ...valuesOf(row, names))
       }),
-    // The lock on the file is kept.
+    // The file lock guarantees it.
     async alone() {},
     close: () => db.close(),
   }
 }
 
-const keyOf = (shelf: TableName) => layout(shelf).key
+const keyOf = (table: TableName) => layout(table).key
 const valuesOf = (row: Row | null, names: readonly string[]): Parameter[] =>
   row === null ? [] : names.map((name) => row[name] ?? null)

@@ -5,7 +5,7 @@ import type { Row } from './connection.ts'
 
 const numbers = new Set([...numberColumns, 'ended_at'])
 
-/** SQLite's engine gives up on a whole page of rows for one number that is no safe integer: it is read as the nearest that is. */
+/** Clamps numbers to safe integers in SQL: the driver fails a whole result set for one integer outside that range. */
 export const readable = (column: string): string =>
   numbers.has(column) ? `min(max(${column}, ${Number.MIN_SAFE_INTEGER}), ${Number.MAX_SAFE_INTEGER})` : column
 
@@ -16,8 +16,8 @@ export const attemptColumns = ['job_id', 'version', 'attempt', 'worker', 'starte
   .join(', ')
 
 /**
- * Of a row as `selectedColumns` has it: by position, since an object a row costs six times as much. The table is STRICT, so that its
- * columns are of their types.
+ * Maps a row of `selectedColumns` by position, because one object per row costs six times as much. The table is STRICT, which guarantees
+ * the column types.
  */
 export function toJob(row: readonly unknown[]): Job {
   return {

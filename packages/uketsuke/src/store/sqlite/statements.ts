@@ -7,7 +7,7 @@ export interface Write {
   readonly values: Parameter[]
 }
 
-/** The statement that writes some of `columns`, one for each set of them. There are few sets in practice. */
+/** Caches one statement per set of columns to write. Few sets occur in practice. */
 function statements(columns: readonly Column[], make: (names: string[]) => string): (set: number) => string {
   const names = columns.map(({ name }) => name)
   const made = new Map<number, string>()
@@ -18,7 +18,7 @@ function statements(columns: readonly Column[], make: (names: string[]) => strin
   }
 }
 
-/** A set of columns as a sum of powers of two. No bitwise operators: these would alias the 33rd column to the first. */
+/** A set of columns is a sum of powers of two. Bitwise operators would alias the 33rd column to the first. */
 const bit = (i: number): number => 2 ** i
 const has = (set: number, i: number): boolean => Math.floor(set / bit(i)) % 2 === 1
 
@@ -26,7 +26,7 @@ const insert = (names: string[]) => `INSERT INTO jobs (${names}) VALUES (${names
 const inserting = statements(jobColumns, insert)
 const insertingOnce = statements(jobColumns, (names) => `${insert(names)} ON CONFLICT (id) DO NOTHING`)
 
-/** Leaves out what is null, which is half of a new job. `once`: unless the id is stored already. */
+/** Omits null columns, which are half of a new job. With `once`, does nothing if the id already exists. */
 export function insertion(job: Job, { once = false } = {}): Write {
   const values: Parameter[] = []
   let set = 0
@@ -39,7 +39,8 @@ export function insertion(job: Job, { once = false } = {}): Write {
   return { text: once ? insertingOnce(set) : inserting(set), values }
 }
 
-// Of a lease that was renewed since, without a new version, the later one stands; one that ends is null either way.
+// A renewal does not change the version, so the stored lease may be later than ours: the later one wins. An ended lease becomes null:
+// `max` of null is null.
 const assign = (name: string) =>
   name === 'lease_until' ? 'lease_until = max(?, coalesce(lease_until, 0))' : `${name} = ?`
 const updating = statements(
@@ -47,7 +48,7 @@ const updating = statements(
   (names) => `UPDATE jobs SET ${names.map(assign)} WHERE id = ? AND version = ?`,
 )
 
-/** Swaps by version. Leaves out what stays as it is: SQLite then leaves alone the indexes that none of the others is in. */
+/** Compare-and-swap by version. Omits unchanged columns, so that SQLite does not touch indexes that contain none of the others. */
 export function update(before: Job, after: Job): Write {
   const values: Parameter[] = []
   let set = 0

@@ -1,8 +1,8 @@
 import { closeSync, fdatasyncSync, openSync, realpathSync } from 'node:fs'
 
 /**
- * Waits until all that has been committed is on the disk, as a commit does. SQLite keeps no locks on its log, so that closing the file
- * loses none. A disk that fails here is told by the next commit, which waits for the same bytes: what was committed stays so.
+ * Syncs all commits to disk. SQLite holds no locks on its log, so closing the file here loses none. Errors are ignored: the next commit
+ * syncs the same bytes and reports them, and what was committed stays committed.
  */
 export function syncWal(path: string): void {
   try {
@@ -13,6 +13,6 @@ export function syncWal(path: string): void {
       closeSync(log)
     }
   } catch {
-    // Said above.
+    // See above.
   }
 }

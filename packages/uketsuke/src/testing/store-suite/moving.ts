@@ -38,17 +38,17 @@ export function moving({ test, openKept }: RawTablesPair): void {
       await body({ clock, kept: await openKept(clock), other: await openKept(clock) })
     })
 
-  check('every row of every shelf, in the order of its key, however few at a time', async ({ clock, kept }) => {
+  check('every row of every table, in the order of its key, however few at a time', async ({ clock, kept }) => {
     await within(kept, (store) => fill(store, clock))
     await opened(kept, async (archive) => {
-      for (const shelf of all) {
-        const whole = await archive.read(shelf, null, 1_000)
+      for (const table of all) {
+        const whole = await archive.read(table, null, 1_000)
         const single: Row[] = []
-        for (let [row] = await archive.read(shelf, null, 1); row; [row] = await archive.read(shelf, row, 1))
+        for (let [row] = await archive.read(table, null, 1); row; [row] = await archive.read(table, row, 1))
           single.push(row)
         assert.deepEqual(single, whole)
-        assert.deepEqual(await archive.last(shelf), whole.at(-1))
-        for (const row of whole) assert.deepEqual(Object.keys(row).sort(), columns(shelf).sort())
+        assert.deepEqual(await archive.last(table), whole.at(-1))
+        for (const row of whole) assert.deepEqual(Object.keys(row).sort(), columns(table).sort())
       }
       assert.deepEqual(
         (await archive.read('jobs', null, 10)).map(({ id }) => id),
@@ -67,7 +67,7 @@ export function moving({ test, openKept }: RawTablesPair): void {
       const rows = await opened(kept, everything)
       await opened(other, async (archive) => {
         for (let time = 0; time < 2; time++)
-          for (const [i, shelf] of all.entries()) await archive.write(shelf, rows[i]!)
+          for (const [i, table] of all.entries()) await archive.write(table, rows[i]!)
         await archive.write('jobs', [])
         assert.deepEqual(await everything(archive), rows)
       })
@@ -142,7 +142,7 @@ async function opened<T>(kept: StoredState, body: (archive: RawTables) => Promis
   }
 }
 
-const everything = (archive: RawTables) => Promise.all(all.map((shelf) => archive.read(shelf, null, 1_000)))
+const everything = (archive: RawTables) => Promise.all(all.map((table) => archive.read(table, null, 1_000)))
 
 /** Something of each kind. */
 async function fill(store: Store, clock: ManualClock): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Times are milliseconds since the epoch. `input`, `output`, `metadata` and the errors are JSON text that no query looks into. What only
- * the rules write has no CHECK: SQLite would evaluate it again with every change, a third of the statement's time.
+ * Times are in milliseconds since the epoch. `input`, `output`, `metadata` and the errors are JSON text that no query inspects. Columns
+ * that only the rules write have no CHECK: SQLite would evaluate it for every update, which costs a third of the statement's time.
  */
 export const jobs = `
 CREATE TABLE jobs (
@@ -29,23 +29,24 @@ CREATE TABLE jobs (
   expires_at INTEGER,
   worker TEXT,
   lease_until INTEGER,
-  -- Last, since they may be long: what stands before them is read without following their overflow pages.
+  -- Last, because they may be long: the columns before them are read without following overflow pages.
   metadata TEXT,
   input TEXT NOT NULL,
   output TEXT
 ) STRICT;
 
--- What waits, in the order in which it is claimed: a claim reads its first rows and never walks what is due later.
+-- Pending jobs in claim order: a claim reads the first rows and never scans jobs that are due later.
 CREATE INDEX jobs_due ON jobs (queue, priority, run_at, id, type) WHERE status = 'pending';
 CREATE INDEX jobs_leased ON jobs (lease_until, queue) WHERE status = 'running';
--- For pruning, and for counting what has ended without reading the rows.
+-- For pruning, and for counting finished jobs without reading the rows.
 CREATE INDEX jobs_ended ON jobs (queue, status, expires_at) WHERE completed_at IS NOT NULL;
 CREATE INDEX jobs_owned ON jobs (owner, id) WHERE queue = 'jobs';
--- "What failed?" is the operator's first question, and failures are few among many.
+-- Operators often list failed jobs, which are few among many.
 CREATE INDEX jobs_failed ON jobs (id) WHERE status = 'failed';
 CREATE INDEX jobs_parent ON jobs (parent) WHERE parent IS NOT NULL;
 
--- Of jobs that went on after it. Keyed by the version of the change that ended it: a number may come twice, where one was given back.
+-- Attempts after which the job continued. Keyed by the version of the change that ended the attempt, because a release reuses the
+-- attempt number.
 CREATE TABLE attempts (
   job_id TEXT NOT NULL,
   version INTEGER NOT NULL,

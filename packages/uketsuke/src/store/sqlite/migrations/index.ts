@@ -3,16 +3,16 @@ import type { Connection } from '../connection.ts'
 import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
 
-/** Forward only: what has been released is never changed, only added to. `PRAGMA user_version` counts how many a file has had. */
+/** Forward only: released migrations never change; new ones are appended. `PRAGMA user_version` counts the applied migrations. */
 const migrations: readonly string[] = [jobs, dueByType]
 export const schemaVersion = migrations.length
 
-/** "uket" in ASCII: tells our files from other programs' databases. */
+/** "uket" in ASCII. Distinguishes our files from databases of other programs. */
 export const applicationId = 0x756b6574
 
 /**
- * Several processes may start at once: whoever takes the write lock first migrates, and the others find it done, since the version is
- * read under the lock.
+ * Several processes may start at the same time. The first to take the write lock migrates; the others find the new version, because it
+ * is read under the lock.
  */
 export function migrate(connection: Connection, path: string): Promise<void> {
   return connection.write((sql) => {
@@ -21,14 +21,14 @@ export function migrate(connection: Connection, path: string): Promise<void> {
     if (pragma('application_id') !== applicationId && sql.get('SELECT 1 FROM sqlite_schema LIMIT 1') !== undefined) {
       throw new UketsukeError(
         'store-unusable',
-        `"${path}" is another program's database: give the jobs a file of their own.`,
+        `"${path}" is the database of another program: use a separate file for the jobs.`,
       )
     }
     if (version > migrations.length) {
-      const sentence = `"${path}" has schema ${version}, and this version of uketsuke knows ${migrations.length} at most`
-      throw new UketsukeError('store-unusable', `${sentence}: run the version that wrote it, or a later one.`)
+      const sentence = `"${path}" has schema version ${version}, but this version of uketsuke supports only up to ${migrations.length}`
+      throw new UketsukeError('store-unusable', `${sentence}: upgrade uketsuke.`)
     }
-    // A write that writes nothing: SQLite opens a read-only file without a word, and would fail at the first job.
+    // An empty write: SQLite opens a read-only file without an error and would fail at the first job.
     if (version === migrations.length) return void sql.run('DELETE FROM shared WHERE false')
     for (const migration of migrations.slice(version)) sql.script(migration)
     sql.script(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${migrations.length}`)
