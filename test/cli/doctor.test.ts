@@ -64,9 +64,9 @@ test('PostgreSQL: reports each unsafe setting and its consequence', async () => 
     const { code, out, err } = await uketsuke(['doctor'], { DATABASE_URL: careless.url() })
     expect({ code, err }).toEqual({ code: 1, err: '' })
     expect(out).toMatch(/^FAIL {2}PostgreSQL: fsync=off: a crash of the machine loses accepted jobs/m)
-    expect(out).toMatch(/^FAIL {2}PostgreSQL: full_page_writes=off: a power cut may ruin/m)
-    expect(out).toMatch(/^warn {2}PostgreSQL: synchronous_commit=off, which uketsuke overrules/m)
-    expect(out).toMatch(/^ok {4}PostgreSQL: there is no schema "uketsuke" yet/m)
+    expect(out).toMatch(/^FAIL {2}PostgreSQL: full_page_writes=off: a power failure can corrupt/m)
+    expect(out).toMatch(/^warn {2}PostgreSQL: synchronous_commit=off: uketsuke overrides it/m)
+    expect(out).toMatch(/^ok {4}PostgreSQL: the schema "uketsuke" does not exist/m)
   } finally {
     await careless.stop()
   }
@@ -82,18 +82,18 @@ test('PostgreSQL: healthy, behind PgBouncer, stopped', async () => {
     expect(healthy.out).toMatch(
       /^ok {4}PostgreSQL: the database's clock is \d+ ms (behind|ahead of) this machine's\.$/m,
     )
-    expect(healthy.out).toMatch(/schema "uketsuke" is at \d+, up to date/)
+    expect(healthy.out).toMatch(/schema "uketsuke" is at version \d+, up to date/)
 
     const pooler = await startPgBouncer(server)
     const pooled = await uketsuke(['doctor'], { DATABASE_URL: pooler.url })
     expect(pooled).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/^warn {2}PostgreSQL: a pooler such as PgBouncer/m),
+      out: expect.stringMatching(/^warn {2}PostgreSQL: connection through a pooler such as PgBouncer/m),
     })
     const moving = await uketsuke(['migrate', '--from', pooler.url, '--to', `sqlite:${fresh()}`])
     expect(moving).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/behind a pooler, which cannot keep a lock[^\n]*\n$/),
+      err: expect.stringMatching(/behind a pooler, which cannot hold the lock[^\n]*\n$/),
     })
     await pooler.stop()
   } finally {

@@ -50,7 +50,7 @@ describe('postgres, behind PgBouncer in transaction mode', () => {
   test('the pooler is noticed, and said', async () => {
     const store = postgres(pooled())(systemClock)
     await store.migrate()
-    expect(store.description.durability).toContain('heard by polling, without LISTEN')
+    expect(store.description.durability).toContain('found by polling, without LISTEN')
     await store.close()
   })
 

@@ -9,10 +9,10 @@ test('a URL is shown without its user and password', () => {
 
 test.each([
   ['http://example', 'redis://'],
-  ['redis://:s3cret@host:port', 'cannot be read'],
+  ['redis://:s3cret@host:port', 'is not valid'],
   [{ url: 'redis://x', prefix: 'a b' }, 'prefix'],
   [{ url: 'redis://x', timeout: 0 }, 'timeout'],
-])('%o is refused, and nothing secret is said', (given, words) => {
+])('%o is rejected without revealing secrets', (given, words) => {
   const refused = () => redisSettings(given)
   expect(refused).toThrow(UketsukeError)
   expect(refused).toThrow(words)

@@ -4,31 +4,32 @@ import { UketsukeError } from '../domain/errors.ts'
 import { integerOption } from '../domain/numbers.ts'
 
 type Module = typeof import('@redis/client')
-/** With the third protocol, in which one connection takes messages and commands. */
+/** A client that uses RESP3, in which one connection carries both commands and Pub/Sub messages. */
 export type Client = RedisClientType
 
+/** The options of `redis()`. */
 export interface RedisOptions {
-  /** `redis://`, `rediss://` (TLS) or `unix://`, with user, password and database where they are needed. */
+  /** A `redis://`, `rediss://` (TLS) or `unix://` URL, with user, password and database if required. */
   url: string
-  /** Begins every key and channel; `uketsuke` by default. Programs with another store need another prefix. */
+  /** Prefix of all keys and channels, up to 64 characters; `uketsuke` by default. Programs on different stores need different prefixes. */
   prefix?: string
-  /** An answer that takes longer counts as none, in milliseconds; 1,000 by default. Meanwhile the store is asked instead. */
+  /** Milliseconds to wait for a response before the connection counts as lost, from 10 to 60,000; 1,000 by default. While Redis is unavailable, processes poll the store. */
   timeout?: number
-  /** After how many milliseconds another worker takes over what a worker read and did not settle; 10,000 by default. */
+  /** Milliseconds after which another worker takes over a stream entry that a worker has read but not acknowledged, up to one hour; 10,000 by default. */
   takeOverAfter?: number
-  /** Anything else that `createClient` of @redis/client takes, such as `{ socket: { ca } }` or `{ username, password }`. */
+  /** Further options for `createClient` of @redis/client, such as `{ socket: { ca } }` or `{ username, password }`. */
   client?: Record<string, unknown>
 }
 
 export interface RedisSettings extends Required<RedisOptions> {
-  /** The URL as it may be shown: without user and password. */
+  /** The URL without user and password, for logs. */
   readonly shown: string
 }
 
 const minute = 60_000
 const takeOver = { min: 1, max: 60 * minute, of: 'milliseconds' }
 
-/** @throws {UketsukeError} `invalid-configuration`, which never says what is secret in the URL */
+/** @throws {UketsukeError} `invalid-configuration`, without the secrets in the URL */
 export function redisSettings(given: string | RedisOptions): RedisSettings {
   const { url, prefix = 'uketsuke', client = {}, ...numbers } = typeof given === 'string' ? { url: given } : given
   assertConfiguration(
@@ -37,7 +38,7 @@ export function redisSettings(given: string | RedisOptions): RedisSettings {
   )
   assertConfiguration(
     /^[^\s*?[\]]{1,64}$/.test(prefix),
-    'redis(): prefix must be 1 to 64 characters without spaces and wildcards',
+    'redis(): prefix must be 1 to 64 characters without spaces or wildcards',
   )
   const timeout = integerOption('redis(): timeout', numbers.timeout, 1_000, {
     min: 10,
@@ -50,14 +51,14 @@ export function redisSettings(given: string | RedisOptions): RedisSettings {
     const parsed = URL.parse ? URL.parse(url) : parse(url)
     assertConfiguration(
       parsed !== null,
-      'redis(): the URL cannot be read; a password needs its special characters percent-encoded',
+      'redis(): the URL is not valid; special characters in the password must be percent-encoded',
     )
     shown = `${parsed.protocol}//${parsed.host || 'localhost'}${parsed.pathname}`
   }
   return { url, prefix, timeout, takeOverAfter, client, shown }
 }
 
-/** Node 20 has no `URL.parse`, and what `new URL` throws holds the whole URL. */
+/** For Node 20, which has no `URL.parse`. The error of `new URL` must not escape, because it contains the whole URL. */
 function parse(url: string): URL | null {
   try {
     return new URL(url)
@@ -66,7 +67,7 @@ function parse(url: string): URL | null {
   }
 }
 
-/** Makes clients that connect once and never again by themselves: `Link` decides when. */
+/** Creates clients that connect once and never reconnect by themselves: `RedisConnection` decides when to reconnect. */
 export async function loadClient({ url, client }: RedisSettings): Promise<() => Client> {
   const { createClient } = await load()
   return () =>
@@ -74,10 +75,11 @@ export async function loadClient({ url, client }: RedisSettings): Promise<() => 
       maintNotifications: 'disabled',
       ...client,
       url,
-      // `Link` has a deadline for each answer. The client's own would be a timer for each command, which goes off even when it was sent.
+      // `RedisConnection` has a deadline for each response. The client's own timeout would set a timer per command, which also fires for
+      // commands that have been sent.
       commandOptions: { timeout: undefined, ...(client.commandOptions as object) },
       socket: { connectTimeout: 5_000, ...(client.socket as object), reconnectStrategy: false },
-      // Nothing waits in a queue for a Redis that is not there, or that does not answer.
+      // Commands must not queue up for a Redis that is unreachable or does not respond.
       disableOfflineQueue: true,
       commandsQueueMaxLength: 50_000,
     }) as Client
@@ -88,7 +90,7 @@ async function load(): Promise<Module> {
     return await import('@redis/client')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    const sentence = 'redis() needs the package @redis/client, which is not installed: npm install @redis/client'
+    const sentence = 'redis() requires the package @redis/client, which is not installed: run npm install @redis/client'
     throw new UketsukeError('invalid-configuration', sentence, { cause })
   }
 }

@@ -1,14 +1,14 @@
 import { type Clock, sleep } from '../base/clock.ts'
 import type { Client } from './client.ts'
 
-interface LinkParts {
+interface ConnectionParts {
   open(): Client
-  /** What must be right before the link counts as up. */
+  /** Runs on a new connection. The connection is up when it resolves. */
   prepare(client: Client): Promise<void>
   clock: Clock
-  /** Milliseconds for one answer. */
+  /** Time limit of one response in milliseconds. */
   timeout: number
-  /** Whether a silence is filled with pings. Not where commands block: each has its own deadline. */
+  /** Whether to send pings while idle. Not used with blocking commands, which have deadlines of their own. */
   ping: boolean
   up(): void
   down(reason: Error): void
@@ -18,18 +18,18 @@ const firstWait = 50
 const longestWait = 2_000
 
 /**
- * One connection that always comes back. It is up or not, and nothing ever waits for it: what is asked while it is down is refused at
- * once, and an answer that is late counts as a dead connection. So a half-open socket is found by the next question.
+ * One connection that reconnects automatically. Callers never wait for it: requests are rejected immediately while it is down, and a late
+ * response means that the connection is dead. A half-open socket is therefore detected by the next request.
  */
 export class RedisConnection {
-  readonly #parts: LinkParts
+  readonly #parts: ConnectionParts
   readonly #closing = new AbortController()
   readonly #running: Promise<void>
   #client: Client | null = null
   #fail: (reason: Error) => void = () => {}
-  #answered = 0
+  #respondedAt = 0
 
-  constructor(parts: LinkParts) {
+  constructor(parts: ConnectionParts) {
     this.#parts = parts
     this.#running = this.#run()
   }
@@ -38,16 +38,19 @@ export class RedisConnection {
     return this.#client !== null
   }
 
-  /** `longer`: what the server itself may take before it answers, such as a BLOCK. Gives up the connection where no answer came. */
-  async ask<T>(question: (client: Client) => Promise<T>, longer = 0): Promise<T> {
+  /**
+   * Runs a command. Drops the connection if no response arrives in time. `blocking` is the additional time in milliseconds that the server
+   * may take, for example for BLOCK.
+   */
+  async ask<T>(command: (client: Client) => Promise<T>, blocking = 0): Promise<T> {
     const client = this.#client
     if (client === null) throw new Error('not connected')
-    const answer = await this.#within(question(client), longer + this.#parts.timeout, (late) => this.#fail(late))
-    this.#answered = this.#parts.clock.now()
-    return answer
+    const response = await this.#within(command(client), blocking + this.#parts.timeout, (late) => this.#fail(late))
+    this.#respondedAt = this.#parts.clock.now()
+    return response
   }
 
-  /** Connects anew: the server at the other end turned out to be of no use. */
+  /** Reconnects, because the server turned out to be unusable. */
   drop(reason: Error): void {
     if (this.up) this.#fail(reason)
   }
@@ -66,7 +69,7 @@ export class RedisConnection {
       const reason = await this.#live()
       if (this.#closing.signal.aborted) return
       this.#parts.down(reason)
-      // One that holds for a while begins anew; one that flaps is left alone for longer each time.
+      // The wait is reset after a stable connection and doubles after each short-lived one.
       wait = clock.now() - began > 10_000 ? firstWait : Math.min(wait * 2, longestWait)
       await sleep(clock, wait * (0.5 + Math.random() / 2), this.#closing.signal, {
         background: true,
@@ -74,19 +77,19 @@ export class RedisConnection {
     }
   }
 
-  /** One connection from its beginning to its end, which is told. */
+  /** The lifetime of one connection. Resolves with the reason for its end. */
   async #live(): Promise<Error> {
     const client = this.#parts.open()
     client.unref()
     const over = new AbortController()
     const ended = new Promise<Error>((resolve) => {
       this.#fail = resolve
-      // An emitter without this listener would take the process down.
+      // Without this listener, an error event would end the process.
       client.on('error', resolve)
     })
     try {
       const connected = client.connect().then(() => this.#parts.prepare(client))
-      // The loser of the race must not be an unhandled rejection.
+      // If the other promise wins the race, this must not become an unhandled rejection.
       connected.catch(() => {})
       const failed = await Promise.race([this.#within(connected, this.#parts.timeout * 2), ended])
       if (failed instanceof Error) return failed
@@ -104,12 +107,12 @@ export class RedisConnection {
     }
   }
 
-  /** A silence may be a dead connection: nobody would be told. */
+  /** Detects a dead connection while it is idle. */
   async #ping(over: AbortSignal): Promise<void> {
     const { clock, timeout } = this.#parts
     while (!over.aborted) {
       await sleep(clock, timeout, over, { background: true })
-      if (over.aborted || clock.now() - this.#answered < timeout) continue
+      if (over.aborted || clock.now() - this.#respondedAt < timeout) continue
       await this.ask((client) => client.ping()).catch(() => {})
     }
   }
@@ -120,7 +123,7 @@ export class RedisConnection {
       cancel = this.#parts.clock.after(
         ms,
         () => {
-          const error = new Error(`no answer within ${ms} ms`)
+          const error = new Error(`no response within ${ms} ms`)
           late(error)
           reject(error)
         },

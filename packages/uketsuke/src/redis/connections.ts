@@ -13,14 +13,14 @@ interface RedisConnectionsParts {
 
 type Prepare = (client: Client) => Promise<void>
 
-/** All that one process has with one Redis: a connection for commands and messages, one for each reader, and whether all are up. */
+/** All connections of one process to one Redis server: one for commands and messages, and one for each stream reader. */
 export class RedisConnections {
   readonly prefix: string
   readonly #parts: RedisConnectionsParts
   readonly #prepare: Prepare
-  readonly #links = new Set<RedisConnection>()
+  readonly #connections = new Set<RedisConnection>()
   readonly #channels = new Map<string, (message: string) => void>()
-  /** Of these channels, those that the present connection has joined. */
+  /** The channels that the current connection has subscribed to. */
   readonly #subscribed = new Set<string>()
   readonly #watchers = new Set<(up: boolean) => void>()
   readonly #warned = new Set<string>()
@@ -28,79 +28,82 @@ export class RedisConnections {
   #main: RedisConnection | null = null
   #state: 'starting' | 'up' | 'down' = 'starting'
 
-  /** `prepare`: what must be done on a new connection before it counts. */
+  /** `prepare` runs on each new main connection before it counts as up. */
   constructor(parts: RedisConnectionsParts, prepare: Prepare) {
     this.prefix = parts.settings.prefix
     this.#parts = parts
     this.#prepare = prepare
   }
 
-  /** Rejects only where @redis/client is missing: a dead Redis is waited for elsewhere. Idempotent. */
+  /** Rejects only if @redis/client is not installed. An unreachable Redis is retried in the background. Idempotent. */
   async start(): Promise<void> {
     this.#open ??= await loadClient(this.#parts.settings)
     this.#main ??= this.#link(
       async (client) => {
-        await this.#examine(client)
+        await this.#check(client)
         await this.#prepare(client)
         this.#subscribed.clear()
-        for (const channel of this.#channels.keys()) await this.#join(client, channel)
+        for (const channel of this.#channels.keys()) await this.#subscribe(client, channel)
       },
-      // Whoever came between the last of these and this moment.
-      { ping: true, up: () => void this.#joinLate() },
+      // Channels that were added after the loop above.
+      { ping: true, up: () => void this.#subscribeLate() },
     )
   }
 
-  /** Whether all connections of this process are up. While they are not, the store is asked instead. */
+  /** Whether all connections of this process are up. Otherwise, callers use the store instead. */
   get up(): boolean {
     return this.#state === 'up'
   }
 
-  /** Rejects at once where Redis is down, and soon where it does not answer. */
-  ask<T>(question: (client: Client) => Promise<T>): Promise<T> {
-    return this.#main?.ask(question) ?? Promise.reject(new Error('not started'))
+  /** Runs a command. Rejects immediately if Redis is down, and after the timeout if it does not respond. */
+  ask<T>(command: (client: Client) => Promise<T>): Promise<T> {
+    return this.#main?.ask(command) ?? Promise.reject(new Error('not started'))
   }
 
-  /** Redis answered, but refuses what it is for: no connection like this one is of use. */
+  /** Reports that Redis responds but rejects a required command, so that the connection is useless. */
   refuse(error: unknown): void {
     this.#main?.drop(error instanceof Error ? error : new Error(String(error)))
   }
 
-  /** A connection of its own, for commands that block. `up` is called whenever it is. */
+  /** Opens a separate connection for blocking commands. `up` is called each time it connects. */
   link(up: () => void): RedisConnection {
     return this.#link(async () => {}, { ping: false, up })
   }
 
-  async unlink(link: RedisConnection): Promise<void> {
-    this.#links.delete(link)
-    await link.close()
-    this.#look()
+  async unlink(connection: RedisConnection): Promise<void> {
+    this.#connections.delete(connection)
+    await connection.close()
+    this.#update()
   }
 
-  /** One listener a channel; it survives reconnects, in which messages are lost. Resolves when it hears, or will after the next connect. */
+  /**
+   * Sets the listener of a channel. It survives reconnects, during which messages are lost. Resolves when it is subscribed, or when it will
+   * be after the next connect.
+   */
   async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
     this.#channels.set(channel, listener)
-    await this.#joinAll()
+    await this.#subscribeAll()
   }
 
-  /** What was said to a channel while it was being joined is made good by looking, as after any change. */
-  async #joinLate(): Promise<void> {
+  /** Messages that were lost while subscribing are made up for by calling the watchers, which read the store. */
+  async #subscribeLate(): Promise<void> {
     const before = this.#subscribed.size
-    await this.#joinAll()
+    await this.#subscribeAll()
     if (this.up && this.#subscribed.size > before) for (const watcher of this.#watchers) watcher(true)
   }
 
-  async #joinAll(): Promise<void> {
+  async #subscribeAll(): Promise<void> {
     const missing = [...this.#channels.keys()].filter((channel) => !this.#subscribed.has(channel))
-    // Where this fails, the next connection subscribes.
-    await Promise.all(missing.map((channel) => this.ask((client) => this.#join(client, channel)))).catch(() => {})
+    // If this fails, the next connection subscribes.
+    await Promise.all(missing.map((channel) => this.ask((client) => this.#subscribe(client, channel)))).catch(() => {})
   }
 
-  async #join(client: Client, channel: string): Promise<void> {
+  async #subscribe(client: Client, channel: string): Promise<void> {
     this.#subscribed.add(channel)
     await client.subscribe(channel, (message) => this.#channels.get(channel)?.(message))
   }
 
-  /** Calls `fn` at every change of `up`, and again where something may have been missed. */
+  /** Calls `fn` at every change of `up`, and when messages may have been missed. */
   watch(fn: (up: boolean) => void): () => void {
     this.#watchers.add(fn)
     return () => void this.#watchers.delete(fn)
@@ -109,7 +112,7 @@ export class RedisConnections {
   async close(): Promise<void> {
     this.#watchers.clear()
     this.#state = 'down'
-    await Promise.all([...this.#links].map((link) => link.close()))
+    await Promise.all([...this.#connections].map((connection) => connection.close()))
   }
 
   #link(prepare: Prepare, { ping, up }: { ping: boolean; up?: () => void }): RedisConnection {
@@ -118,44 +121,47 @@ export class RedisConnections {
       settings: { timeout },
     } = this.#parts
     const open = this.#open
-    if (open === null) throw new Error('The connections was not started.')
-    const link = new RedisConnection({
+    if (open === null) throw new Error('The Redis connections have not been started.')
+    const connection = new RedisConnection({
       open,
       prepare,
       clock,
       timeout,
       ping,
       up: () => {
-        this.#look()
+        this.#update()
         up?.()
       },
-      down: (reason) => this.#look(reason),
+      down: (reason) => this.#update(reason),
     })
-    this.#links.add(link)
-    return link
+    this.#connections.add(connection)
+    return connection
   }
 
-  /** One line each way, however many connections come and go. */
-  #look(reason?: Error): void {
-    const up = [...this.#links].every((link) => link.up)
+  /** Logs one line per state change, regardless of the number of connections. */
+  #update(reason?: Error): void {
+    const up = [...this.#connections].every((connection) => connection.up)
     const { log, settings } = this.#parts
     if (up && this.#state !== 'up') {
-      log.info({ redis: settings.shown }, this.#state === 'down' ? 'Redis is back' : 'Redis is connected')
+      log.info({ redis: settings.shown }, this.#state === 'down' ? 'Redis is available again' : 'Redis is connected')
       this.#state = 'up'
     } else if (reason !== undefined && this.#state !== 'down') {
-      const lost = 'Redis cannot be used: until it is back, the store is asked instead'
+      const lost = 'Redis is unavailable; polling the store until it is available again'
       log.warn({ redis: settings.shown, reason: reason.message }, lost)
       this.#state = 'down'
     } else return
     for (const watcher of this.#watchers) watcher(up)
   }
 
-  async #examine(client: Client): Promise<void> {
+  async #check(client: Client): Promise<void> {
     const findings = await diagnose(client).catch((error: Error): Finding[] => {
-      // What is needed at run time is another matter, which the first of its commands tells.
+      // INFO is optional. Missing permissions for required commands are found at their first use.
       if (!error.message.startsWith('NOPERM')) throw error
       return [
-        { level: 'warn', message: 'This user may not run INFO: the version and settings of Redis are not checked.' },
+        {
+          level: 'warn',
+          message: 'The Redis user is not permitted to run INFO: the version and settings of Redis are not checked.',
+        },
       ]
     })
     for (const { level, message } of findings) {

@@ -15,7 +15,7 @@ const column = (name: string, type: Type, value: Column['value']): Column => ({ 
 
 export const failureText = (value: Failure | null): string | null => (value === null ? null : JSON.stringify(value))
 
-/** What is known of a job when it is created and never changes. */
+/** Columns that never change after the insert. */
 export const fixedColumns: readonly Column[] = [
   column('id', 'text', (job) => job.id),
   column('queue', 'text', (job) => job.queue),
@@ -32,7 +32,7 @@ export const fixedColumns: readonly Column[] = [
   column('input', 'text', (job) => job.input),
 ]
 
-/** What the rules change. */
+/** Columns that the rules change. */
 export const changingColumns: readonly Column[] = [
   column('status', 'text', (job) => job.status),
   column('version', 'int', (job) => job.version),
@@ -52,7 +52,7 @@ export const changingColumns: readonly Column[] = [
 ]
 
 /**
- * The columns of the table `jobs`, in every store. Rows, writes and raw tables follow from this list; a new column is a line here, a
+ * The columns of the table `jobs` in every store. Rows, writes and raw tables derive from this list. A new column needs a line here, a
  * migration in each store, and a field of `Job` that each store's `toJob` reads.
  */
 export const jobColumns: readonly Column[] = [...fixedColumns, ...changingColumns]

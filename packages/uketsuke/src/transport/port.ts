@@ -6,13 +6,13 @@ import type { ChangeFeed } from '../notify/change-feed.ts'
 import { storeChangeFeed } from '../notify/store-change-feed.ts'
 import type { Store } from '../store/port.ts'
 
-/** How the processes on one store hear of each other: of work that waits, and of changes. Only ever hints. */
+/** How processes on one store notify each other of pending work and changes. Notifications are only hints and may be lost. */
 export interface Transport {
-  /** For the operator: by what. */
+  /** For operators: the means of notification. */
   readonly description: string
   readonly dispatch: Dispatch
   readonly changes: ChangeFeed
-  /** Called once the store is open. Rejects where it could never work; a network that is down is waited for elsewhere. Idempotent. */
+  /** Called after the store is open. Rejects only if it can never work; network failures are retried in the background. Idempotent. */
   start(): Promise<void>
   close(): Promise<void>
 }
@@ -23,13 +23,13 @@ export interface TransportParts {
   log: Log
 }
 
-/** What `redis(url)` gives to `createJobs`. */
+/** Made by `redis(url)` and called by `createJobs`. */
 export type TransportFactory = (parts: TransportParts) => Transport
 
-/** By the store alone. */
+/** The default transport: notifications by the store itself. */
 export function storeTransport({ store, log }: TransportParts): Transport {
   return {
-    description: 'by the store itself',
+    description: 'the store itself',
     dispatch: polling(store),
     changes: storeChangeFeed(store, log),
     async start() {},

@@ -1,13 +1,13 @@
 import type { Rows, Transaction } from '../transaction.ts'
 
-/** Within `prisma.$transaction(async (tx) => …)`: `{ tx: prismaTx(tx) }`. */
+/** Adapts a Prisma transaction. In `prisma.$transaction(async (tx) => …)`, pass `{ tx: prismaTx(tx) }` to `enqueue`. */
 export function prismaTx(tx: {
   $queryRawUnsafe(sql: string, ...values: unknown[]): PromiseLike<unknown>
 }): Transaction {
   return { query: async (sql, parameters) => (await tx.$queryRawUnsafe(sql, ...parameters)) as Rows }
 }
 
-/** Within `db.transaction(async (tx) => …)` of Drizzle: `{ tx: drizzleTx(tx, sql) }`, with `sql` from `drizzle-orm`. */
+/** Adapts a Drizzle transaction. In `db.transaction(async (tx) => …)`, pass `{ tx: drizzleTx(tx, sql) }`, with `sql` from `drizzle-orm`. */
 export function drizzleTx<Query>(
   tx: { execute(query: Query): PromiseLike<unknown> },
   sql: { raw(text: string): Query; param(value: string): unknown; join(parts: never[]): Query },
@@ -22,7 +22,10 @@ export function drizzleTx<Query>(
   }
 }
 
-/** Within `db.transaction().execute(async (trx) => …)` of Kysely: `{ tx: kyselyTx(trx, CompiledQuery) }`, with `CompiledQuery` from `kysely`. */
+/**
+ * Adapts a Kysely transaction. In `db.transaction().execute(async (trx) => …)`, pass `{ tx: kyselyTx(trx, CompiledQuery) }`, with
+ * `CompiledQuery` from `kysely`.
+ */
 export function kyselyTx<Query>(
   trx: { executeQuery(query: Query): Promise<{ rows: unknown[] }> },
   compiled: { raw(sql: string, parameters: unknown[]): Query },
@@ -30,7 +33,7 @@ export function kyselyTx<Query>(
   return { query: (sql, parameters) => trx.executeQuery(compiled.raw(sql, parameters)) }
 }
 
-/** Within `knex.transaction(async (trx) => …)`: `{ tx: knexTx(trx) }`. */
+/** Adapts a Knex transaction. In `knex.transaction(async (trx) => …)`, pass `{ tx: knexTx(trx) }`. */
 export function knexTx(trx: { raw(sql: string, bindings: string[]): PromiseLike<unknown> }): Transaction {
   return {
     async query(sql, parameters) {
@@ -42,6 +45,6 @@ export function knexTx(trx: { raw(sql: string, bindings: string[]): PromiseLike<
   }
 }
 
-/** SQL and the indexes of the parameters that stand between its parts. Our statements have no `$1` and no `?` in a literal. */
+/** Splits SQL into text and parameter indexes. Our statements have neither `$1` nor `?` in a literal. */
 const split = (sql: string): (string | number)[] =>
   sql.split(/\$(\d+)/).map((part, i) => (i % 2 === 0 ? part : Number(part) - 1))

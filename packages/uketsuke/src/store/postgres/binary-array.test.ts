@@ -22,7 +22,7 @@ async function echoed(type: 'text' | 'int' | 'bigint', values: Value[]): Promise
   return rows[0].given
 }
 
-test('the server reads what was written', async () => {
+test('the server decodes what was encoded', async () => {
   const texts = ['', 'a', null, '"{\\},', 'NULL', 'é→受付🙂', 'x'.repeat(100_000)]
   expect(await echoed('text', texts)).toEqual(texts)
   const ints = [0, null, -1, 7, 2 ** 31 - 1, -(2 ** 31)]
@@ -32,14 +32,14 @@ test('the server reads what was written', async () => {
   expect(await echoed('text', [])).toEqual([])
 })
 
-test('what its type cannot hold is left to the server to refuse', () => {
+test('a value that does not fit the type is left for the server to reject', () => {
   expect(binaryArray('int', [1, 2 ** 31])).toBeNull()
   expect(binaryArray('int', [1.5])).toBeNull()
   expect(binaryArray('bigint', [2 ** 53])).toBeNull()
   expect(binaryArray('bigint', ['12'])).toBeNull()
 })
 
-test('rows come out in their order, whether a column is the same in all of them or not', async () => {
+test('rows keep their order, whether or not all of them have the same value in a column', async () => {
   const rows = [
     { id: 'b', n: 1, same: 5, none: null },
     { id: 'a', n: null, same: 5, none: null },

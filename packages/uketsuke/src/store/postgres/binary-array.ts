@@ -4,14 +4,14 @@ import type { Value } from './rows.ts'
 export type Type = 'text' | 'int' | 'bigint'
 
 const oids: Record<Type, number> = { text: 25, int: 23, bigint: 20 }
-/** Dimensions, flags, type; then, of the one dimension, its length and lower bound. */
+/** Header size in bytes: dimensions, flags and type, then length and lower bound of the single dimension. */
 const header = 20
 const isNull = 0xff_ff_ff_ff
 const high = 2 ** 32
 
 /**
- * An array as the server keeps it: neither side has to quote, search and parse what is in it. Null where a value is not what its type
- * can hold: as text the server says what is wrong with it.
+ * Encodes an array in the server's binary format, which needs no quoting and parsing. Null if a value does not fit the type: the caller
+ * then sends it as text, and the server reports the error.
  */
 export function binaryArray(type: Type, values: readonly Value[]): Buffer | null {
   const packed = type === 'text' ? texts(values) : numbers(values, type)

@@ -11,40 +11,44 @@ import type { DatabaseTime } from './time.ts'
 
 export interface Claimed {
   readonly jobs: Job[]
-  /** The end of those whose rows cannot be read. */
+  /** Changes that fail the claimed jobs whose rows cannot be read. */
   readonly unreadable: Change[]
 }
 
 /**
- * The rule `claim`, fused into one statement: scans of `jobs_due`, one for each priority and type, each from the front of its range, that
- * pass over what another claim holds. Jobs of types that are not asked for are never read. `mark` names this claim, so that one whose answer was lost finds what it had got.
+ * The rule `claim` in one statement: it scans `jobs_due` once per priority and type, from the start of the range, and skips rows that
+ * another claim has locked. Jobs of other types are never read. `claimToken` identifies this claim, so that a claim whose response was
+ * lost can find its jobs.
  */
 export async function claim(
   sql: Sql,
   time: DatabaseTime,
   query: ClaimQuery,
-  mark: string,
+  claimToken: string,
   maybeCommitted: boolean,
 ): Promise<Claimed> {
-  return read((maybeCommitted ? await lost(sql, mark) : null) ?? (await take(sql, time, query, mark)), query)
+  return read(
+    (maybeCommitted ? await lost(sql, claimToken) : null) ?? (await take(sql, time, query, claimToken)),
+    query,
+  )
 }
 
 /**
- * What earlier claims of this worker got without its hearing of it, in the state in which they left it, with a lease from now. `mark` takes
- * the place of theirs, so that no job is found twice.
+ * Takes over the jobs of this worker's earlier claims whose responses were lost, with a new lease. `claimToken` replaces their tokens, so
+ * that no job is found twice.
  */
 export async function adoptLostClaims(
   sql: Sql,
   time: DatabaseTime,
   query: ClaimQuery,
-  marks: string[],
-  mark: string,
+  lostTokens: string[],
+  claimToken: string,
 ): Promise<Claimed> {
   const parameters = new Parameters()
   const rows = await sql.query(
-    `UPDATE uketsuke.jobs SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(mark)}
+    `UPDATE uketsuke.jobs SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(claimToken)}
      WHERE ${running} AND queue = ${parameters.add(query.queue)} AND worker = ${parameters.add(query.worker)}
-       AND claimed = ANY(${parameters.add(marks)}::text[])
+       AND claimed = ANY(${parameters.add(lostTokens)}::text[])
      RETURNING ${returned}`,
     parameters.values,
   )
@@ -65,13 +69,13 @@ function read(rows: readonly Row[], query: ClaimQuery): Claimed {
   return { jobs: jobs.sort(inClaimOrder), unreadable }
 }
 
-function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, mark: string) {
+function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: string) {
   const { queue, types, limit, worker, leaseMs } = query
   const parameters = new Parameters()
   const [now, most, of] = [time.now(parameters), parameters.add(limit), parameters.add(queue)]
   const due = (priority: string, type: string) =>
     `uketsuke.jobs WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND due_at <= ${now}`
-  // Never more than is taken: a row that is locked and left would be passed over by another claim that has room for it.
+  // Never lock more rows than are claimed: another claim would skip the locked rows although it could take them.
   const lock = (priority: string, type: string, room: string) =>
     `SELECT ctid AS place FROM ${due(priority, type)} ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
   const one = parameters.add(types.length === 1 ? (types[0] as string) : types)
@@ -79,7 +83,7 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, mark: string) {
     types.length === 1
       ? (priority: string, room: string) => `${priority} AS MATERIALIZED (${lock(priority, `${one}::text`, room)})`
       : (priority: string, room: string) => {
-          // Which types have how many of the first ones; then so many of each are locked, or those behind them.
+          // First count how many of the earliest due jobs each type has, then lock that many per type, or the next unlocked ones.
           const front = `SELECT each.type, first.due_at, first.id FROM unnest(${one}::text[]) AS each (type), LATERAL (
             SELECT due_at, id FROM ${due(priority, 'each.type')} ORDER BY due_at, id LIMIT ${room}) AS first
             ORDER BY due_at, id LIMIT ${room}`
@@ -87,19 +91,19 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, mark: string) {
             ${priority} AS MATERIALIZED (SELECT place FROM ${priority}_shares AS shares,
               LATERAL (${lock(priority, 'shares.type', 'shares.share')}) AS locked)`
         }
-  // By place and not by id: a join by id would leave the planner a choice. RETURNING has no order of its own.
+  // By ctid rather than id: a join by id would give the planner a choice. RETURNING does not define an order.
   return sql.query(
     `WITH ${turn('high', `${most}::int`)}, ${turn('normal', `(${most}::int - (SELECT count(*) FROM high))`)}
      UPDATE uketsuke.jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0,
        progress_message = NULL, started_at = ${now}, worker = ${parameters.add(worker)},
-       lease_until = ${now} + ${parameters.add(leaseMs)}::bigint, claimed = ${parameters.add(mark)}, due_at = NULL
+       lease_until = ${now} + ${parameters.add(leaseMs)}::bigint, claimed = ${parameters.add(claimToken)}, due_at = NULL
      WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal))
      RETURNING ${returned}`,
     parameters.values,
   )
 }
 
-/** What the claimer does not know by itself. */
+/** The columns that the claimer does not already know. */
 const returned = `id, type, owner, priority, version, attempt, max_attempts, last_error, metadata, webhook_url, retry_of, parent,
   created_at, run_at, started_at, cancel_requested_at, retain_for, input`
 
@@ -134,7 +138,7 @@ const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
   leaseUntil: (row.started_at as number) + leaseMs,
 })
 
-async function lost(sql: Sql, mark: string): Promise<Row[] | null> {
-  const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE ${running} AND claimed = $1`, [mark])
+async function lost(sql: Sql, claimToken: string): Promise<Row[] | null> {
+  const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE ${running} AND claimed = $1`, [claimToken])
   return rows.length > 0 ? rows : null
 }

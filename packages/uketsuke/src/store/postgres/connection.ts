@@ -15,37 +15,37 @@ import { Outage } from './outage.ts'
 import type { PreparedStatements } from './prepared-statements.ts'
 import type { Row, Value } from './rows.ts'
 
-/** A buffer is in the server's binary format. */
+/** A `Buffer` is in the server's binary format. */
 export type Parameter = Value | readonly Value[] | Buffer
 
-/** What a query needs. Behind a pooler nothing is prepared by name and no session keeps a state. */
+/** Runs SQL. Behind a pooler, statements are not prepared by name and sessions keep no state. */
 export interface Sql {
   query(text: string, parameters: readonly Parameter[]): Promise<Row[]>
-  /** Sends another query right behind one whose answer is still to come; nobody waits for it. Not through a pooler. */
+  /** Pipelines a query behind one whose response is pending. Its result is ignored. Absent behind a pooler. */
   follow?(text: string, parameters: readonly Parameter[]): void
   /** Several statements without parameters. */
   script(text: string): Promise<void>
 }
 
-/** Work in autocommit: each statement is a transaction. `maybeCommitted`: an earlier try was cut off, and may have been committed. */
+/** Work in autocommit mode. `maybeCommitted`: the connection was lost during an earlier try, which may have been committed. */
 type Work<T> = (sql: Sql, maybeCommitted: boolean) => Promise<T>
 
-/** How long the server has to say what became of a statement that was cancelled, in milliseconds. */
+/** How long to wait for the server's response to a cancelled statement, in milliseconds. */
 const confirmation = 2_000
-/** How long statements may take to end once the store closes, in milliseconds. */
+/** How long running statements may take to end when the store closes, in milliseconds. */
 const closing = 1_000
 const conflicts = 5
 
 export interface ConnectionOptions {
-  /** What to name queries by, where they may be named. */
+  /** Names for prepared statements; null if they cannot be used. */
   prepared?(): PreparedStatements | null
-  /** Milliseconds that one statement may take in the server. */
+  /** Time limit of one statement in milliseconds. */
   statementTimeout: number
-  /** Asks the server to end what this client's session is doing. */
+  /** Asks the server to cancel the current statement of this client. */
   cancel(client: PoolClient): void
 }
 
-/** A pool of connections that survives what happens to them. The waits are real time: it is another machine that is waited for. */
+/** A connection pool that recovers from failures. Waits use real time, not the `Clock`, because they wait for another machine. */
 export class Connection {
   readonly #pool: Pool
   readonly #schema: string
@@ -58,7 +58,7 @@ export class Connection {
     this.#pool = pool
     this.#schema = schema
     this.#options = options
-    // A connection that breaks is replaced, and who was using it is told by their statement; without listeners it would end the process.
+    // Without listeners, a broken connection would end the process. The pool replaces it, and the running statement reports the error.
     pool.on('error', () => {})
     pool.on('connect', (client) => {
       client.on('error', () => {})
@@ -68,9 +68,9 @@ export class Connection {
   }
 
   /**
-   * Deadlocks and serialization failures are tried again a few times. A lost connection is replaced and the work done again, told that
-   * it is maybeCommitted: it must find out what became of the first try, and never guess. After `within` milliseconds it has ended: done, known
-   * not to be done, or with an error whose outcome is unknown.
+   * Retries deadlocks and serialization failures a few times. After a lost connection, runs `work` again with `maybeCommitted`: it must
+   * then find out whether the first try was committed. Settles within `within` milliseconds: done, not done, or rejected with an
+   * unknown outcome.
    */
   async run<T>(work: Work<T>, within = Number.POSITIVE_INFINITY): Promise<T> {
     const deadline = performance.now() + within
@@ -86,7 +86,7 @@ export class Connection {
       } catch (error) {
         const lost = isLost(error)
         client.release(attempt.end() || lost)
-        // What went before the statement that was cancelled has been committed.
+        // Statements before the cancelled one have been committed.
         if (isCancelled(error)) throw temporarilyUnavailable(error, attempt.done > 0 || maybeCommitted ? doubt : '')
         if (lost) maybeCommitted = true
         else if (!isConflict(error) || tries > conflicts) throw toStoreError(error)
@@ -98,8 +98,9 @@ export class Connection {
   }
 
   /**
-   * One try on one client. A statement that takes too long is cancelled in the server, whose word decides; without that word the connection
-   * counts as lost. `end()` says whether the client is of no more use: a late cancel would hit whatever comes next.
+   * One try on one client. A statement that exceeds its time limit is cancelled in the server, whose response decides the outcome; without a
+   * response the connection counts as lost. `end()` returns true if the client must be discarded: a late cancel would hit the next
+   * statement.
    */
   #begin(client: PoolClient, deadline: number) {
     const { statementTimeout, cancel, prepared } = this.#options
@@ -126,8 +127,8 @@ export class Connection {
   }
 
   /**
-   * One transaction, for what needs several statements to be one. Read committed: each statement sees what others have committed while
-   * a lock was waited for, whatever the server's default is.
+   * Runs several statements in one transaction. Uses READ COMMITTED regardless of the server's default, so that a statement that waited
+   * for a lock sees what was committed meanwhile.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.run(async (sql) => {
@@ -149,7 +150,7 @@ export class Connection {
       try {
         return await this.#free(deadline)
       } catch (error) {
-        // A connection that did not come in its time has been waited for already.
+        // A connect timeout has already used up the waiting time.
         const over = (isConnectTimeout(error) && !maybeCommitted) || performance.now() > deadline
         if (!isLost(error) || over || this.#outage.tooLong(performance.now(), maybeCommitted)) {
           throw temporarilyUnavailable(error, maybeCommitted ? doubt : '')
@@ -159,7 +160,7 @@ export class Connection {
     }
   }
 
-  /** A client of the pool. One that comes after the deadline is given back. */
+  /** A client from the pool. A client that arrives after the deadline is returned to the pool. */
   async #free(deadline: number): Promise<PoolClient> {
     const connecting = this.#pool.connect()
     if (deadline === Number.POSITIVE_INFINITY) return connecting
@@ -176,7 +177,7 @@ export class Connection {
     }
   }
 
-  /** What is under way has a moment to end; then its connections are cut, since a server that says nothing would hold it for ever. */
+  /** Waits briefly for running statements, then destroys their connections: an unresponsive server would block the close forever. */
   close(): Promise<void> {
     this.#closing ??= this.#end()
     return this.#closing
@@ -195,14 +196,14 @@ export class Connection {
   }
 }
 
-/** Ends a client without a word to the server. */
+/** Closes a client's socket without notifying the server. */
 function destroy(client: PoolClient): void {
   ;(client as PoolClient & { connection?: { stream?: { destroy(): void } } }).connection?.stream?.destroy()
 }
 
-const doubt = ' Whether what was under way has been stored is not known.'
+const doubt = ' The outcome of this request is unknown: it may have been stored.'
 
-/** Queries are written for the schema `uketsuke`; another one's name is put in its place. */
+/** Queries are written for the schema `uketsuke`. Replaces the name if another schema is configured. */
 export const inSchema = (schema: string, text: string): string =>
   schema === 'uketsuke' ? text : text.replaceAll(/\buketsuke\b/g, `"${schema}"`)
 

@@ -9,7 +9,7 @@ import type { Row } from './rows.ts'
 import { time } from './time.ts'
 import { unclaimed } from './unclaimed.ts'
 
-/** Looks at a server and its settings without changing anything. `now` is this machine's clock. */
+/** Diagnoses a server and its settings without changing anything. `now` is the local clock in milliseconds. */
 export async function diagnose(options: string | PostgresOptions, now: () => number): Promise<Finding[]> {
   const settings = resolveOptions(options)
   const { schema } = settings
@@ -20,7 +20,7 @@ export async function diagnose(options: string | PostgresOptions, now: () => num
   })
   try {
     return await connection.run(async (sql) => {
-      // Once before, so that the connection is there when the clocks are compared.
+      // This query comes first, so that the connection exists when the clocks are compared.
       const [there] = await sql.query('SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2', [
         schema,
         'migrations',
@@ -47,7 +47,7 @@ export async function diagnose(options: string | PostgresOptions, now: () => num
   }
 }
 
-/** reset_val: what a session gets before uketsuke asks for anything else. */
+/** `reset_val` is the session's value before uketsuke changes it. */
 const question = `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
   current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
   (SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit') AS synchronous_commit,
@@ -58,13 +58,13 @@ const say = (level: Finding['level'], message: string): Finding => ({ level, mes
 function server({ version, number, standby }: Row, direct: boolean): Finding[] {
   const old = Number(number) < 130_000
   return [
-    say(old ? 'fail' : 'ok', `version ${version}${old ? ' is too old: 13 is the oldest that will do.' : '.'}`),
-    ...(standby ? [say('fail', 'this server is a standby and takes no jobs: connect to the primary.')] : []),
+    say(old ? 'fail' : 'ok', `version ${version}${old ? ' is not supported: version 13 or later is required.' : '.'}`),
+    ...(standby ? [say('fail', 'this server is a standby and cannot accept jobs: connect to the primary.')] : []),
     direct
-      ? say('ok', 'connected to the server itself: other processes are heard at once, by LISTEN.')
+      ? say('ok', 'direct connection: changes by other processes arrive immediately, by LISTEN.')
       : say(
           'warn',
-          'a pooler such as PgBouncer stands between: other processes are heard by polling, up to 0.2 s later.',
+          'connection through a pooler such as PgBouncer: changes by other processes are found by polling, up to 0.2 s later.',
         ),
   ]
 }
@@ -73,13 +73,13 @@ function durability(facts: Row, direct: boolean): Finding[] {
   const commit = String(facts.synchronous_commit)
   return [
     facts.fsync === 'on'
-      ? say('ok', 'fsync=on: a commit is on the disk.')
-      : say('fail', 'fsync=off: a crash of the machine loses accepted jobs and may ruin the database; turn it on.'),
+      ? say('ok', 'fsync=on: commits are flushed to disk.')
+      : say('fail', 'fsync=off: a crash of the machine loses accepted jobs and can corrupt the database; turn it on.'),
     facts.full_page_writes === 'on'
-      ? say('ok', 'full_page_writes=on: a page that is half written can be repaired.')
+      ? say('ok', 'full_page_writes=on: partially written pages can be repaired.')
       : say(
           'fail',
-          'full_page_writes=off: a power cut may ruin pages for good, unless the file system never tears one; turn it on.',
+          'full_page_writes=off: a power failure can corrupt pages, unless the file system writes pages atomically; turn it on.',
         ),
     synchronousCommit(commit, direct),
   ]
@@ -89,45 +89,54 @@ function synchronousCommit(commit: string, direct: boolean): Finding {
   if (commit === 'off' && direct) {
     return say(
       'warn',
-      'synchronous_commit=off, which uketsuke overrules for itself; jobs enqueued within your own transactions may be lost.',
+      'synchronous_commit=off: uketsuke overrides it for its own sessions, but jobs enqueued in your own transactions may be lost.',
     )
   }
   if (commit === 'off')
     return say(
       'fail',
-      'synchronous_commit=off behind a pooler: the store refuses to open, since accepted jobs could be lost.',
+      'synchronous_commit=off behind a pooler: the store cannot be opened, because accepted jobs could be lost.',
     )
   if (commit === 'local' || commit === 'remote_write') {
     return say(
       'warn',
-      `synchronous_commit=${commit}: with a synchronous standby, a failover may lose accepted jobs; "on" does not.`,
+      `synchronous_commit=${commit}: with a synchronous standby, a failover may lose accepted jobs; "on" prevents this.`,
     )
   }
   return say('ok', `synchronous_commit=${commit}: a 202 is sent after the commit is on disk.`)
 }
 
 function schemaOf(schema: string, version: number | null): Finding {
-  if (version === null) return say('ok', `there is no schema "${schema}" yet; the first start makes it.`)
+  if (version === null) return say('ok', `the schema "${schema}" does not exist; the first start creates it.`)
   if (version > schemaVersion) {
     return say(
       'fail',
-      `schema "${schema}" is at ${version}, and this version of uketsuke knows ${schemaVersion} at most: run the one that wrote it.`,
+      `the schema "${schema}" is at version ${version}, which is newer than this version of uketsuke supports (${schemaVersion}): upgrade uketsuke.`,
     )
   }
   if (version < schemaVersion)
-    return say('warn', `schema "${schema}" is at ${version} of ${schemaVersion}: the next start updates it.`)
-  return say('ok', `schema "${schema}" is at ${version}, up to date.`)
+    return say(
+      'warn',
+      `the schema "${schema}" is at version ${version} of ${schemaVersion}: the next start updates it.`,
+    )
+  return say('ok', `the schema "${schema}" is at version ${version}, up to date.`)
 }
 
-/** Standard Webhooks: receivers refuse what is older or newer than five minutes. */
-const tooFar = 300_000
+/** Receivers of Standard Webhooks reject timestamps that are more than five minutes off. In milliseconds. */
+const webhookTolerance = 300_000
 
 function clocks(skew: number): Finding {
   const ms = Math.round(Math.abs(skew))
   const sentence = `the database's clock is ${ms} ms ${skew < 0 ? 'behind' : 'ahead of'} this machine's`
-  if (ms > tooFar)
-    return say('fail', `${sentence}: one of them is wrong, and webhooks signed by a wrong clock are refused; run NTP.`)
+  if (ms > webhookTolerance)
+    return say(
+      'fail',
+      `${sentence}: one of them is wrong, and receivers reject webhooks with a wrong timestamp; use NTP.`,
+    )
   if (ms > 1_000)
-    return say('warn', `${sentence}: leases go by the database alone, but the times in jobs come from both; run NTP.`)
+    return say(
+      'warn',
+      `${sentence}: leases depend on the database's clock only, but the times in jobs come from both; use NTP.`,
+    )
   return say('ok', `${sentence}.`)
 }

@@ -6,23 +6,23 @@ import { planSettings } from './prepared-statements.ts'
 
 export interface Driver {
   pool(): Pool
-  /** A connection of its own, for listening. */
+  /** A separate connection, for LISTEN. */
   client(): Client
-  /** Asks the server, over a connection of its own, to end what a client's session is doing. */
+  /** Asks the server, over a separate connection, to cancel the current statement of a client. */
   cancel(client: ClientBase): void
-  /** Where it connects to, without the password. */
+  /** The address, without the password. */
   readonly where: string
-  /** Whether the server itself was reached and not a pooler; known once a connection was made. */
+  /** Whether the connection goes directly to the server rather than through a pooler. Known after the first connection. */
   readonly direct: boolean
 }
 
 /**
- * `pg` is the user's to install: it is loaded here and nowhere else, so that whoever uses another store does not need it. Connections
- * are made for work, or for a move, which wants to be alone.
+ * Loads `pg`, an optional peer dependency that is imported only here. `purpose` is `work` for a store in use and `alone` for diagnosis and
+ * for migrations, which need exclusive access.
  */
 export async function loadDriver(settings: PostgresSettings, purpose: 'work' | 'alone' = 'work'): Promise<Driver> {
   const { default: pg } = await import('pg').catch((error: unknown) => {
-    const sentence = 'postgres() needs the package "pg", which is not installed: npm install pg'
+    const sentence = 'postgres() requires the package "pg", which is not installed: run npm install pg'
     throw new UketsukeError('invalid-configuration', sentence, { cause: error })
   })
   const { connectionString, connectTimeout, statementTimeout, max, schema } = settings
@@ -33,7 +33,7 @@ export async function loadDriver(settings: PostgresSettings, purpose: 'work' | '
     keepAlive: true,
     pipeline: true,
     connectionTimeoutMillis: connectTimeout,
-    // Each statement of the pool has a limit of its own; this is for the others.
+    // Statements of the pool set their own limit; this one applies to all others.
     query_timeout: statementTimeout,
     types: { getTypeParser: (type, format) => (type === int8 ? Number : pg.types.getTypeParser(type, format)) },
   }
@@ -46,12 +46,12 @@ export async function loadDriver(settings: PostgresSettings, purpose: 'work' | '
     get direct() {
       return direct
     },
-    // An idle pool keeps no program alive: one that only enqueues ends when it has.
+    // An idle pool does not keep the process alive, so a program that only enqueues can exit.
     pool: () => new pg.Pool({ ...config, max, onConnect, allowExitOnIdle: true }),
     client: () => new pg.Client(config),
     cancel(client) {
       const canceller = new pg.Client({ ...config, ssl: false }) as unknown as CancellingClient
-      // In plain text, as the protocol has it. Where it does not get through, the client's own limit is next.
+      // Sent unencrypted, as the protocol specifies. If it fails, the client's own time limit applies.
       canceller.connection.on('error', () => {})
       canceller.cancel(client, (client as unknown as CancellingClient).activeQuery)
     },
@@ -59,7 +59,7 @@ export async function loadDriver(settings: PostgresSettings, purpose: 'work' | '
   }
 }
 
-/** What pg's types leave out. */
+/** Members that are missing in the types of `pg`. */
 interface CancellingClient {
   readonly connection: NodeJS.EventEmitter
   readonly activeQuery: unknown
@@ -69,10 +69,10 @@ interface CancellingClient {
 const int8 = 20
 
 /**
- * A server or a role may have been told to answer a commit before it is on disk; a 202 must not come from there. It may also have
- * another isolation level than read committed, in which a statement that waited for a lock fails instead of looking again. Who is at work in a
- * schema says so by a lock (`alone.ts`). Gives whether this is the server itself: a pooler tells a process id of its own, and keeps
- * neither settings nor locks for us.
+ * Prepares a new session. A server or role may be configured to acknowledge commits before they are on disk, which would break the promise
+ * of a 202, or to use an isolation level other than READ COMMITTED, in which a statement that waited for a lock fails. A session at work
+ * also takes a shared lock on its schema (`exclusive-lock.ts`). Returns whether the connection is direct: a pooler reports a process
+ * id of its own and keeps neither settings nor locks.
  */
 export async function prepareSession(client: ClientBase, atWork: string | null): Promise<boolean> {
   const { processID = 0 } = client as ClientBase & { processID?: number }
@@ -92,7 +92,7 @@ export async function prepareSession(client: ClientBase, atWork: string | null):
     ],
   )
   if (rows[0]?.free === false) {
-    const sentence = `The schema "${atWork}" is being moved by "uketsuke migrate"; it can be used when that is done.`
+    const sentence = `The schema "${atWork}" is being migrated by "uketsuke migrate"; try again when the migration is complete.`
     throw new UketsukeError('temporarily-unavailable', sentence, { retryAfter: 5 })
   }
   return rows[0]?.direct === true

@@ -4,21 +4,22 @@ import { pause, performance } from '../../base/timers.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 
 /**
- * Each connection of a store at work shares an advisory lock on its schema, and a move wants it alone. So a move fails while anybody
- * works, and nobody begins to work while it lasts. Behind a pooler no lock can be kept; whoever comes that way is known by name.
+ * Every connection of a store at work holds a shared advisory lock on its schema; a migration takes it exclusively. So a migration fails
+ * while a store is in use, and no store can start during a migration. Connections through a pooler cannot hold the lock and are
+ * detected by their application name.
  */
 export const lockOf = (schema: string): string =>
   createHash('sha256').update(`uketsuke at work in ${schema}`).digest().readBigInt64BE().toString()
 
-/** As `pg_stat_activity` shows the connections of stores at work. */
+/** The application name of connections at work, as shown by `pg_stat_activity`. */
 export const applicationName = (schema: string): string => (schema === 'uketsuke' ? schema : `uketsuke ${schema}`)
 
-/** How long whoever is just closing is waited for, in milliseconds. */
-const patience = 5_000
+/** How long to wait for connections that are closing, in milliseconds. */
+const closingTimeout = 5_000
 
-/** Waits for the lock, and keeps it for as long as the connection lives. @throws `store-unusable` where somebody stays */
+/** Takes the exclusive lock for the lifetime of the connection. @throws {UketsukeError} `store-unusable` if the store stays in use */
 export async function hold(client: Client, schema: string, where: string): Promise<void> {
-  const deadline = performance.now() + patience
+  const deadline = performance.now() + closingTimeout
   for (;;) {
     const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1::bigint) AS got', [
       lockOf(schema),
@@ -30,7 +31,7 @@ export async function hold(client: Client, schema: string, where: string): Promi
   }
 }
 
-/** @throws `store-unusable` where somebody has come, or the lock was lost with its connection */
+/** @throws {UketsukeError} `store-unusable` if the store is in use; fails also if the lock was lost with its connection */
 export async function checkExclusive(client: Client, schema: string, where: string): Promise<void> {
   if ((await others(client, schema)) > 0) throw inUse(where)
 }

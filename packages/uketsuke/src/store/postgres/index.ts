@@ -24,9 +24,9 @@ export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
 export type { PostgresOptions } from './options.ts'
 
 /**
- * Jobs in a schema of their own in a PostgreSQL database (13 or later), opened by `migrate`. Needs the package `pg`. Leases and due
- * times are told by the database's clock.
- * @throws {UketsukeError} `invalid-configuration`
+ * Stores jobs in a dedicated schema of a PostgreSQL database (13 or later). Takes a connection string or options. Requires the package
+ * `pg`. The schema is created or updated when the store starts. Leases and due times follow the database's clock.
+ * @throws {UketsukeError} `invalid-configuration` if an option is not valid
  */
 export function postgres(options: string | PostgresOptions): StoreFactory {
   const settings = resolveOptions(options)
@@ -37,14 +37,14 @@ function store(settings: PostgresSettings, clock: Clock): Store {
   const name = randomUUID()
   const time = timeBy(clock)
   const foreign = commitListener(clock, name)
-  /** A claim is given up soon after its statement: what it got is found later. */
+  /** A claim is abandoned soon after its statement timeout. Jobs that it claimed are found later by its token. */
   const claimWithin = settings.statementTimeout + 4_000
-  let found: (OpenedSchema & { tell: ReturnType<typeof createNotifier> }) | null = null
+  let found: (OpenedSchema & { notifier: ReturnType<typeof createNotifier> }) | null = null
   let opening: Promise<void> | null = null
 
   async function open(): Promise<void> {
     const opened = await start(settings)
-    found = { ...opened, tell: createNotifier(opened.connection, settings.schema, name) }
+    found = { ...opened, notifier: createNotifier(opened.connection, settings.schema, name) }
     await measure()
     if (opened.listens) await foreign.start(opened.driver.client, settings.schema)
     else foreign.poll()
@@ -57,7 +57,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
   const run = async <T>(work: (sql: Sql, maybeCommitted: boolean) => Promise<T>, within?: number) =>
     opened().connection.run(work, within)
   let measuring: Promise<void> | null = null
-  /** Learns what time it is there; one measurement at a time. */
+  /** Measures the database's clock; at most one measurement at a time. */
   function measure(): Promise<void> {
     measuring ??= run(async (sql) => {
       const sent = clock.now()
@@ -67,22 +67,25 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     })
     return measuring
   }
-  const announce = (jobs: readonly Job[]) => opened().tell.announce(jobs)
+  const announce = (jobs: readonly Job[]) => opened().notifier.announce(jobs)
 
-  /** Commits, and tells others: right behind the statement of what it is to store, or else after its answer of what it stored. */
+  /**
+   * Commits and notifies other processes: if possible with a notification about `expected` pipelined behind the statement, else after its
+   * response about what was stored.
+   */
   async function commit<T>(
     work: (sql: Sql, maybeCommitted: boolean) => Promise<T>,
-    hoped: readonly Job[],
+    expected: readonly Job[],
     stored: (result: T) => readonly Job[],
     within?: number,
   ): Promise<T> {
-    let told = false
+    let notified = false
     const result = await run((sql, maybeCommitted) => {
       const working = work(sql, maybeCommitted)
-      told = opened().tell.follow(sql, hoped)
+      notified = opened().notifier.follow(sql, expected)
       return working
     }, within)
-    if (!told) announce(stored(result))
+    if (!notified) announce(stored(result))
     return result
   }
 
@@ -91,16 +94,16 @@ function store(settings: PostgresSettings, clock: Clock): Store {
   const replace = (changes: readonly Change[]): Promise<boolean[]> =>
     commit(
       (sql, maybeCommitted) => replaceRows(sql, time, changes, maybeCommitted),
-      changes.length > few ? [] : outcomes(changes),
+      changes.length > pipelineLimit ? [] : outcomes(changes),
       (swapped) => outcomes(changes.filter((_, i) => swapped[i])),
     )
 
   const lostClaims = new LostClaims()
-  async function claimBy(query: ClaimQuery, mark: string): Promise<Claimed> {
+  async function claimBy(query: ClaimQuery, claimToken: string): Promise<Claimed> {
     try {
-      return await run((sql, maybeCommitted) => claim(sql, time, query, mark, maybeCommitted), claimWithin)
+      return await run((sql, maybeCommitted) => claim(sql, time, query, claimToken, maybeCommitted), claimWithin)
     } catch (error) {
-      if (error instanceof UketsukeError && error.outcome === 'unknown') lostClaims.add(mark, query.leaseMs)
+      if (error instanceof UketsukeError && error.outcome === 'unknown') lostClaims.add(claimToken, query.leaseMs)
       throw error
     }
   }
@@ -116,7 +119,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     },
     group: { cap: 500, inFlight: 2 },
     now() {
-      // The last measurement stands until there is another: where the database is away, time goes on.
+      // Uses the last measurement until a new one arrives, so that time goes on while the database is unreachable.
       if (found !== null && time.isStale) measure().catch(() => {})
       return time.here()
     },
@@ -132,16 +135,16 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     insert: (inserts, waiting) =>
       commit(
         (sql, maybeCommitted) => insert(sql, time, inserts, maybeCommitted),
-        // Whether a key is taken is known when it has been looked up.
+        // With keys, what is stored is known only after the response.
         inserts.some(({ key }) => key !== undefined) ? [] : inserts.map(({ job }) => job),
         (inserted) => inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])),
         waiting?.within,
       ),
     insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
     async claim(query) {
-      const mark = randomUUID()
-      const lost = lostClaims.marks()
-      const found = lost.length > 0 ? await run((sql) => adoptLostClaims(sql, time, query, lost, mark)) : null
+      const claimToken = randomUUID()
+      const lost = lostClaims.tokens()
+      const found = lost.length > 0 ? await run((sql) => adoptLostClaims(sql, time, query, lost, claimToken)) : null
       const { jobs, unreadable } =
         found !== null && found.jobs.length + found.unreadable.length > 0 ? found : await claimBy(query, randomUUID())
       announce(jobs)
@@ -166,18 +169,21 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     onForeignCommit: foreign.listen,
     async close() {
       await opening?.catch(() => {})
-      // Hints, and a connection that only listens: a server that says nothing is not waited for.
-      await Promise.race([Promise.all([foreign.stop(), found?.tell.done()]), pause(500, null, { ref: false })])
+      // Only notifications and the listening connection: do not wait longer for an unresponsive server.
+      await Promise.race([Promise.all([foreign.stop(), found?.notifier.done()]), pause(500, null, { ref: false })])
       await found?.connection.close()
     },
   }
 }
 
-/** Whoever waits for the end of a job is told the sooner; the ends of many are told together, with the claims beside them. */
-const few = 20
+/**
+ * Up to this many changes, the notification is pipelined, which informs waiting clients sooner. Larger batches are announced together,
+ * along with concurrent claims.
+ */
+const pipelineLimit = 20
 
 function durability(engine: string, { fsync, synchronousCommit, listens }: OpenedSchema): string {
-  const hears = listens ? '' : '; other processes are heard by polling, without LISTEN'
-  if (fsync !== 'on') return `${engine}, fsync=off: an accepted job may be lost with the machine${hears}`
-  return `${engine}, fsync=on, synchronous_commit=${synchronousCommit}: an accepted job survives a crash of the server and of the machine${hears}`
+  const polling = listens ? '' : '; changes by other processes are found by polling, without LISTEN'
+  if (fsync !== 'on') return `${engine}, fsync=off: an accepted job may be lost if the machine crashes${polling}`
+  return `${engine}, fsync=on, synchronous_commit=${synchronousCommit}: an accepted job survives a crash of the server and of the machine${polling}`
 }

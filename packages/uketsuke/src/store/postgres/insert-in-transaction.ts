@@ -8,8 +8,8 @@ import { names, type Row, toJob, whole } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /**
- * One job after another, within somebody else's transaction. Every parameter is one text and every column that comes back is plain,
- * because that is what all drivers and mappers can carry. NOTIFY is the transaction's: it is sent with its commit, or never.
+ * Inserts jobs one by one in the caller's transaction. All parameters are text and all returned columns have simple types, because every
+ * driver and ORM supports these. NOTIFY is part of the transaction: it is sent if and when the transaction commits.
  */
 export async function insertWithin(
   transaction: Transaction,
@@ -26,7 +26,7 @@ export async function insertWithin(
   async function one({ job, key }: Insert): Promise<Inserted> {
     if (key !== undefined && !(await take(job.owner, job.id, key))) {
       const found = await taken(job.owner, key)
-      // Pruned in between, so that it is free again.
+      // Not found: the key was pruned in between and is free again.
       return found ?? one({ job, key })
     }
     const parameters = new Parameters()
@@ -34,19 +34,19 @@ export async function insertWithin(
       JSON.stringify(Object.fromEntries(whole.map(([name, , value]) => [name, encodeText(value(job))]))),
     )
     const columns = names(whole)
-    const news = { changed: [job], waiting: [job.queue] }
-    const [channel, payload] = [parameters.add(schema), parameters.add(write(nobody, news))]
+    const commit = { changed: [job], waiting: [job.queue] }
+    const [channel, payload] = [parameters.add(schema), parameters.add(write(noSender, commit))]
     await query(
       `WITH made AS (
          INSERT INTO uketsuke.jobs (${columns}, due_at) SELECT ${columns}, ${time.due(parameters)}
          FROM json_populate_record(NULL::uketsuke.jobs, ${row}::text::json) AS new RETURNING id
-       ) SELECT id, pg_notify(${channel}::text, ${payload}::text)::text AS told FROM made`,
+       ) SELECT id, pg_notify(${channel}::text, ${payload}::text)::text AS notified FROM made`,
       parameters,
     )
     return { job, created: true, fingerprint: key?.fingerprint ?? null }
   }
 
-  /** Waits for another transaction that is about to take the same key. */
+  /** Takes the key. Waits for a concurrent transaction that has inserted the same key. */
   async function take(owner: string, id: string, { route, key, fingerprint, expiresAt }: IdempotencyKey) {
     const parameters = new Parameters()
     const values = [owner, route, key, fingerprint, id].map((value) => `${parameters.add(encodeText(value))}::text`)
@@ -75,5 +75,5 @@ export async function insertWithin(
   return inserted
 }
 
-/** No store sends under this name, so that every one hears of it, the caller's own included. */
-const nobody = '-'
+/** No store has this name, so all of them process the notification, including the caller's own. */
+const noSender = '-'

@@ -7,7 +7,7 @@ import { get } from './queries.ts'
 import { names, toJob, type Value, whole } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
-/** `place`: where it stands in the batch, since ids and keys may come twice. */
+/** `place` is the index in the batch, because ids and keys may occur twice. */
 type Placed = Insert & { place: number }
 type Keyed = Placed & { key: IdempotencyKey }
 const isKeyed = (one: Placed): one is Keyed => one.key !== undefined
@@ -27,7 +27,7 @@ const keyColumns: readonly (readonly [string, 'text' | 'bigint', (of: Keyed) => 
 ]
 const place = ['place', 'int', (one: Placed) => one.place] as const
 
-/** One commit for the batch, and a look at the keys that others took before. */
+/** Inserts the batch in one commit, then reads the jobs of keys that were already taken. */
 export async function insert(
   sql: Sql,
   time: DatabaseTime,
@@ -46,15 +46,15 @@ export async function insert(
     placed.map(async ({ job, key, place }): Promise<Inserted> => {
       if (key === undefined || made.has(place)) return { job, created: true, fingerprint: key?.fingerprint ?? null }
       const found = before.get(place)
-      // Pruned between the two statements, so that it is free again.
+      // Not found: the key was pruned between the two statements and is free again.
       if (found === undefined) return (await insert(sql, time, [{ job, key }], maybeCommitted))[0]!
-      // A first try whose answer was lost took the key for this very job.
+      // The same job id means that a first try, whose response was lost, took the key.
       return { ...found, created: maybeCommitted && found.job?.id === job.id }
     }),
   )
 }
 
-/** Gives the places of the keyed jobs that were made. */
+/** Returns the places of the inserted jobs that have a key. */
 async function write(
   sql: Sql,
   time: DatabaseTime,
@@ -69,8 +69,8 @@ async function write(
     await sql.query(jobs, parameters.values)
     return new Set()
   }
-  // Of equal keys in one batch the first one creates. In one order everywhere: two batches with the same keys wait for one another,
-  // and never in a circle.
+  // Of equal keys in one batch, the first creates the job. Keys are always inserted in the same order, so that concurrent batches with
+  // the same keys wait for one another without a deadlock.
   const first = new Map(keyed.toReversed().map((one) => [scope(one), one]))
   const sorted = [...first].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
   const made = await sql.query(
@@ -90,7 +90,7 @@ async function write(
   return new Set(made.map((row) => row.place))
 }
 
-/** The ids are ours: after a try whose answer was lost, finding them stored means that it was committed. */
+/** Handles an id that already exists. After a try whose response was lost, finding the same rows stored means that it was committed. */
 async function written(
   sql: Sql,
   inserts: readonly Placed[],
@@ -107,10 +107,10 @@ async function written(
   ) {
     return new Set()
   }
-  throw new UketsukeError('internal-error', 'A job with this id is stored already.', { cause: error })
+  throw new UketsukeError('internal-error', 'A job with this id already exists.', { cause: error })
 }
 
-/** By place; a key that is free has none. */
+/** The jobs of taken keys, by place. Free keys have no entry. */
 async function lookUp(sql: Sql, keyed: readonly Keyed[]): Promise<Map<unknown, Omit<Inserted, 'created'>>> {
   const parameters = new Parameters()
   const rows = await sql.query(

@@ -7,13 +7,13 @@ import { parse } from './notify-payload.ts'
 
 type Listener = (commit?: RemoteCommit) => void
 
-/** How often the listening connection is tried, and how long an answer may take. A socket may be half open and say nothing. */
-const beat = 5_000
-const answerWithin = 2_000
-/** How often whoever listens is sent to look where there is no LISTEN, by the store's clock. */
+/** Interval and response timeout of the heartbeat on the listening connection, in milliseconds. It detects half-open sockets. */
+const heartbeat = 5_000
+const heartbeatTimeout = 2_000
+/** Polling interval without LISTEN, in milliseconds of the store's clock. */
 const poll = 200
 
-/** Hears of other processes' commits, over a connection of its own; whatever it may have missed is caught up with. */
+/** Receives notifications about other processes' commits over a separate connection, and makes up for lost ones. */
 export function commitListener(clock: Clock, reader: string) {
   const listeners = new Set<Listener>()
   const stopping = new AbortController()
@@ -22,12 +22,12 @@ export function commitListener(clock: Clock, reader: string) {
   let cancelPoll: (() => void) | null = null
   let polls = false
 
-  const tell: Listener = (commit) => {
+  const notify: Listener = (commit) => {
     for (const listener of listeners) listener(commit)
   }
 
-  /** One connection, from LISTEN until it is lost. `heard` is called once it listens. */
-  async function attend(connect: () => Client, channel: string, heard: () => void): Promise<void> {
+  /** Serves one connection from LISTEN until it is lost. Calls `onListening` once it listens. */
+  async function serve(connect: () => Client, channel: string, onListening: () => void): Promise<void> {
     client = connect()
     const lost = new Promise<void>((resolve) => {
       client?.on('error', () => resolve())
@@ -35,39 +35,41 @@ export function commitListener(clock: Clock, reader: string) {
     })
     client.on('notification', ({ payload = '' }) => {
       const commit = parse(reader, payload)
-      if (commit !== null) tell(commit)
+      if (commit !== null) notify(commit)
     })
     try {
       await client.connect()
-      // Listening alone keeps no program alive.
+      // The listening connection does not keep the process alive.
       ;(client as Client & { unref(): void }).unref()
-      // The channel is the schema's name; whoever listens counts as at work there, as every other connection does.
+      // The channel is named after the schema. Like every other connection, this one holds the shared lock of a store at work.
       await client.query(`LISTEN "${channel}"; SELECT pg_try_advisory_lock_shared(${lockOf(channel)})`)
-      heard()
+      onListening()
       const gone = lost.then(() => false)
-      while (await Promise.race([gone, pause(beat, true, { signal: stopping.signal, ref: false })])) {
+      while (await Promise.race([gone, pause(heartbeat, true, { signal: stopping.signal, ref: false })])) {
         const answer = client.query('SELECT 1').then(() => true)
         answer.catch(() => {})
-        if (!(await Promise.race([gone, answer, pause(answerWithin, false, { signal: stopping.signal, ref: false })])))
+        if (
+          !(await Promise.race([gone, answer, pause(heartbeatTimeout, false, { signal: stopping.signal, ref: false })]))
+        )
           break
-        // A hint that was lost on its way, such as by a sender that was killed after its commit, is made up for here.
-        tell()
+        // Makes up for lost notifications, for example if the sender was killed right after its commit.
+        notify()
       }
     } finally {
-      // An end that is waited for could wait for ever, on a socket that says nothing.
+      // Not awaited: on an unresponsive socket, `end` may never resolve.
       client.end().catch(() => {})
       client = null
     }
   }
 
   async function keepListening(connect: () => Client, channel: string, first: () => void): Promise<void> {
-    let heard = first
+    let onListening = first
     for (let failures = 0; !stopping.signal.aborted; failures++) {
-      await attend(connect, channel, () => {
+      await serve(connect, channel, () => {
         failures = 0
-        heard()
-        // What was committed while nobody listened.
-        heard = tell
+        onListening()
+        // After a reconnect, make up for commits during the gap.
+        onListening = notify
       }).catch(() => {})
       first()
       await pause(Math.min(50 * 2 ** failures, 2_000) * (0.5 + Math.random() / 2), null, {
@@ -81,7 +83,7 @@ export function commitListener(clock: Clock, reader: string) {
     cancelPoll = clock.after(
       poll,
       () => {
-        tell()
+        notify()
         pollOn()
       },
       { background: true },
@@ -89,19 +91,19 @@ export function commitListener(clock: Clock, reader: string) {
   }
 
   return {
-    /** Resolves when it listens, or when the first try failed: then it goes on trying. */
+    /** Resolves when LISTEN is active or the first try has failed. Keeps retrying in the background. */
     start(connect: () => Client, channel: string): Promise<void> {
       return new Promise((resolve) => {
         listening = keepListening(connect, channel, resolve)
       })
     },
-    /** Without LISTEN, as behind a pooler. */
+    /** Polls instead of using LISTEN, for example behind a pooler. */
     poll(): void {
       polls = true
       if (listeners.size > 0 && cancelPoll === null) pollOn()
     },
     listen(fn: Listener): () => void {
-      // A function of its own, so that one `fn` given twice is two listeners.
+      // A new function, so that passing the same `fn` twice adds two listeners.
       const listener: Listener = (commit) => fn(commit)
       listeners.add(listener)
       if (polls && cancelPoll === null) pollOn()

@@ -1,19 +1,19 @@
 import { performance } from '../../base/timers.ts'
 
-/** How much longer than a lease a claim is looked for, in milliseconds: its statement may still have been under way. */
+/** How long after its lease a lost claim is still searched for, in milliseconds, because its statement may have run late. */
 const slack = 60_000
 
-/** Claims whose answers were lost: what they got is this process's, and is looked for by their marks for as long as its lease may stand. */
+/** The tokens of claims whose responses were lost. Their jobs belong to this process and are searched for while a lease may be valid. */
 export class LostClaims {
   readonly #until = new Map<string, number>()
 
-  add(mark: string, leaseMs: number): void {
-    this.#until.set(mark, performance.now() + leaseMs + slack)
+  add(claimToken: string, leaseMs: number): void {
+    this.#until.set(claimToken, performance.now() + leaseMs + slack)
   }
 
-  marks(): string[] {
+  tokens(): string[] {
     const now = performance.now()
-    for (const [mark, until] of this.#until) if (until < now) this.#until.delete(mark)
+    for (const [token, until] of this.#until) if (until < now) this.#until.delete(token)
     return [...this.#until.keys()]
   }
 }

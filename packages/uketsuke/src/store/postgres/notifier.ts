@@ -3,33 +3,33 @@ import type { Connection, Sql } from './connection.ts'
 import { write } from './notify-payload.ts'
 
 /**
- * Tells other processes what has been committed, by NOTIFY. After the commit and in a transaction of its own: a commit that notifies
- * holds a lock on the whole database cluster until it is on disk. While one NOTIFY is on its way the next one fills, so that many
- * commits need few. What a crash in between loses is found by polling.
+ * Notifies other processes of commits with NOTIFY. It is sent after the commit in a separate transaction, because a commit that notifies
+ * holds a cluster-wide lock until it is on disk. While one NOTIFY is in flight, further changes collect for the next one. Notifications
+ * that are lost in a crash are made up for by polling.
  *
- * Where the commit's own connection can carry it, it follows the commit at once and not after its answer.
+ * If possible, the NOTIFY is pipelined on the commit's own connection instead of waiting for its response.
  */
 export function createNotifier(connection: Connection, channel: string, sender: string) {
   let changed = new Map<string, number>()
   let waiting = new Set<Queue>()
-  let telling: Promise<void> | null = null
+  let sending: Promise<void> | null = null
 
-  async function tell(): Promise<void> {
+  async function send(): Promise<void> {
     while (changed.size > 0) {
-      const news = { changed: [...changed].map(([id, version]) => ({ id, version })), waiting: [...waiting] }
+      const commit = { changed: [...changed].map(([id, version]) => ({ id, version })), waiting: [...waiting] }
       changed = new Map()
       waiting = new Set()
       try {
-        await connection.run((sql) => sql.query(notify, [channel, write(sender, news)]))
+        await connection.run((sql) => sql.query(notify, [channel, write(sender, commit)]))
       } catch {
-        // A hint: whoever missed it looks again within a second.
+        // Only a hint: other processes poll within a second.
       }
     }
-    telling = null
+    sending = null
   }
 
   return {
-    /** Tells of what the statement that was just sent will have stored, should it succeed. False where nothing could be sent. */
+    /** Pipelines a notification about what the statement just sent will store if it succeeds. False if it could not be sent. */
     follow(sql: Sql, jobs: readonly Job[]): boolean {
       if (sql.follow === undefined || jobs.length === 0) return false
       const waiting = new Set(jobs.filter(({ status }) => status === 'pending').map(({ queue }) => queue))
@@ -41,10 +41,10 @@ export function createNotifier(connection: Connection, channel: string, sender: 
         changed.set(id, Math.max(version, changed.get(id) ?? 0))
         if (status === 'pending') waiting.add(queue)
       }
-      if (changed.size > 0) telling ??= tell()
+      if (changed.size > 0) sending ??= send()
     },
     async done(): Promise<void> {
-      await telling
+      await sending
     },
   }
 }

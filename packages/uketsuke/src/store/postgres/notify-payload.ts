@@ -1,16 +1,16 @@
 import type { RemoteCommit } from '../port.ts'
 
-/** NOTIFY takes less than 8,000 bytes. */
-const most = 7_900
+/** The payload of a NOTIFY must be shorter than 8,000 bytes. */
+const maxBytes = 7_900
 
-/** A commit as the payload of a NOTIFY, after the name of the store that sends it: of too many jobs only that there were some. */
+/** Encodes a commit as a NOTIFY payload: the sender's name, then the jobs, which are omitted if they do not fit. */
 export function write(sender: string, { changed, waiting }: RemoteCommit): string {
   const text = JSON.stringify([waiting, changed.map(({ id, version }) => [id, version])])
-  const fits = Buffer.byteLength(text) < most
+  const fits = Buffer.byteLength(text) < maxBytes
   return `${sender} ${fits ? text : ''}`
 }
 
-/** Undefined where anything may have changed; null where it is the reader's own. */
+/** Undefined if anything may have changed; null for the reader's own notification. */
 export function parse(reader: string, payload: string): RemoteCommit | undefined | null {
   const space = payload.indexOf(' ')
   if (payload.slice(0, space) === reader) return null

@@ -1,21 +1,25 @@
 import { assertConfiguration } from '../../base/assert.ts'
 import { integerOption } from '../../domain/numbers.ts'
 
+/** The options of `postgres()`. */
 export interface PostgresOptions {
-  /** Such as `postgres://user:password@host:5432/database?sslmode=verify-full`. Without one libpq's variables (PGHOST…) count. */
+  /**
+   * The connection URL, such as `postgres://user:password@host:5432/database?sslmode=verify-full`. By default, libpq's environment
+   * variables (`PGHOST`, `PGUSER`, …) apply.
+   */
   connectionString?: string
-  /** Where the tables are kept; `uketsuke` by default. It is created where it is missing. */
+  /** The schema of the tables, 1 to 50 of the characters `a-z 0-9 _`; `uketsuke` by default. It is created if it does not exist. */
   schema?: string
-  /** Connections of this process at most, besides the one that listens; 10 by default. */
+  /** Maximum number of connections of this process, in addition to the one for LISTEN; from 2 to 10,000, 10 by default. */
   max?: number
   /**
-   * Asks the database again and again instead of listening to it, as a pooler that shares connections between transactions
-   * (PgBouncer) demands. By default a pooler is noticed by itself; say false where it is known to pool whole sessions.
+   * Polls for other processes' changes instead of using LISTEN, which a transaction pooler such as PgBouncer does not support. By
+   * default, a pooler is detected automatically. Set it to false if the pooler is known to pool whole sessions.
    */
   pollOnly?: boolean
-  /** Milliseconds to get a connection, after which the store is `temporarily-unavailable`; 5,000 by default. */
+  /** Milliseconds to wait for a connection before the store is `temporarily-unavailable`; 5,000 by default, at most one hour. */
   connectTimeout?: number
-  /** Milliseconds one statement may take, after which its connection is given up; 15,000 by default. */
+  /** Maximum duration of one statement in milliseconds, after which it is cancelled; 15,000 by default, at most one hour. */
   statementTimeout?: number
 }
 

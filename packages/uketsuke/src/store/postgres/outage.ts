@@ -1,22 +1,22 @@
-/** How long a verb goes on trying to reach the server, in milliseconds; longer where it must learn what became of a write. */
-const patience = 5_000
-const patienceInDoubt = 20_000
-/** Two failures that lie further apart, in milliseconds, are not of one outage. */
+/** How long calls keep trying to reach the server, in milliseconds; longer if a write may have been committed. */
+const retryTime = 5_000
+const retryTimeInDoubt = 20_000
+/** Failures further apart than this, in milliseconds, belong to different outages. */
 const sameOutage = 1_000
 
-/** When to stop trying to reach a server. While it is down, verbs behind one another do not each wait anew. */
+/** Decides when to stop trying to reach a server. All calls during one outage share the time limit. */
 export class Outage {
   #since = 0
   #failedAt = Number.NEGATIVE_INFINITY
 
-  /** A verb failed at `now`, in milliseconds of any steady clock: has the outage lasted too long to try again? */
+  /** Records a failure at `now`, in milliseconds of a monotonic clock. Returns whether the outage has lasted too long to retry. */
   tooLong(now: number, inDoubt: boolean): boolean {
     if (now - this.#failedAt > sameOutage) this.#since = now
     this.#failedAt = now
-    return now - this.#since > (inDoubt ? patienceInDoubt : patience)
+    return now - this.#since > (inDoubt ? retryTimeInDoubt : retryTime)
   }
 
-  /** A verb was answered. */
+  /** Records a successful call. */
   over(): void {
     this.#failedAt = Number.NEGATIVE_INFINITY
   }

@@ -4,19 +4,19 @@ import type { Value } from './rows.ts'
 
 type Column<T> = readonly [name: string, type: Type, value: (of: T) => Value]
 
-/** The parameters of one statement, as they are written down. */
+/** Collects the parameters of one statement. */
 export class Parameters {
   readonly values: Parameter[] = []
 
-  /** Gives the place: `$1`. */
+  /** Adds a parameter and returns its placeholder, such as `$1`. */
   add(value: Parameter): string {
     this.values.push(value)
     return `$${this.values.length}`
   }
 
   /**
-   * Many rows as something to select from, by `name`: one array a column. A column whose value is the same in all of them, as most are
-   * in a batch of new or of completed jobs, is sent once. The first column is the key.
+   * Adds rows as a subquery called `name`, with one array per column. A column with the same value in all rows, as is common in a batch
+   * of new or completed jobs, is sent once. The first column is the key.
    */
   rows<T>(name: string, columns: readonly Column<T>[], rows: readonly T[]): string {
     const [arrays, arrayNames, selected]: [string[], string[], string[]] = [[], [], []]

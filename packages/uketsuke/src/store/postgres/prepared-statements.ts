@@ -1,6 +1,6 @@
 /**
- * Names for the texts that a store sends, so that each connection parses and plans them once: planning takes longer than running what
- * is about a few rows. Their number is bounded, since every connection keeps every plan; whatever comes later goes without a name.
+ * Names statements so that each connection parses and plans them once: for a few rows, planning takes longer than execution. The number
+ * of names is limited, because every connection keeps every plan; further statements are not named.
  */
 export class PreparedStatements {
   readonly #names = new Map<string, string>()
@@ -17,8 +17,8 @@ export class PreparedStatements {
 const most = 60
 
 /**
- * Kept plans are made without values, and before there is anything to count. So the planner has no choice but the one that is right
- * for a queue of any size: from the front of an index that has the order, and row by row from one table to the next.
+ * Generic plans are made without parameter values, and before the tables have statistics. These settings therefore leave the planner only
+ * the plan that is right for a queue of any size: reading an index in order from its start, and nested loops.
  */
 export const planSettings = Object.entries({
   plan_cache_mode: 'force_generic_plan',
@@ -27,6 +27,6 @@ export const planSettings = Object.entries({
   enable_sort: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
-  // Where it cannot do without one of them, the penalty makes it look expensive enough to compile.
+  // If a plan cannot avoid a disabled node, the cost penalty would otherwise trigger JIT compilation.
   jit: 'off',
 })

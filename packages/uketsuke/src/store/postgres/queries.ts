@@ -8,7 +8,7 @@ import { waitingTypes } from './waiting-types.ts'
 
 const whose = (owner: Owner): string | null => (owner === allOwners ? null : owner)
 
-/** In the order of `ids`; null where absent or another owner's. */
+/** Jobs in the order of `ids`; null if absent or owned by another owner. */
 export async function get(sql: Sql, ids: readonly string[], owner: Owner = allOwners): Promise<(Job | null)[]> {
   if (ids.length === 0) return []
   const rows = await sql.query(
@@ -58,7 +58,7 @@ export async function listJobs(sql: Sql, { owner, status, type, limit, before }:
   if (owner !== allOwners) where('owner = ', owner)
   if (before !== undefined) where('id < ', before)
   if (type !== undefined) where('type = ', type)
-  // Written out for the planner: only then does it see that the index of the failed ones will do.
+  // A literal condition: the planner uses the partial index of failed jobs only if it sees the literal.
   if (status?.length === 1 && status[0] === 'failed') conditions.push("status = 'failed'")
   else if (status !== undefined) conditions.push(`status = ANY(${parameters.add(status)}::text[])`)
   const rows = await sql.query(
@@ -85,7 +85,7 @@ export async function attempts(sql: Sql, owner: Owner, id: string): Promise<Atte
   return rows.map(toAttempt)
 }
 
-/** Beyond this many a place in the queue is not cheap to know, and means little. */
+/** Positions beyond this are expensive to determine and of little use. */
 const countable = 100
 
 export async function position(sql: Sql, time: DatabaseTime, id: string): Promise<number | null> {
@@ -99,7 +99,7 @@ export async function position(sql: Sql, time: DatabaseTime, id: string): Promis
          WHERE other.queue = mine.queue AND other.priority = '${priority}' AND other.type = types.type AND ${condition}
          ORDER BY other.due_at, other.id LIMIT ${countable}) AS each
        LIMIT ${countable}) AS before)`
-  // The first half is for the planner, which does not see that a row comparison needs no null.
+  // The first condition is for the planner, which does not infer from the row comparison that due_at is not null.
   const ahead = 'other.due_at <= mine.due_at AND (other.due_at, other.id) < (mine.due_at, mine.id)'
   const queue = `(SELECT queue FROM ${mine})`
   const [row] = await sql.query(
@@ -115,7 +115,7 @@ export async function position(sql: Sql, time: DatabaseTime, id: string): Promis
 export async function stats(sql: Sql): Promise<Record<Queue, Record<JobStatus, number>>> {
   const none = (): Record<JobStatus, number> => ({ pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0 })
   const counts = { jobs: none(), deliveries: none() }
-  // Each part is counted in its own partial index; the rows, with their payloads, need not be read.
+  // Each part is counted in a partial index; the rows and their payloads need not be read.
   const rows = await sql.query(
     `SELECT queue, status, count(*) AS n FROM uketsuke.jobs WHERE expires_at IS NOT NULL GROUP BY queue, status
      UNION ALL SELECT queue, 'pending', count(*) FROM uketsuke.jobs WHERE due_at IS NOT NULL GROUP BY queue
@@ -132,13 +132,13 @@ export async function shared(sql: Sql, name: string, initial: string): Promise<s
   return row?.value as string
 }
 
-/** The shared values that tell of moves. */
+/** The shared values that record migrations (`migrationNotes`). */
 export async function notes(sql: Sql): Promise<Map<string, string>> {
   const rows = await sql.query("SELECT name, value FROM uketsuke.shared WHERE name LIKE 'move.%'", [])
   return new Map(rows.map(({ name, value }) => [name as string, value as string]))
 }
 
-/** The database's time in milliseconds. */
+/** The database's time in milliseconds since the epoch. */
 export async function databaseTime(sql: Sql): Promise<number> {
   const [row] = await sql.query('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now', [])
   return Number(row?.now)

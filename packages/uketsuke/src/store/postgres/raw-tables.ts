@@ -18,7 +18,7 @@ import { type PostgresOptions, resolveOptions } from './options.ts'
 import { Parameters } from './parameters.ts'
 import type { Value } from './rows.ts'
 
-/** Everything in a schema, for moving it: nobody works there until `close`. */
+/** Exclusive access to a schema for a migration, held until `close`. */
 export function postgresRawTables(options: string | PostgresOptions): OpenRawTables {
   const settings = { ...resolveOptions(options), max: 2 }
   const { schema } = settings
@@ -30,7 +30,7 @@ export function postgresRawTables(options: string | PostgresOptions): OpenRawTab
       cancel: driver.cancel,
     })
     const holder = driver.client()
-    // Its loss is found by `alone`.
+    // `alone` detects a lost connection.
     holder.on('error', () => {})
     const close = async () => {
       await holder.end().catch(() => {})
@@ -43,11 +43,11 @@ export function postgresRawTables(options: string | PostgresOptions): OpenRawTab
       await hold(holder, schema, where)
       await connection.transaction(async (sql) => {
         if (!create && !(await exists(sql, schema))) {
-          throw new UketsukeError('store-unusable', `${where}: there is no such schema to move from.`)
+          throw new UketsukeError('store-unusable', `${where}: the source schema does not exist.`)
         }
         await migrate(sql, schema)
       })
-      return { ...shelvesOf(connection), where, alone: () => checkExclusive(holder, schema, where), close }
+      return { ...tablesOf(connection), where, alone: () => checkExclusive(holder, schema, where), close }
     } catch (error) {
       await close()
       throw toOpenError(driver.where, schema, error)
@@ -55,12 +55,12 @@ export function postgresRawTables(options: string | PostgresOptions): OpenRawTab
   }
 }
 
-const direct = "which cannot keep a lock for the move: give the server's own address."
+const direct = 'which cannot hold the lock for the migration: connect directly to the server.'
 
 const exists = async (sql: Sql, schema: string) =>
   (await sql.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])).length > 0
 
-function shelvesOf(connection: Connection): Pick<RawTables, 'read' | 'last' | 'write'> {
+function tablesOf(connection: Connection): Pick<RawTables, 'read' | 'last' | 'write'> {
   const select = async (table: TableName, rest: string, values: readonly Value[]) =>
     (await connection.run((sql) =>
       sql.query(`SELECT ${columns(table)} FROM uketsuke.${table} ${rest}`, values),
@@ -80,7 +80,7 @@ function shelvesOf(connection: Connection): Pick<RawTables, 'read' | 'last' | 'w
   }
 }
 
-/** One statement, which does no harm when it is repeated because its answer was lost. */
+/** One idempotent statement, so that it can be repeated if its response was lost. */
 async function write(sql: Sql, table: TableName, rows: readonly Row[]): Promise<void> {
   const { text, numbers } = layout(table)
   const of = (type: Type) => (name: string) => [name, type, (row: Row) => row[name] ?? null] as const

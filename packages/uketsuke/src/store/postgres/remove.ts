@@ -3,7 +3,7 @@ import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import type { DatabaseTime } from './time.ts'
 
-/** A terminal job with its attempts and deliveries. `maybeCommitted`: where it is gone, an earlier try may have removed it. */
+/** Removes a terminal job with its attempts and deliveries. With `maybeCommitted`, an absent job counts as removed by an earlier try. */
 export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted: boolean): Promise<boolean> {
   const rows = await sql.query(
     `WITH ended AS (
@@ -19,7 +19,7 @@ export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted:
   return (await sql.query('SELECT FROM uketsuke.jobs WHERE id = $1', [id])).length === 0
 }
 
-/** What another process prunes at the same time is passed over. */
+/** Skips rows that another process is pruning at the same time. */
 export async function prune(sql: Sql, time: DatabaseTime, limit: number): Promise<number> {
   const parameters = new Parameters()
   const [now, most] = [time.now(parameters), parameters.add(limit)]

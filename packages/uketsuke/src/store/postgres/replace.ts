@@ -11,7 +11,7 @@ type Spawned = Job & { cause: string }
 const cause: readonly [string, 'text', (of: Spawned) => Value] = ['cause', 'text', (one) => one.cause]
 const expected: readonly [string, 'int', (of: Change) => Value] = ['expected', 'int', ({ before }) => before.version]
 const swapped = changing.map(([name, type, value]) => [name, type, (one: Change) => value(one.after)] as const)
-/** What a swap says of the attempt that it ends; without an outcome it ends none. */
+/** The columns of the attempt that a change ends. They are null if it ends none. */
 const logged = ended.map(
   ([name, type, value]) => [`ended_${name}`, type, ({ attempt }: Change) => attempt && value(attempt)] as const,
 )
@@ -20,8 +20,8 @@ const set = changing
   .map(([name]) => `${name} = new.${name}`)
 
 /**
- * Swap by version, in one statement: the rows, and what those that were swapped bring along. Rows are locked in the order of their ids,
- * so that two batches with the same ids wait for one another, and never in a circle.
+ * Compare-and-swap by version in one statement, including the spawned jobs and ended attempts of the swapped rows. Rows are locked in id
+ * order, so that concurrent batches with the same ids wait for one another without a deadlock.
  */
 export async function replace(
   sql: Sql,
@@ -48,7 +48,7 @@ export async function replace(
          SELECT id, version, ${names(logged)} FROM swapped WHERE ended_outcome IS NOT NULL
        )`,
   ]
-  // Most often all of them are, and their ids need not come back.
+  // Usually all rows are swapped; then their ids need not be returned.
   const [row] = await sql.query(
     `WITH ${parts.filter(Boolean).join(', ')}
      SELECT CASE WHEN count(*) < ${parameters.add(sorted.length)}::int THEN coalesce(array_agg(id), '{}') END AS some FROM swapped`,
@@ -71,7 +71,7 @@ function spawning(parameters: Parameters, time: DatabaseTime, changes: readonly 
   )`
 }
 
-/** After a try whose answer was lost: a row that is now exactly what it was to become has been swapped by it. */
+/** After a try whose response was lost: a row that now equals its intended state was swapped by that try. */
 async function settled(sql: Sql, changes: readonly Change[], results: readonly boolean[]): Promise<boolean[]> {
   const now = await get(
     sql,

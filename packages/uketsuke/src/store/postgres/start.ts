@@ -8,20 +8,20 @@ import type { PostgresSettings } from './options.ts'
 import { PreparedStatements } from './prepared-statements.ts'
 import { notes } from './queries.ts'
 
-/** What was found at the start. */
+/** An open connection and what was found at startup. */
 export interface OpenedSchema {
   readonly connection: Connection
   readonly driver: Driver
   readonly version: string
   readonly listens: boolean
-  /** Settings of the server that take something from the promise, as it shows them. */
+  /** The server's durability settings, as it shows them. */
   readonly fsync: string
   readonly synchronousCommit: string
 }
 
 const oldest = 130_000
 
-/** Connects, looks at the server and brings the schema up to date. @throws `store-unusable` or `temporarily-unavailable` */
+/** Connects, checks the server's settings and updates the schema. @throws {UketsukeError} `store-unusable`, `temporarily-unavailable` */
 export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
   const driver = await loadDriver(settings)
   const prepared = new PreparedStatements()
@@ -42,13 +42,13 @@ export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
     if (Number(facts?.number) < oldest) {
       throw new UketsukeError(
         'store-unusable',
-        `PostgreSQL ${facts?.version} at ${driver.where} is too old: 13 is the oldest that will do.`,
+        `PostgreSQL ${facts?.version} at ${driver.where} is not supported: version 13 or later is required.`,
       )
     }
     if (facts?.synchronous_commit === 'off') {
       throw new UketsukeError(
         'store-unusable',
-        `PostgreSQL behind the pooler at ${driver.where} has synchronous_commit = off, so that an accepted job could be lost: ` +
+        `PostgreSQL behind the pooler at ${driver.where} has synchronous_commit = off, so accepted jobs could be lost: run ` +
           'ALTER ROLE … SET synchronous_commit = on.',
       )
     }
@@ -56,7 +56,7 @@ export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
       throw new UketsukeError(
         'store-unusable',
         `PostgreSQL behind the pooler at ${driver.where} has default_transaction_isolation = ${facts?.isolation}, in which statements ` +
-          "that wait for one another fail: ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
+          "that wait for a lock fail: run ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
       )
     }
     await connection.transaction((sql) => migrate(sql, settings.schema))

@@ -1,23 +1,23 @@
 import { type Clock, systemClock } from '../../base/clock.ts'
 import type { Parameters } from './parameters.ts'
 
-/** After so many milliseconds the database is asked for its time again. */
+/** Interval between measurements of the database's clock, in milliseconds. */
 const measureEvery = 10_000
 
 /**
- * Time by the database's clock, so that the clocks of the machines around it need not agree. A clock that the program was given
- * (`createJobs({ clock })`, a manual one in tests) is believed instead: whoever brings a clock means it.
+ * Time according to the database, so that the machines' clocks need not agree. A custom clock (`createJobs({ clock })`, for example a manual
+ * clock in tests) takes precedence.
  */
 export interface DatabaseTime {
   /** Now, as an SQL expression in milliseconds. */
   now(parameters: Parameters): string
-  /** The same as known here, from the last measurement: what the rules are told. */
+  /** The database's time as estimated by the last measurement, in milliseconds since the epoch. The rules use this time. */
   here(): number
   /** Whether it is time to measure again. */
   readonly isStale: boolean
-  /** The database said `theirs` to a question sent at `sent` and answered now, both by this process's clock. */
+  /** Records a measurement: the database's time was `theirs`, in the response received now to a query sent at `sent` (local clock). */
   measured(theirs: number, sent: number): void
-  /** What a pending row of this process is due at: what is due as known here is due at once, however good the measurement is. */
+  /** When a pending row is due, as an SQL expression. A row that is due by `here()` is due immediately, even if the estimate is ahead. */
   due(parameters: Parameters): string
 }
 
@@ -29,7 +29,7 @@ export function time(clock: Clock): DatabaseTime {
   const now = (parameters: Parameters) =>
     own
       ? `${parameters.add(clock.now())}::bigint`
-      : // A query of its own is evaluated once, not for each row.
+      : // A subquery is evaluated once, not for each row.
         '(SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint)'
   return {
     now,
@@ -42,7 +42,7 @@ export function time(clock: Clock): DatabaseTime {
       const received = clock.now()
       measuredAt = received
       const found = Math.round(theirs - (sent + received) / 2)
-      // Closer than the way there and back no measurement can tell: time here goes on evenly.
+      // Differences below half the round trip are within the measurement error: keep the offset, so that time advances evenly.
       if (Math.abs(found - offset) > (received - sent) / 2 + 1) offset = found
     },
     due(parameters) {

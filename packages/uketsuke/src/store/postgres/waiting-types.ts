@@ -1,6 +1,6 @@
 /**
- * The types of which a job of this queue and priority waits, as a WITH RECURSIVE query by `name`: one probe of `jobs_due` for each type,
- * however many jobs there are.
+ * The types that have a pending job of this queue and priority, as a WITH RECURSIVE query called `name`. One probe of `jobs_due` per
+ * type, regardless of the number of jobs.
  */
 export function waitingTypes(name: string, queue: string, priority: string): string {
   const first = (more: string) => `

@@ -38,7 +38,7 @@ function inspect(sql: Sql): Finding[] {
   if (version > schemaVersion) {
     say(
       'fail',
-      `schema version ${version} is newer than this version of uketsuke, which supports up to ${schemaVersion}: upgrade uketsuke.`,
+      `schema version ${version} is newer than this version of uketsuke supports (${schemaVersion}): upgrade uketsuke.`,
     )
   } else if (version < schemaVersion)
     say('warn', `schema version ${version} of ${schemaVersion}: the next start updates it.`)

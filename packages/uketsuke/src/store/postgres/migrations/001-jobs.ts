@@ -1,9 +1,9 @@
 /**
- * Times are milliseconds since the epoch; `input`, `output`, `metadata` and the errors are JSON text that no query looks into.
+ * Times are in milliseconds since the epoch. `input`, `output`, `metadata` and the errors are JSON text that no query inspects.
  *
- * `due_at` is the key of what waits: not null exactly while a job is pending. Neither `status` nor `lease_until` is in an index that
- * all rows share, so that progress and renewals are HOT updates: they touch the row's page and no index. `COLLATE "C"`: ids are
- * compared byte by byte, whatever the database's locale.
+ * `due_at` is not null exactly while a job is pending. Neither `status` nor `lease_until` is in an index that covers all rows, so that
+ * progress and renewals are HOT updates, which change the row's page and no index. With `COLLATE "C"`, ids are compared byte by byte
+ * in every locale.
  */
 export const jobs = `
 CREATE TABLE uketsuke.jobs (
@@ -39,18 +39,19 @@ CREATE TABLE uketsuke.jobs (
   output text
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
--- What waits, in the order in which it is claimed: a claim reads its first rows and never walks what is due later.
+-- Pending jobs in claim order: a claim reads the first rows and never scans jobs that are due later.
 CREATE INDEX jobs_due ON uketsuke.jobs (queue, priority, due_at, id) WHERE due_at IS NOT NULL;
--- What runs: few rows, so that looking for expired leases reads them all.
+-- Running jobs: so few rows that the search for expired leases reads all of them.
 CREATE INDEX jobs_running ON uketsuke.jobs (queue) WHERE worker IS NOT NULL AND completed_at IS NULL;
--- For pruning, and for counting what has ended without reading the rows.
+-- For pruning, and for counting finished jobs without reading the rows.
 CREATE INDEX jobs_ended ON uketsuke.jobs (expires_at, queue, status) WHERE expires_at IS NOT NULL;
 CREATE INDEX jobs_owned ON uketsuke.jobs (owner, id) WHERE queue = 'jobs';
--- "What failed?" is the operator's first question, and failures are few among many.
+-- Operators often list failed jobs, which are few among many.
 CREATE INDEX jobs_failed ON uketsuke.jobs (id) WHERE status = 'failed';
 CREATE INDEX jobs_parent ON uketsuke.jobs (parent) WHERE parent IS NOT NULL;
 
--- Of jobs that went on after it. Keyed by the version of the change that ended it: a number may come twice, where one was given back.
+-- Attempts after which the job continued. Keyed by the version of the change that ended the attempt, because a release reuses the
+-- attempt number.
 CREATE TABLE uketsuke.attempts (
   job_id text COLLATE "C" NOT NULL,
   version integer NOT NULL,

@@ -1,6 +1,6 @@
 /**
- * What waits, by type: a claim reads the front of each type that its worker runs, and never walks a backlog of others'. Building the index
- * takes a moment for each million of waiting jobs, in which nobody enqueues.
+ * Pending jobs by type: a claim reads the start of each type that its worker runs, and never scans a backlog of other types. Building the
+ * index takes a moment per million pending jobs, during which inserts wait.
  */
 export const dueByType = `
 DROP INDEX uketsuke.jobs_due;

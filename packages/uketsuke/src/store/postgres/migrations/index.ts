@@ -3,23 +3,23 @@ import type { Sql } from '../connection.ts'
 import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
 
-/** Forward only: what has been released is never changed, only added to. */
+/** Forward only: released migrations never change; new ones are appended. */
 const migrations: readonly string[] = [jobs, dueByType]
 export const schemaVersion = migrations.length
 
 /**
- * Several processes may start at once: whoever gets the advisory lock first migrates, and the others find it done. The lock is the
- * transaction's, so that it also works, and ends, behind a connection pooler. `sql` is in a transaction.
+ * Several processes may start at the same time. The first to get the advisory lock migrates; the others find the new version. The lock is
+ * bound to the transaction, so it also works behind a connection pooler. `sql` must be in a transaction.
  */
 export async function migrate(sql: Sql, schema: string): Promise<void> {
-  // Read before the lock: a process that may only read and write rows can start on a schema that is up to date.
+  // Read before taking the lock, so that a user with only row privileges can start on an up-to-date schema.
   if ((await version(sql, schema)) === migrations.length) return writable(sql, schema)
   await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`uketsuke migrations of ${schema}`])
   const found = await version(sql, schema)
   if (found === migrations.length) return
   if (found > migrations.length) {
-    const sentence = `The schema "${schema}" is at version ${found}, and this version of uketsuke knows ${migrations.length} at most`
-    throw new UketsukeError('store-unusable', `${sentence}: run the version that wrote it, or a later one.`)
+    const sentence = `The schema "${schema}" is at version ${found}, but this version of uketsuke supports only up to ${migrations.length}`
+    throw new UketsukeError('store-unusable', `${sentence}: upgrade uketsuke.`)
   }
   if (found === 0) {
     const [there] = await sql.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])
@@ -38,7 +38,7 @@ export async function migrate(sql: Sql, schema: string): Promise<void> {
 }
 
 async function version(sql: Sql, schema: string): Promise<number> {
-  // From the catalog's tables: to_regclass() may answer from before the lock was waited for.
+  // Reads the catalog tables, because to_regclass() may return the state from before the wait for the lock.
   const [there] = await sql.query('SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = $2', [
     schema,
     'migrations',
@@ -53,11 +53,11 @@ async function vacant(sql: Sql, schema: string): Promise<void> {
   if (row === undefined) return
   throw new UketsukeError(
     'store-unusable',
-    `The schema "${schema}" belongs to another program, since it has "${row.name}" in it: name another one with the option schema.`,
+    `The schema "${schema}" belongs to another program: it contains the table "${row.name}". Specify another schema with the option schema.`,
   )
 }
 
-/** Asked at the start, since a reader would fail at the first job only. */
+/** Checks the privileges at startup: a read-only user would fail only at the first job. */
 async function writable(sql: Sql, schema: string): Promise<void> {
   const [row] = await sql.query(
     `SELECT bool_and(has_table_privilege(format('%I.%I', $1::text, name), wanted)) AS fine, current_user AS me
@@ -67,6 +67,6 @@ async function writable(sql: Sql, schema: string): Promise<void> {
   if (row?.fine === true) return
   throw new UketsukeError(
     'store-unusable',
-    `The user "${row?.me}" may not write to the schema "${schema}": grant SELECT, INSERT, UPDATE and DELETE on its tables.`,
+    `The user "${row?.me}" lacks privileges on the schema "${schema}": grant SELECT, INSERT, UPDATE and DELETE on its tables.`,
   )
 }
