@@ -134,7 +134,9 @@ test('durability is told as it is found, and synchronous_commit = off is put rig
   await server.query('SELECT pg_reload_conf()')
   const risky = open({ connectionString: url, pollOnly: true })
   await risky.migrate()
-  expect(risky.description.durability).toMatch(/fsync=off: an accepted job may be lost if the machine crashes; .* by polling/)
+  expect(risky.description.durability).toMatch(
+    /fsync=off: an accepted job may be lost if the machine crashes; .* by polling/,
+  )
   await risky.close()
 })
 

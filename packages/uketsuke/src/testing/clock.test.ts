@@ -3,14 +3,14 @@ import { sleep } from '../base/clock.ts'
 import { manualClock } from './clock.ts'
 
 describe('manualClock', () => {
-  it('stands still until it is told to move', async () => {
+  it('advances only on request', async () => {
     const clock = manualClock(1_000)
     expect(clock.now()).toBe(1_000)
     await clock.advance(50)
     expect(clock.now()).toBe(1_050)
   })
 
-  it('fires timers in the order of their times, each at its own time', async () => {
+  it('fires timers in time order, each at its own time', async () => {
     const clock = manualClock(0)
     const fired: [string, number][] = []
     const at = (ms: number, name: string) => clock.after(ms, () => void fired.push([name, clock.now()]))
@@ -29,7 +29,7 @@ describe('manualClock', () => {
     expect(clock.pending).toBe(1)
   })
 
-  it('fires what a timer set on the way, after what it set off has settled', async () => {
+  it('fires timers that were set on the way, after the effects of earlier ones have settled', async () => {
     const clock = manualClock(0)
     const seen: number[] = []
     const loop = async () => {
@@ -45,7 +45,7 @@ describe('manualClock', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('forgets a timer that was taken back, even by another timer of the same time', async () => {
+  it('does not fire a cancelled timer, even if a timer of the same time cancelled it', async () => {
     const clock = manualClock()
     const fired: string[] = []
     let cancel = () => {}

@@ -1,13 +1,13 @@
 import type { Clock } from '../base/clock.ts'
 import { setImmediate } from '../base/timers.ts'
 
-/** A clock that stands still until it is told otherwise, so that a test never sleeps to be right. */
+/** A clock that advances only on request, so that tests need not wait in real time. */
 export interface ManualClock extends Clock {
-  /** How many timers wait that would keep a program alive: those in the background do not count. */
+  /** The number of pending timers, not counting background timers. */
   readonly pending: number
   /**
-   * Moves time on by `ms`. Timers fire in the order of their times, those they set on the way included; what each one set off has
-   * settled (promises, microtasks, immediates) before the next one fires. One `advance` at a time.
+   * Advances time by `ms` milliseconds. Timers fire in time order, including those set on the way. Before the next timer fires, the
+   * promises, microtasks and immediates that the previous one triggered are run. Do not call it concurrently.
    */
   advance(ms: number): Promise<void>
 }
@@ -18,7 +18,7 @@ interface Timer {
   readonly background: boolean
 }
 
-/** `start` is in milliseconds since the epoch; by default the beginning of 2026. */
+/** Creates a manual clock. `start` is in milliseconds since the epoch; the start of 2026 (UTC) by default. */
 export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
   let now = start
   const timers = new Set<Timer>()
@@ -48,7 +48,7 @@ export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
   }
 }
 
-/** A set keeps the order of insertion, so among equal times the oldest timer wins. */
+/** A `Set` keeps insertion order, so of timers with equal times the oldest fires first. */
 function first(timers: Iterable<Timer>, end: number): Timer | null {
   let earliest: Timer | null = null
   for (const timer of timers) {
@@ -57,7 +57,7 @@ function first(timers: Iterable<Timer>, end: number): Timer | null {
   return earliest
 }
 
-/** Group commit answers from a `setImmediate`, and what it answers may ask again: a few turns let such a chain run out. */
+/** Group commit resolves after a `setImmediate`, and its callers may write again. A few turns let such a chain finish. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

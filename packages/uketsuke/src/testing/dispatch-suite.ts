@@ -5,22 +5,23 @@ import type { Job, Priority, Queue } from '../domain/job.ts'
 import { create } from '../domain/rules.ts'
 import type { Store } from '../store/port.ts'
 
-/** One process: its handle on a store that both share, and its dispatcher. */
+/** One of two processes: its handle on the shared store, and its dispatcher. */
 export interface DispatchSide {
   store: Store
   dispatch: Dispatch
 }
 
+/** The argument of `dispatchSuite`. */
 export interface DispatchSuite {
   /** Declares one test, such as `test` of node:test or vitest. */
   test(name: string, fn: () => Promise<void>): void
-  /** Two processes over one new, empty, open store; whoever declares the test closes them. */
+  /** Creates two processes on one new, empty, open store. The suite does not close them. */
   open(): Promise<[DispatchSide, DispatchSide]>
-  /** How long a hint may take, in milliseconds; 5,000 by default. */
+  /** The maximum delay of a hint in milliseconds; 5,000 by default. */
   within?: number
 }
 
-/** A lane as a worker has it, reduced to what a dispatcher sees: it claims when it is hinted at. Nothing else ever wakes it. */
+/** A worker's fetcher, reduced to what a dispatcher sees: it claims only when it receives a hint. */
 class Probe {
   readonly claimed: Job[] = []
   hints = 0
@@ -49,7 +50,7 @@ class Probe {
     this.#claiming ??= this.#claim(types)
   }
 
-  /** Some of its jobs have ended. */
+  /** Simulates jobs that have finished and freed capacity. */
   more(room: number, types = ['report']): void {
     this.#room += room
     this.#look = true
@@ -57,7 +58,7 @@ class Probe {
   }
 
   async #claim(types: readonly string[]): Promise<void> {
-    // Not within the call of the constructor, or of a hint.
+    // Do not claim synchronously in the constructor or in a hint.
     await Promise.resolve()
     while (this.#look || this.#hinted > 0) {
       const seen = this.#hinted
@@ -93,12 +94,12 @@ async function enqueue({ store, dispatch }: DispatchSide, given: readonly Given[
   dispatch.announce(jobs)
 }
 
-/** What every dispatcher must do. It is about hints, in real time: a hint that is late fails, one too many does not. */
+/** The conformance suite for dispatchers. It tests hints in real time: a late hint fails the test, a superfluous one does not. */
 export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): void {
   async function until(condition: () => boolean, what: string): Promise<void> {
     const deadline = performance.now() + within
     while (!condition()) {
-      assert.ok(performance.now() < deadline, `not within ${within} ms: ${what}`)
+      assert.ok(performance.now() < deadline, `timed out after ${within} ms: ${what}`)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
@@ -107,7 +108,7 @@ export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): vo
   const many = (count: number, given: Omit<Given, 'id'> = {}) =>
     Array.from({ length: count }, (_, i) => ({ id: `job-${i}`, ...given }))
 
-  check('a job wakes a worker of its own process', async (here) => {
+  check('a job wakes a worker of the same process', async (here) => {
     const probe = new Probe(here)
     await enqueue(here, [{ id: 'a' }])
     await until(() => probe.claimed.length === 1, 'it is claimed')
@@ -131,7 +132,7 @@ export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): vo
     await Promise.all([jobs.close(), deliveries.close()])
   })
 
-  check('many jobs, announced one by one and at once, are all claimed, each once', async (here, there) => {
+  check('many jobs, announced one by one and together, are each claimed once', async (here, there) => {
     const probes = [new Probe(here, { room: 1_000 }), new Probe(there, { room: 1_000 })]
     for (let n = 0; n < 50; n++) await enqueue(here, [{ id: `one-${n}`, priority: n % 2 === 0 ? 'high' : 'normal' }])
     await enqueue(there, many(200))
@@ -141,7 +142,7 @@ export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): vo
     await Promise.all(probes.map((probe) => probe.close()))
   })
 
-  check('what one worker has no room for is for another', async (here, there) => {
+  check('jobs that exceed the capacity of one worker go to another', async (here, there) => {
     const [full, free] = [new Probe(here, { room: 2 }), new Probe(there, { room: 100 })]
     await enqueue(here, many(20))
     await until(() => full.claimed.length + free.claimed.length === 20, 'all are claimed')
@@ -150,7 +151,7 @@ export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): vo
     await Promise.all([full.close(), free.close()])
   })
 
-  check('a worker that gets room again hears of the next job', async (here, there) => {
+  check('a worker with free capacity again is woken by the next job', async (here, there) => {
     const probe = new Probe(there, { room: 1 })
     await enqueue(here, many(3))
     await until(() => probe.claimed.length === 1, 'there was room for one')
@@ -162,7 +163,7 @@ export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): vo
     await probe.close()
   })
 
-  check('a job of a type that this worker does not know wakes the one that does', async (here, there) => {
+  check('a job wakes a worker that handles its type, not another one', async (here, there) => {
     const [other, knows] = [new Probe(here, { types: ['mail'] }), new Probe(there)]
     for (let n = 0; n < 10; n++) await enqueue(here, [{ id: `job-${n}` }])
     await until(() => knows.claimed.length === 10, 'all are claimed')
@@ -170,7 +171,7 @@ export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): vo
     await Promise.all([other.close(), knows.close()])
   })
 
-  check('a worker that stops leaves its hints to others, and gets none', async (here, there) => {
+  check('a stopped worker gets no hints; other workers get them', async (here, there) => {
     const [gone, stays] = [new Probe(here), new Probe(there, { room: 100 })]
     await gone.close()
     const { hints } = gone
@@ -180,11 +181,11 @@ export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): vo
     await stays.close()
   })
 
-  check('announcing where nobody listens, or nothing, does no harm', async (here, there) => {
+  check('announcing without receivers or without jobs has no effect', async (here, there) => {
     here.dispatch.announce([])
     await enqueue(here, many(5))
     const probe = new Probe(there)
-    await until(() => probe.claimed.length === 5, 'a worker that comes later looks by itself')
+    await until(() => probe.claimed.length === 5, 'a worker that starts later claims without a hint')
     await probe.close()
   })
 }

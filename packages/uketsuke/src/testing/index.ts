@@ -1,4 +1,4 @@
-/** For tests of programs that use this package, and for whoever writes a store. Needs no test framework. */
+/** Helpers for testing programs that use this package, and conformance suites for stores and dispatchers. Independent of test frameworks. */
 export { memory } from '../store/memory.ts'
 export { type ManualClock, manualClock } from './clock.ts'
 export { type DispatchSide, type DispatchSuite, dispatchSuite } from './dispatch-suite.ts'

@@ -12,18 +12,19 @@ import { replacing } from './store-suite/replacing.ts'
 import { sharing } from './store-suite/sharing.ts'
 import { together } from './store-suite/together.ts'
 
+/** The argument of `storeSuite`. */
 export interface StoreSuite {
   /** Declares one test, such as `test` of node:test or vitest. */
   test(name: string, fn: () => Promise<void>): void
-  /** A new, empty store. The suite migrates and closes it. */
+  /** Creates a new, empty store. The suite migrates and closes it. */
   open(clock: Clock): Promise<Store>
-  /** Two handles on one new, empty store, as two processes have them. Left out where a store is one process's own. */
+  /** Creates two handles on one new, empty store, like two processes. Omit it if the store cannot be shared between processes. */
   openTwice?(clock: Clock): Promise<[Store, Store]>
-  /** A new, empty place for a store, with its archive. Left out where nothing outlives the store. */
+  /** Creates a new, empty location for a store, with its raw tables. Omit it if the store is not persistent. */
   openKept?: RawTablesPair['openKept']
 }
 
-/** What every store must do: the port's promises, one test each. Whoever writes a store runs this over it. */
+/** The conformance suite for stores: one test for each promise of the `Store` port. Run it for every store implementation. */
 export function storeSuite({ test, open, openTwice, openKept }: StoreSuite): void {
   const check: Check = (name, body) =>
     test(name, async () => {

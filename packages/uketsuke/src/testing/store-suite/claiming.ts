@@ -6,7 +6,7 @@ import { allOwners } from '../../store/port.ts'
 import { asked, type Check, ids, job } from './fixture.ts'
 
 export function claiming(check: Check): void {
-  check('claim: gives what the rule gives, and stores it', async ({ store, clock }) => {
+  check('claim: returns and stores the result of the rule', async ({ store, clock }) => {
     const waiting = job(clock, { id: 'a' })
     await store.insert([{ job: waiting }])
     await clock.advance(5)
@@ -16,8 +16,8 @@ export function claiming(check: Check): void {
     assert.deepEqual(await store.claim(asked), [])
   })
 
-  check('claim: equals due, rule and swap taken apart', async ({ store, clock }) => {
-    // A fixed walk through all combinations, in an order that is neither the expected one nor its reverse.
+  check('claim: equals separate selection, rule and swap', async ({ store, clock }) => {
+    // A fixed sequence of all combinations, in an order that is neither the expected one nor its reverse.
     const jobs = Array.from({ length: 120 }, (_, i) =>
       job(clock, {
         id: `job-${(i * 37) % 120}`,
@@ -58,7 +58,7 @@ export function claiming(check: Check): void {
     assert.deepEqual(ids(await store.claim(asked)), ['n-late'])
   })
 
-  check('claim: only the queue and the types that were asked for', async ({ store, clock }) => {
+  check('claim: only the requested queue and types', async ({ store, clock }) => {
     await store.insert([
       { job: job(clock, { id: 'a', type: 'mail' }) },
       { job: job(clock, { id: 'b', queue: 'deliveries' }) },
@@ -70,7 +70,7 @@ export function claiming(check: Check): void {
     assert.deepEqual(ids(await store.claim({ ...asked, queue: 'deliveries' })), ['b'])
   })
 
-  check('claim: a job for later waits for its time by the store’s clock', async ({ store, clock }) => {
+  check('claim: a scheduled job is not claimed before it is due by the store’s clock', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a', runAt: clock.now() + 100, priority: 'high' }) }])
     await clock.advance(99)
     assert.deepEqual(await store.claim(asked), [])
@@ -78,7 +78,7 @@ export function claiming(check: Check): void {
     assert.deepEqual(ids(await store.claim(asked)), ['a'])
   })
 
-  check('nextDue: the earliest of this queue and these types', async ({ store, clock }) => {
+  check('nextDue: the earliest due time of this queue and these types', async ({ store, clock }) => {
     const now = clock.now()
     await store.insert([
       { job: job(clock, { id: 'a', runAt: now + 50 }) },

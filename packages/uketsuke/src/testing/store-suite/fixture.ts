@@ -11,10 +11,10 @@ export interface Fixture {
   clock: ManualClock
 }
 
-/** Declares one test over a store that is new, empty and open. */
+/** Declares one test with a new, empty, open store. */
 export type Check = (name: string, body: (bench: Fixture) => Promise<void>) => void
 
-/** What is allowed in an owner and in a key, and is awkward all the same. */
+/** Valid but unusual characters for an owner and a key. */
 export const allowed = { owner: 'O’Brien, 漢字, 🚀, U+2028 \u2028 "quotes\' \\ %_', key: '"quotes\' \\ %_ {}' }
 
 export const asked: ClaimQuery = { queue: 'jobs', types: ['report'], limit: 100, worker: 'worker-1', leaseMs: 30_000 }
@@ -34,18 +34,18 @@ export const lease = (id: string, attempt = 1, worker = asked.worker) => ({ id, 
 export const ids = (jobs: readonly Job[]) => jobs.map(({ id }) => id)
 
 export function applied(before: Job, after: Job | null, clock: Clock): Change {
-  assert.ok(after, 'the rule allows this step')
+  assert.ok(after, 'the rule allows this change')
   return change(before, after, clock.now())
 }
 
-/** One attempt of every due job, given back: a row in the log of each. */
+/** Claims and releases every due job, which stores one attempt for each. */
 export async function giveBack(store: Store, clock: Clock): Promise<void> {
   const running = await store.claim(asked)
   const released = running.map((one) => applied(one, rules.release(one, clock.now()), clock))
   assert.ok((await store.replace(released)).every(Boolean))
 }
 
-/** Brings every due job to its end. */
+/** Completes every due job. */
 export async function end(store: Store, clock: Clock): Promise<void> {
   const running = await store.claim(asked)
   const done = running.map((one) => applied(one, rules.succeed(one, clock.now(), '{}'), clock))

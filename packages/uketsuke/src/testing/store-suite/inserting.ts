@@ -5,7 +5,7 @@ import { allOwners } from '../../store/port.ts'
 import { allowed, asked, type Check, end, job, key } from './fixture.ts'
 
 export function inserting(check: Check): void {
-  check('insert: what was written is what is read', async ({ store, clock }) => {
+  check('insert: jobs are read as they were written', async ({ store, clock }) => {
     const full = job(clock, {
       id: 'full',
       priority: 'high',
@@ -24,7 +24,7 @@ export function inserting(check: Check): void {
     assert.deepEqual(await store.insert([]), [])
   })
 
-  check('insert: every text comes back whole', async ({ store, clock }) => {
+  check('insert: all text is preserved', async ({ store, clock }) => {
     const awkward = 'NUL \u0000, U+0001 \u0001\u00010, U+2028 \u2028, 漢字, 🚀, "quotes\' \\ and\r\nlines %_'
     const input = JSON.stringify({ awkward, padding: 'ä'.repeat(500_000) })
     const odd = job(clock, { id: 'odd', owner: allowed.owner, type: awkward, input, metadata: JSON.stringify(awkward) })
@@ -39,34 +39,34 @@ export function inserting(check: Check): void {
     const [claimed] = await store.claim({ ...asked, types: [awkward], worker: awkward })
     assert.equal(claimed?.worker, awkward)
     const error = { code: awkward, message: awkward, retryable: true }
-    const told = rules.progress(claimed, 5, awkward)
-    assert.ok(told)
-    const failed = rules.fail(told, clock.now(), error, clock.now())
+    const progressed = rules.progress(claimed, 5, awkward)
+    assert.ok(progressed)
+    const failed = rules.fail(progressed, clock.now(), error, clock.now())
     assert.ok(failed)
-    assert.deepEqual(await store.replace([change(claimed, told, clock.now())]), [true])
-    assert.deepEqual(await store.replace([change(told, failed, clock.now())]), [true])
+    assert.deepEqual(await store.replace([change(claimed, progressed, clock.now())]), [true])
+    assert.deepEqual(await store.replace([change(progressed, failed, clock.now())]), [true])
     assert.deepEqual(await store.get(allOwners, ['odd']), [failed])
     assert.equal((await store.attempts(allowed.owner, 'odd'))[0]?.error?.message, awkward)
     assert.equal((await store.list({ owner: allowed.owner, type: awkward, limit: 10 })).length, 1)
     assert.equal(await store.shared(awkward, awkward), awkward)
   })
 
-  check('insert: an id ending in NUL is not the id before it', async ({ store, clock }) => {
+  check('insert: an id with NUL does not match the part before it', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     assert.deepEqual(await store.get('ann', ['a\u0000', 'a\u0000b']), [null, null])
   })
 
-  check('insert: an id that is stored fails the whole batch and nothing else', async ({ store, clock }) => {
+  check('insert: an existing id fails the whole batch and nothing else', async ({ store, clock }) => {
     const first = job(clock, { id: 'a' })
     await store.insert([{ job: first }])
     const batch = [{ job: job(clock, { id: 'b' }), key: key('k') }, { job: job(clock, { id: 'a', owner: 'bob' }) }]
     await assert.rejects(store.insert(batch))
     assert.deepEqual(await store.get(allOwners, ['a', 'b']), [first, null])
-    // The key was not remembered either.
+    // The key was not stored either.
     assert.equal((await store.insert([{ job: job(clock, { id: 'c' }), key: key('k') }]))[0]?.created, true)
   })
 
-  check('insert: a key makes one job, in one batch and over several', async ({ store, clock }) => {
+  check('insert: a key creates one job, within one batch and across batches', async ({ store, clock }) => {
     const [a, b, c] = [job(clock, { id: 'a' }), job(clock, { id: 'b' }), job(clock, { id: 'c' })]
     const batch = await store.insert([
       { job: a, key: key('k') },
@@ -82,7 +82,7 @@ export function inserting(check: Check): void {
     assert.deepEqual(await store.get('ann', ['b', 'c']), [null, null])
   })
 
-  check('insert: the same key of another owner or route is another key', async ({ store, clock }) => {
+  check('insert: the same key with another owner or route is a different key', async ({ store, clock }) => {
     const results = await store.insert([
       { job: job(clock, { id: 'a' }), key: key('k') },
       { job: job(clock, { id: 'b', owner: 'bob' }), key: key('k') },
@@ -95,7 +95,7 @@ export function inserting(check: Check): void {
     )
   })
 
-  check('insert: a key outlives its job and is free once it was pruned', async ({ store, clock }) => {
+  check('insert: a key outlives its job and is free after it is pruned', async ({ store, clock }) => {
     const expiresAt = clock.now() + 1_000
     const insert = (id: string) => store.insert([{ job: job(clock, { id }), key: key('k', { expiresAt }) }])
     await insert('a')

@@ -3,7 +3,7 @@ import * as rules from '../../domain/rules.ts'
 import { applied, asked, type Check, ids, job, lease } from './fixture.ts'
 
 export function leasing(check: Check): void {
-  check('renew: moves the lease, and nothing else', async ({ store, clock }) => {
+  check('renew: extends the lease and changes nothing else', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     const [running] = await store.claim(asked)
     await clock.advance(10)
@@ -11,7 +11,7 @@ export function leasing(check: Check): void {
     assert.deepEqual(await store.get('ann', ['a']), [{ ...running, leaseUntil: clock.now() + 500 }])
   })
 
-  check('renew: null for a lease that no longer stands', async ({ store, clock }) => {
+  check('renew: null for a lease that is no longer valid', async ({ store, clock }) => {
     await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(clock, { id }) })))
     const [a] = await store.claim({ ...asked, limit: 2 })
     await store.replace([applied(a!, rules.succeed(a!, clock.now(), '1'), clock)])
@@ -20,20 +20,20 @@ export function leasing(check: Check): void {
     assert.deepEqual(await store.renew([], 500), [])
   })
 
-  check('renew: a swap from before it does not bring the lease forward', async ({ store, clock }) => {
+  check('renew: a swap based on an older lease does not shorten the lease', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     const [running] = await store.claim(asked)
     await clock.advance(10)
     await store.renew([lease('a')], 50_000)
     const until = clock.now() + 50_000
-    const told = applied(running!, rules.progress(running!, 10, null), clock)
-    assert.deepEqual(await store.replace([told]), [true])
+    const progressed = applied(running!, rules.progress(running!, 10, null), clock)
+    assert.deepEqual(await store.replace([progressed]), [true])
     assert.equal((await store.get('ann', ['a']))[0]?.leaseUntil, until)
-    await store.replace([applied(told.after, rules.release(told.after, clock.now()), clock)])
+    await store.replace([applied(progressed.after, rules.release(progressed.after, clock.now()), clock)])
     assert.equal((await store.get('ann', ['a']))[0]?.leaseUntil, null)
   })
 
-  check('lapsed: running jobs whose lease has ended by the store’s clock', async ({ store, clock }) => {
+  check('expiredLeases: running jobs whose lease has expired by the store’s clock', async ({ store, clock }) => {
     await store.insert(['a', 'b', 'c', 'd'].map((id) => ({ job: job(clock, { id }) })))
     const [a] = await store.claim({ ...asked, limit: 1, leaseMs: 100 })
     const [b] = await store.claim({ ...asked, limit: 1, leaseMs: 100 })

@@ -12,7 +12,7 @@ import {
 import { type ManualClock, manualClock } from '../clock.ts'
 import { allowed, applied, asked, job, key } from './fixture.ts'
 
-/** One place where a store is kept, and both ways to open it. */
+/** The location of a persistent store, and both ways to open it. */
 export interface StoredState {
   store(): Store
   readonly archive: OpenRawTables
@@ -20,25 +20,25 @@ export interface StoredState {
 
 export interface RawTablesPair {
   test(name: string, fn: () => Promise<void>): void
-  /** A new, empty place. Left out where nothing outlives the store. */
+  /** Creates a new, empty location for a store. */
   openKept(clock: ManualClock): Promise<StoredState>
 }
 
 const awkward = 'NUL \u0000, U+0001 \u0001\u00010, U+2028 \u2028, 漢字, 🚀, \\ud800, "quotes\' \\ and\r\nlines %_'
 const all = Object.keys(tables) as TableName[]
 
-/** What every archive must do, so that jobs can move from any store to any other. */
+/** Conformance tests of raw tables, which make migrations between any two stores possible. */
 export function moving({ test, openKept }: RawTablesPair): void {
   const check = (
     name: string,
     body: (bench: { clock: ManualClock; kept: StoredState; other: StoredState }) => Promise<void>,
   ) =>
-    test(`archive: ${name}`, async () => {
+    test(`raw tables: ${name}`, async () => {
       const clock = manualClock()
       await body({ clock, kept: await openKept(clock), other: await openKept(clock) })
     })
 
-  check('every row of every table, in the order of its key, however few at a time', async ({ clock, kept }) => {
+  check('all rows of all tables are read in key order, for any page size', async ({ clock, kept }) => {
     await within(kept, (store) => fill(store, clock))
     await opened(kept, async (archive) => {
       for (const table of all) {
@@ -59,39 +59,35 @@ export function moving({ test, openKept }: RawTablesPair): void {
     })
   })
 
-  check(
-    'what was read can be written to another, twice over, and is the same store then',
-    async ({ clock, kept, other }) => {
-      await within(kept, (store) => fill(store, clock))
-      const before = await within(kept, (store) => told(store))
-      const rows = await opened(kept, everything)
-      await opened(other, async (archive) => {
-        for (let time = 0; time < 2; time++)
-          for (const [i, table] of all.entries()) await archive.write(table, rows[i]!)
-        await archive.write('jobs', [])
-        assert.deepEqual(await everything(archive), rows)
-      })
-      await within(other, async (store) => {
-        assert.deepEqual(await told(store), before)
-        // It goes on where it was left: the key finds its job, the due one is claimed, the other one when it is time.
-        const again = await store.insert([{ job: job(clock, { id: 'x' }), key: key('k', { fingerprint: awkward }) }])
-        assert.deepEqual([again[0]?.job?.id, again[0]?.created], ['waits', false])
-        assert.deepEqual((await store.claim(asked)).map(({ id }) => id).sort(), ['waits', 'é'].concat(awkward).sort())
-        await clock.advance(60_000)
-        assert.deepEqual(
-          (await store.claim(asked)).map(({ id }) => id),
-          ['Later'],
-        )
-        assert.deepEqual(
-          (await store.expiredLeases(10)).map(({ id }) => id).filter((id) => id === 'runs'),
-          ['runs'],
-        )
-        assert.equal((await store.claim({ ...asked, queue: 'deliveries', types: ['uketsuke.webhook'] })).length, 1)
-      })
-    },
-  )
+  check('rows can be copied to another store, repeatedly, which is then equal', async ({ clock, kept, other }) => {
+    await within(kept, (store) => fill(store, clock))
+    const before = await within(kept, (store) => contents(store))
+    const rows = await opened(kept, everything)
+    await opened(other, async (archive) => {
+      for (let time = 0; time < 2; time++) for (const [i, table] of all.entries()) await archive.write(table, rows[i]!)
+      await archive.write('jobs', [])
+      assert.deepEqual(await everything(archive), rows)
+    })
+    await within(other, async (store) => {
+      assert.deepEqual(await contents(store), before)
+      // The copy continues: the key finds its job, the due jobs are claimed, and the scheduled one when it is due.
+      const again = await store.insert([{ job: job(clock, { id: 'x' }), key: key('k', { fingerprint: awkward }) }])
+      assert.deepEqual([again[0]?.job?.id, again[0]?.created], ['waits', false])
+      assert.deepEqual((await store.claim(asked)).map(({ id }) => id).sort(), ['waits', 'é'].concat(awkward).sort())
+      await clock.advance(60_000)
+      assert.deepEqual(
+        (await store.claim(asked)).map(({ id }) => id),
+        ['Later'],
+      )
+      assert.deepEqual(
+        (await store.expiredLeases(10)).map(({ id }) => id).filter((id) => id === 'runs'),
+        ['runs'],
+      )
+      assert.equal((await store.claim({ ...asked, queue: 'deliveries', types: ['uketsuke.webhook'] })).length, 1)
+    })
+  })
 
-  check('a row that is there is left alone, a shared value is replaced', async ({ clock, kept }) => {
+  check('an existing row is left unchanged; a shared value is replaced', async ({ clock, kept }) => {
     await within(kept, (store) => fill(store, clock))
     await opened(kept, async (archive) => {
       const [first] = await archive.read('jobs', null, 1)
@@ -102,22 +98,25 @@ export function moving({ test, openKept }: RawTablesPair): void {
     assert.equal(await within(kept, (store) => store.shared('secret', 'third')), 'another')
   })
 
-  check('a store that somebody uses gives no archive, and an archive lets nobody work', async ({ clock, kept }) => {
-    await within(kept, async (store) => {
-      await fill(store, clock)
-      await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
-      assert.equal((await store.claim(asked)).length, 3)
-    })
-    await opened(kept, async () => {
-      await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
-      const store = kept.store()
-      await assert.rejects(store.migrate())
-      await store.close()
-    })
-    await within(kept, async (store) => assert.equal((await store.stats()).jobs.running, 4))
-  })
+  check(
+    'a store in use cannot be opened, and no store can start while raw tables are open',
+    async ({ clock, kept }) => {
+      await within(kept, async (store) => {
+        await fill(store, clock)
+        await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
+        assert.equal((await store.claim(asked)).length, 3)
+      })
+      await opened(kept, async () => {
+        await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
+        const store = kept.store()
+        await assert.rejects(store.migrate())
+        await store.close()
+      })
+      await within(kept, async (store) => assert.equal((await store.stats()).jobs.running, 4))
+    },
+  )
 
-  check('what is not there is not moved from, nor made', async ({ kept }) => {
+  check('a missing store is rejected and not created', async ({ kept }) => {
     for (let time = 0; time < 2; time++)
       await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
   })
@@ -144,7 +143,7 @@ async function opened<T>(kept: StoredState, body: (archive: RawTables) => Promis
 
 const everything = (archive: RawTables) => Promise.all(all.map((table) => archive.read(table, null, 1_000)))
 
-/** Something of each kind. */
+/** Stores rows of every kind. */
 async function fill(store: Store, clock: ManualClock): Promise<void> {
   await store.insert([
     { job: job(clock, { id: 'done', priority: 'high', webhookUrl: 'https://example.com' }) },
@@ -171,7 +170,7 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
   await store.shared('secret', awkward)
 }
 
-async function told(store: Store): Promise<unknown> {
+async function contents(store: Store): Promise<unknown> {
   const ids = ['done', 'done-webhook', 'runs', 'waits', awkward, 'é', 'Later']
   return {
     jobs: await store.get(allOwners, ids),

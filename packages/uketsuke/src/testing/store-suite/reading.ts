@@ -4,7 +4,7 @@ import { allOwners } from '../../store/port.ts'
 import { applied, asked, type Check, end, giveBack, ids, job } from './fixture.ts'
 
 export function reading(check: Check): void {
-  check('owners: nobody sees or removes what is another’s', async ({ store, clock }) => {
+  check('owners: no owner can read or remove the jobs of another', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a', webhookUrl: 'https://example.com' }) }])
     await giveBack(store, clock)
     await end(store, clock)
@@ -24,7 +24,7 @@ export function reading(check: Check): void {
     assert.equal(await store.remove(allOwners, 'a'), true)
   })
 
-  check('unclaimed: the types that are due for long and of which no job runs', async ({ store, clock }) => {
+  check('unclaimed: types with jobs that have been due for long and none running', async ({ store, clock }) => {
     if (store.unclaimed === undefined) return
     const at = (id: string, type: string, runAt: number) => ({
       job: job(clock, { id, type, runAt: clock.now() + runAt }),
@@ -40,7 +40,7 @@ export function reading(check: Check): void {
     await store.claim({ ...asked, types: ['busy'], limit: 1, leaseMs: 1_000 })
     assert.deepEqual(await store.unclaimed(4_000), [{ type: 'left', waited: 5_000 }])
     assert.deepEqual(await store.unclaimed(5_001), [])
-    // Its worker has died.
+    // The worker has died: its lease has expired.
     await clock.advance(2_000)
     assert.deepEqual((await store.unclaimed(4_000)).map(({ type, waited }) => `${type} ${waited}`).sort(), [
       'busy 7000',
@@ -48,7 +48,7 @@ export function reading(check: Check): void {
     ])
   })
 
-  check('get: in the order of the ids, null where there is none', async ({ store, clock }) => {
+  check('get: in the order of the ids, null if absent', async ({ store, clock }) => {
     await store.insert(['a', 'b'].map((id) => ({ job: job(clock, { id }) })))
     const read = await store.get('ann', ['b', 'gone', 'a', 'b'])
     assert.deepEqual(
@@ -58,7 +58,7 @@ export function reading(check: Check): void {
     assert.deepEqual(await store.get('ann', []), [])
   })
 
-  check('newer: only what now stands at a later version', async ({ store, clock }) => {
+  check('newer: only jobs with a later version', async ({ store, clock }) => {
     await store.insert(['a', 'b'].map((id) => ({ job: job(clock, { id }) })))
     const [a] = await store.claim({ ...asked, limit: 1 })
     const known = [
@@ -110,7 +110,7 @@ export function reading(check: Check): void {
     assert.deepEqual(ids(await store.deliveries('ann', 'a')), ['z', 'y'])
   })
 
-  check('position: the place among what is due, or null', async ({ store, clock }) => {
+  check('position: the position among due jobs, or null', async ({ store, clock }) => {
     const jobs = [
       job(clock, { id: 'b' }),
       job(clock, { id: 'a' }),
@@ -120,7 +120,7 @@ export function reading(check: Check): void {
     ]
     await store.insert(jobs.map((one) => ({ job: one })))
     const places = async () => Promise.all(jobs.map((one) => store.position(one)))
-    // Null is always allowed: a store says a place only where it is cheap to know.
+    // Null is always allowed: a store returns a position only if it can determine it cheaply.
     const fits = (real: (number | null)[], right: (number | null)[]) =>
       assert.ok(
         real.every((place, i) => place === null || place === right[i]),
@@ -131,7 +131,7 @@ export function reading(check: Check): void {
     fits(await places(), [2, 1, null, null, 1])
   })
 
-  check('stats: how many stand in each status, by queue', async ({ store, clock }) => {
+  check('stats: the number of jobs in each status, by queue', async ({ store, clock }) => {
     const zero = { pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0 }
     assert.deepEqual(await store.stats(), { jobs: zero, deliveries: zero })
     await store.insert(

@@ -16,14 +16,14 @@ export function removing(check: Check): void {
     assert.equal(await store.remove('ann', 'a'), false)
     assert.deepEqual(await store.get(allOwners, ['a', 'a-webhook']), [null, null])
     assert.equal((await store.get(allOwners, ['b', 'b-webhook'])).filter(Boolean).length, 2)
-    // A new job under the old id would show what was left behind.
+    // A new job with the same id would reveal leftover rows.
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     assert.deepEqual(await store.attempts('ann', 'a'), [])
     assert.deepEqual(await store.deliveries('ann', 'a'), [])
     assert.equal((await store.attempts('ann', 'b')).length, 1)
   })
 
-  check('prune: what has expired, up to the limit', async ({ store, clock }) => {
+  check('prune: expired jobs, up to the limit', async ({ store, clock }) => {
     await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(clock, { id, retainFor: 100 }) })))
     await store.insert([{ job: job(clock, { id: 'kept', retainFor: 101 }) }])
     await giveBack(store, clock)
@@ -45,7 +45,7 @@ export function removing(check: Check): void {
     assert.equal((await store.attempts('ann', 'kept')).length, 1)
   })
 
-  check('prune: a job whose delivery has not ended stays', async ({ store, clock }) => {
+  check('prune: a job with an unfinished delivery is kept', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a', retainFor: 100, webhookUrl: 'https://example.com' }) }])
     await end(store, clock)
     await clock.advance(1_000)

@@ -6,31 +6,31 @@ import { applied, asked, type Check, job } from './fixture.ts'
 const broke = { code: 'handler-error', message: 'It broke.', retryable: true }
 
 export function replacing(check: Check): void {
-  check('replace: in one batch the stale are lost and their neighbours are not', async ({ store, clock }) => {
+  check('replace: stale changes in a batch fail, the others succeed', async ({ store, clock }) => {
     await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(clock, { id }) })))
     const claimed = await store.claim(asked)
-    const told = claimed.map((one) => applied(one, rules.progress(one, 10, 'ten'), clock))
-    assert.deepEqual(await store.replace(told.slice(1, 2)), [true])
+    const progressed = claimed.map((one) => applied(one, rules.progress(one, 10, 'ten'), clock))
+    assert.deepEqual(await store.replace(progressed.slice(1, 2)), [true])
     const gone = applied({ ...claimed[0]!, id: 'gone' }, { ...claimed[0]!, id: 'gone', version: 9 }, clock)
-    assert.deepEqual(await store.replace([...told, gone]), [true, false, true, false])
+    assert.deepEqual(await store.replace([...progressed, gone]), [true, false, true, false])
     const now = await store.get('ann', ['a', 'b', 'c', 'gone'])
-    assert.deepEqual(now, [...told.map(({ after }) => after), null])
+    assert.deepEqual(now, [...progressed.map(({ after }) => after), null])
     assert.deepEqual(await store.replace([]), [])
   })
 
-  check('replace: spawn and attempt go with the swap, and only with it', async ({ store, clock }) => {
+  check('replace: spawn and attempt are stored if and only if the swap succeeds', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a', webhookUrl: 'https://example.com' }) }])
     const [running] = await store.claim(asked)
     assert.ok(running)
-    const told = applied(running, rules.progress(running, 50, null), clock)
-    await store.replace([told])
+    const progressed = applied(running, rules.progress(running, 50, null), clock)
+    await store.replace([progressed])
     await clock.advance(7)
     const late = applied(running, rules.succeed(running, clock.now(), '{}'), clock)
     assert.ok(late.spawn)
     assert.deepEqual(await store.replace([late]), [false])
     assert.deepEqual(await store.deliveries('ann', 'a'), [])
 
-    const done = applied(told.after, rules.succeed(told.after, clock.now(), '{"url":"…"}'), clock)
+    const done = applied(progressed.after, rules.succeed(progressed.after, clock.now(), '{"url":"…"}'), clock)
     assert.deepEqual(await store.replace([done]), [true])
     assert.deepEqual(await store.get('ann', ['a']), [done.after])
     assert.deepEqual(await store.deliveries('ann', 'a'), [done.spawn])
@@ -50,7 +50,7 @@ export function replacing(check: Check): void {
     assert.deepEqual(await store.attempts('ann', 'b'), [retried.attempt])
   })
 
-  check('replace: a spawn that is stored already is left as it stands', async ({ store, clock }) => {
+  check('replace: a spawn that already exists is left unchanged', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a', webhookUrl: 'https://example.com' }) }])
     const there = job(clock, { id: 'a-webhook', queue: 'deliveries', parent: 'a', input: '"there"' })
     await store.insert([{ job: there }])
@@ -60,7 +60,7 @@ export function replacing(check: Check): void {
     assert.deepEqual(await store.get('ann', ['a', 'a-webhook']), [done.after, there])
   })
 
-  check('replace: an attempt that was given back is logged again under its number', async ({ store, clock }) => {
+  check('replace: a released attempt and its repetition are stored under the same number', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     for (const rule of [rules.release, (one: Job, now: number) => rules.fail(one, now, broke, now)]) {
       const [running] = await store.claim(asked)
@@ -74,7 +74,7 @@ export function replacing(check: Check): void {
     ])
   })
 
-  check('replace: of many writers from one version exactly one wins', async ({ store, clock }) => {
+  check('replace: of many concurrent writers of one version, exactly one wins', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a' }) }])
     const [running] = await store.claim(asked)
     const tries = Array.from({ length: 20 }, (_, i) => applied(running!, rules.progress(running!, i + 1, null), clock))

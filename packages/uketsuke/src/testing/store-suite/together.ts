@@ -11,7 +11,7 @@ export interface StorePair {
   openTwice(clock: Clock): Promise<[Store, Store]>
 }
 
-/** What two processes on one store may rely on. */
+/** Conformance tests of a store that two processes share. */
 export function together({ test, openTwice }: StorePair): void {
   const check = (name: string, body: (stores: [Store, Store], clock: ManualClock) => Promise<void>) =>
     test(name, async () => {
@@ -25,7 +25,7 @@ export function together({ test, openTwice }: StorePair): void {
       }
     })
 
-  check('two handles: claims never overlap and leave nothing out', async ([one, two], clock) => {
+  check('two handles: claims never overlap and miss no job', async ([one, two], clock) => {
     const jobs = Array.from({ length: 200 }, (_, i) => job(clock, { id: `job-${i}` }))
     await one.insert(jobs.map((waiting) => ({ job: waiting })))
     const claims = Array.from({ length: 40 }, (_, i) => (i % 2 ? one : two).claim({ ...asked, limit: 7 }))
@@ -35,13 +35,13 @@ export function together({ test, openTwice }: StorePair): void {
     assert.deepEqual([...claimed, ...rest].sort(), ids(jobs).sort())
   })
 
-  check('two handles: a claim holds nothing that it does not take', async (stores, clock) => {
+  check('two handles: a claim locks no job that it does not take', async (stores, clock) => {
     for (let round = 0; round < 10; round++) {
       const jobs = Array.from({ length: 200 }, (_, i) =>
         job(clock, { id: `job-${round}-${i}`, priority: i % 4 === 0 ? 'high' : 'normal' }),
       )
       await stores[0].insert(jobs.map((waiting) => ({ job: waiting })))
-      // Exactly as much room as there is work: what one passes over, because it seems to be another's, nobody takes.
+      // The claims have exactly enough capacity for all jobs: a job that one skips because the other has locked it would stay unclaimed.
       const claims = stores.map((store) => store.claim({ ...asked, limit: 100 }))
       assert.deepEqual(ids((await Promise.all(claims)).flat()).sort(), ids(jobs).sort())
     }
@@ -50,13 +50,13 @@ export function together({ test, openTwice }: StorePair): void {
   check('two handles: a race for one version has one winner', async ([one, two], clock) => {
     await one.insert([{ job: job(clock, { id: 'a' }) }])
     const [running] = await one.claim(asked)
-    const told = [1, 2].map((percent) => applied(running!, rules.progress(running!, percent, null), clock))
-    const results = await Promise.all([one.replace(told.slice(0, 1)), two.replace(told.slice(1))])
+    const changes = [1, 2].map((percent) => applied(running!, rules.progress(running!, percent, null), clock))
+    const results = await Promise.all([one.replace(changes.slice(0, 1)), two.replace(changes.slice(1))])
     assert.equal(results.flat().filter(Boolean).length, 1)
     assert.equal((await two.get('ann', ['a']))[0]?.version, running!.version + 1)
   })
 
-  check('two handles: one key makes one job', async (stores, clock) => {
+  check('two handles: one key creates one job', async (stores, clock) => {
     const racing = ['a', 'b', 'c', 'd'].map((id, i) =>
       stores[i % 2 === 0 ? 0 : 1].insert([{ job: job(clock, { id }), key: key('k') }]),
     )
@@ -65,20 +65,20 @@ export function together({ test, openTwice }: StorePair): void {
     assert.equal(new Set(results.map((result) => result.job?.id)).size, 1)
   })
 
-  check('two handles: a shared value is one', async ([one, two]) => {
+  check('two handles: both get the same shared value', async ([one, two]) => {
     const values = await Promise.all([one.shared('secret', 'one'), two.shared('secret', 'two')])
     assert.equal(values[0], values[1])
   })
 
   check(
-    'two handles: a commit of the other one is heard, until it is no longer listened for',
+    'two handles: a commit of the other one is reported until the listener is removed',
     async ([one, two], clock) => {
       let heard = 0
       const stop = one.onForeignCommit(() => heard++)
       await clock.advance(100)
       heard = 0
       await two.insert([{ job: job(clock, { id: 'a' }) }])
-      // A store that asks again and again needs the clock to go on; one that is told needs a moment of real time.
+      // A store that polls needs the clock to advance; a store with notifications needs some real time.
       for (let i = 0; heard === 0 && i < 200; i++) {
         await clock.advance(100)
         await pause(5)
