@@ -10,7 +10,7 @@ const alone = [
 /** Real processes and servers of their own, whose tests mostly wait for them: two files at a time. */
 const servers = [
   'test/{bench,cli,faults}/**/*.test.ts',
-  'test/package/exports.test.ts',
+  'test/package/{docs,exports}.test.ts',
   'test/postgres/*.test.ts',
   'test/store/postgres*.test.ts',
   'examples/*/test/**/*.test.ts',
