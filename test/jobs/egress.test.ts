@@ -139,7 +139,7 @@ it('a closed port and a silent host look the same to the owner', async () => {
   const port = await listening(closed)
   await new Promise((resolve) => closed.close(resolve))
   const refused = await deliver(`http://127.0.0.1:${port}/`, { allowHosts: [`127.0.0.1:${port}`] })
-  expect(refused.first.error?.message).toBe('The receiver could not be reached.')
+  expect(refused.first.error?.message).toBe('The webhook receiver could not be reached.')
   expect(refused.first.error?.thrown).toMatch(/ECONNREFUSED/)
 })
 

@@ -11,7 +11,7 @@ import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
 import type { AcceptRequest, Idempotency } from './request.ts'
 import { type Limits, validate } from './validate.ts'
 
-/** `created` is false where an idempotency key gave an earlier job. */
+/** `created` is false for an idempotent replay: the job existed before. */
 export interface Accepted {
   job: Job
   created: boolean
@@ -28,49 +28,49 @@ export interface AcceptParts {
 }
 
 export interface Acceptor {
-  /** Accepting a job: validate → look at the key → insert → announce. Resolves after the commit, never before. */
-  accept(asked: AcceptRequest, within?: Transaction): Promise<Accepted>
-  /** The same for a job that was made from another one; `payload` is what the same key must always come with. */
+  /** Accepts a job: validate → check the idempotency key → insert → announce. Resolves after the commit, never before. */
+  accept(request: AcceptRequest, tx?: Transaction): Promise<Accepted>
+  /** Accepts a job that was created from another one. `payload` is what the idempotency key is bound to. */
   again(job: Job, payload: object, idempotency?: Idempotency): Promise<Accepted>
 }
 
 export function acceptor(parts: AcceptParts): Acceptor {
   const { clock } = parts
   const inFlight = new InFlight(clock)
-  const keyed = (job: Job, payload: object, { route, key }: Idempotency, within?: Transaction): Promise<Accepted> => {
+  const keyed = (job: Job, payload: object, { route, key }: Idempotency, tx?: Transaction): Promise<Accepted> => {
     const entry = { route, key, fingerprint: fingerprint(payload), expiresAt: job.createdAt + keyLifetime }
-    return inFlight.run(JSON.stringify([job.owner, route, key]), () => insert(parts, { job, key: entry }, within))
+    return inFlight.run(JSON.stringify([job.owner, route, key]), () => insert(parts, { job, key: entry }, tx))
   }
   return {
-    async accept(asked, within) {
+    async accept(request, tx) {
       const now = clock.now()
-      const valid = validate(asked, parts.newId(), parts, now)
+      const valid = validate(request, parts.newId(), parts, now)
       const job = create(valid instanceof Promise ? await valid : valid, now)
-      if (!asked.idempotency) return await insert(parts, { job }, within)
-      const { owner: _, idempotency, ...payload } = asked
-      return await keyed(job, payload, idempotency, within)
+      if (!request.idempotency) return await insert(parts, { job }, tx)
+      const { owner: _, idempotency, ...payload } = request
+      return await keyed(job, payload, idempotency, tx)
     },
     again: (job, payload, idempotency) => (idempotency ? keyed(job, payload, idempotency) : insert(parts, { job })),
   }
 }
 
-async function insert({ store, dispatch }: AcceptParts, asked: Insert, within?: Transaction): Promise<Accepted> {
-  const storing = within ? insertWithinOf(store)(within, [asked]) : store.insert([asked])
+async function insert({ store, dispatch }: AcceptParts, row: Insert, tx?: Transaction): Promise<Accepted> {
+  const storing = tx ? insertWithinOf(store)(tx, [row]) : store.insert([row])
   const [stored] = await storing.catch((error: unknown) => {
-    throw naming(error, asked.job)
+    throw withJobId(error, row.job)
   })
-  if (asked.key && stored?.fingerprint !== asked.key.fingerprint) {
-    throw new UketsukeError('idempotency-key-reused', 'This Idempotency-Key came with another payload before.')
+  if (row.key && stored?.fingerprint !== row.key.fingerprint) {
+    throw new UketsukeError('idempotency-key-reused', 'This idempotency key was already used with a different payload.')
   }
-  // The key's job has been deleted since: the same answer as for any job that is gone.
+  // The job of this key has been deleted.
   if (!stored?.job) throw new UketsukeError('job-not-found')
-  // Within a transaction there is nothing to tell yet: its commit tells.
-  if (stored.created && !within) dispatch.announce([stored.job])
+  // In a caller's transaction, the commit announces the job.
+  if (stored.created && !tx) dispatch.announce([stored.job])
   return { job: stored.job, created: stored.created }
 }
 
-/** Whoever does not learn whether a job was stored learns what to ask for. */
-function naming(error: unknown, { id }: Job): unknown {
+/** Adds the job id to an error with an unknown outcome, so that the client can check whether the job was stored. */
+function withJobId(error: unknown, { id }: Job): unknown {
   if (!(error instanceof UketsukeError) || error.outcome !== 'unknown') return error
   const { message, cause, retryAfter = 1 } = error
   return new UketsukeError('temporarily-unavailable', message, { cause, retryAfter, outcome: 'unknown', jobId: id })
@@ -79,8 +79,5 @@ function naming(error: unknown, { id }: Job): unknown {
 /** @throws `invalid-configuration` */
 export function insertWithinOf({ insertWithin }: Store): NonNullable<Store['insertWithin']> {
   if (insertWithin) return insertWithin
-  throw new UketsukeError(
-    'invalid-configuration',
-    'This store cannot take part in a transaction of yours: enqueue without tx.',
-  )
+  throw new UketsukeError('invalid-configuration', 'This store does not support tx: call enqueue without it.')
 }

@@ -6,54 +6,54 @@ import { type AcceptParts, insertWithinOf } from './accept.ts'
 import type { AcceptRequest } from './request.ts'
 import { validate } from './validate.ts'
 
-/** What one call may bring: more would keep other commits waiting. */
-const most = 10_000
-/** Of inputs and metadata together, as JSON: all of them go in one commit, which no engine takes at any size. */
-const mostBytes = 64 << 20
+/** The maximum number of jobs in one call. More would block other commits for too long. */
+const maxJobs = 10_000
+/** The maximum size of all inputs and metadata as JSON: they go into a single commit. */
+const maxBytes = 64 << 20
 
-/** Accepting the jobs of one call: all of them, in one commit, or none. */
+/** Accepts the jobs of one call in one commit: all or none. */
 export function manyAcceptor(
   parts: AcceptParts,
-): (asked: readonly AcceptRequest[], within?: Transaction) => Promise<Job[]> {
+): (requests: readonly AcceptRequest[], tx?: Transaction) => Promise<Job[]> {
   const { store, dispatch, clock } = parts
-  return async (asked, within) => {
-    if (asked.length > most) invalid([{ pointer: '', detail: `At most ${most} jobs can be enqueued in one call.` }])
-    if (asked.length === 0) return []
-    const jobs = await checked(asked, parts, clock.now())
+  return async (requests, tx) => {
+    if (requests.length > maxJobs) invalid([{ pointer: '', detail: `One call can enqueue at most ${maxJobs} jobs.` }])
+    if (requests.length === 0) return []
+    const jobs = await validateAll(requests, parts, clock.now())
     const inserts = jobs.map((job) => ({ job }))
-    await (within ? insertWithinOf(store)(within, inserts) : store.insert(inserts))
-    // Within a transaction there is nothing to tell yet: its commit tells.
-    if (!within) dispatch.announce(jobs)
+    await (tx ? insertWithinOf(store)(tx, inserts) : store.insert(inserts))
+    // In a caller's transaction, the commit announces the jobs.
+    if (!tx) dispatch.announce(jobs)
     return jobs
   }
 }
 
-async function checked(asked: readonly AcceptRequest[], parts: AcceptParts, now: number): Promise<Job[]> {
+async function validateAll(requests: readonly AcceptRequest[], parts: AcceptParts, now: number): Promise<Job[]> {
   const jobs: Job[] = []
-  const wrong: Violation[] = []
+  const violations: Violation[] = []
   let bytes = 0
-  for (let i = 0; i < asked.length; i++) {
+  for (let i = 0; i < requests.length; i++) {
     try {
-      const valid = validate(asked[i] as AcceptRequest, parts.newId(), parts, now)
+      const valid = validate(requests[i] as AcceptRequest, parts.newId(), parts, now)
       const job = create(valid instanceof Promise ? await valid : valid, now)
       bytes += Buffer.byteLength(job.input) + Buffer.byteLength(job.metadata ?? '')
-      if (bytes > mostBytes) tooLarge(i)
+      if (bytes > maxBytes) tooLarge(i)
       jobs.push(job)
     } catch (error) {
-      // What else there is to refuse, such as the type, is the same for all of them.
+      // Other errors, such as an unknown type, apply to all jobs of the call.
       if (!(error instanceof UketsukeError) || error.code !== 'validation-error') throw error
-      for (const { pointer, detail } of error.errors ?? []) wrong.push({ pointer: `/${i}${pointer}`, detail })
+      for (const { pointer, detail } of error.errors ?? []) violations.push({ pointer: `/${i}${pointer}`, detail })
     }
   }
-  if (wrong.length > 0) invalid(wrong)
+  if (violations.length > 0) invalid(violations)
   return jobs
 }
 
 function invalid(errors: readonly Violation[]): never {
-  throw new UketsukeError('validation-error', 'None of the jobs was enqueued, since some are not valid.', { errors })
+  throw new UketsukeError('validation-error', 'Some jobs are invalid. No job was enqueued.', { errors })
 }
 
 function tooLarge(at: number): never {
-  const sentence = `The inputs of one call may have ${mostBytes} bytes together as JSON, and the first ${at + 1} have more`
-  throw new UketsukeError('payload-too-large', `${sentence}: none of the jobs was enqueued; split the call.`)
+  const sentence = `The inputs of one call must not exceed ${maxBytes} bytes as JSON. The first ${at + 1} inputs exceed it`
+  throw new UketsukeError('payload-too-large', `${sentence}. No job was enqueued: split the call.`)
 }

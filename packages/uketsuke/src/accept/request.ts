@@ -1,4 +1,4 @@
-/** What a caller asks for, not yet checked: the body of `POST /`, or the arguments of `enqueue`. */
+/** A request for a job before validation: the body of `POST /`, or the arguments of `enqueue`. */
 export interface AcceptRequest {
   owner: string
   type: unknown
@@ -7,13 +7,13 @@ export interface AcceptRequest {
   webhookUrl?: unknown
   /** Milliseconds from now. */
   delay?: unknown
-  /** ISO 8601, or a Date. */
+  /** An ISO 8601 string or a `Date`. */
   runAt?: unknown
   metadata?: unknown
   idempotency?: Idempotency | undefined
 }
 
-/** The scope of a key is (owner, route, key). The key is 1…255 printable ASCII characters, already unquoted. */
+/** The scope is (owner, route, key). The key is 1 to 255 printable ASCII characters, already unquoted. */
 export interface Idempotency {
   route: string
   key: string

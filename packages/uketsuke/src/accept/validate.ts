@@ -7,13 +7,16 @@ import type { Destinations } from '../notify/destinations.ts'
 import type { AcceptRequest } from './request.ts'
 
 export interface Limits {
-  /** Of the input's JSON text, in bytes. */
+  /** The maximum size of a job's input as JSON, in bytes, from 1 to 256 MiB. Default: 1 MiB. */
   readonly inputBytes: number
-  /** Of the metadata's JSON text, in bytes. */
+  /** The maximum size of a job's metadata as JSON, in bytes, from 1 to 256 MiB. Default: 16 KiB. */
   readonly metadataBytes: number
-  /** How far in the future a job may lie, in milliseconds. */
+  /** How far in the future a job may be scheduled, in milliseconds, from 0 to 100 years. Default: 366 days. */
   readonly delay: number
-  /** How long accepting may take, in milliseconds, until it is decided whether the job is stored. */
+  /**
+   * How long it may take to decide whether a job is stored, in milliseconds, from 5,000 to one hour. After that, accepting fails with
+   * `temporarily-unavailable`. Default: 10,000.
+   */
   readonly acceptTimeout: number
 }
 
@@ -31,43 +34,43 @@ interface Checks {
 }
 
 /**
- * Checks everything that was asked for and gives all that is wrong at once; a promise only where the schema gives one.
+ * Validates a request and reports all violations at once. Returns a promise only if the schema does.
  * @throws `unknown-job-type`, `webhook-url-forbidden`, `validation-error` with a pointer for each violation
  */
-export function validate(asked: AcceptRequest, id: string, checks: Checks, now: number): NewJob | Promise<NewJob> {
-  const type = typeof asked.type === 'string' ? checks.types.get(asked.type) : undefined
-  if (asked.type === undefined) invalid([{ pointer: '/type', detail: 'A job type is required.' }])
-  if (!type) throw new UketsukeError('unknown-job-type', `There is no job type ${shown(asked.type)}.`)
+export function validate(request: AcceptRequest, id: string, checks: Checks, now: number): NewJob | Promise<NewJob> {
+  const type = typeof request.type === 'string' ? checks.types.get(request.type) : undefined
+  if (request.type === undefined) invalid([{ pointer: '/type', detail: 'A job type is required.' }])
+  if (!type) throw new UketsukeError('unknown-job-type', `Unknown job type ${shown(request.type)}.`)
 
-  const wrong: Violation[] = []
-  const at = (pointer: string, detail: string) => void wrong.push({ pointer, detail })
-  const input = jsonText(asked.input, '/input', checks.limits.inputBytes, at)
+  const violations: Violation[] = []
+  const at = (pointer: string, detail: string) => void violations.push({ pointer, detail })
+  const input = jsonText(request.input, '/input', checks.limits.inputBytes, at)
   const rest = (checked: StandardSchemaV1.Result<unknown>): NewJob => {
-    for (const issue of checked.issues ?? []) at(pointerTo(issue), text(issue, 'message') || 'It is not valid.')
-    const more = others(asked, checks, now, at)
-    if (wrong.length > 0 || input === null) invalid(wrong)
-    if (more.webhookUrl !== null) allowed(more.webhookUrl, checks)
+    for (const issue of checked.issues ?? []) at(pointerTo(issue), text(issue, 'message') || 'Invalid value.')
+    const more = otherMembers(request, checks, now, at)
+    if (violations.length > 0 || input === null) invalid(violations)
+    if (more.webhookUrl !== null) checkDestination(more.webhookUrl, checks)
     const { maxAttempts, retention: retainFor } = type
-    return { id, type: asked.type as string, owner: asked.owner, input, ...more, maxAttempts, retainFor }
+    return { id, type: request.type as string, owner: request.owner, input, ...more, maxAttempts, retainFor }
   }
   if (input === null) return rest(unchecked)
-  // The schema sees what JSON keeps, since that is what the handler will get.
+  // Validate the value after a JSON round trip, since that is what the handler gets.
   const checked = type.input['~standard'].validate(JSON.parse(input))
   return isThenable(checked) ? Promise.resolve(checked).then(rest) : rest(checked)
 }
 
 const unchecked = { value: undefined }
 
-function others(asked: AcceptRequest, checks: Checks, now: number, at: At) {
-  const metadata = asked.metadata == null ? null : metadataText(asked.metadata, checks.limits.metadataBytes, at)
-  const priority = priorityOf(asked.priority, at)
-  const runAt = asked.delay == null && asked.runAt == null ? now : runAtOf(asked, checks.limits, now, at)
-  const webhookUrl = asked.webhookUrl == null ? null : urlOf(asked.webhookUrl, at)
+function otherMembers(request: AcceptRequest, checks: Checks, now: number, at: At) {
+  const metadata = request.metadata == null ? null : metadataText(request.metadata, checks.limits.metadataBytes, at)
+  const priority = priorityOf(request.priority, at)
+  const runAt = request.delay == null && request.runAt == null ? now : runAtOf(request, checks.limits, now, at)
+  const webhookUrl = request.webhookUrl == null ? null : urlOf(request.webhookUrl, at)
   return { metadata, priority, runAt, webhookUrl }
 }
 
 /** @throws `webhook-url-forbidden` */
-function allowed(webhookUrl: string, { destinations }: Checks): void {
+function checkDestination(webhookUrl: string, { destinations }: Checks): void {
   const refused = destinations.refuse(new URL(webhookUrl))
   if (refused) throw new UketsukeError('webhook-url-forbidden', refused)
 }
@@ -75,10 +78,10 @@ function allowed(webhookUrl: string, { destinations }: Checks): void {
 type At = (pointer: string, detail: string) => void
 
 function invalid(errors: readonly Violation[]): never {
-  throw new UketsukeError('validation-error', 'The request has members that are not valid.', { errors })
+  throw new UketsukeError('validation-error', 'The request has invalid members.', { errors })
 }
 
-/** An issue is made by somebody else's schema: whatever it is, a place comes of it. */
+/** Tolerates any issue that a schema library returns. */
 function pointerTo(issue: unknown): string {
   const path = member(issue, 'path')
   const parts: unknown[] = Array.isArray(path) ? path : []
@@ -91,10 +94,10 @@ function jsonText(value: unknown, pointer: string, limit: number, at: At): strin
   try {
     text = JSON.stringify(value === undefined ? null : value)
   } catch {
-    // Reported below, as what JSON has no word for is.
+    // Reported below, like a value that JSON cannot represent.
   }
-  if (text === undefined) at(pointer, 'JSON cannot hold this.')
-  else if (Buffer.byteLength(text) > limit) at(pointer, `It has more than ${limit} bytes as JSON.`)
+  if (text === undefined) at(pointer, 'JSON cannot represent this value.')
+  else if (Buffer.byteLength(text) > limit) at(pointer, `Must not exceed ${limit} bytes as JSON.`)
   else return text
   return null
 }
@@ -102,32 +105,29 @@ function jsonText(value: unknown, pointer: string, limit: number, at: At): strin
 function metadataText(value: unknown, limit: number, at: At): string | null {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return jsonText(value, '/metadata', limit, at)
-  at('/metadata', 'It must be an object.')
+  at('/metadata', 'Must be an object.')
   return null
 }
 
 function priorityOf(value: unknown, at: At): Priority {
   if (value === undefined || value === 'normal' || value === 'high') return value ?? 'normal'
-  at('/priority', 'It must be "normal" or "high".')
+  at('/priority', 'Must be "normal" or "high".')
   return 'normal'
 }
 
 function runAtOf({ delay, runAt }: AcceptRequest, limits: Limits, now: number, at: At): number {
-  if (delay != null && runAt != null) at('/runAt', 'Give either delay or runAt, not both.')
+  if (delay != null && runAt != null) at('/runAt', 'Set either delay or runAt, not both.')
   const field = delay != null ? '/delay' : '/runAt'
   const time = delay != null ? now + (typeof delay === 'number' ? delay : Number.NaN) : timeOf(runAt)
   if (Number.isNaN(time) || (delay != null && time < now)) {
-    at(
-      field,
-      delay != null ? 'It must be a number of milliseconds from 0.' : 'It must be a date and time as ISO 8601 has it.',
-    )
-  } else if (time > now + limits.delay) at(field, `It lies more than ${limits.delay} milliseconds ahead.`)
+    at(field, delay != null ? 'Must be a non-negative number of milliseconds.' : 'Must be an ISO 8601 date and time.')
+  } else if (time > now + limits.delay) at(field, `Must not be more than ${limits.delay} milliseconds in the future.`)
   return Math.max(now, Math.ceil(time))
 }
 
 const isoTime = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/
 
-/** Date.parse takes the 31st of February for the 3rd of March; a client that asks for it is told. */
+/** Rejects invalid dates, too: `Date.parse` turns February 31 into March 3. */
 function timeOf(value: unknown): number {
   if (value instanceof Date) return value.getTime()
   const day = typeof value === 'string' ? isoTime.exec(value)?.[1] : undefined
@@ -138,8 +138,8 @@ function timeOf(value: unknown): number {
 function urlOf(value: unknown, at: At): string | null {
   const url = typeof value === 'string' && value.length <= 2_048 && URL.canParse(value) ? new URL(value) : null
   if (!url || !/^https?:$/.test(url.protocol))
-    at('/webhookUrl', 'It must be an absolute http or https URL of at most 2,048 characters.')
-  else if (url.username || url.password) at('/webhookUrl', 'It must not carry a user name or password.')
+    at('/webhookUrl', 'Must be an absolute http or https URL of at most 2,048 characters.')
+  else if (url.username || url.password) at('/webhookUrl', 'Must not contain a user name or password.')
   else return url.href
   return null
 }

@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net'
 
 /**
- * What an IP address is for a server that calls URLs of its users: `public` may be called, `private` where the operator allows it, and
- * `never` under no circumstances: link-local addresses and those at which clouds serve their machines' credentials.
+ * How a server that calls user-supplied URLs classifies an IP address: `public` is allowed, `private` is allowed if the operator permits
+ * it, and `never` is never allowed: link-local addresses and cloud metadata services.
  */
 export type AddressKind = 'public' | 'private' | 'never'
 
@@ -12,7 +12,7 @@ function list(family: 'ipv4' | 'ipv6', networks: readonly (readonly [string, num
   return made
 }
 
-/** The IANA registry of special-purpose IPv4 addresses, less what it calls globally reachable, and multicast and class E. */
+/** The IANA special-purpose IPv4 addresses that are not globally reachable, plus multicast and class E. */
 const specialIpv4 = list('ipv4', [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -31,9 +31,9 @@ const specialIpv4 = list('ipv4', [
   ['240.0.0.0', 4],
 ])
 
-/** IPv6 is public only within the block that is assigned for global unicast. */
+/** IPv6 addresses are public only within the global unicast block. */
 const globalIpv6 = list('ipv6', [['2000::', 3]])
-/** And not within these parts of it: protocol assignments with Teredo, documentation, 6to4, AS112. */
+/** Parts of that block that are not public: protocol assignments with Teredo, documentation, 6to4, AS112. */
 const specialIpv6 = list('ipv6', [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -55,7 +55,7 @@ const neverIpv6 = list('ipv6', [
   ['fd20:ce::', 32],
 ])
 
-/** `address` is an IPv4 or IPv6 address as `node:net` understands it; anything else is `never`. */
+/** Classifies an IPv4 or IPv6 address in the syntax of `node:net`. Anything else is `never`. */
 export function kindOf(address: string): AddressKind {
   const family = isIP(address)
   if (family === 4) return kindOfIpv4(address)

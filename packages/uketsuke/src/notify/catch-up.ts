@@ -4,13 +4,13 @@ import type { Job } from '../domain/job.ts'
 import type { KnownVersion, RemoteCommit, Store } from '../store/port.ts'
 import type { Listener } from './change-feed.ts'
 
-/** Those who listen in this process, and the one read at a time that tells them what others have committed. */
+/** The listeners of this process. Reads what other processes committed, with one read at a time, and notifies the listeners. */
 export class CatchUp {
   readonly #listeners = new Set<Listener>()
   readonly #store: Store
   readonly #log: Log
-  /** What the next read is about: these versions or later ones, or everything that is listened for. */
-  #news = new Map<string, number>()
+  /** What the next read checks: these versions or later, or with `#all` every job with a listener. */
+  #pending = new Map<string, number>()
   #all = false
 
   constructor(store: Store, log: Log) {
@@ -32,13 +32,13 @@ export class CatchUp {
     for (const listener of this.#listeners) listener.changed(job)
   }
 
-  /** Reads whatever is newer than what is known here. */
+  /** Reads every followed job that has a newer version in the store. */
   all(): void {
     this.#all = true
     this.#read()
   }
 
-  /** Somebody says that these jobs are at these versions: read what is listened for and news. */
+  /** Handles the hint that these jobs have these versions: reads those that are followed and newer. */
   heard(changed: readonly KnownVersion[]): void {
     if (this.#listeners.size === 0) return
     for (const one of changed) this.#note(one)
@@ -46,28 +46,28 @@ export class CatchUp {
   }
 
   #note({ id, version }: KnownVersion): void {
-    this.#news.set(id, Math.max(version, this.#news.get(id) ?? 0))
+    this.#pending.set(id, Math.max(version, this.#pending.get(id) ?? 0))
   }
 
-  /** What the store says of another process's commit. */
+  /** Handles the store's notification of another process's commit. */
   readonly foreign = (commit?: RemoteCommit): void => {
     if (commit === undefined) this.all()
     else this.heard(commit.changed)
   }
 
-  /** What is heard during a read makes another one follow, so none is overlooked. */
+  /** A hint that arrives during a read triggers another read, so none is missed. */
   readonly #read = coalesce(async () => {
-    const [news, all] = [this.#news, this.#all]
-    this.#news = new Map()
+    const [pending, all] = [this.#pending, this.#all]
+    this.#pending = new Map()
     this.#all = false
-    const isNews = ({ id, version }: KnownVersion) => all || (news.get(id) ?? 0) > version
+    const isOutdated = ({ id, version }: KnownVersion) => all || (pending.get(id) ?? 0) > version
     try {
-      const known = [...this.#listeners].flatMap((listener) => [...listener.known()].filter(isNews))
+      const known = [...this.#listeners].flatMap((listener) => [...listener.known()].filter(isOutdated))
       if (known.length > 0) for (const job of await this.#store.newer(known)) this.tell(job)
     } catch (error) {
-      for (const [id, version] of news) this.#note({ id, version })
+      for (const [id, version] of pending) this.#note({ id, version })
       this.#all ||= all
-      this.#log.warn({ err: error }, 'changes of other processes could not be read; the next commit tries again')
+      this.#log.warn({ err: error }, 'failed to read changes of other processes; retrying after the next commit')
     }
   })
 }

@@ -1,15 +1,15 @@
 import type { Job } from '../domain/job.ts'
 import type { KnownVersion } from '../store/port.ts'
 
-/** Somebody who wants to hear of changes: it says what it knows, and is told what is newer. */
+/** A subscriber to job changes. It reports the versions that it knows, and gets newer ones. */
 export interface Listener {
   known(): Iterable<KnownVersion>
   changed(job: Job): void
 }
 
-/** "Job X is at version N", across whatever lies between processes. A hint: losing one costs latency, never a state. */
+/** Notifies processes that job X is at version N. This is a hint: a lost one costs latency, never a state. */
 export interface ChangeFeed {
-  /** Tells what this process has just committed. */
+  /** Announces what this process has just committed. */
   announce(jobs: readonly Job[]): void
   listen(listener: Listener): () => void
 }

@@ -17,7 +17,7 @@ function limits() {
 
 const given = { release: expect.any(Function) }
 
-it('gives five slots for one origin, whoever asks, and any number of others beside them', async () => {
+it('allows five concurrent webhooks per origin, for all owners together, independent of other origins', async () => {
   const { clock, slot, acquire } = limits()
   const slots = await Promise.all(Array.from({ length: 5 }, (_, i) => slot(one, `owner ${i}`)))
   const waiting = acquire(one, 'bob')
@@ -29,7 +29,7 @@ it('gives five slots for one origin, whoever asks, and any number of others besi
   expect(await late).toEqual(expect.any(Number))
 })
 
-it('gives twenty slots for one owner, whatever the origins', async () => {
+it('allows twenty concurrent webhooks per owner, for all origins together', async () => {
   const { clock, slot, acquire } = limits()
   for (let i = 0; i < 20; i++) await slot(`https://${i}.example`)
   const late = acquire('https://other.example')
@@ -38,7 +38,7 @@ it('gives twenty slots for one owner, whatever the origins', async () => {
   expect(await late).toEqual(expect.any(Number))
 })
 
-it('lets a burst wait for a fast receiver, one after another', async () => {
+it('queues a burst for a fast receiver', async () => {
   const { slot, acquire } = limits()
   const slots = await Promise.all(Array.from({ length: 5 }, () => slot()))
   const burst = Array.from({ length: 20 }, () => acquire())
@@ -50,7 +50,7 @@ it('lets a burst wait for a fast receiver, one after another', async () => {
   }
 })
 
-it('postpones for longer the more wait and the slower the origin is, up to a minute', async () => {
+it('postpones for longer with more waiting webhooks and slower origins, up to a minute', async () => {
   const { clock, slot, acquire } = limits()
   await Promise.all(Array.from({ length: 5 }, () => slot()))
   await clock.advance(20_000)
@@ -59,7 +59,7 @@ it('postpones for longer the more wait and the slower the origin is, up to a min
   expect([waits[0], waits[4], waits[39]]).toEqual([4_250, 20_250, 60_250])
 })
 
-it('opens after ten failures in a row for 30 s, lets one through, and doubles up to five minutes', async () => {
+it('opens the circuit breaker after ten consecutive failures for 30 s, lets one webhook through, and doubles up to five minutes', async () => {
   const { clock, slot, fail, acquire } = limits()
   await fail(9)
   ;(await slot()).release(true)

@@ -1,26 +1,26 @@
 import type { Clock } from '../base/clock.ts'
 
-/** How many webhooks one process sends at once, to one origin and for one owner. */
+/** How many webhooks one process sends concurrently to one origin and for one owner. */
 const perOrigin = 5
 const perOwner = 20
-/** So many failures of one origin in a row open its circuit breaker, for this long at first; each further failure doubles it. */
+/** After this many consecutive failures, the circuit breaker of an origin opens for `breakMs`. Each further failure doubles that time. */
 const failures = 10
 const breakMs = 30_000
 const longestBreakMs = 300_000
-/** How long a webhook waits for a slot in this process, where it would occupy a slot of the worker. Milliseconds. */
-const patienceMs = 1_000
-/** How long a webhook is postponed at most before it asks again, in milliseconds. */
+/** How long a webhook waits in this process for a slot, in milliseconds. It occupies a slot of the worker meanwhile. */
+const maxSlotWaitMs = 1_000
+/** The longest time for which a webhook is postponed, in milliseconds. */
 const longestWaitMs = 60_000
 
-/** The webhooks of one origin or one owner. */
+/** The webhooks of one origin or owner. */
 interface Counter {
-  /** When those under way began. */
+  /** The webhooks in progress, with their start times. */
   readonly active: Set<{ began: number }>
-  /** Those that wait in this process. */
+  /** The webhooks that wait in this process. */
   readonly waiting: Set<() => void>
-  /** Those that were postponed since, and may come back. */
+  /** The number of postponed webhooks that may come back. */
   postponed: number
-  /** How long a webhook took lately, in milliseconds. */
+  /** The duration of the last webhook, in milliseconds. */
   lastMs: number
 }
 
@@ -31,13 +31,13 @@ interface Breaker {
 }
 
 export interface DeliverySlot {
-  /** `reached`: whether the origin answered, and not with a 5xx. */
+  /** `reached`: whether the origin responded with a status other than 5xx. */
   release(reached: boolean): void
 }
 
 /**
- * Keeps a slow or dead receiver from holding up the webhooks of others. A webhook that finds no slot waits for a moment where slots are
- * freed fast, and is postponed otherwise: waiting here, it would fill the slots of its worker. This knows its own process only.
+ * Keeps a slow or dead receiver from delaying the webhooks of others. A webhook without a free slot waits briefly if slots are released
+ * fast, and is postponed otherwise, because a waiting webhook occupies a slot of its worker. The limits apply to each process separately.
  */
 export class DeliveryLimits {
   readonly #clock: Clock
@@ -50,20 +50,20 @@ export class DeliveryLimits {
     this.#random = random
   }
 
-  /** A slot, or for how many milliseconds to postpone the webhook. */
+  /** Resolves with a slot, or with the time in milliseconds for which to postpone the webhook. */
   async acquire(origin: string, owner: string): Promise<DeliverySlot | number> {
     const limits = [
       [`origin ${origin}`, perOrigin],
       [`owner ${owner}`, perOwner],
     ] as const
-    const deadline = this.#clock.now() + patienceMs
+    const deadline = this.#clock.now() + maxSlotWaitMs
     for (;;) {
       const now = this.#clock.now()
       const breaker = this.#breakers.get(origin)
-      if (breaker !== undefined && breaker.openUntil > now) return this.#spread(breaker.openUntil - now)
+      if (breaker !== undefined && breaker.openUntil > now) return this.#withJitter(breaker.openUntil - now)
       const full = limits.find(([key, limit]) => (this.#counters.get(key)?.active.size ?? 0) >= limit)
       if (full === undefined) {
-        // After its time an open breaker lets one webhook through, and closes or opens again by how that goes.
+        // Half-open: let one webhook through. Its outcome closes or reopens the breaker.
         if (breaker !== undefined && breaker.failures >= failures) breaker.openUntil = now + breaker.breakMs
         return this.#enter(
           origin,
@@ -75,9 +75,9 @@ export class DeliveryLimits {
       const took = Math.max(counter.lastMs, ...[...counter.active].map(({ began }) => now - began))
       const ahead = counter.waiting.size + counter.postponed + 1
       const wait = Math.min(longestWaitMs, (ahead / limit) * took)
-      if (wait > patienceMs || now >= deadline) {
+      if (wait > maxSlotWaitMs || now >= deadline) {
         counter.postponed++
-        return this.#spread(wait)
+        return this.#withJitter(wait)
       }
       await this.#freed(counter, deadline - now)
     }
@@ -117,12 +117,12 @@ export class DeliveryLimits {
           const [next] = counter.waiting
           next?.()
         }
-        this.#judge(origin, reached)
+        this.#updateBreaker(origin, reached)
       },
     }
   }
 
-  #judge(origin: string, reached: boolean): void {
+  #updateBreaker(origin: string, reached: boolean): void {
     if (reached) {
       this.#breakers.delete(origin)
       return
@@ -132,12 +132,12 @@ export class DeliveryLimits {
     if (breaker.failures > failures) breaker.breakMs = Math.min(breaker.breakMs * 2, longestBreakMs)
     if (breaker.failures >= failures) breaker.openUntil = this.#clock.now() + breaker.breakMs
     this.#breakers.set(origin, breaker)
-    // Origins that fail and are never called again must not fill the memory.
+    // Bound the memory for failing origins that are never called again.
     if (this.#breakers.size > 10_000) this.#breakers.delete(this.#breakers.keys().next().value ?? '')
   }
 
-  /** So that postponed webhooks do not all come back at once. */
-  #spread(ms: number): number {
+  /** Adds jitter, so that postponed webhooks do not all come back at once. */
+  #withJitter(ms: number): number {
     return Math.round(ms + 250 + 1_000 * this.#random())
   }
 }

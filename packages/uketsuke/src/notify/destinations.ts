@@ -2,23 +2,23 @@ import { isIP } from 'node:net'
 import { kindOf } from './addresses.ts'
 
 export interface EgressOptions {
-  /** `host:port` of receivers that may be called though they are not on the public internet, over any scheme and port. */
+  /** `host:port` of receivers to allow although they are not public, with any scheme and port. Default: none. */
   readonly allowHosts?: readonly string[] | undefined
-  /** Whether private and loopback addresses may be called; false by default. Link-local and metadata addresses never are. */
+  /** Whether to allow private and loopback addresses. Link-local and metadata addresses are never allowed. Default: false. */
   readonly allowPrivateNetworks?: boolean | undefined
-  /** The ports that may be called; 80, 443, 8080 and 8443 by default. */
+  /** The allowed ports. Default: 80, 443, 8080 and 8443. */
   readonly ports?: readonly number[] | undefined
-  /** Whether http is refused; by default where NODE_ENV is `production`. */
+  /** Whether to reject http. Default: true if `NODE_ENV` is `production`. */
   readonly httpsOnly?: boolean | undefined
 }
 
-/** Where webhooks may go. */
+/** The allowed destinations of webhooks (SSRF protection). */
 export interface Destinations {
-  /** Why `url` is refused, in a sentence; null where it may be called. Names are not resolved here. */
+  /** Returns why `url` is not allowed, in a sentence, or null if it is allowed. Does not resolve names. */
   refuse(url: URL): string | null
-  /** The same for an address that the host of `url` was resolved to, or that a socket is connected to. */
+  /** The same for an address to which the host of `url` resolved or a socket is connected. */
   refuseAddress(url: URL, address: string): string | null
-  /** Whether the operator has named this host and port. */
+  /** Whether `allowHosts` contains this host and port. */
   isNamed(url: URL): boolean
 }
 
@@ -26,13 +26,13 @@ const defaultPorts = [80, 443, 8_080, 8_443]
 const notPublic = 'Webhooks are not sent to loopback or private addresses.'
 const never = 'Webhooks are never sent to link-local addresses or metadata services.'
 
-/** Names that lead inside by convention (RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`), and metadata services by name. */
-const insideName = /(^|\.)(localhost|local|localdomain|internal|intranet|lan|home\.arpa|test|invalid|example|onion)$/
+/** Names that are internal by convention (RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`), and metadata services by name. */
+const internalName = /(^|\.)(localhost|local|localdomain|internal|intranet|lan|home\.arpa|test|invalid|example|onion)$/
 const metadataName = /^(metadata|instance-data)(\.|$)/
 
 /**
- * The rules for webhook URLs. The host is the one that the WHATWG URL parser has made of every other spelling: octal, hexadecimal, short
- * and full-width ones, percent-encoded letters.
+ * The rules for webhook URLs. They apply to the host as normalized by the WHATWG URL parser, which resolves octal, hexadecimal, short and
+ * full-width spellings and percent-encoded letters.
  */
 export function destinations(options: EgressOptions = {}): Destinations {
   const { allowHosts = [], allowPrivateNetworks = false, httpsOnly = process.env.NODE_ENV === 'production' } = options
@@ -49,25 +49,25 @@ export function destinations(options: EgressOptions = {}): Destinations {
   function refuseName(url: URL, name: string): string | null {
     if (metadataName.test(name)) return never
     if (isNamed(url) || allowPrivateNetworks) return null
-    return insideName.test(name) || !name.includes('.') ? notPublic : null
+    return internalName.test(name) || !name.includes('.') ? notPublic : null
   }
 
   return {
     isNamed,
     refuseAddress,
     refuse(url) {
-      if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'Webhooks go to http and https URLs only.'
-      if (url.username || url.password) return 'A webhook URL must not carry a user name or password.'
+      if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'Webhook URLs must be http or https.'
+      if (url.username || url.password) return 'Webhook URLs must not contain a user name or password.'
       const host = hostOf(url)
       const refused = isIP(host) ? refuseAddress(url, host) : refuseName(url, host)
       if (refused || isNamed(url)) return refused
-      if (httpsOnly && url.protocol !== 'https:') return 'Webhooks go to https URLs only.'
-      return ports.has(portOf(url)) ? null : `Webhooks go to the ports ${[...ports].join(', ')} only.`
+      if (httpsOnly && url.protocol !== 'https:') return 'Webhook URLs must be https.'
+      return ports.has(portOf(url)) ? null : `Webhook URLs must use one of the ports ${[...ports].join(', ')}.`
     },
   }
 }
 
 const portOf = (url: URL): number => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
 
-/** Without the brackets of an IPv6 address and the dot at the end of an absolute name. */
+/** The host without the brackets of an IPv6 address and the trailing dot of an absolute name. */
 export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')

@@ -6,17 +6,17 @@ import { ForbiddenDestination, type ResolvedAddress, resolveHost } from './resol
 
 export interface ConnectOptions {
   readonly rules: Destinations
-  /** An HTTP proxy for all webhooks, which is asked to CONNECT to the address that was checked here. */
+  /** An HTTP proxy for all webhooks, which gets CONNECT requests to the validated address. */
   readonly proxy?: URL | undefined
-  /** Name servers, as `address:port`; those of the machine by default. */
+  /** DNS servers, as `address:port`. Default: those of the system. */
   readonly nameServers?: readonly string[] | undefined
 }
 
 const connectMs = 5_000
 
 /**
- * Connects to receivers that may be called, and to no others. Every address is checked before a packet is sent, the socket's own once
- * more when it stands. Connections that are kept alive lead to an address that was checked.
+ * Connects to allowed addresses only (SSRF protection). Every address is validated before a packet is sent, and the remote address of the
+ * socket is validated again after connecting. So keep-alive connections lead to validated addresses, too.
  */
 export function guardedConnect(build: typeof buildConnector, options: ConnectOptions): buildConnector.connector {
   return (target, callback) => {
@@ -43,7 +43,7 @@ async function connect(
   throw new ForbiddenDestination(refused)
 }
 
-/** Gives `net.connect` the addresses that were checked, and no chance to look again. */
+/** A `lookup` that returns the validated addresses, so that `net.connect` does not resolve the name again (DNS rebinding). */
 function fixedLookup(addresses: readonly ResolvedAddress[]): LookupFunction {
   return (_host, options, callback) => {
     const wanted = addresses.filter(({ family }) => !options.family || options.family === family)
@@ -59,7 +59,7 @@ const open = (connector: buildConnector.connector, target: buildConnector.Option
     connector(target, (error, socket) => (error ? reject(error) : resolve(socket as Socket)))
   })
 
-/** A tunnel to the first address; TLS runs within it, between this process and the receiver. */
+/** Opens a tunnel to the first address. TLS runs inside the tunnel, between this process and the receiver. */
 async function throughProxy(
   build: typeof buildConnector,
   proxy: URL,
@@ -77,7 +77,7 @@ function tunnelTo(proxy: URL, path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const { username, password } = proxy
     const basic = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`
-    const asked = request({
+    const connectRequest = request({
       host: proxy.hostname.replace(/^\[|\]$/g, ''),
       port: proxy.port || 80,
       method: 'CONNECT',
@@ -86,13 +86,15 @@ function tunnelTo(proxy: URL, path: string): Promise<Socket> {
       timeout: connectMs,
       agent: false,
     })
-    asked.once('connect', (response, socket) => {
+    connectRequest.once('connect', (response, socket) => {
       if (response.statusCode === 200) return resolve(socket)
       socket.destroy()
-      reject(Object.assign(new Error(`The proxy answered ${response.statusCode}.`), { code: 'EPROXY' }))
+      reject(Object.assign(new Error(`The proxy responded with ${response.statusCode}.`), { code: 'EPROXY' }))
     })
-    asked.once('timeout', () => asked.destroy(Object.assign(new Error('The proxy is silent.'), { code: 'ETIMEDOUT' })))
-    asked.once('error', reject)
-    asked.end()
+    connectRequest.once('timeout', () =>
+      connectRequest.destroy(Object.assign(new Error('The proxy did not respond.'), { code: 'ETIMEDOUT' })),
+    )
+    connectRequest.once('error', reject)
+    connectRequest.end()
   })
 }

@@ -8,7 +8,7 @@ import { parentLoader } from './parent-loader.ts'
 
 const clock = manualClock()
 
-/** Reads over a real store, each noted; `refuse` may throw in its stead. */
+/** A loader over a real store that records each read. `refuse` may throw instead. */
 async function reader(refuse: (ids: readonly string[]) => void = () => {}) {
   const store = memory()(clock)
   const job = (id: string) =>
@@ -23,10 +23,10 @@ async function reader(refuse: (ids: readonly string[]) => void = () => {}) {
   return { read: parentLoader({ get }), reads }
 }
 
-const outcomes = async (asked: Promise<{ id: string } | null>[]) =>
-  (await Promise.allSettled(asked)).map((one) => (one.status === 'fulfilled' ? (one.value?.id ?? null) : one.reason))
+const outcomes = async (calls: Promise<{ id: string } | null>[]) =>
+  (await Promise.allSettled(calls)).map((one) => (one.status === 'fulfilled' ? (one.value?.id ?? null) : one.reason))
 
-it('asks once for all that are asked for together, some promises later too, and gives each its own', async () => {
+it('batches concurrent calls, even some promises later, and resolves each with its own job', async () => {
   const { read, reads } = await reader()
   const later = async (id: string) => {
     await Promise.resolve()
@@ -38,7 +38,7 @@ it('asks once for all that are asked for together, some promises later too, and 
   expect(reads).toHaveLength(2)
 })
 
-it('fails the one that cannot be read, and not its neighbours', async () => {
+it('fails only the call whose job cannot be read', async () => {
   const broken = new Error('not JSON')
   const { read } = await reader((ids) => {
     if (ids.includes('b')) throw broken
@@ -46,7 +46,7 @@ it('fails the one that cannot be read, and not its neighbours', async () => {
   expect(await outcomes([read('a'), read('b'), read('c')])).toEqual(['a', broken, 'c'])
 })
 
-it('does not ask a store that is down again for each', async () => {
+it('does not retry one by one when the store is down', async () => {
   const down = new UketsukeError('temporarily-unavailable')
   const { read, reads } = await reader(() => {
     throw down

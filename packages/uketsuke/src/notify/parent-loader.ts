@@ -10,13 +10,13 @@ interface Call {
 }
 
 /**
- * Gives jobs by their id, with one query for all that is asked for in one go: deliveries are claimed together, and each of them needs
- * its job at once.
+ * Loads jobs by id and batches concurrent calls into one query: deliveries are claimed together, and each of them needs its job
+ * immediately.
  */
 export function parentLoader(store: Pick<Store, 'get'>): (id: string) => Promise<Job | null> {
   const waiting: Call[] = []
 
-  async function ask(calls: readonly Call[]): Promise<void> {
+  async function load(calls: readonly Call[]): Promise<void> {
     try {
       const jobs = await store.get(
         allOwners,
@@ -25,15 +25,16 @@ export function parentLoader(store: Pick<Store, 'get'>): (id: string) => Promise
       for (const [i, call] of calls.entries()) call.resolve(jobs[i] ?? null)
     } catch (error) {
       if (isPassing(error) || calls.length === 1) for (const call of calls) call.reject(error)
-      // One that cannot be read must not take its neighbours along.
-      else await Promise.all(calls.map((call) => ask([call])))
+      // Load one by one, so that an unreadable job fails only its own call.
+      else await Promise.all(calls.map((call) => load([call])))
     }
   }
 
   return (id) =>
     new Promise((resolve, reject) => {
       waiting.push({ id, resolve, reject })
-      // Behind all promises that are settled by now, so that whoever was claimed along has asked too; no turn of the loop is lost.
-      if (waiting.length === 1) nextTick(() => void ask(waiting.splice(0)))
+      // `nextTick` runs after the promises that are settled by now, so that all deliveries of the same claim are in the batch, and before
+      // the event loop continues.
+      if (waiting.length === 1) nextTick(() => void load(waiting.splice(0)))
     })
 }

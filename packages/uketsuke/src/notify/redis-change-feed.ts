@@ -14,30 +14,30 @@ interface SignalParts {
   log: Log
 }
 
-/** `all`: more has changed than can be told. */
+/** `all`: more has changed than a message can list. */
 interface Message {
   from: string
-  /** Ids and versions in turn. */
+  /** Alternating ids and versions. */
   jobs?: (string | number)[]
   all?: true
 }
 
 const batch = 1_000
-const waitingAtMost = 20_000
-/** Another process may have lost its Redis and tell nothing, while ours is fine: so we look for ourselves too. Milliseconds. */
-const lookEvery = 1_000
+const maxWaiting = 20_000
+/** The polling interval in milliseconds. Another process may have lost its Redis connection and publish nothing. */
+const pollMs = 1_000
 
-/** Changes told over Redis: ids and versions only, the state is read from the store. Without Redis it is the store's own signal. */
+/** Publishes ids and versions over Redis; states are read from the store. While Redis is down, falls back to the store's notifications. */
 export function redisChangeFeed({ connections, store, clock, log }: SignalParts): ChangeFeed {
-  const me = randomBytes(9).toString('base64url')
+  const self = randomBytes(9).toString('base64url')
   const channel = `${connections.prefix}:changes`
-  const here = new CatchUp(store, log)
+  const catchUp = new CatchUp(store, log)
   const waiting = new Map<string, number>()
   let missed = false
   let unfollow: (() => void) | null = null
 
   const publish = (message: Omit<Message, 'from'>) =>
-    connections.ask((client) => client.publish(channel, JSON.stringify({ from: me, ...message })))
+    connections.ask((client) => client.publish(channel, JSON.stringify({ from: self, ...message })))
 
   const flush = coalesce(async () => {
     while (connections.up && (missed || waiting.size > 0)) {
@@ -46,7 +46,7 @@ export function redisChangeFeed({ connections, store, clock, log }: SignalParts)
       if (missed) waiting.clear()
       else for (const [id] of jobs) waiting.delete(id)
       missed = false
-      // Whoever could not be told now is told that there was something, once Redis is back.
+      // After a failure, publish `all` once Redis is back.
       try {
         await publish(message)
       } catch {
@@ -56,15 +56,15 @@ export function redisChangeFeed({ connections, store, clock, log }: SignalParts)
     }
   })
 
-  /** While somebody listens: the store's own news as long as Redis is down, else a rare look. */
+  /** While there are listeners: polls if Redis is up, and uses the store's notifications if it is down. */
   function follow(up: boolean): void {
     unfollow?.()
     unfollow = null
-    if (here.size === 0) return
-    if (up) unfollow = every(clock, lookEvery, () => here.all())
-    else unfollow = store.onForeignCommit(here.foreign)
-    // What was said between the one and the other.
-    here.all()
+    if (catchUp.size === 0) return
+    if (up) unfollow = every(clock, pollMs, () => catchUp.all())
+    else unfollow = store.onForeignCommit(catchUp.foreign)
+    // Catch up with changes during the switch.
+    catchUp.all()
   }
 
   connections.watch((up) => {
@@ -74,38 +74,38 @@ export function redisChangeFeed({ connections, store, clock, log }: SignalParts)
 
   function heard(text: string): void {
     const { from, jobs = [], all } = parse(text)
-    if (from === me) return
-    if (all) here.all()
+    if (from === self) return
+    if (all) catchUp.all()
     const changed: KnownVersion[] = []
     for (let i = 0; i < jobs.length; i += 2) changed.push({ id: String(jobs[i]), version: Number(jobs[i + 1]) })
-    here.heard(changed)
+    catchUp.heard(changed)
   }
 
   let subscribed = false
   return {
     announce(jobs) {
       for (const job of jobs) {
-        here.tell(job)
-        if (connections.up && waiting.size < waitingAtMost) waiting.set(job.id, job.version)
+        catchUp.tell(job)
+        if (connections.up && waiting.size < maxWaiting) waiting.set(job.id, job.version)
         else missed = true
       }
       if (jobs.length > 0) flush()
     },
     listen(listener) {
-      // What changed before it could be heard is read.
-      if (!subscribed) void connections.subscribe(channel, heard).then(() => here.all())
+      // Catch up with changes before the subscription.
+      if (!subscribed) void connections.subscribe(channel, heard).then(() => catchUp.all())
       subscribed = true
-      here.add(listener)
+      catchUp.add(listener)
       if (unfollow === null) follow(connections.up)
       return () => {
-        here.remove(listener)
-        if (here.size === 0) follow(connections.up)
+        catchUp.remove(listener)
+        if (catchUp.size === 0) follow(connections.up)
       }
     },
   }
 }
 
-/** Anybody may publish there: what is not ours says only that something may have changed. */
+/** Other programs may publish on the channel. An unknown message means that anything may have changed. */
 function parse(text: string): Partial<Message> {
   try {
     return JSON.parse(text) as Message

@@ -7,7 +7,7 @@ export interface ResolvedAddress {
   readonly family: 4 | 6
 }
 
-/** A host may not be called. The message is for the owner of the job. */
+/** The host is not allowed. The message is for the owner of the job. */
 export class ForbiddenDestination extends Error {
   override readonly name = 'ForbiddenDestination'
 }
@@ -15,10 +15,10 @@ export class ForbiddenDestination extends Error {
 const timeoutMs = 4_000
 
 /**
- * Resolves the host of a URL to all its addresses, each of which may be called. A name server that never answers holds up its own
- * webhook only: `dns.lookup`, which shares four threads with the file system, looks up the hosts that the operator has named and nothing
- * else. `servers`: name servers, as `address:port`; those of the machine by default.
- * @throws {ForbiddenDestination} where even one address may not be called: the next look-up could return that one alone
+ * Resolves the host of a URL to all its addresses, all of which are allowed. Uses `dns.lookup`, which shares four threads with the file
+ * system, only for hosts in `allowHosts`, so that a DNS server that does not respond delays only its own webhook.
+ * @param servers DNS servers, as `address:port`; default: those of the system
+ * @throws {ForbiddenDestination} if any address is not allowed: the next lookup could return only that one
  */
 export async function resolveHost(
   url: URL,
@@ -41,7 +41,7 @@ async function addressesOf(url: URL, rules: Destinations, servers?: readonly str
   const resolver = new Resolver({ timeout: timeoutMs, tries: 1 })
   if (servers) resolver.setServers(servers)
   const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
-  // Half an answer is none: the missing half could hold an address that may not be called.
+  // Both queries must succeed: a missing result could contain a forbidden address.
   for (const answer of answers) if (answer.status === 'rejected' && !isAbsent(answer.reason)) throw answer.reason
   const found = answers.flatMap((answer, i) =>
     answer.status === 'rejected' ? [] : answer.value.map((address) => ({ address, family: i === 0 ? 4 : 6 }) as const),

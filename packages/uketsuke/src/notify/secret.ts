@@ -2,40 +2,42 @@ import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { UketsukeError } from '../domain/errors.ts'
 
 const prefix = 'whsec_'
-/** Bytes of a key, as Standard Webhooks has it. */
-const [fewest, most] = [24, 64]
+/** The key size in bytes that Standard Webhooks requires. */
+const [minBytes, maxBytes] = [24, 64]
 
 /**
- * The key of a secret: `whsec_` and the base64 of 24 to 64 bytes, which is what every Standard Webhooks library takes. A `KeyObject`, since
- * Node 24 takes 15 µs to make one of bytes for each HMAC.
- * @throws {UketsukeError} `invalid-configuration`, which never says the secret
+ * The key of a secret: `whsec_` and the base64 of 24 to 64 bytes, the format that all Standard Webhooks libraries support. Returns a
+ * `KeyObject`, because Node.js 24 takes 15 µs to convert bytes to one for each HMAC.
+ * @throws {UketsukeError} `invalid-configuration`; the message never contains the secret
  */
 export function keyOf(secret: unknown): KeyObject {
   if (typeof secret !== 'string') refuse(`is ${kindOf(secret)}`)
-  if (!secret.startsWith(prefix)) refuse(`does not begin with ${prefix}`)
+  if (!secret.startsWith(prefix)) refuse(`does not start with ${prefix}`)
   const text = secret.slice(prefix.length)
   const bytes = Buffer.from(text, 'base64')
-  // Node skips what is no base64 and takes the rest for the key; other libraries refuse it.
-  if (bytes.toString('base64') !== text) refuse('has something other than base64, with its padding, after whsec_')
-  if (bytes.length < fewest || bytes.length > most) refuse(`holds a key of ${bytes.length} bytes`)
+  // Node.js skips invalid base64 characters and decodes the rest. Other libraries reject them.
+  if (bytes.toString('base64') !== text) refuse('is not valid base64 with padding after whsec_')
+  if (bytes.length < minBytes || bytes.length > maxBytes) refuse(`has a key of ${bytes.length} bytes`)
   return createSecretKey(bytes)
 }
 
-/** One key for each secret; at least one. A hole in a list is a secret that is missing. @throws as `keyOf` */
+/** One key for each secret. Rejects an empty list and a list with holes. @throws as `keyOf` */
 export function keysOf(secrets: unknown): KeyObject[] {
   const all: unknown[] = Array.isArray(secrets) ? Array.from(secrets) : [secrets]
-  if (all.length === 0) refuse('is missing: the list is empty')
+  if (all.length === 0) refuse('is missing: the array is empty')
   return all.map(keyOf)
 }
 
 const kindOf = (value: unknown): string =>
-  value === undefined || value === null ? `${value}` : `not text but ${Array.isArray(value) ? 'a list' : typeof value}`
+  value === undefined || value === null
+    ? `${value}`
+    : `not a string but ${Array.isArray(value) ? 'an array' : typeof value}`
 
-/** The example is new each time, so that whoever copies it has a good secret. */
+/** The example is random, so that a copied example is a secure secret. */
 function refuse(why: string): never {
   const example = prefix + randomBytes(32).toString('base64')
   throw new UketsukeError(
     'invalid-configuration',
-    `A webhook secret ${why}. It must be ${prefix} and the base64 of ${fewest} to ${most} random bytes, such as ${example}`,
+    `A webhook secret ${why}. It must be ${prefix} followed by the base64 of ${minBytes} to ${maxBytes} random bytes, such as ${example}`,
   )
 }

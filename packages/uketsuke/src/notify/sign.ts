@@ -2,8 +2,8 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { keysOf } from './secret.ts'
 
 /**
- * Makes the three headers of Standard Webhooks (https://www.standardwebhooks.com). One signature a secret: while a secret rotates the
- * receiver may know either. `time` is in milliseconds.
+ * Creates the three headers of Standard Webhooks (https://www.standardwebhooks.com), with one signature for each secret: during a
+ * rotation the receiver may know either. `time` is in milliseconds.
  */
 export function signer(secrets: readonly string[]) {
   const keys = keysOf(secrets)
@@ -20,9 +20,12 @@ const mac = (key: KeyObject, id: string, timestamp: string, body: string) =>
 const toleranceMs = 5 * 60_000
 
 /**
- * For receivers: whether a webhook was signed with one of `secrets` and is at most five minutes old. `body` is the text as it came,
- * before any parsing. Remember `webhook-id` besides: a webhook is delivered at least once.
- * @throws {UketsukeError} `invalid-configuration` for a secret that is none
+ * Verifies a webhook in a receiver. Returns true if one of `secrets` signed it and its timestamp is within five minutes of `now`.
+ * Deduplicate by `webhook-id` as well: webhooks are delivered at least once.
+ * @param secrets one or more secrets: `whsec_` followed by the base64 of 24 to 64 bytes
+ * @param body the raw request body, before any parsing
+ * @param now the current time in milliseconds; default: `Date.now()`
+ * @throws {UketsukeError} `invalid-configuration` for an invalid secret
  */
 export function verifyWebhook(
   secrets: string | readonly string[],
@@ -34,10 +37,10 @@ export function verifyWebhook(
   const id = headers.get('webhook-id') ?? ''
   const timestamp = headers.get('webhook-timestamp') ?? ''
   if (!/^\d{1,12}$/.test(timestamp) || Math.abs(now - Number(timestamp) * 1_000) > toleranceMs) return false
-  const given = (headers.get('webhook-signature') ?? '').split(' ')
+  const signatures = (headers.get('webhook-signature') ?? '').split(' ')
   return keys.some((key) => {
     const expected = Buffer.from(`v1,${mac(key, id, timestamp, body)}`)
-    return given
+    return signatures
       .map((text) => Buffer.from(text))
       .some((one) => one.length === expected.length && timingSafeEqual(one, expected))
   })

@@ -3,20 +3,20 @@ import type { Store } from '../store/port.ts'
 import { CatchUp } from './catch-up.ts'
 import type { ChangeFeed } from './change-feed.ts'
 
-/** Tells this process's own changes at once, and reads again when the store says that another process has committed. */
+/** Announces changes of this process directly, and reads the store when it notifies of another process's commit. */
 export function storeChangeFeed(store: Store, log: Log): ChangeFeed {
-  const here = new CatchUp(store, log)
+  const catchUp = new CatchUp(store, log)
   let stopListening: (() => void) | null = null
   return {
     announce(jobs) {
-      for (const job of jobs) here.tell(job)
+      for (const job of jobs) catchUp.tell(job)
     },
     listen(listener) {
-      here.add(listener)
-      stopListening ??= store.onForeignCommit(here.foreign)
+      catchUp.add(listener)
+      stopListening ??= store.onForeignCommit(catchUp.foreign)
       return () => {
-        here.remove(listener)
-        if (here.size > 0) return
+        catchUp.remove(listener)
+        if (catchUp.size > 0) return
         stopListening?.()
         stopListening = null
       }

@@ -4,13 +4,13 @@ import { isTerminal, type Job } from '../domain/job.ts'
 import { allOwners, type Owner, type Store } from '../store/port.ts'
 import type { ChangeFeed } from './change-feed.ts'
 
-/** One reader of one job. Latest wins: whoever is slow misses states, never the last one. */
+/** One reader of one job. Latest wins: a slow reader skips intermediate states, but never the last one. */
 export interface Follower {
-  /** The newest state later than the one given before; undefined while there is none; null after the terminal state was given, once the job is gone, or once closed. */
+  /** The newest state after the previous one; undefined if there is none yet; null after the terminal state, deletion or `close()`. */
   take(): Job | null | undefined
-  /** What `take()` gives, as soon as it gives something. One call at a time. */
+  /** Resolves with the result of `take()` as soon as it is not undefined. One call at a time. */
   next(): Promise<Job | null>
-  /** Called whenever `take()` may give something, by whoever has just committed it: it must not throw. `next()` makes use of it itself. */
+  /** Called when `take()` may have a result, in the call stack of the commit: it must not throw. `next()` uses it internally. */
   onNews: (() => void) | null
   close(): void
 }
@@ -19,7 +19,7 @@ interface Topic {
   readonly id: string
   /** Null until the first read. */
   latest: Job | null
-  /** Nothing was heard since the last look. */
+  /** No change was received since the last poll. */
   quiet: boolean
   /** The job has been deleted. */
   gone: boolean
@@ -29,25 +29,25 @@ interface Topic {
 
 type Read = (owner: Owner, id: string) => Promise<Job | null>
 
-/** With what the jobs that are followed are looked for from time to time. */
+/** What polling the followed jobs requires. */
 export interface StreamCache {
   readonly clock: Clock
   readonly log: Log
   get: Store['get']
 }
 
-/** Nobody tells that a job has been deleted: those of which nothing was heard for so long are looked for. Milliseconds. */
-const lookEvery = 15_000
-const lookAtOnce = 500
+/** Deletions are not announced, so jobs without changes for this long are polled. Milliseconds. */
+const pollMs = 15_000
+const pollBatch = 500
 
-/** All that this process's readers follow: one topic a job, shared by its readers, so that a change is read and written out once. */
+/** The jobs that this process follows. The readers of a job share a topic, so that each change is read and serialized once. */
 export class Watch {
   readonly #topics = new Map<string, Topic>()
   readonly #signal: ChangeFeed
   readonly #read: Read
   readonly #upkeep: StreamCache | null
-  #cancelLook: (() => void) | null = null
-  #deafen: (() => void) | null = null
+  #cancelPoll: (() => void) | null = null
+  #stopListening: (() => void) | null = null
 
   constructor(signal: ChangeFeed, read: Read, upkeep: StreamCache | null = null) {
     this.#signal = signal
@@ -55,20 +55,20 @@ export class Watch {
     this.#upkeep = upkeep
   }
 
-  /** Follows a job from `after`, a version; null where it is absent or another owner's. */
+  /** Follows a job from version `after`. Null if the job does not exist or belongs to another owner. */
   async follow(owner: Owner, id: string, after = 0): Promise<Follower | null> {
     const topic = this.#join(id)
     const follower = new TopicFollower(topic, after)
     topic.followers.add(follower)
-    // Subscribed before this read: what is committed from here on is heard, what was committed before it is read. A topic that
-    // others follow has heard everything already.
+    // Subscribe before the read: later commits arrive through the subscription, and earlier ones are in the read. A topic with other
+    // followers is already up to date.
     let mine = topic.latest !== null && (owner === allOwners || topic.latest.owner === owner)
     if (topic.latest === null) {
       const present = await this.#read(owner, id).catch((error: unknown) => {
         follower.close()
         throw error
       })
-      if (present) this.#heard(present)
+      if (present) this.#received(present)
       mine = present !== null
     }
     if (mine) return follower
@@ -76,17 +76,17 @@ export class Watch {
     return null
   }
 
-  /** How many jobs are followed now. */
+  /** The number of followed jobs. */
   get size(): number {
     return this.#topics.size
   }
 
   #join(id: string): Topic {
-    this.#deafen ??= this.#signal.listen({
+    this.#stopListening ??= this.#signal.listen({
       known: () => this.#known(),
-      changed: (job) => this.#heard(job),
+      changed: (job) => this.#received(job),
     })
-    this.#lookLater()
+    this.#schedulePoll()
     const present = this.#topics.get(id)
     if (present) return present
     const topic: Topic = {
@@ -106,53 +106,53 @@ export class Watch {
     if (topic.followers.size > 0) return
     if (this.#topics.get(topic.id) === topic) this.#topics.delete(topic.id)
     if (this.#topics.size > 0) return
-    this.#deafen?.()
-    this.#deafen = null
-    this.#cancelLook?.()
-    this.#cancelLook = null
+    this.#stopListening?.()
+    this.#stopListening = null
+    this.#cancelPoll?.()
+    this.#cancelPoll = null
   }
 
-  #lookLater(): void {
-    this.#cancelLook ??= this.#upkeep?.clock.after(lookEvery, () => void this.#look(), { background: true }) ?? null
+  #schedulePoll(): void {
+    this.#cancelPoll ??= this.#upkeep?.clock.after(pollMs, () => void this.#poll(), { background: true }) ?? null
   }
 
-  /** Ends what follows jobs that are gone. A change that no hint told of is heard here as well. */
-  async #look(): Promise<void> {
+  /** Ends the followers of deleted jobs. Also picks up changes whose hint was lost. */
+  async #poll(): Promise<void> {
     const quiet = [...this.#topics.values()].filter(({ quiet, latest }) => quiet && latest !== null)
     for (const topic of this.#topics.values()) topic.quiet = true
     try {
-      for (let at = 0; at < quiet.length; at += lookAtOnce) {
-        const topics = quiet.slice(at, at + lookAtOnce)
+      for (let at = 0; at < quiet.length; at += pollBatch) {
+        const topics = quiet.slice(at, at + pollBatch)
         const jobs = await this.#upkeep?.get(
           allOwners,
           topics.map(({ id }) => id),
         )
         for (const [i, topic] of topics.entries()) {
           const job = jobs?.[i]
-          if (job) this.#heard(job)
-          else this.#lost(topic)
+          if (job) this.#received(job)
+          else this.#deleted(topic)
         }
       }
     } catch (error) {
-      this.#upkeep?.log.warn({ err: error }, 'the jobs that are followed could not be looked for; it is tried again')
+      this.#upkeep?.log.warn({ err: error }, 'failed to poll followed jobs; retrying')
     }
-    this.#cancelLook = null
-    if (this.#topics.size > 0) this.#lookLater()
+    this.#cancelPoll = null
+    if (this.#topics.size > 0) this.#schedulePoll()
   }
 
-  #lost(topic: Topic): void {
+  #deleted(topic: Topic): void {
     topic.gone = true
-    // Whoever asks for this id from now on is told that there is no such job.
+    // New followers of this id get null.
     if (this.#topics.get(topic.id) === topic) this.#topics.delete(topic.id)
     for (const follower of [...topic.followers]) follower.onNews?.()
   }
 
-  /** A topic whose first read is under way knows nothing yet: that read may be older than the commit that is asked about. */
+  /** A topic whose first read is in progress reports version 0: that read may be older than the commit in question. */
   *#known() {
     for (const [id, { latest }] of this.#topics) yield latest ?? { id, version: 0 }
   }
 
-  #heard(job: Job): void {
+  #received(job: Job): void {
     const topic = this.#topics.get(job.id)
     if (!topic || (topic.latest && job.version <= topic.latest.version)) return
     topic.latest = job
@@ -164,20 +164,20 @@ export class Watch {
 class TopicFollower implements Follower {
   onNews: (() => void) | null = null
   readonly #topic: Topic
-  #given: number
+  #version: number
   #closed = false
 
-  constructor(topic: Topic, given: number) {
+  constructor(topic: Topic, version: number) {
     this.#topic = topic
-    this.#given = given
+    this.#version = version
   }
 
   take(): Job | null | undefined {
     if (this.#closed) return null
     const { latest } = this.#topic
     if (latest === null) return undefined
-    if (latest.version > this.#given) {
-      this.#given = latest.version
+    if (latest.version > this.#version) {
+      this.#version = latest.version
       return latest
     }
     if (!isTerminal(latest) && !this.#topic.gone) return undefined

@@ -10,7 +10,7 @@ afterEach(async () => {
   for (const one of undo.splice(0).reverse()) await one()
 })
 
-/** A receiver that says byte by byte what it says: `respond` is called with each socket once a whole request has come. */
+/** A receiver with full control over its bytes. `respond` is called with the socket of each complete request. */
 async function receiver(respond: (socket: Socket) => unknown) {
   const sockets: Socket[] = []
   const requests: string[] = []
@@ -41,7 +41,7 @@ async function receiver(respond: (socket: Socket) => unknown) {
   return { clock, send, sockets, requests }
 }
 
-/** A promise and the hand that settles it. */
+/** A promise with its resolve function. */
 function gate<T = void>() {
   let open!: (value: T) => void
   const passed = new Promise<T>((resolve) => {
@@ -53,7 +53,7 @@ function gate<T = void>() {
 const head = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n'
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 
-it('is a POST with path, query, headers and body, and the answer is told', async () => {
+it('sends a POST with path, query, headers and body, and returns the response', async () => {
   const { send, requests, clock } = await receiver((socket) =>
     socket.write('HTTP/1.1 503 Busy\r\nretry-after: 7\r\ncontent-length: 3\r\n\r\nno!'),
   )
@@ -63,22 +63,22 @@ it('is a POST with path, query, headers and body, and the answer is told', async
   expect(clock.pending).toBe(0)
 })
 
-it('waits for the answer behind an informational one', async () => {
+it('waits for the final response after an informational one', async () => {
   const { send } = await receiver((socket) =>
     socket.write('HTTP/1.1 103 Early Hints\r\nretry-after: 7\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n'),
   )
   expect(await send()).toMatchObject({ status: 204, retryAfter: null, body: '' })
 })
 
-it('uses its connections again', async () => {
+it('reuses connections', async () => {
   const { send, sockets, requests } = await receiver((socket) => socket.write(`${head + chunk('ok')}0\r\n\r\n`))
   for (let n = 0; n < 9; n++) expect(await send()).toMatchObject({ status: 200, body: 'ok' })
   expect(requests).toHaveLength(9)
-  // The next one may begin while undici still has the last one's connection in its hand.
+  // A request may start before undici has released the connection of the previous one.
   expect(sockets.length).toBeLessThanOrEqual(2)
 })
 
-it('gives up 20 seconds after it began, however often a byte comes, and hangs up', async () => {
+it('times out after 20 seconds in total, even if bytes keep arriving, and disconnects', async () => {
   const answering = gate<Socket>()
   const { clock, send } = await receiver((socket) => {
     socket.write(head)
@@ -99,11 +99,11 @@ it('gives up 20 seconds after it began, however often a byte comes, and hangs up
   await clock.advance(1)
   await sent
   expect(failed).toMatchObject({ code: 'webhook-unreachable', answer: { ms: expect.any(Number) } })
-  expect(String(failed)).toMatch('The receiver took longer than 20 seconds.')
+  expect(String(failed)).toMatch('The webhook receiver did not respond within 20 seconds.')
   await closed
 })
 
-it('rejects with the reason as soon as the signal aborts, and frees the socket', async () => {
+it('rejects with the reason as soon as the signal aborts, and closes the socket', async () => {
   const answering = gate<Socket>()
   const { send, clock } = await receiver(answering.open)
   const stop = new AbortController()
@@ -116,7 +116,7 @@ it('rejects with the reason as soon as the signal aborts, and frees the socket',
   expect(clock.pending).toBe(0)
 })
 
-it('sends nothing when the signal aborts before there is a connection', async () => {
+it('sends nothing if the signal aborts before the connection is open', async () => {
   const { send, requests } = await receiver((socket) => socket.write(`${head}0\r\n\r\n`))
   const stop = new AbortController()
   const sent = send(stop.signal)
@@ -127,7 +127,7 @@ it('sends nothing when the signal aborts before there is a connection', async ()
   expect(requests).toHaveLength(1)
 })
 
-it('reads 64 KiB of an endless answer, keeps its first KiB, and hangs up', async () => {
+it('reads 64 KiB of an endless response, keeps the first KiB, and disconnects', async () => {
   const closed = gate<void>()
   const { send } = await receiver((socket) => {
     const more = () => {
@@ -141,9 +141,9 @@ it('reads 64 KiB of an endless answer, keeps its first KiB, and hangs up', async
 })
 
 it.each([
-  ['before it answers', ''],
-  ['in the middle of the answer', head + chunk('half')],
-])('says no address and no path when the receiver hangs up %s', async (_, answer) => {
+  ['before the response', ''],
+  ['in the middle of the response', head + chunk('half')],
+])('reveals no address or path when the receiver disconnects %s', async (_, answer) => {
   const { send, clock } = await receiver((socket) => socket.end(answer))
   const error = await send().catch((thrown: unknown) => thrown)
   expect(error).toMatchObject({ code: 'webhook-unreachable', retryable: true })

@@ -5,8 +5,8 @@ import { WebhookRequest, type WebhookResponse } from './webhook-request.ts'
 
 /**
  * Sends one webhook. Rejects with the signal's reason as soon as that aborts.
- * @throws {DeliveryError} `webhook-unreachable` where no complete response came; `UnrecoverableError` `webhook-url-forbidden` where the
- * host resolves to an address that may not be called
+ * @throws {DeliveryError} `webhook-unreachable` if there is no complete response
+ * @throws {UnrecoverableError} `webhook-url-forbidden` if the host resolves to a forbidden address
  */
 export type SendWebhook = (
   url: URL,
@@ -15,14 +15,14 @@ export type SendWebhook = (
   signal: AbortSignal,
 ) => Promise<WebhookResponse>
 
-/** Over undici: 5 s to connect, 20 s in all, redirects are not followed, at most 64 KiB is read. Call `close` at the end. */
+/** Uses undici: 5 s to connect, 20 s in total, no redirects, at most 64 KiB of the response is read. Call `close` at the end. */
 export function createWebhookClient(
   options: ConnectOptions,
   clock: Clock = systemClock,
 ): { post: SendWebhook; close(): Promise<void> } {
   let agent: Promise<Agent> | null = null
   return {
-    // Workers have stopped by then: what is still under way was given up.
+    // Workers have stopped by now, so no request is still needed.
     close: async () => (await agent)?.destroy(),
     async post({ origin, pathname, search }, headers, body, signal) {
       agent ??= createAgent(options)
@@ -36,9 +36,9 @@ export function createWebhookClient(
   }
 }
 
-/** Loaded with the first webhook: undici is half of the time and a third of the memory that this package needs to start. */
+/** Loads undici with the first webhook: it takes half of the time and a third of the memory of this package's startup. */
 async function createAgent(options: ConnectOptions): Promise<Agent> {
   const { Agent, buildConnector } = await import('undici')
-  // `WebhookRequest` has a deadline of its own over everything. Proxies of the environment are not used.
+  // `WebhookRequest` has its own total deadline. Proxy environment variables are ignored.
   return new Agent({ connect: guardedConnect(buildConnector, options), headersTimeout: 0, bodyTimeout: 0 })
 }

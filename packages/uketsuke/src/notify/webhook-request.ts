@@ -9,24 +9,24 @@ const totalMs = 20_000
 const readBytes = 64 << 10
 const keptBytes = 1 << 10
 
-/** What a receiver answered: at most 1 KiB of its body is kept. `ms` is how long it took. */
+/** The response of a receiver, with at most 1 KiB of its body. `ms` is the duration in milliseconds. */
 export interface WebhookResponse {
   status: number
-  /** As the header has it, or null. */
+  /** The raw header field, or null. */
   retryAfter: string | null
   body: string
   ms: number
 }
 
-/** What the promise of one post is settled with. */
+/** Settles the promise of a request. */
 interface Outcome {
-  resolve(answer: WebhookResponse): void
+  resolve(response: WebhookResponse): void
   reject(error: unknown): void
 }
 
 /**
- * One request and its answer, as undici's dispatcher tells of it: its `request` makes streams and listeners for each, which cost as
- * much again as the exchange itself.
+ * Handles one request and its response through undici's dispatcher. undici's `request` creates streams and listeners for each request,
+ * which doubles the cost.
  */
 export class WebhookRequest implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal
@@ -34,7 +34,7 @@ export class WebhookRequest implements Dispatcher.DispatchHandler {
   readonly #began = performance.now()
   readonly #cancelDeadline: () => void
   #controller: Dispatcher.DispatchController | null = null
-  #over: Error | null = null
+  #abortReason: Error | null = null
   #status = 0
   #retryAfter: string | null = null
   #read = 0
@@ -44,20 +44,22 @@ export class WebhookRequest implements Dispatcher.DispatchHandler {
   constructor(signal: AbortSignal, clock: Clock, outcome: Outcome) {
     this.#signal = signal
     this.#outcome = outcome
-    // One deadline over everything: undici's own begin again with every chunk.
-    this.#cancelDeadline = clock.after(totalMs, () => this.#fail(new DOMException('Too slow.', 'TimeoutError')))
+    // One total deadline: undici's timeouts restart with every chunk.
+    this.#cancelDeadline = clock.after(totalMs, () =>
+      this.#fail(new DOMException('The request timed out.', 'TimeoutError')),
+    )
     signal.addEventListener('abort', this.#aborted)
   }
 
-  readonly #aborted = (): void => this.#fail(new DOMException('Aborted.', 'AbortError'))
+  readonly #aborted = (): void => this.#fail(new DOMException('The request was aborted.', 'AbortError'))
 
-  /** Connected, and about to write. It may be over already: nothing is sent then. */
+  /** Called after connecting, before writing. Sends nothing if the request has already ended. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#over) controller.abort(this.#over)
+    if (this.#abortReason) controller.abort(this.#abortReason)
   }
 
-  /** Also called for a 1xx: the last one counts. */
+  /** Also called for 1xx responses: the last call counts. */
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Record<string, unknown>): void {
     this.#status = status
     this.#retryAfter = String(headers['retry-after'] ?? '') || null
@@ -69,7 +71,7 @@ export class WebhookRequest implements Dispatcher.DispatchHandler {
     if (room > 0) this.#kept = Buffer.concat([this.#kept, chunk.subarray(0, room)])
     if (this.#read < readBytes) return
     this.onResponseEnd()
-    this.#hangUp(new DOMException('Enough read.', 'AbortError'))
+    this.#disconnect(new DOMException('The response is too large.', 'AbortError'))
   }
 
   onResponseEnd(): void {
@@ -84,14 +86,14 @@ export class WebhookRequest implements Dispatcher.DispatchHandler {
 
   #fail(error: Error): void {
     if (!this.#end()) return
-    this.#hangUp(error)
+    this.#disconnect(error)
     const answer = { ms: this.#ms() }
     const { aborted, reason } = this.#signal
     this.#outcome.reject(
       aborted
         ? reason
         : (forbidden(error) ??
-            ours(error) ??
+            localFailure(error) ??
             new DeliveryError('webhook-unreachable', reasonOf(error), { answer, cause: error })),
     )
   }
@@ -104,9 +106,9 @@ export class WebhookRequest implements Dispatcher.DispatchHandler {
     return true
   }
 
-  /** Closes the socket, or sees to it that nothing is sent once there is one. */
-  #hangUp(reason: Error): void {
-    this.#over = reason
+  /** Closes the socket, or prevents sending if there is no socket yet. */
+  #disconnect(reason: Error): void {
+    this.#abortReason = reason
     this.#controller?.abort(reason)
   }
 
@@ -115,11 +117,11 @@ export class WebhookRequest implements Dispatcher.DispatchHandler {
   }
 }
 
-/** This machine is out of files, ports or memory: no fault of the receiver's, so that it costs no attempt. */
+/** This machine is out of file descriptors, ports or memory. That is not the receiver's fault, so it costs no attempt. */
 const exhausted = ['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']
-function ours(error: unknown): PostponedError | null {
+function localFailure(error: unknown): PostponedError | null {
   const code = text(error, 'code')
-  return exhausted.includes(code) ? new PostponedError(`A webhook could not be sent (${code}).`, 5_000, error) : null
+  return exhausted.includes(code) ? new PostponedError(`Failed to send a webhook (${code}).`, 5_000, error) : null
 }
 
 const forbidden = (error: unknown): UnrecoverableError | null =>
@@ -128,11 +130,11 @@ const forbidden = (error: unknown): UnrecoverableError | null =>
     : null
 
 /**
- * For the owner of the job. Where the private network may be called, what went wrong in connecting would tell them which of its ports
- * are open; operators find it in `thrown`.
+ * The message for the owner of the job. Details of a connection failure would reveal which ports of the private network are open, if it
+ * is allowed. Operators find them in `thrown`.
  */
 function reasonOf(error: Error): string {
   return error.name === 'TimeoutError'
-    ? 'The receiver took longer than 20 seconds.'
-    : 'The receiver could not be reached.'
+    ? 'The webhook receiver did not respond within 20 seconds.'
+    : 'The webhook receiver could not be reached.'
 }

@@ -25,12 +25,12 @@ interface WebhookParts {
   random: () => number
 }
 
-/** Above this many bytes of JSON a job's output is left out; the receiver fetches it. */
+/** Larger outputs, in bytes of JSON, are omitted from the webhook. The receiver fetches them. */
 const outputLimit = 16 << 10
 const attemptMs = 30_000
 const minute = 60_000
 
-/** Delivering a webhook, as workers run it: a job like any other, with the schedule and the manners of Standard Webhooks. */
+/** The handler that delivers webhooks. Workers run it like any job, with the retry schedule of Standard Webhooks. */
 export function webhookDelivery(parts: WebhookParts): Runnable {
   const parentOf = parentLoader(parts.store)
   const sign = signer(parts.secrets)
@@ -42,23 +42,23 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
     },
     async run({ signal }, delivery) {
       const job = await parentOf(delivery.parent ?? '').catch((error: unknown) => {
-        // The receiver was not even called: an outage on this side costs no attempt.
+        // An outage of the store costs no attempt: the receiver was not called.
         throw isPassing(error)
-          ? new PostponedError('The job of a webhook could not be read.', soon(parts), error)
+          ? new PostponedError('Failed to read the job of a webhook.', retryDelay(parts), error)
           : error
       })
       if (!job?.webhookUrl) throw new UnrecoverableError('The job has been deleted.', { code: 'job-not-found' })
-      // Looked at again: what was allowed at the time of the request may not be now.
+      // Check again: the rules may have changed since the job was accepted.
       const url = new URL(job.webhookUrl)
       const refused = parts.destinations.refuse(url)
       if (refused) throw new UnrecoverableError(refused, { code: 'webhook-url-forbidden' })
       const slot = await parts.limits.acquire(url.origin, job.owner)
-      if (typeof slot === 'number') throw new PostponedError('The receiver or its owner has no free slot.', slot)
+      if (typeof slot === 'number') throw new PostponedError('No free slot for this receiver or owner.', slot)
       let reached = false
       try {
         const now = parts.clock.now()
         const body = bodyOf(job, parts.base, now)
-        // A job has one terminal event, so its id identifies the webhook over retries and redeliveries.
+        // A job has one terminal event, so its id identifies the webhook across retries and redeliveries.
         const headers = {
           'content-type': 'application/json',
           'user-agent': parts.userAgent,
@@ -66,7 +66,7 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
         }
         const response = await parts.post(url, headers, body, signal)
         reached = response.status < 500
-        return judge(response, now)
+        return checkResponse(response, now)
       } finally {
         slot.release(reached)
       }
@@ -74,29 +74,29 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
   }
 }
 
-/** So that those who had to wait do not all come back at once. Milliseconds. */
-const soon = ({ random }: WebhookParts) => 500 + Math.round(1_000 * random())
+/** A jittered delay in milliseconds, so that postponed webhooks do not all come back at once. */
+const retryDelay = ({ random }: WebhookParts) => 500 + Math.round(1_000 * random())
 
-/** The job is terminal, so this is the same text however often it is sent. */
+/** The job is terminal, so every attempt sends the same data. */
 function bodyOf(job: Job, base: string, now: number): string {
   const large = Buffer.byteLength(job.output ?? '') > outputLimit
-  const told = event(large ? { ...job, output: null } : job, base, now)
-  return JSON.stringify(large ? { ...told, data: { ...told.data, outputOmitted: true } } : told)
+  const full = event(large ? { ...job, output: null } : job, base, now)
+  return JSON.stringify(large ? { ...full, data: { ...full.data, outputOmitted: true } } : full)
 }
 
-/** 2xx is success; 410 means never again; the rest is tried again, busy servers after a minute at least. */
-function judge({ status, retryAfter, body, ms }: WebhookResponse, now: number) {
+/** 2xx is success, and 410 fails permanently. Anything else is retried, for a busy server after at least a minute. */
+function checkResponse({ status, retryAfter, body, ms }: WebhookResponse, now: number) {
   const answer = { status, body, ms }
   if (status >= 200 && status < 300) return answer
   const busy = status === 429 || (status >= 502 && status <= 504)
-  throw new DeliveryError('webhook-refused', `The receiver answered ${status}.`, {
+  throw new DeliveryError('webhook-refused', `The webhook receiver responded with status ${status}.`, {
     answer,
     retryable: status !== 410,
     waitAtLeast: Math.max(busy ? minute : 0, waitOf(retryAfter, now)),
   })
 }
 
-/** Retry-After, in seconds or as a date, as milliseconds from now; 0 where it is absent or means nothing. */
+/** The delay of `Retry-After` (seconds or a date) in milliseconds; 0 if absent or invalid. */
 function waitOf(retryAfter: string | null, now: number): number {
   if (retryAfter === null) return 0
   const wait = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - now
