@@ -4,7 +4,10 @@ import { clearTimeout, setTimeout } from './timers.ts'
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Calls `fn` once after `ms`. The returned function cancels the timer. A background timer does not keep the process alive. */
+  /**
+   * Calls `fn` once after `ms`. The returned function cancels the timer. A background timer does not keep the process
+   * alive.
+   */
   after(ms: number, fn: () => void, options?: { background?: boolean }): () => void
 }
 

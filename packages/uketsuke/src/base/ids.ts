@@ -19,13 +19,19 @@ export function ulids(clock: Clock): () => string {
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const next = new Map([...alphabet].map((digit, at) => [digit, alphabet[at + 1]]))
 
-/** Usually only the last digit changes. The increment of `ulid` itself encodes the time again for each id and is ten times slower. */
+/**
+ * Usually only the last digit changes. The increment of `ulid` itself encodes the time again for each id and is ten
+ * times slower.
+ */
 function following(id: string): string {
   const digit = next.get(id.charAt(25))
   return digit === undefined ? incrementBase32(id) : id.slice(0, 25) + digit
 }
 
-/** 0 ≤ x < 1 from the system's secure generator, read in blocks of 4 KiB. By default, `ulid` reads it for every character. */
+/**
+ * 0 ≤ x < 1 from the system's secure generator, read in blocks of 4 KiB. By default, `ulid` reads it for every
+ * character.
+ */
 function random(): () => number {
   const pool = new Uint8Array(4_096)
   let used = pool.length

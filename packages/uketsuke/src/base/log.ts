@@ -19,8 +19,8 @@ export const silentLog: Log = { info() {}, warn() {}, error() {}, child: () => s
 type Level = 'info' | 'warn' | 'error'
 
 /**
- * Wraps a user's logger so that it never throws and never causes an unhandled rejection. If the logger has no `child`, like `console`,
- * the fields of a child are added to each of its lines.
+ * Wraps a user's logger so that it never throws and never causes an unhandled rejection. If the logger has no `child`,
+ * like `console`, the fields of a child are added to each of its lines.
  */
 export function guardLog(log: Log): Log {
   return safe(log, {}, { reported: false })
@@ -68,7 +68,8 @@ function write(
   try {
     say({ ...bound, ...fields })
   } catch {
-    // Reading a property of a foreign error can throw inside the logger. Try again with a plain description of the error.
+    // Reading a property of a foreign error can throw inside the logger. Try again with a plain description of the
+    // error.
     try {
       say({ ...bound, ...fields, ...('err' in fields && { err: describe(fields.err) }) })
     } catch (error) {

@@ -3,8 +3,8 @@ import * as timers from 'node:timers'
 import * as promises from 'node:timers/promises'
 
 /**
- * Node's timers, captured at load time from the modules, not the globals. Otherwise fake timers in a user's tests would block commits
- * forever, because the tests do not advance our timers. All code in `src/` imports its timers from here.
+ * Node's timers, captured at load time from the modules, not the globals. Otherwise fake timers in a user's tests would
+ * block commits forever, because the tests do not advance our timers. All code in `src/` imports its timers from here.
  */
 export const { setTimeout, clearTimeout, setImmediate } = timers
 

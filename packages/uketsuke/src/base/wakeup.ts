@@ -28,8 +28,8 @@ export class Wakeup {
 }
 
 /**
- * Returns a function that runs `work` at the end of the current turn of the event loop. Runs never overlap; calls during a run cause
- * one more run. `work` must not reject.
+ * Returns a function that runs `work` at the end of the current turn of the event loop. Runs never overlap; calls
+ * during a run cause one more run. `work` must not reject.
  */
 export function coalesce(work: () => Promise<void>): () => void {
   let running = false

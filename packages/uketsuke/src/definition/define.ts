@@ -12,8 +12,9 @@ export interface JobContext<Input> {
   /** The validated input, after the schema's transforms. */
   readonly input: Input
   /**
-   * Reports progress: a number from 0 to 100 and an optional message for clients. Call it as often as you like; it is stored about ten
-   * times per second. Within an attempt progress never decreases, and it stays below 100 until the job completes.
+   * Reports progress: a number from 0 to 100 and an optional message for clients. Call it as often as you like; it is
+   * stored about ten times per second. Within an attempt progress never decreases, and it stays below 100 until the job
+   * completes.
    * @throws {UketsukeError} `invalid-progress` if `percent` is not a number from 0 to 100
    */
   progress(percent: number, message?: string): void
@@ -29,19 +30,29 @@ export interface JobContext<Input> {
 
 /** The argument of `job()`. */
 export interface JobOptions<Schema extends StandardSchemaV1, Output> {
-  /** Any Standard Schema, such as a zod, valibot or arktype schema. Validates the input when a job is created and again before it runs. */
+  /**
+   * Any Standard Schema, such as a zod, valibot or arktype schema. Validates the input when a job is created and again
+   * before it runs.
+   */
   input: Schema
   /**
-   * The handler. Its return value must be representable in JSON and becomes the job's output. If it throws, the attempt fails and the
-   * job is retried; an `UnrecoverableError` fails the job immediately. Clients see the message of a `JobError` or `UnrecoverableError`
-   * and of no other error. Delivery is at-least-once: a job can run more than once, so make its side effects idempotent.
+   * The handler. Its return value must be representable in JSON and becomes the job's output. If it throws, the attempt
+   * fails and the job is retried; an `UnrecoverableError` fails the job immediately. Clients see the message of a
+   * `JobError` or `UnrecoverableError` and of no other error. Delivery is at-least-once: a job can run more than once,
+   * so make its side effects idempotent.
    */
   run: (context: JobContext<StandardSchemaV1.InferOutput<Schema>>) => Output | Promise<Output>
   /** Maximum number of attempts, from 1 to 1,000,000; 3 by default. */
   maxAttempts?: number
-  /** Waits between attempts in milliseconds, at most 366 days. By default 1 s, doubling up to 10 minutes. Half of each wait is random. */
+  /**
+   * Waits between attempts in milliseconds, at most 366 days. By default 1 s, doubling up to 10 minutes. Half of each
+   * wait is random.
+   */
   backoff?: Partial<Backoff>
-  /** Maximum duration of an attempt in milliseconds, up to 366 days; 1 hour by default. Then the signal aborts and the attempt fails with code `timeout`. */
+  /**
+   * Maximum duration of an attempt in milliseconds, up to 366 days; 1 hour by default. Then the signal aborts and the
+   * attempt fails with code `timeout`.
+   */
   timeout?: number
   /** How long a finished job is kept, in milliseconds, from 1 day to 100 years; 30 days by default. */
   retention?: number
@@ -117,7 +128,10 @@ export type OutputOf<T> = T extends JobType<infer _, infer Output> ? Awaited<Out
 
 /** What a worker needs to run a job type: a user's type or the built-in webhook delivery. */
 export interface Runnable {
-  /** Parses the stored text into the input of `run`, or a promise of it. @throws {UketsukeError} `invalid-input`, `corrupt` */
+  /**
+   * Parses the stored text into the input of `run`, or a promise of it.
+   * @throws {UketsukeError} `invalid-input`, `corrupt`
+   */
   parse(input: string): unknown
   run(context: JobContext<unknown>, job: Job): unknown
   readonly timeout: number

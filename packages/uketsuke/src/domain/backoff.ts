@@ -9,8 +9,8 @@ export interface Backoff {
 export const defaultBackoff: Backoff = { base: 1_000, max: 10 * 60_000 }
 
 /**
- * Milliseconds to wait after failed attempt `attempt` (the first is 1). Exponential with "equal jitter": half of the wait is fixed and
- * half is random, which spreads out retries of jobs that failed together. `random` is 0…1.
+ * Milliseconds to wait after failed attempt `attempt` (the first is 1). Exponential with "equal jitter": half of the
+ * wait is fixed and half is random, which spreads out retries of jobs that failed together. `random` is 0…1.
  */
 export function exponential({ base, max }: Backoff, attempt: number, random: number): number {
   // The cap keeps the power finite: with a base of 0, 0 × Infinity would be NaN. No wait needs a larger power.
@@ -35,8 +35,8 @@ const deliveryWaits = [
 ] as const
 
 /**
- * Milliseconds to wait after failed delivery attempt `attempt` (the first is 1): the Standard Webhooks schedule with 0…+20 % jitter,
- * and at least `floor`, the wait that the receiver requested, capped at 24 hours. `random` is 0…1.
+ * Milliseconds to wait after failed delivery attempt `attempt` (the first is 1): the Standard Webhooks schedule with
+ * 0…+20 % jitter, and at least `floor`, the wait that the receiver requested, capped at 24 hours. `random` is 0…1.
  */
 export function webhookBackoff(attempt: number, floor: number, random: number): number {
   const scheduled = deliveryWaits[Math.min(attempt, deliveryWaits.length) - 1] ?? deliveryWaits[0]

@@ -12,7 +12,10 @@ export function change(before: Job, after: Job, now: number): Change {
   return { before, after, spawn: delivery(after, now), attempt: ended(before, after, now) }
 }
 
-/** A job with a webhook spawns one delivery job when it finishes. The delivery id derives from the job id, so there is at most one. */
+/**
+ * A job with a webhook spawns one delivery job when it finishes. The delivery id derives from the job id, so there is
+ * at most one.
+ */
 function delivery(job: Job, now: number): Job | null {
   if (!isTerminal(job) || job.webhookUrl === null || job.queue !== 'jobs') return null
   const { id, owner, webhookUrl, retainFor } = job
@@ -31,7 +34,10 @@ function delivery(job: Job, now: number): Job | null {
   )
 }
 
-/** An attempt that ends while the job continues. It needs a row of its own because the next attempt overwrites it in the job. */
+/**
+ * An attempt that ends while the job continues. It needs a row of its own because the next attempt overwrites it in the
+ * job.
+ */
 function ended(before: Job, after: Job, now: number): Attempt | null {
   if (before.status !== 'running' || after.status !== 'pending') return null
   const released = after.attempt < before.attempt

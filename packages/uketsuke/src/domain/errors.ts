@@ -54,13 +54,21 @@ export interface Failure {
   readonly retryable: boolean
   /** For operators: the thrown error with its stack and causes. Only `attempts()` with `allOwners` returns it. */
   readonly thrown?: string
-  /** Set with code `input-unreadable`: when a worker first failed to read the input, in milliseconds since the epoch. */
+  /**
+   * Set with code `input-unreadable`: when a worker first failed to read the input, in milliseconds since the epoch.
+   */
   readonly since?: number
-  /** Set on webhook deliveries only: the receiver's response. `body` is at most 1 KiB; `ms` is the duration in milliseconds. */
+  /**
+   * Set on webhook deliveries only: the receiver's response. `body` is at most 1 KiB; `ms` is the duration in
+   * milliseconds.
+   */
   readonly detail?: { readonly status?: number; readonly body?: string; readonly ms: number }
 }
 
-/** One invalid part of a request. `pointer` is a JSON Pointer (RFC 6901) into the body; `detail` is a sentence for clients. */
+/**
+ * One invalid part of a request. `pointer` is a JSON Pointer (RFC 6901) into the body; `detail` is a sentence for
+ * clients.
+ */
 export interface Violation {
   readonly pointer: string
   readonly detail: string
@@ -102,8 +110,8 @@ export class UketsukeError extends Error {
 }
 
 /**
- * An error that a handler throws for its clients: `message` and `code` become the job's public error unchanged. Clients never see the
- * message or code of any other error. `cause` is for operators.
+ * An error that a handler throws for its clients: `message` and `code` become the job's public error unchanged. Clients
+ * never see the message or code of any other error. `cause` is for operators.
  */
 export class JobError extends Error {
   override readonly name: string = 'JobError'
@@ -129,8 +137,8 @@ export class UnrecoverableError extends JobError {
 }
 
 /**
- * A failure without its operator-only fields. The message of a `handler-error` is replaced, because an older worker may have stored the
- * text of an internal error in it.
+ * A failure without its operator-only fields. The message of a `handler-error` is replaced, because an older worker may
+ * have stored the text of an internal error in it.
  */
 export function publicFailure({ code, message, retryable, detail }: Failure): Failure {
   const shown = { code, message: code === 'handler-error' ? `${errorTitles[code]}.` : message, retryable }
@@ -143,7 +151,10 @@ export const leaseLost: Failure = {
   retryable: true,
 }
 
-/** A failure on this side of a webhook: the job is released for `wait` milliseconds and keeps its attempt. `message` is for operators. */
+/**
+ * A failure on this side of a webhook: the job is released for `wait` milliseconds and keeps its attempt. `message` is
+ * for operators.
+ */
 export class PostponedError extends Error {
   override readonly name = 'PostponedError'
   readonly wait: number

@@ -3,8 +3,8 @@ import { UketsukeError } from './errors.ts'
 const longest = 255
 
 /**
- * The only rule for owners, for every entry point. A lone surrogate would be replaced in the store, which could merge two owners into
- * one; NUL is handled differently by each engine.
+ * The only rule for owners, for every entry point. A lone surrogate would be replaced in the store, which could merge
+ * two owners into one; NUL is handled differently by each engine.
  * @throws {UketsukeError} `invalid-owner`
  */
 export function checkOwner(owner: unknown): asserts owner is string {

@@ -7,7 +7,9 @@ export type Priority = 'normal' | 'high'
 /** User jobs and webhook deliveries wait in separate queues, so that a slow receiver never delays a job. */
 export type Queue = 'jobs' | 'deliveries'
 
-/** A job as stores keep it. Times are in milliseconds since the epoch; `input`, `output` and `metadata` are JSON text. */
+/**
+ * A job as stores keep it. Times are in milliseconds since the epoch; `input`, `output` and `metadata` are JSON text.
+ */
 export interface Job {
   readonly id: string
   readonly queue: Queue
@@ -43,7 +45,9 @@ export interface Job {
   /** How long the job is kept after it becomes terminal, in milliseconds. */
   readonly retainFor: number
   readonly expiresAt: number | null
-  /** The worker that runs the job, or that ran its last attempt. Null while pending, or if the job ended while pending. */
+  /**
+   * The worker that runs the job, or that ran its last attempt. Null while pending, or if the job ended while pending.
+   */
   readonly worker: string | null
   readonly leaseUntil: number | null
 }
@@ -72,7 +76,9 @@ export interface Lease {
   readonly worker: string
 }
 
-/** One ended attempt. The attempt that ended the job is not stored separately: `lastAttempt` derives it from the job. */
+/**
+ * One ended attempt. The attempt that ended the job is not stored separately: `lastAttempt` derives it from the job.
+ */
 export interface Attempt {
   readonly jobId: string
   readonly attempt: number

@@ -1,5 +1,6 @@
 /**
- * All state changes of a job. Each rule is a pure function `(job, …) → job | null`; null means that the change is not legal in this state.
+ * All state changes of a job. Each rule is a pure function `(job, …) → job | null`; null means that the change is not
+ * legal in this state.
  *
  *     pending ──claim──▶ running ──succeed──▶ completed
  *        ▲  │               │ ├─────fail─────▶ failed
@@ -108,8 +109,8 @@ export function expire(job: Job, now: number): Job | null {
 }
 
 /**
- * A worker returns a job unfinished, to run again at `runAt`: the worker is stopping, or the failure was not the job's fault. Releasing
- * does not use up the attempt.
+ * A worker returns a job unfinished, to run again at `runAt`: the worker is stopping, or the failure was not the job's
+ * fault. Releasing does not use up the attempt.
  */
 export function release(job: Job, now: number, runAt = now): Job | null {
   if (job.status !== 'running') return null
@@ -117,14 +118,16 @@ export function release(job: Job, now: number, runAt = now): Job | null {
   return next(job, { status: 'pending', attempt: job.attempt - 1, runAt, ...unheld })
 }
 
-/** How long an input may wait for a worker that can read it, counted from the first failure to read it, in milliseconds. */
+/**
+ * How long an input may wait for a worker that can read it, counted from the first failure to read it, in milliseconds.
+ */
 export const unreadPatience = 10 * 60_000
 const longestUnreadWait = 30_000
 
 /**
- * The input does not match this worker's definition of the job type. Another worker may have a different definition, for example during
- * a rolling deploy. The job is therefore released without using up the attempt, with increasing waits, and fails after
- * `unreadPatience`. `why` is a sentence; `random` is 0…1.
+ * The input does not match this worker's definition of the job type. Another worker may have a different definition,
+ * for example during a rolling deploy. The job is therefore released without using up the attempt, with increasing
+ * waits, and fails after `unreadPatience`. `why` is a sentence; `random` is 0…1.
  */
 export function giveBackUnreadable(job: Job, now: number, why: string, random: number): Job | null {
   if (job.status !== 'running') return null

@@ -1,7 +1,9 @@
 import { type Failure, publicFailure } from './errors.ts'
 import { isTerminal, type Job, type JobStatus, type Priority } from './job.ts'
 
-/** A job as clients see it: identical over HTTP, over SSE, in webhooks and from the library. Times are ISO 8601 in UTC. */
+/**
+ * A job as clients see it: identical over HTTP, over SSE, in webhooks and from the library. Times are ISO 8601 in UTC.
+ */
 export interface JobView<Type extends string = string, Output = unknown, Input = unknown> {
   /** A ULID: sortable by creation time. */
   jobId: string
@@ -67,7 +69,8 @@ export function view(job: Job, base: string): JobView {
     cancelRequestedAt: isoOrNull(job.cancelRequestedAt),
     expiresAt: isoOrNull(job.expiresAt),
   }
-  // Assigned one by one, in the order in which they are serialized: conditional spreads cost more than everything above.
+  // Assigned one by one, in the order in which they are serialized: conditional spreads cost more than everything
+  // above.
   if (job.metadata !== null) shown.metadata = readable(job.metadata)
   if (job.webhookUrl !== null) shown.webhookUrl = job.webhookUrl
   if (job.retryOf !== null) shown.retryOf = job.retryOf
@@ -113,7 +116,10 @@ const lastYear = Date.UTC(9_999, 11, 31, 23, 59, 59, 999)
 let lastTime = Number.NaN
 let lastIso = ''
 
-/** Caches the last result: two times of a new job are equal, and so are those of all jobs created in the same millisecond. */
+/**
+ * Caches the last result: two times of a new job are equal, and so are those of all jobs created in the same
+ * millisecond.
+ */
 export function isoTime(time: number): string {
   if (time !== lastTime) {
     // An out-of-range stored time is clamped to what RFC 3339 can express: one damaged row must not fail a whole page.

@@ -11,11 +11,20 @@ export type Client = RedisClientType
 export interface RedisOptions {
   /** A `redis://`, `rediss://` (TLS) or `unix://` URL, with user, password and database if required. */
   url: string
-  /** Prefix of all keys and channels, up to 64 characters; `uketsuke` by default. Programs on different stores need different prefixes. */
+  /**
+   * Prefix of all keys and channels, up to 64 characters; `uketsuke` by default. Programs on different stores need
+   * different prefixes.
+   */
   prefix?: string
-  /** Milliseconds to wait for a response before the connection counts as lost, from 10 to 60,000; 1,000 by default. While Redis is unavailable, processes poll the store. */
+  /**
+   * Milliseconds to wait for a response before the connection counts as lost, from 10 to 60,000; 1,000 by default.
+   * While Redis is unavailable, processes poll the store.
+   */
   timeout?: number
-  /** Milliseconds after which another worker takes over a stream entry that a worker has read but not acknowledged, up to one hour; 10,000 by default. */
+  /**
+   * Milliseconds after which another worker takes over a stream entry that a worker has read but not acknowledged, up
+   * to one hour; 10,000 by default.
+   */
   takeOverAfter?: number
   /** Further options for `createClient` of @redis/client, such as `{ socket: { ca } }` or `{ username, password }`. */
   client?: Record<string, unknown>
@@ -75,8 +84,8 @@ export async function loadClient({ url, client }: RedisSettings): Promise<() => 
       maintNotifications: 'disabled',
       ...client,
       url,
-      // `RedisConnection` has a deadline for each response. The client's own timeout would set a timer per command, which also fires for
-      // commands that have been sent.
+      // `RedisConnection` has a deadline for each response. The client's own timeout would set a timer per command,
+      // which also fires for commands that have been sent.
       commandOptions: { timeout: undefined, ...(client.commandOptions as object) },
       socket: { connectTimeout: 5_000, ...(client.socket as object), reconnectStrategy: false },
       // Commands must not queue up for a Redis that is unreachable or does not respond.

@@ -18,8 +18,9 @@ const firstWait = 50
 const longestWait = 2_000
 
 /**
- * One connection that reconnects automatically. Callers never wait for it: requests are rejected immediately while it is down, and a late
- * response means that the connection is dead. A half-open socket is therefore detected by the next request.
+ * One connection that reconnects automatically. Callers never wait for it: requests are rejected immediately while it
+ * is down, and a late response means that the connection is dead. A half-open socket is therefore detected by the next
+ * request.
  */
 export class RedisConnection {
   readonly #parts: ConnectionParts
@@ -39,8 +40,8 @@ export class RedisConnection {
   }
 
   /**
-   * Runs a command. Drops the connection if no response arrives in time. `blocking` is the additional time in milliseconds that the server
-   * may take, for example for BLOCK.
+   * Runs a command. Drops the connection if no response arrives in time. `blocking` is the additional time in
+   * milliseconds that the server may take, for example for BLOCK.
    */
   async ask<T>(command: (client: Client) => Promise<T>, blocking = 0): Promise<T> {
     const client = this.#client

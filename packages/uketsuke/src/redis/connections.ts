@@ -13,7 +13,9 @@ interface RedisConnectionsParts {
 
 type Prepare = (client: Client) => Promise<void>
 
-/** All connections of one process to one Redis server: one for commands and messages, and one for each stream reader. */
+/**
+ * All connections of one process to one Redis server: one for commands and messages, and one for each stream reader.
+ */
 export class RedisConnections {
   readonly prefix: string
   readonly #parts: RedisConnectionsParts
@@ -77,8 +79,8 @@ export class RedisConnections {
   }
 
   /**
-   * Sets the listener of a channel. It survives reconnects, during which messages are lost. Resolves when it is subscribed, or when it will
-   * be after the next connect.
+   * Sets the listener of a channel. It survives reconnects, during which messages are lost. Resolves when it is
+   * subscribed, or when it will be after the next connect.
    */
   async subscribe(channel: string, listener: (message: string) => void): Promise<void> {
     this.#channels.set(channel, listener)

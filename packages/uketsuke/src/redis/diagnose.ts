@@ -2,8 +2,8 @@ import type { Finding } from '../base/finding.ts'
 import type { Client } from './client.ts'
 
 /**
- * Diagnoses a Redis server with one INFO, which managed services allow, while most of them forbid CONFIG. A server with a `fail` finding is
- * not used.
+ * Diagnoses a Redis server with one INFO, which managed services allow, while most of them forbid CONFIG. A server with
+ * a `fail` finding is not used.
  */
 export async function diagnose(client: Pick<Client, 'info'>): Promise<Finding[]> {
   return findings(parse(await client.info()))

@@ -20,9 +20,10 @@ export interface MigrationResult extends Checksum {
 }
 
 /**
- * Copies everything from one store to another. Rows are read in key order and written one page per commit, so that an interrupted
- * migration resumes after the last row that arrived. Both stores are locked exclusively meanwhile. The target cannot be opened for work until
- * the migration is complete; afterwards the source cannot be opened for work. `onTable` is called after each table.
+ * Copies everything from one store to another. Rows are read in key order and written one page per commit, so that an
+ * interrupted migration resumes after the last row that arrived. Both stores are locked exclusively meanwhile. The
+ * target cannot be opened for work until the migration is complete; afterwards the source cannot be opened for work.
+ * `onTable` is called after each table.
  * @throws {UketsukeError} `store-unusable`
  */
 export async function migrateStore(

@@ -2,7 +2,10 @@ import type { RawTables, Row, TableName } from '../store/raw-tables.ts'
 
 /** Target size of a page in characters. Payloads range from two bytes to megabytes. */
 const pageSize = 4 << 20
-/** Row limit of a page. The row count follows from the size of the last page; this limits the error if long rows follow short ones. */
+/**
+ * Row limit of a page. The row count follows from the size of the last page; this limits the error if long rows follow
+ * short ones.
+ */
 const mostRows = 200
 
 /** The rows of a table after `after`, one page at a time, in key order. */

@@ -16,7 +16,7 @@ const clock = manualClock()
 const job = (id: string): Job =>
   create({ id, type: 'report', owner: 'ann', input: '{}', maxAttempts: 3, retainFor: 1_000 }, clock.now())
 const running = (id: string) => claim(job(id), clock.now(), { worker: 'w', leaseMs: 1_000 }) as Job
-const told = (before: Job, percent: number): Change => {
+const progressed = (before: Job, percent: number): Change => {
   const after = progress(before, percent, null) as Job
   return { before, after, spawn: null, attempt: null }
 }
@@ -135,15 +135,15 @@ describe('batched', () => {
     const { store, commits, next } = held()
     const group = batched(store)
     const a1 = running('a')
-    const a2 = told(a1, 10).after
-    const a3 = told(a2, 20).after
+    const a2 = progressed(a1, 10).after
+    const a3 = progressed(a2, 20).after
     const first = next()
     const calls = [
-      group.replace([told(a1, 10)]),
-      group.replace([told(a2, 20), told(running('b'), 1)]),
-      group.replace([told(running('b'), 2)]),
-      group.replace([told(a3, 30)]),
-      group.replace([told(running('c'), 1)]),
+      group.replace([progressed(a1, 10)]),
+      group.replace([progressed(a2, 20), progressed(running('b'), 1)]),
+      group.replace([progressed(running('b'), 2)]),
+      group.replace([progressed(a3, 30)]),
+      group.replace([progressed(running('c'), 1)]),
     ]
     await first
     for (let i = 0; i < 3; i++) {

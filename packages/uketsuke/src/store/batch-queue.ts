@@ -12,17 +12,17 @@ interface Call<Row, Result> {
   reject(error: unknown): void
 }
 
-interface Lane<Row, Result> {
+interface BatchQueue<Row, Result> {
   commit(rows: readonly Row[]): Promise<Result[]>
   /** Resolves when no call is waiting or in flight. */
   idle(): Promise<void>
 }
 
 /**
- * Group commit: while a commit of a method is in flight, further calls collect for the next one. An idle method commits at the end of the
- * current turn of the event loop. There is no timer and no added delay, and each promise resolves after its own commit. `cap` and
- * `capBytes` limit the rows and the text of one commit (a single larger call is committed alone); `inFlight` limits the concurrent
- * commits of one method.
+ * Group commit: while a commit of a method is in flight, further calls collect for the next one. An idle method commits
+ * at the end of the current turn of the event loop. There is no timer and no added delay, and each promise resolves
+ * after its own commit. `cap` and `capBytes` limit the rows and the text of one commit (a single larger call is
+ * committed alone); `inFlight` limits the concurrent commits of one method.
  */
 export function batched(
   store: Store,
@@ -30,7 +30,7 @@ export function batched(
 ): Store {
   const { acceptTimeout } = size
   const { cap, capBytes, inFlight } = { cap: 500, capBytes: 8 << 20, inFlight: 1, ...store.group, ...size }
-  const inserts = lane((rows: Insert[], waiting?: Waiting) => store.insert(rows, waiting), {
+  const inserts = batchQueue((rows: Insert[], waiting?: Waiting) => store.insert(rows, waiting), {
     timeout: acceptTimeout,
     cap,
     capBytes,
@@ -38,18 +38,23 @@ export function batched(
     textOf: ({ job }) => text(job),
   })
   // At most one swap per job and commit: a second one would lose to the first.
-  const changes = lane((rows: Change[]) => store.replace(rows), {
+  const changes = batchQueue((rows: Change[]) => store.replace(rows), {
     cap,
     capBytes,
     inFlight,
     textOf: ({ after }) => after.output?.length ?? 0,
     idOf: (row) => row.before.id,
   })
-  const renewals = new Map<number, Lane<Lease, number | null>>()
+  const renewals = new Map<number, BatchQueue<Lease, number | null>>()
   const renewalsOf = (leaseMs: number) => {
     const known = renewals.get(leaseMs)
     if (known !== undefined) return known
-    const fresh = lane((rows: Lease[]) => store.renew(rows, leaseMs), { cap, capBytes, inFlight: 1, textOf: () => 0 })
+    const fresh = batchQueue((rows: Lease[]) => store.renew(rows, leaseMs), {
+      cap,
+      capBytes,
+      inFlight: 1,
+      textOf: () => 0,
+    })
     renewals.set(leaseMs, fresh)
     return fresh
   }
@@ -89,26 +94,32 @@ export function batched(
 /** The length of a new job's user text in characters. The rest of a row is short. */
 const text = (job: Job): number => job.input.length + (job.metadata?.length ?? 0)
 
-interface LaneOptions<Row> {
+interface BatchQueueOptions<Row> {
   cap: number
   capBytes: number
   inFlight: number
   /** The length of a row's text in characters. Statements are built in memory, and engines limit their size. */
   textOf(row: Row): number
-  /** Milliseconds from a call to its deadline. A call that has waited for half of it is rejected; the rest is left for the commit. */
+  /**
+   * Milliseconds from a call to its deadline. A call that has waited for half of it is rejected; the rest is left for
+   * the commit.
+   */
   timeout?: number | undefined
   /** Rows with the same id go into different commits, in call order. */
   idOf?(row: Row): string
 }
 
-function lane<Row, Result>(
+function batchQueue<Row, Result>(
   run: (rows: Row[], waiting?: Waiting) => Promise<Result[]>,
-  { cap, capBytes, inFlight, timeout, textOf, idOf }: LaneOptions<Row>,
-): Lane<Row, Result> {
+  { cap, capBytes, inFlight, timeout, textOf, idOf }: BatchQueueOptions<Row>,
+): BatchQueue<Row, Result> {
   let waiting: Call<Row, Result>[] = []
   let size = 0
   const flushing = new Set<Promise<void>>()
-  /** The ids of each commit in flight. One set per commit, because one shared set would retain memory (see `RunningJobs`). */
+  /**
+   * The ids of each commit in flight. One set per commit, because one shared set would retain memory (see
+   * `RunningJobs`).
+   */
   let underWay: ReadonlySet<string>[] = []
 
   function take(): { batch: Call<Row, Result>[]; ids: ReadonlySet<string> } {
@@ -149,7 +160,10 @@ function lane<Row, Result>(
     }
   }
 
-  /** A further concurrent commit starts only for a full group. Otherwise small groups would be committed instead of filling up. */
+  /**
+   * A further concurrent commit starts only for a full group. Otherwise small groups would be committed instead of
+   * filling up.
+   */
   function start(): void {
     if (flushing.size >= inFlight || (flushing.size > 0 && size < cap * flushing.size)) return
     const one = flush().finally(() => {
@@ -174,8 +188,8 @@ function lane<Row, Result>(
 }
 
 /**
- * Whether none of a call's ids is in `ids` or in flight. Adds them to `ids` even if the call must wait, so that no later call overtakes
- * it.
+ * Whether none of a call's ids is in `ids` or in flight. Adds them to `ids` even if the call must wait, so that no
+ * later call overtakes it.
  */
 function claims<Row>(
   { rows }: Call<Row, unknown>,
@@ -200,7 +214,10 @@ function inTime<Row, Result>(batch: Call<Row, Result>[], timeout: number): Call<
   return batch.filter(({ since }) => since >= oldest)
 }
 
-/** Halves a failed batch until the bad row is alone, so that it does not fail other calls. Does not retry if the store is down. */
+/**
+ * Halves a failed batch until the bad row is alone, so that it does not fail other calls. Does not retry if the store
+ * is down.
+ */
 async function settle<Row, Result>(
   batch: Call<Row, Result>[],
   run: (rows: Row[], waiting?: Waiting) => Promise<Result[]>,

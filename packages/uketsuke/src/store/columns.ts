@@ -52,8 +52,8 @@ export const changingColumns: readonly Column[] = [
 ]
 
 /**
- * The columns of the table `jobs` in every store. Rows, writes and raw tables derive from this list. A new column needs a line here, a
- * migration in each store, and a field of `Job` that each store's `toJob` reads.
+ * The columns of the table `jobs` in every store. Rows, writes and raw tables derive from this list. A new column needs
+ * a line here, a migration in each store, and a field of `Job` that each store's `toJob` reads.
  */
 export const jobColumns: readonly Column[] = [...fixedColumns, ...changingColumns]
 

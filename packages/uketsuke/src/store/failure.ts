@@ -6,7 +6,9 @@ export const corrupt: Failure = {
   retryable: false,
 }
 
-/** Parses a stored failure. An unreadable one becomes `corrupt`, so that a damaged row does not fail its whole batch. */
+/**
+ * Parses a stored failure. An unreadable one becomes `corrupt`, so that a damaged row does not fail its whole batch.
+ */
 export function failure(text: unknown): Failure | null {
   if (text === null) return null
   try {

@@ -1,7 +1,9 @@
 import { checkKey, checkOwner } from '../domain/identifiers.ts'
 import { allOwners, type Insert, type Owner, type Store } from './port.ts'
 
-/** Validates owners and idempotency keys before they reach the store, because engines treat invalid ones differently. */
+/**
+ * Validates owners and idempotency keys before they reach the store, because engines treat invalid ones differently.
+ */
 export function withValidIdentifiers(store: Store): Store {
   const { insert, insertWithin, get, list, deliveries, attempts, remove } = store
   return Object.assign(store, {

@@ -13,8 +13,8 @@ import { withValidIdentifiers } from './guarded.ts'
 import { allOwners, type IdempotencyKey, type Insert, type Inserted, type Owner, type StoreFactory } from './port.ts'
 
 /**
- * The reference store: the simplest implementation of the port, for tests and experiments. All jobs are lost when the process ends. Each
- * method runs without an `await`, which makes it atomic.
+ * The reference store: the simplest implementation of the port, for tests and experiments. All jobs are lost when the
+ * process ends. Each method runs without an `await`, which makes it atomic.
  */
 export function memory(): StoreFactory {
   return (clock) => {
@@ -178,5 +178,8 @@ export function memory(): StoreFactory {
 
 const scope = (job: Job, { route, key }: IdempotencyKey) => JSON.stringify([job.owner, route, key])
 
-/** A renewal does not change the version, so a swap may have been based on an older lease. The later lease wins while the job runs. */
+/**
+ * A renewal does not change the version, so a swap may have been based on an older lease. The later lease wins while
+ * the job runs.
+ */
 const later = (stored: number | null, asked: number | null) => (asked === null ? null : Math.max(stored ?? 0, asked))

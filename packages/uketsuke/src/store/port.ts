@@ -2,7 +2,10 @@ import type { Clock } from '../base/clock.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
 import type { Transaction } from './transaction.ts'
 
-/** Whose jobs a read or write may access. Calls on behalf of a client must pass its owner; `allOwners` is for the system itself. */
+/**
+ * Whose jobs a read or write may access. Calls on behalf of a client must pass its owner; `allOwners` is for the system
+ * itself.
+ */
 export type Owner = string | typeof allOwners
 /** Passed as `owner` to access the jobs of all owners. */
 export const allOwners: unique symbol = Symbol('allOwners')
@@ -79,22 +82,23 @@ export interface RemoteCommit {
 }
 
 /**
- * Persistent storage for jobs. A store handles rows; the rules are in `domain/rules.ts`. Every write is one commit, which is on disk when
- * its promise resolves. A store that cannot guarantee this throws `temporarily-unavailable` and has written nothing. Leases (`claim`,
- * `renew`) must be committed but need not be on disk if the failure that loses them also ends their workers. The exception is the claim
- * of a last attempt, which must not start twice. Methods take and return batches in the same order.
+ * Persistent storage for jobs. A store handles rows; the rules are in `domain/rules.ts`. Every write is one commit,
+ * which is on disk when its promise resolves. A store that cannot guarantee this throws `temporarily-unavailable` and
+ * has written nothing. Leases (`claim`, `renew`) must be committed but need not be on disk if the failure that loses
+ * them also ends their workers. The exception is the claim of a last attempt, which must not start twice. Methods take
+ * and return batches in the same order.
  */
 export interface Store {
   /** For operators: the engine, and which failures an accepted job survives. */
   readonly description: { readonly engine: string; readonly durability: string }
   /**
-   * Group commit limits: `cap` rows and `capBytes` characters of user text per commit, and `inFlight` concurrent commits of one method.
-   * The defaults are 500, 8 Mi and 1.
+   * Group commit limits: `cap` rows and `capBytes` characters of user text per commit, and `inFlight` concurrent
+   * commits of one method. The defaults are 500, 8 Mi and 1.
    */
   readonly group?: { readonly cap: number; readonly capBytes?: number; readonly inFlight: number }
   /**
-   * The store's clock as known to this process, in milliseconds since the epoch. All decisions about a job use this time. Absent if the
-   * store uses the clock that it was given.
+   * The store's clock as known to this process, in milliseconds since the epoch. All decisions about a job use this
+   * time. Absent if the store uses the clock that it was given.
    */
   now?(): number
   /**
@@ -103,34 +107,44 @@ export interface Store {
    */
   migrate(): Promise<void>
   /**
-   * Inserts all rows in one commit. A key that is already taken returns the job that took it, until the key is pruned. Of two equal keys
-   * in one batch, the first creates the job. An id that already exists fails the whole batch. The call settles by its deadline: stored,
-   * not stored, or rejected with `temporarily-unavailable` and an unknown `outcome`.
+   * Inserts all rows in one commit. A key that is already taken returns the job that took it, until the key is pruned.
+   * Of two equal keys in one batch, the first creates the job. An id that already exists fails the whole batch. The
+   * call settles by its deadline: stored, not stored, or rejected with `temporarily-unavailable` and an unknown
+   * `outcome`.
    */
   insert(inserts: readonly Insert[], waiting?: Waiting): Promise<Inserted[]>
   /**
-   * Inserts in the caller's own transaction. Nothing is stored and no notification is sent unless it commits. Absent if the store does
-   * not support external transactions.
+   * Inserts in the caller's own transaction. Nothing is stored and no notification is sent unless it commits. Absent if
+   * the store does not support external transactions.
    */
   insertWithin?(transaction: Transaction, inserts: readonly Insert[]): Promise<Inserted[]>
-  /** Claims due jobs of this queue and these types by the rule `claim`: `high` priority first, then by `runAt` and id. */
+  /**
+   * Claims due jobs of this queue and these types by the rule `claim`: `high` priority first, then by `runAt` and id.
+   */
   claim(query: ClaimQuery): Promise<Job[]>
   /**
-   * Compare-and-swap by version: true if the stored version was `before.version`. Spawn and attempt are stored in the same commit; a
-   * spawn whose id already exists is left unchanged. Ids must be distinct. A renewal does not change the version, so a swap may be based
-   * on an older lease: while the job stays running, the later lease wins.
+   * Compare-and-swap by version: true if the stored version was `before.version`. Spawn and attempt are stored in the
+   * same commit; a spawn whose id already exists is left unchanged. Ids must be distinct. A renewal does not change the
+   * version, so a swap may be based on an older lease: while the job stays running, the later lease wins.
    */
   replace(changes: readonly Change[]): Promise<boolean[]>
-  /** Extends the leases that are still valid to `leaseMs` milliseconds from now, without a new version. Returns each job's version, null if lost. */
+  /**
+   * Extends the leases that are still valid to `leaseMs` milliseconds from now, without a new version. Returns each
+   * job's version, null if lost.
+   */
   renew(leases: readonly Lease[], leaseMs: number): Promise<(number | null)[]>
   /** Running jobs whose lease has expired according to the store's clock. */
   expiredLeases(limit: number): Promise<Job[]>
   /**
-   * The types of user jobs that have been due for at least `waited` milliseconds while no job of the type is running, so they probably
-   * have no worker. Longest wait first. With a long backlog, examining its start is enough. Absent if the store cannot determine it cheaply.
+   * The types of user jobs that have been due for at least `waited` milliseconds while no job of the type is running,
+   * so they probably have no worker. Longest wait first. With a long backlog, examining its start is enough. Absent if
+   * the store cannot determine it cheaply.
    */
   unclaimed?(waited: number): Promise<Unclaimed[]>
-  /** When the next pending job of this queue and these types is due, in milliseconds since the epoch; null if none is pending. */
+  /**
+   * When the next pending job of this queue and these types is due, in milliseconds since the epoch; null if none is
+   * pending.
+   */
   nextDue(queue: Queue, types: readonly string[]): Promise<number | null>
   /** Jobs in the order of `ids`; null if absent or owned by another owner. */
   get(owner: Owner, ids: readonly string[]): Promise<(Job | null)[]>
@@ -142,27 +156,36 @@ export interface Store {
   deliveries(owner: Owner, parent: string): Promise<Job[]>
   /** The attempts of one job that were stored with a change, oldest first: all except the one that ended the job. */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
-  /** 1 plus the number of due jobs ahead of this one in its queue; null if it is not due and pending or if counting is expensive. */
+  /**
+   * 1 plus the number of due jobs ahead of this one in its queue; null if it is not due and pending or if counting is
+   * expensive.
+   */
   position(job: Job): Promise<number | null>
   /** Removes a terminal job with its attempts and deliveries. Returns true if the job existed and was terminal. */
   remove(owner: Owner, id: string): Promise<boolean>
   /**
-   * Removes up to `limit` expired jobs with their attempts, and up to `limit` expired keys. Returns the number of jobs. A job with an
-   * unfinished delivery is kept until the delivery ends.
+   * Removes up to `limit` expired jobs with their attempts, and up to `limit` expired keys. Returns the number of jobs.
+   * A job with an unfinished delivery is kept until the delivery ends.
    */
   prune(limit: number): Promise<number>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
-  /** A small value shared by all processes on this store: the value stored under `name`, or `initial`, which is then stored. */
+  /**
+   * A small value shared by all processes on this store: the value stored under `name`, or `initial`, which is then
+   * stored.
+   */
   shared(name: string, initial: string): Promise<string>
   /**
-   * Calls `fn` after a commit by another process. Without an argument, anything may have changed. The returned function unsubscribes.
-   * A lost call only costs latency.
+   * Calls `fn` after a commit by another process. Without an argument, anything may have changed. The returned function
+   * unsubscribes. A lost call only costs latency.
    */
   onForeignCommit(fn: (commit?: RemoteCommit) => void): () => void
   /** Releases the connections. Resolves after pending writes. */
   close(): Promise<void>
 }
 
-/** Made by `sqlite(path)` and similar functions, and called by `createJobs`. Leases expire according to `clock` unless the store has its own. */
+/**
+ * Made by `sqlite(path)` and similar functions, and called by `createJobs`. Leases expire according to `clock` unless
+ * the store has its own.
+ */
 export type StoreFactory = (clock: Clock) => Store

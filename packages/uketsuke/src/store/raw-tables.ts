@@ -41,8 +41,8 @@ export const onConflict = (table: TableName): string =>
   `ON CONFLICT ${table === 'shared' ? '(name) DO UPDATE SET value = excluded.value' : 'DO NOTHING'}`
 
 /**
- * Exclusive access to the tables of a store, for migrating it to another one. While it is open, no other process can write to the store.
- * Opening a store that is in use fails with `store-unusable`.
+ * Exclusive access to the tables of a store, for migrating it to another one. While it is open, no other process can
+ * write to the store. Opening a store that is in use fails with `store-unusable`.
  */
 export interface RawTables {
   /** The engine and its location, without a password. */
@@ -74,7 +74,8 @@ export interface MigrationTarget {
 
 /**
  * Called when a store is opened for work. `value` reads one of its `migrationNotes`.
- * @throws {UketsukeError} `store-unusable` if the store has been migrated away, or is the target of an incomplete migration
+ * @throws {UketsukeError} `store-unusable` if the store has been migrated away, or is the target of an incomplete
+ * migration
  */
 export function checkMoves(where: string, value: (note: string) => string | undefined): void {
   const out = value(migrationNotes.out)

@@ -1,9 +1,9 @@
 export type StoredValue = string | number | null
 
 /**
- * Escapes NUL, which no engine stores reliably. SQLite's bindings use C strings, so text is silently cut at its first NUL in both
- * directions; PostgreSQL rejects NUL. Therefore NUL is stored as U+0001 "0", and U+0001 as two of them. The encoding preserves equality,
- * which is all that queries need.
+ * Escapes NUL, which no engine stores reliably. SQLite's bindings use C strings, so text is silently cut at its first
+ * NUL in both directions; PostgreSQL rejects NUL. Therefore NUL is stored as U+0001 "0", and U+0001 as two of them. The
+ * encoding preserves equality, which is all that queries need.
  */
 const escapeChar = '\u0001'
 

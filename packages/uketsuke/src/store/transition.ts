@@ -6,8 +6,8 @@ import { allOwners, type Store } from './port.ts'
 export type Rule = (job: Job) => Job | null
 
 /**
- * Applies a rule to a job by compare-and-swap. If another writer was first, it reads the job again and applies the rule again. Resolves
- * with the stored job, or null if the rule does not apply (any more) or the job is gone.
+ * Applies a rule to a job by compare-and-swap. If another writer was first, it reads the job again and applies the rule
+ * again. Resolves with the stored job, or null if the rule does not apply (any more) or the job is gone.
  */
 export type Transition = (job: Job, rule: Rule, now: () => number) => Promise<Job | null>
 

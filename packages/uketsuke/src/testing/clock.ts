@@ -6,8 +6,9 @@ export interface ManualClock extends Clock {
   /** The number of pending timers, not counting background timers. */
   readonly pending: number
   /**
-   * Advances time by `ms` milliseconds. Timers fire in time order, including those set on the way. Before the next timer fires, the
-   * promises, microtasks and immediates that the previous one triggered are run. Do not call it concurrently.
+   * Advances time by `ms` milliseconds. Timers fire in time order, including those set on the way. Before the next
+   * timer fires, the promises, microtasks and immediates that the previous one triggered are run. Do not call it
+   * concurrently.
    */
   advance(ms: number): Promise<void>
 }
@@ -57,7 +58,9 @@ function first(timers: Iterable<Timer>, end: number): Timer | null {
   return earliest
 }
 
-/** Group commit resolves after a `setImmediate`, and its callers may write again. A few turns let such a chain finish. */
+/**
+ * Group commit resolves after a `setImmediate`, and its callers may write again. A few turns let such a chain finish.
+ */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

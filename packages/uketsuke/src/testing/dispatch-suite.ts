@@ -94,7 +94,10 @@ async function enqueue({ store, dispatch }: DispatchSide, given: readonly Given[
   dispatch.announce(jobs)
 }
 
-/** The conformance suite for dispatchers. It tests hints in real time: a late hint fails the test, a superfluous one does not. */
+/**
+ * The conformance suite for dispatchers. It tests hints in real time: a late hint fails the test, a superfluous one
+ * does not.
+ */
 export function dispatchSuite({ test, open, within = 5_000 }: DispatchSuite): void {
   async function until(condition: () => boolean, what: string): Promise<void> {
     const deadline = performance.now() + within

@@ -18,13 +18,19 @@ export interface StoreSuite {
   test(name: string, fn: () => Promise<void>): void
   /** Creates a new, empty store. The suite migrates and closes it. */
   open(clock: Clock): Promise<Store>
-  /** Creates two handles on one new, empty store, like two processes. Omit it if the store cannot be shared between processes. */
+  /**
+   * Creates two handles on one new, empty store, like two processes. Omit it if the store cannot be shared between
+   * processes.
+   */
   openTwice?(clock: Clock): Promise<[Store, Store]>
   /** Creates a new, empty location for a store, with its raw tables. Omit it if the store is not persistent. */
   openKept?: RawTablesPair['openKept']
 }
 
-/** The conformance suite for stores: one test for each promise of the `Store` port. Run it for every store implementation. */
+/**
+ * The conformance suite for stores: one test for each promise of the `Store` port. Run it for every store
+ * implementation.
+ */
 export function storeSuite({ test, open, openTwice, openKept }: StoreSuite): void {
   const check: Check = (name, body) =>
     test(name, async () => {

@@ -6,13 +6,19 @@ import type { ChangeFeed } from '../notify/change-feed.ts'
 import { storeChangeFeed } from '../notify/store-change-feed.ts'
 import type { Store } from '../store/port.ts'
 
-/** How processes on one store notify each other of pending work and changes. Notifications are only hints and may be lost. */
+/**
+ * How processes on one store notify each other of pending work and changes. Notifications are only hints and may be
+ * lost.
+ */
 export interface Transport {
   /** For operators: the means of notification. */
   readonly description: string
   readonly dispatch: Dispatch
   readonly changes: ChangeFeed
-  /** Called after the store is open. Rejects only if it can never work; network failures are retried in the background. Idempotent. */
+  /**
+   * Called after the store is open. Rejects only if it can never work; network failures are retried in the background.
+   * Idempotent.
+   */
   start(): Promise<void>
   close(): Promise<void>
 }

@@ -7,9 +7,10 @@ import type { TransportFactory } from './port.ts'
 export type { RedisOptions } from '../redis/client.ts'
 
 /**
- * Notifies processes through Redis 6.2 or later: `createJobs({ dispatch: redis('redis://…') })`. Takes a URL or options. Each job wakes one
- * worker through Redis Streams, and changes are published to all event streams. Jobs stay in the store: while Redis is unavailable,
- * processes poll the store, which only increases latency. Requires the package `@redis/client`.
+ * Notifies processes through Redis 6.2 or later: `createJobs({ dispatch: redis('redis://…') })`. Takes a URL or
+ * options. Each job wakes one worker through Redis Streams, and changes are published to all event streams. Jobs stay
+ * in the store: while Redis is unavailable, processes poll the store, which only increases latency. Requires the
+ * package `@redis/client`.
  * @throws {UketsukeError} `invalid-configuration` if an option is not valid
  */
 export function redis(options: string | RedisOptions): TransportFactory {

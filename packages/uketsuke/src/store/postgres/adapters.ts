@@ -7,7 +7,10 @@ export function prismaTx(tx: {
   return { query: async (sql, parameters) => (await tx.$queryRawUnsafe(sql, ...parameters)) as Rows }
 }
 
-/** Adapts a Drizzle transaction. In `db.transaction(async (tx) => …)`, pass `{ tx: drizzleTx(tx, sql) }`, with `sql` from `drizzle-orm`. */
+/**
+ * Adapts a Drizzle transaction. In `db.transaction(async (tx) => …)`, pass `{ tx: drizzleTx(tx, sql) }`, with `sql`
+ * from `drizzle-orm`.
+ */
 export function drizzleTx<Query>(
   tx: { execute(query: Query): PromiseLike<unknown> },
   sql: { raw(text: string): Query; param(value: string): unknown; join(parts: never[]): Query },
@@ -23,8 +26,8 @@ export function drizzleTx<Query>(
 }
 
 /**
- * Adapts a Kysely transaction. In `db.transaction().execute(async (trx) => …)`, pass `{ tx: kyselyTx(trx, CompiledQuery) }`, with
- * `CompiledQuery` from `kysely`.
+ * Adapts a Kysely transaction. In `db.transaction().execute(async (trx) => …)`, pass `{ tx: kyselyTx(trx,
+ * CompiledQuery) }`, with `CompiledQuery` from `kysely`.
  */
 export function kyselyTx<Query>(
   trx: { executeQuery(query: Query): Promise<{ rows: unknown[] }> },

@@ -10,8 +10,8 @@ const isNull = 0xff_ff_ff_ff
 const high = 2 ** 32
 
 /**
- * Encodes an array in the server's binary format, which needs no quoting and parsing. Null if a value does not fit the type: the caller
- * then sends it as text, and the server reports the error.
+ * Encodes an array in the server's binary format, which needs no quoting and parsing. Null if a value does not fit the
+ * type: the caller then sends it as text, and the server reports the error.
  */
 export function binaryArray(type: Type, values: readonly Value[]): Buffer | null {
   const packed = type === 'text' ? texts(values) : numbers(values, type)

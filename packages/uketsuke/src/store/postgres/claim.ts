@@ -16,9 +16,9 @@ export interface Claimed {
 }
 
 /**
- * The rule `claim` in one statement: it scans `jobs_due` once per priority and type, from the start of the range, and skips rows that
- * another claim has locked. Jobs of other types are never read. `claimToken` identifies this claim, so that a claim whose response was
- * lost can find its jobs.
+ * The rule `claim` in one statement: it scans `jobs_due` once per priority and type, from the start of the range, and
+ * skips rows that another claim has locked. Jobs of other types are never read. `claimToken` identifies this claim, so
+ * that a claim whose response was lost can find its jobs.
  */
 export async function claim(
   sql: Sql,
@@ -34,8 +34,8 @@ export async function claim(
 }
 
 /**
- * Takes over the jobs of this worker's earlier claims whose responses were lost, with a new lease. `claimToken` replaces their tokens, so
- * that no job is found twice.
+ * Takes over the jobs of this worker's earlier claims whose responses were lost, with a new lease. `claimToken`
+ * replaces their tokens, so that no job is found twice.
  */
 export async function adoptLostClaims(
   sql: Sql,
@@ -83,7 +83,8 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
     types.length === 1
       ? (priority: string, room: string) => `${priority} AS MATERIALIZED (${lock(priority, `${one}::text`, room)})`
       : (priority: string, room: string) => {
-          // First count how many of the earliest due jobs each type has, then lock that many per type, or the next unlocked ones.
+          // First count how many of the earliest due jobs each type has, then lock that many per type, or the next
+          // unlocked ones.
           const front = `SELECT each.type, first.due_at, first.id FROM unnest(${one}::text[]) AS each (type), LATERAL (
             SELECT due_at, id FROM ${due(priority, 'each.type')} ORDER BY due_at, id LIMIT ${room}) AS first
             ORDER BY due_at, id LIMIT ${room}`

@@ -27,7 +27,10 @@ export interface Sql {
   script(text: string): Promise<void>
 }
 
-/** Work in autocommit mode. `maybeCommitted`: the connection was lost during an earlier try, which may have been committed. */
+/**
+ * Work in autocommit mode. `maybeCommitted`: the connection was lost during an earlier try, which may have been
+ * committed.
+ */
 type Work<T> = (sql: Sql, maybeCommitted: boolean) => Promise<T>
 
 /** How long to wait for the server's response to a cancelled statement, in milliseconds. */
@@ -45,7 +48,10 @@ export interface ConnectionOptions {
   cancel(client: PoolClient): void
 }
 
-/** A connection pool that recovers from failures. Waits use real time, not the `Clock`, because they wait for another machine. */
+/**
+ * A connection pool that recovers from failures. Waits use real time, not the `Clock`, because they wait for another
+ * machine.
+ */
 export class Connection {
   readonly #pool: Pool
   readonly #schema: string
@@ -58,7 +64,8 @@ export class Connection {
     this.#pool = pool
     this.#schema = schema
     this.#options = options
-    // Without listeners, a broken connection would end the process. The pool replaces it, and the running statement reports the error.
+    // Without listeners, a broken connection would end the process. The pool replaces it, and the running statement
+    // reports the error.
     pool.on('error', () => {})
     pool.on('connect', (client) => {
       client.on('error', () => {})
@@ -68,9 +75,9 @@ export class Connection {
   }
 
   /**
-   * Retries deadlocks and serialization failures a few times. After a lost connection, runs `work` again with `maybeCommitted`: it must
-   * then find out whether the first try was committed. Settles within `within` milliseconds: done, not done, or rejected with an
-   * unknown outcome.
+   * Retries deadlocks and serialization failures a few times. After a lost connection, runs `work` again with
+   * `maybeCommitted`: it must then find out whether the first try was committed. Settles within `within` milliseconds:
+   * done, not done, or rejected with an unknown outcome.
    */
   async run<T>(work: Work<T>, within = Number.POSITIVE_INFINITY): Promise<T> {
     const deadline = performance.now() + within
@@ -98,9 +105,9 @@ export class Connection {
   }
 
   /**
-   * One try on one client. A statement that exceeds its time limit is cancelled in the server, whose response decides the outcome; without a
-   * response the connection counts as lost. `end()` returns true if the client must be discarded: a late cancel would hit the next
-   * statement.
+   * One try on one client. A statement that exceeds its time limit is cancelled in the server, whose response decides
+   * the outcome; without a response the connection counts as lost. `end()` returns true if the client must be
+   * discarded: a late cancel would hit the next statement.
    */
   #begin(client: PoolClient, deadline: number) {
     const { statementTimeout, cancel, prepared } = this.#options
@@ -127,8 +134,8 @@ export class Connection {
   }
 
   /**
-   * Runs several statements in one transaction. Uses READ COMMITTED regardless of the server's default, so that a statement that waited
-   * for a lock sees what was committed meanwhile.
+   * Runs several statements in one transaction. Uses READ COMMITTED regardless of the server's default, so that a
+   * statement that waited for a lock sees what was committed meanwhile.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.run(async (sql) => {
@@ -177,7 +184,10 @@ export class Connection {
     }
   }
 
-  /** Waits briefly for running statements, then destroys their connections: an unresponsive server would block the close forever. */
+  /**
+   * Waits briefly for running statements, then destroys their connections: an unresponsive server would block the close
+   * forever.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#end()
     return this.#closing

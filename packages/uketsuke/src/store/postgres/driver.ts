@@ -12,13 +12,15 @@ export interface Driver {
   cancel(client: ClientBase): void
   /** The address, without the password. */
   readonly where: string
-  /** Whether the connection goes directly to the server rather than through a pooler. Known after the first connection. */
+  /**
+   * Whether the connection goes directly to the server rather than through a pooler. Known after the first connection.
+   */
   readonly direct: boolean
 }
 
 /**
- * Loads `pg`, an optional peer dependency that is imported only here. `purpose` is `work` for a store in use and `alone` for diagnosis and
- * for migrations, which need exclusive access.
+ * Loads `pg`, an optional peer dependency that is imported only here. `purpose` is `work` for a store in use and
+ * `alone` for diagnosis and for migrations, which need exclusive access.
  */
 export async function loadDriver(settings: PostgresSettings, purpose: 'work' | 'alone' = 'work'): Promise<Driver> {
   const { default: pg } = await import('pg').catch((error: unknown) => {
@@ -69,10 +71,10 @@ interface CancellingClient {
 const int8 = 20
 
 /**
- * Prepares a new session. A server or role may be configured to acknowledge commits before they are on disk, which would break the promise
- * of a 202, or to use an isolation level other than READ COMMITTED, in which a statement that waited for a lock fails. A session at work
- * also takes a shared lock on its schema (`exclusive-lock.ts`). Returns whether the connection is direct: a pooler reports a process
- * id of its own and keeps neither settings nor locks.
+ * Prepares a new session. A server or role may be configured to acknowledge commits before they are on disk, which
+ * would break the promise of a 202, or to use an isolation level other than READ COMMITTED, in which a statement that
+ * waited for a lock fails. A session at work also takes a shared lock on its schema (`exclusive-lock.ts`). Returns
+ * whether the connection is direct: a pooler reports a process id of its own and keeps neither settings nor locks.
  */
 export async function prepareSession(client: ClientBase, atWork: string | null): Promise<boolean> {
   const { processID = 0 } = client as ClientBase & { processID?: number }

@@ -43,7 +43,10 @@ const invalidStatementName = '26000'
 const isStale = (error: unknown) =>
   codeOf(error) === invalidStatementName || begins(error, ['cached plan must not change result type'])
 
-/** PgBouncer with pool_mode = statement, which does not support transactions. Its error code is that of a protocol violation. */
+/**
+ * PgBouncer with pool_mode = statement, which does not support transactions. Its error code is that of a protocol
+ * violation.
+ */
 const poolsStatements = (error: unknown) => /statement pooling/i.test(messageOf(error))
 
 /** Whether the connection or the server was lost, so that a running statement may or may not have been committed. */
@@ -56,12 +59,15 @@ export function isLost(error: unknown): boolean {
   return isConnectTimeout(error) || begins(error, cutOff)
 }
 
-/** Temporary rejections that wrote nothing: too many connections, a full disk, a standby, a lock timeout, a cancelled statement. */
+/**
+ * Temporary rejections that wrote nothing: too many connections, a full disk, a standby, a lock timeout, a cancelled
+ * statement.
+ */
 const refused = (code: string) => code.startsWith('53') || ['25006', '55P03', '57014'].includes(code)
 
 /**
- * Errors at run time. What may resolve by itself becomes `temporarily-unavailable`; a bad row stays as it is. Clients see the sentence, so
- * it names no hosts or users; the cause does.
+ * Errors at run time. What may resolve by itself becomes `temporarily-unavailable`; a bad row stays as it is. Clients
+ * see the sentence, so it names no hosts or users; the cause does.
  */
 export function toStoreError(error: unknown, doubt = ''): unknown {
   return isLost(error) || refused(codeOf(error)) ? temporarilyUnavailable(error, doubt) : error
@@ -78,7 +84,9 @@ export function temporarilyUnavailable(error: unknown, doubt = ''): UketsukeErro
   return new UketsukeError('temporarily-unavailable', `${detail}${doubt}`, { cause: error, retryAfter: 1, outcome })
 }
 
-/** Errors at startup: a sentence for the operator that names the address and what to do. `where` contains no password. */
+/**
+ * Errors at startup: a sentence for the operator that names the address and what to do. `where` contains no password.
+ */
 export function toOpenError(where: string, schema: string, error: unknown): unknown {
   const cause = error instanceof UketsukeError && error.cause !== undefined ? error.cause : error
   if (cause instanceof UketsukeError) return cause

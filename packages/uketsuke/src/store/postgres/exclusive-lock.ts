@@ -4,9 +4,9 @@ import { pause, performance } from '../../base/timers.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 
 /**
- * Every connection of a store at work holds a shared advisory lock on its schema; a migration takes it exclusively. So a migration fails
- * while a store is in use, and no store can start during a migration. Connections through a pooler cannot hold the lock and are
- * detected by their application name.
+ * Every connection of a store at work holds a shared advisory lock on its schema; a migration takes it exclusively. So
+ * a migration fails while a store is in use, and no store can start during a migration. Connections through a pooler
+ * cannot hold the lock and are detected by their application name.
  */
 export const lockOf = (schema: string): string =>
   createHash('sha256').update(`uketsuke at work in ${schema}`).digest().readBigInt64BE().toString()
@@ -17,7 +17,10 @@ export const applicationName = (schema: string): string => (schema === 'uketsuke
 /** How long to wait for connections that are closing, in milliseconds. */
 const closingTimeout = 5_000
 
-/** Takes the exclusive lock for the lifetime of the connection. @throws {UketsukeError} `store-unusable` if the store stays in use */
+/**
+ * Takes the exclusive lock for the lifetime of the connection.
+ * @throws {UketsukeError} `store-unusable` if the store stays in use
+ */
 export async function hold(client: Client, schema: string, where: string): Promise<void> {
   const deadline = performance.now() + closingTimeout
   for (;;) {
@@ -31,7 +34,9 @@ export async function hold(client: Client, schema: string, where: string): Promi
   }
 }
 
-/** @throws {UketsukeError} `store-unusable` if the store is in use; fails also if the lock was lost with its connection */
+/**
+ * @throws {UketsukeError} `store-unusable` if the store is in use; fails also if the lock was lost with its connection
+ */
 export async function checkExclusive(client: Client, schema: string, where: string): Promise<void> {
   if ((await others(client, schema)) > 0) throw inUse(where)
 }

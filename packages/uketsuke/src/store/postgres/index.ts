@@ -24,8 +24,9 @@ export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
 export type { PostgresOptions } from './options.ts'
 
 /**
- * Stores jobs in a dedicated schema of a PostgreSQL database (13 or later). Takes a connection string or options. Requires the package
- * `pg`. The schema is created or updated when the store starts. Leases and due times follow the database's clock.
+ * Stores jobs in a dedicated schema of a PostgreSQL database (13 or later). Takes a connection string or options.
+ * Requires the package `pg`. The schema is created or updated when the store starts. Leases and due times follow the
+ * database's clock.
  * @throws {UketsukeError} `invalid-configuration` if an option is not valid
  */
 export function postgres(options: string | PostgresOptions): StoreFactory {
@@ -70,8 +71,8 @@ function store(settings: PostgresSettings, clock: Clock): Store {
   const announce = (jobs: readonly Job[]) => opened().notifier.announce(jobs)
 
   /**
-   * Commits and notifies other processes: if possible with a notification about `expected` pipelined behind the statement, else after its
-   * response about what was stored.
+   * Commits and notifies other processes: if possible with a notification about `expected` pipelined behind the
+   * statement, else after its response about what was stored.
    */
   async function commit<T>(
     work: (sql: Sql, maybeCommitted: boolean) => Promise<T>,
@@ -177,8 +178,8 @@ function store(settings: PostgresSettings, clock: Clock): Store {
 }
 
 /**
- * Up to this many changes, the notification is pipelined, which informs waiting clients sooner. Larger batches are announced together,
- * along with concurrent claims.
+ * Up to this many changes, the notification is pipelined, which informs waiting clients sooner. Larger batches are
+ * announced together, along with concurrent claims.
  */
 const pipelineLimit = 20
 

@@ -8,8 +8,9 @@ import { names, type Row, toJob, whole } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /**
- * Inserts jobs one by one in the caller's transaction. All parameters are text and all returned columns have simple types, because every
- * driver and ORM supports these. NOTIFY is part of the transaction: it is sent if and when the transaction commits.
+ * Inserts jobs one by one in the caller's transaction. All parameters are text and all returned columns have simple
+ * types, because every driver and ORM supports these. NOTIFY is part of the transaction: it is sent if and when the
+ * transaction commits.
  */
 export async function insertWithin(
   transaction: Transaction,

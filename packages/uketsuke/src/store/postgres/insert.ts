@@ -69,8 +69,8 @@ async function write(
     await sql.query(jobs, parameters.values)
     return new Set()
   }
-  // Of equal keys in one batch, the first creates the job. Keys are always inserted in the same order, so that concurrent batches with
-  // the same keys wait for one another without a deadlock.
+  // Of equal keys in one batch, the first creates the job. Keys are always inserted in the same order, so that
+  // concurrent batches with the same keys wait for one another without a deadlock.
   const first = new Map(keyed.toReversed().map((one) => [scope(one), one]))
   const sorted = [...first].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
   const made = await sql.query(
@@ -90,7 +90,10 @@ async function write(
   return new Set(made.map((row) => row.place))
 }
 
-/** Handles an id that already exists. After a try whose response was lost, finding the same rows stored means that it was committed. */
+/**
+ * Handles an id that already exists. After a try whose response was lost, finding the same rows stored means that it
+ * was committed.
+ */
 async function written(
   sql: Sql,
   inserts: readonly Placed[],

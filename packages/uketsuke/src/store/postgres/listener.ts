@@ -7,7 +7,10 @@ import { parse } from './notify-payload.ts'
 
 type Listener = (commit?: RemoteCommit) => void
 
-/** Interval and response timeout of the heartbeat on the listening connection, in milliseconds. It detects half-open sockets. */
+/**
+ * Interval and response timeout of the heartbeat on the listening connection, in milliseconds. It detects half-open
+ * sockets.
+ */
 const heartbeat = 5_000
 const heartbeatTimeout = 2_000
 /** Polling interval without LISTEN, in milliseconds of the store's clock. */
@@ -41,7 +44,8 @@ export function commitListener(clock: Clock, reader: string) {
       await client.connect()
       // The listening connection does not keep the process alive.
       ;(client as Client & { unref(): void }).unref()
-      // The channel is named after the schema. Like every other connection, this one holds the shared lock of a store at work.
+      // The channel is named after the schema. Like every other connection, this one holds the shared lock of a store
+      // at work.
       await client.query(`LISTEN "${channel}"; SELECT pg_try_advisory_lock_shared(${lockOf(channel)})`)
       onListening()
       const gone = lost.then(() => false)

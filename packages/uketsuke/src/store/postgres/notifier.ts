@@ -3,9 +3,9 @@ import type { Connection, Sql } from './connection.ts'
 import { write } from './notify-payload.ts'
 
 /**
- * Notifies other processes of commits with NOTIFY. It is sent after the commit in a separate transaction, because a commit that notifies
- * holds a cluster-wide lock until it is on disk. While one NOTIFY is in flight, further changes collect for the next one. Notifications
- * that are lost in a crash are made up for by polling.
+ * Notifies other processes of commits with NOTIFY. It is sent after the commit in a separate transaction, because a
+ * commit that notifies holds a cluster-wide lock until it is on disk. While one NOTIFY is in flight, further changes
+ * collect for the next one. Notifications that are lost in a crash are made up for by polling.
  *
  * If possible, the NOTIFY is pipelined on the commit's own connection instead of waiting for its response.
  */
@@ -29,7 +29,10 @@ export function createNotifier(connection: Connection, channel: string, sender: 
   }
 
   return {
-    /** Pipelines a notification about what the statement just sent will store if it succeeds. False if it could not be sent. */
+    /**
+     * Pipelines a notification about what the statement just sent will store if it succeeds. False if it could not be
+     * sent.
+     */
     follow(sql: Sql, jobs: readonly Job[]): boolean {
       if (sql.follow === undefined || jobs.length === 0) return false
       const waiting = new Set(jobs.filter(({ status }) => status === 'pending').map(({ queue }) => queue))

@@ -4,22 +4,34 @@ import { integerOption } from '../../domain/numbers.ts'
 /** The options of `postgres()`. */
 export interface PostgresOptions {
   /**
-   * The connection URL, such as `postgres://user:password@host:5432/database?sslmode=verify-full`. By default, libpq's environment
-   * variables (`PGHOST`, `PGUSER`, …) apply.
+   * The connection URL, such as `postgres://user:password@host:5432/database?sslmode=verify-full`. By default, libpq's
+   * environment variables (`PGHOST`, `PGUSER`, …) apply.
    */
   connectionString?: string
-  /** The schema of the tables, 1 to 50 of the characters `a-z 0-9 _`; `uketsuke` by default. It is created if it does not exist. */
+  /**
+   * The schema of the tables, 1 to 50 of the characters `a-z 0-9 _`; `uketsuke` by default. It is created if it does
+   * not exist.
+   */
   schema?: string
-  /** Maximum number of connections of this process, in addition to the one for LISTEN; from 2 to 10,000, 10 by default. */
+  /**
+   * Maximum number of connections of this process, in addition to the one for LISTEN; from 2 to 10,000, 10 by default.
+   */
   max?: number
   /**
-   * Polls for other processes' changes instead of using LISTEN, which a transaction pooler such as PgBouncer does not support. By
-   * default, a pooler is detected automatically. Set it to false if the pooler is known to pool whole sessions.
+   * Polls for other processes' changes instead of using LISTEN, which a transaction pooler such as PgBouncer does not
+   * support. By default, a pooler is detected automatically. Set it to false if the pooler is known to pool whole
+   * sessions.
    */
   pollOnly?: boolean
-  /** Milliseconds to wait for a connection before the store is `temporarily-unavailable`; 5,000 by default, at most one hour. */
+  /**
+   * Milliseconds to wait for a connection before the store is `temporarily-unavailable`; 5,000 by default, at most one
+   * hour.
+   */
   connectTimeout?: number
-  /** Maximum duration of one statement in milliseconds, after which it is cancelled; 15,000 by default, at most one hour. */
+  /**
+   * Maximum duration of one statement in milliseconds, after which it is cancelled; 15,000 by default, at most one
+   * hour.
+   */
   statementTimeout?: number
 }
 

@@ -9,7 +9,10 @@ export class Outage {
   #since = 0
   #failedAt = Number.NEGATIVE_INFINITY
 
-  /** Records a failure at `now`, in milliseconds of a monotonic clock. Returns whether the outage has lasted too long to retry. */
+  /**
+   * Records a failure at `now`, in milliseconds of a monotonic clock. Returns whether the outage has lasted too long to
+   * retry.
+   */
   tooLong(now: number, inDoubt: boolean): boolean {
     if (now - this.#failedAt > sameOutage) this.#since = now
     this.#failedAt = now

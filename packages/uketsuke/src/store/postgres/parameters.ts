@@ -15,8 +15,8 @@ export class Parameters {
   }
 
   /**
-   * Adds rows as a subquery called `name`, with one array per column. A column with the same value in all rows, as is common in a batch
-   * of new or completed jobs, is sent once. The first column is the key.
+   * Adds rows as a subquery called `name`, with one array per column. A column with the same value in all rows, as is
+   * common in a batch of new or completed jobs, is sent once. The first column is the key.
    */
   rows<T>(name: string, columns: readonly Column<T>[], rows: readonly T[]): string {
     const [arrays, arrayNames, selected]: [string[], string[], string[]] = [[], [], []]

@@ -1,6 +1,7 @@
 /**
- * Names statements so that each connection parses and plans them once: for a few rows, planning takes longer than execution. The number
- * of names is limited, because every connection keeps every plan; further statements are not named.
+ * Names statements so that each connection parses and plans them once: for a few rows, planning takes longer than
+ * execution. The number of names is limited, because every connection keeps every plan; further statements are not
+ * named.
  */
 export class PreparedStatements {
   readonly #names = new Map<string, string>()
@@ -17,8 +18,9 @@ export class PreparedStatements {
 const most = 60
 
 /**
- * Generic plans are made without parameter values, and before the tables have statistics. These settings therefore leave the planner only
- * the plan that is right for a queue of any size: reading an index in order from its start, and nested loops.
+ * Generic plans are made without parameter values, and before the tables have statistics. These settings therefore
+ * leave the planner only the plan that is right for a queue of any size: reading an index in order from its start, and
+ * nested loops.
  */
 export const planSettings = Object.entries({
   plan_cache_mode: 'force_generic_plan',

@@ -3,7 +3,10 @@ import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import type { DatabaseTime } from './time.ts'
 
-/** Removes a terminal job with its attempts and deliveries. With `maybeCommitted`, an absent job counts as removed by an earlier try. */
+/**
+ * Removes a terminal job with its attempts and deliveries. With `maybeCommitted`, an absent job counts as removed by an
+ * earlier try.
+ */
 export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted: boolean): Promise<boolean> {
   const rows = await sql.query(
     `WITH ended AS (

@@ -20,8 +20,8 @@ const set = changing
   .map(([name]) => `${name} = new.${name}`)
 
 /**
- * Compare-and-swap by version in one statement, including the spawned jobs and ended attempts of the swapped rows. Rows are locked in id
- * order, so that concurrent batches with the same ids wait for one another without a deadlock.
+ * Compare-and-swap by version in one statement, including the spawned jobs and ended attempts of the swapped rows. Rows
+ * are locked in id order, so that concurrent batches with the same ids wait for one another without a deadlock.
  */
 export async function replace(
   sql: Sql,

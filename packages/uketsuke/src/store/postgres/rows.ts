@@ -14,7 +14,7 @@ const array = ({ name, type, value }: Column): ArrayColumn<Job> => [name, type, 
 export const changing = [...jobColumns.slice(0, 1), ...changingColumns].map(array)
 export const whole = jobColumns.map(array)
 
-/** Beside the job and the version that the end gave it. */
+/** The columns of an attempt, in addition to the job id and the version of the change that ended it. */
 export const ended: readonly ArrayColumn<Attempt>[] = [
   ['attempt', 'int', (one) => one.attempt],
   ['worker', 'text', (one) => one.worker],
@@ -27,8 +27,8 @@ export const ended: readonly ArrayColumn<Attempt>[] = [
 export const names = (columns: readonly ArrayColumn<never>[]): string => columns.map(([name]) => name).join(', ')
 
 /**
- * Numbers may come as text, depending on whose connection read them. An error that is no JSON is told as `corrupt`, so that one
- * damaged row fails alone and not the batch it came in.
+ * Maps a row to a job. Depending on the connection, numbers may arrive as text. An error that is not valid JSON becomes
+ * `corrupt`, so that a damaged row does not fail its whole batch.
  */
 export function toJob(row: Row): Job {
   return {
@@ -73,7 +73,7 @@ export const toAttempt = (row: Row): Attempt => ({
   error: failure(row.error),
 })
 
-/** Says of a row what the index `jobs_running` says. */
+/** The condition of the index `jobs_running`. */
 export const running = 'worker IS NOT NULL AND completed_at IS NULL'
 
 const time = (value: unknown): number | null => (value === null ? null : Number(value))

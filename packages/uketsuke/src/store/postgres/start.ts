@@ -21,7 +21,10 @@ export interface OpenedSchema {
 
 const oldest = 130_000
 
-/** Connects, checks the server's settings and updates the schema. @throws {UketsukeError} `store-unusable`, `temporarily-unavailable` */
+/**
+ * Connects, checks the server's settings and updates the schema.
+ * @throws {UketsukeError} `store-unusable`, `temporarily-unavailable`
+ */
 export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
   const driver = await loadDriver(settings)
   const prepared = new PreparedStatements()

@@ -5,19 +5,27 @@ import type { Parameters } from './parameters.ts'
 const measureEvery = 10_000
 
 /**
- * Time according to the database, so that the machines' clocks need not agree. A custom clock (`createJobs({ clock })`, for example a manual
- * clock in tests) takes precedence.
+ * Time according to the database, so that the machines' clocks need not agree. A custom clock (`createJobs({ clock })`,
+ * for example a manual clock in tests) takes precedence.
  */
 export interface DatabaseTime {
   /** Now, as an SQL expression in milliseconds. */
   now(parameters: Parameters): string
-  /** The database's time as estimated by the last measurement, in milliseconds since the epoch. The rules use this time. */
+  /**
+   * The database's time as estimated by the last measurement, in milliseconds since the epoch. The rules use this time.
+   */
   here(): number
   /** Whether it is time to measure again. */
   readonly isStale: boolean
-  /** Records a measurement: the database's time was `theirs`, in the response received now to a query sent at `sent` (local clock). */
+  /**
+   * Records a measurement: the database's time was `theirs`, in the response received now to a query sent at `sent`
+   * (local clock).
+   */
   measured(theirs: number, sent: number): void
-  /** When a pending row is due, as an SQL expression. A row that is due by `here()` is due immediately, even if the estimate is ahead. */
+  /**
+   * When a pending row is due, as an SQL expression. A row that is due by `here()` is due immediately, even if the
+   * estimate is ahead.
+   */
   due(parameters: Parameters): string
 }
 
@@ -42,7 +50,8 @@ export function time(clock: Clock): DatabaseTime {
       const received = clock.now()
       measuredAt = received
       const found = Math.round(theirs - (sent + received) / 2)
-      // Differences below half the round trip are within the measurement error: keep the offset, so that time advances evenly.
+      // Differences below half the round trip are within the measurement error: keep the offset, so that time advances
+      // evenly.
       if (Math.abs(found - offset) > (received - sent) / 2 + 1) offset = found
     },
     due(parameters) {

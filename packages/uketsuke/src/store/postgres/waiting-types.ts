@@ -1,6 +1,6 @@
 /**
- * The types that have a pending job of this queue and priority, as a WITH RECURSIVE query called `name`. One probe of `jobs_due` per
- * type, regardless of the number of jobs.
+ * The types that have a pending job of this queue and priority, as a WITH RECURSIVE query called `name`. One probe of
+ * `jobs_due` per type, regardless of the number of jobs.
  */
 export function waitingTypes(name: string, queue: string, priority: string): string {
   const first = (more: string) => `

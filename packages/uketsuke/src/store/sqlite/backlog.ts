@@ -4,8 +4,8 @@ import type { Parameter } from './open.ts'
 import { readable } from './rows.ts'
 
 /**
- * The pending jobs of one type and priority: a range of the index, in claim order. With INDEXED BY, a plan that would scan the whole table
- * is an error.
+ * The pending jobs of one type and priority: a range of the index, in claim order. With INDEXED BY, a plan that would
+ * scan the whole table is an error.
  */
 export const waiting = `FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND queue = ? AND priority = ? AND type = ?`
 
@@ -27,7 +27,10 @@ export function front(
   return all.slice(0, most).map(([, , row]) => row)
 }
 
-/** The types that have a pending job of this queue and priority. One index probe per type, regardless of the number of jobs. */
+/**
+ * The types that have a pending job of this queue and priority. One index probe per type, regardless of the number of
+ * jobs.
+ */
 export function waitingTypes(sql: Sql, queue: Queue, priority: string): string[] {
   const types: string[] = []
   const next = (more: string, ...parameters: Parameter[]) =>

@@ -29,9 +29,10 @@ parentPort.on('message', (wanted) => {
 `
 
 /**
- * Copies the write-ahead log into the database in a separate thread. SQLite would do this inside a COMMIT and block the event loop for
- * 16 MB and two syncs. The log restarts from its beginning only if no one writes during a checkpoint. Once the log is long, the short
- * remainder that the first checkpoint left is therefore copied while commits wait; the event loop is not blocked.
+ * Copies the write-ahead log into the database in a separate thread. SQLite would do this inside a COMMIT and block the
+ * event loop for 16 MB and two syncs. The log restarts from its beginning only if no one writes during a checkpoint.
+ * Once the log is long, the short remainder that the first checkpoint left is therefore copied while commits wait; the
+ * event loop is not blocked.
  */
 export class Checkpoints {
   readonly #path: string
@@ -45,7 +46,10 @@ export class Checkpoints {
   #resume: (() => void) | null = null
   #paused: Promise<void> | null = null
 
-  /** `takeOver(true)` is called when the thread makes the checkpoints, and `takeOver(false)` if it fails and SQLite must make them. */
+  /**
+   * `takeOver(true)` is called when the thread makes the checkpoints, and `takeOver(false)` if it fails and SQLite must
+   * make them.
+   */
   constructor(path: string, takeOver: (active: boolean) => void) {
     this.#path = path
     this.#takeOver = takeOver

@@ -40,9 +40,9 @@ function encoded(parameters: Parameter[]): Parameter[] {
 }
 
 /**
- * One connection. SQLite's busy handler sleeps in steps that starve a second writer, so this class waits itself: first a few tries about
- * one commit apart, then with jitter and without blocking the event loop. It uses real time, not the `Clock`, because it waits for
- * another process.
+ * One connection. SQLite's busy handler sleeps in steps that starve a second writer, so this class waits itself: first
+ * a few tries about one commit apart, then with jitter and without blocking the event loop. It uses real time, not the
+ * `Clock`, because it waits for another process.
  */
 export class Connection implements Sql {
   readonly #db: Database
@@ -71,9 +71,9 @@ export class Connection implements Sql {
   }
 
   /**
-   * When the promise resolves, the write is on disk; if it rejects, nothing was written. With `deferSync` the write is committed and
-   * reaches the disk with the next synced commit. All writes of one turn of the event loop share one commit and one sync. `work` may
-   * run more than once and must not await.
+   * When the promise resolves, the write is on disk; if it rejects, nothing was written. With `deferSync` the write is
+   * committed and reaches the disk with the next synced commit. All writes of one turn of the event loop share one
+   * commit and one sync. `work` may run more than once and must not await.
    */
   write<T>(work: (sql: Sql) => T, { deferSync = false, since = performance.now() } = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -113,7 +113,8 @@ export class Connection implements Sql {
 
   #transaction(works: readonly Work[]): unknown[] {
     this.#setSync(works.some(({ deferSync }) => !deferSync))
-    // IMMEDIATE takes the write lock at the start. A lock taken at the first write cannot be waited for, because earlier reads may be stale.
+    // IMMEDIATE takes the write lock at the start. A lock taken at the first write cannot be waited for, because
+    // earlier reads may be stale.
     this.run('BEGIN IMMEDIATE')
     try {
       const results = works.map((work) => work.run())
@@ -127,7 +128,10 @@ export class Connection implements Sql {
     }
   }
 
-  /** If the disk fails here, the log may contain the whole commit, which would take effect when the file is opened after a crash. */
+  /**
+   * If the disk fails here, the log may contain the whole commit, which would take effect when the file is opened after
+   * a crash.
+   */
   #commitNow(): void {
     try {
       this.run('COMMIT')
@@ -175,7 +179,8 @@ export class Connection implements Sql {
     this.#open = false
     await this.#checkpoints?.close()
     try {
-      // Closing the last connection does this too, but `@photostructure/sqlite` keeps the file open until its statements are collected.
+      // Closing the last connection does this too, but `@photostructure/sqlite` keeps the file open until its
+      // statements are collected.
       this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch {
       // Another process is reading, or the disk is full. The log stays and is used when the file is opened next.

@@ -48,7 +48,10 @@ export function unknownOutcome(error: unknown): UketsukeError | null {
   return new UketsukeError('temporarily-unavailable', detail, { cause: error, retryAfter: 1, outcome: 'unknown' })
 }
 
-/** Errors at run time. What may resolve by itself (a full disk, a lost volume) becomes `temporarily-unavailable`; a bad row stays as it is. */
+/**
+ * Errors at run time. What may resolve by itself (a full disk, a lost volume) becomes `temporarily-unavailable`; a bad
+ * row stays as it is.
+ */
 export function toStoreError(error: unknown): unknown {
   const result = primary(error)
   if (result === code.tooBig) {

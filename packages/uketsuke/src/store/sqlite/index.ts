@@ -17,9 +17,9 @@ import { syncWal } from './sync-wal.ts'
 import { unclaimed } from './unclaimed.ts'
 
 /**
- * Stores jobs in a SQLite file on a local disk. Several processes on one machine can share the file. A relative path is resolved
- * immediately; the file is opened, and created if necessary, when the store starts. `:memory:` is a private database that is lost when the
- * store closes.
+ * Stores jobs in a SQLite file on a local disk. Several processes on one machine can share the file. A relative path is
+ * resolved immediately; the file is opened, and created if necessary, when the store starts. `:memory:` is a private
+ * database that is lost when the store closes.
  * @throws {UketsukeError} `invalid-configuration` if the path does not name a file
  */
 export function sqlite(path: string): StoreFactory {
@@ -38,8 +38,8 @@ function store(path: string, clock: Clock): Store {
   }
   const read = async <T>(query: (sql: Sql) => T) => (await connection()).read(query)
   const write = async <T>(work: (sql: Sql) => T) => (await connection()).write(work)
-  // A lease need not be synced: the power failure that would lose it also ends its worker. The claim of a last attempt is synced, because
-  // that attempt must not run twice.
+  // A lease need not be synced: the power failure that would lose it also ends its worker. The claim of a last attempt
+  // is synced, because that attempt must not run twice.
   const lease = async <T>(work: (sql: Sql) => T) => (await connection()).write(work, { deferSync: true })
   const committed = commitSignal(path)
   const foreign = commitListener(clock, committed, () =>
@@ -49,7 +49,7 @@ function store(path: string, clock: Clock): Store {
   async function start(): Promise<Connection> {
     let db: Connection | null = null
     try {
-      db = new Connection(await open(path), committed.give)
+      db = new Connection(await open(path), committed.send)
       version = await db.read((sql) => {
         sql.script(settings)
         return sql.get('SELECT sqlite_version() AS version')?.version as string
@@ -127,9 +127,10 @@ function store(path: string, clock: Clock): Store {
 }
 
 /**
- * synchronous=FULL: every commit is on disk before it is acknowledged, except for leases. busy_timeout=0: see `Connection`. The log is
- * checkpointed every 4000 pages (16 MB; a page that changes often is copied once) until `Checkpoints` takes over. The log file is reused,
- * because a growing file is slow to sync, and is truncated to 32 MiB if a long reader or a large batch made it grow further.
+ * synchronous=FULL: every commit is on disk before it is acknowledged, except for leases. busy_timeout=0: see
+ * `Connection`. The log is checkpointed every 4000 pages (16 MB; a page that changes often is copied once) until
+ * `Checkpoints` takes over. The log file is reused, because a growing file is slow to sync, and is truncated to 32 MiB
+ * if a long reader or a large batch made it grow further.
  */
 const settings = `
 PRAGMA busy_timeout = 0;

@@ -18,7 +18,8 @@ export interface Statement {
 }
 
 /**
- * The absolute path of a database, resolved immediately: the program may change its working directory before the file is opened.
+ * The absolute path of a database, resolved immediately: the program may change its working directory before the file
+ * is opened.
  * @throws {UketsukeError} `invalid-configuration`
  */
 export function databasePath(path: string): string {
@@ -35,8 +36,8 @@ interface Engine {
 }
 
 /**
- * Opens a database with Node's built-in SQLite if it can return rows as arrays (22.16 and later), else with `@photostructure/sqlite`,
- * which has the same API and ships prebuilt binaries. Neither accesses the file yet.
+ * Opens a database with Node's built-in SQLite if it can return rows as arrays (22.16 and later), else with
+ * `@photostructure/sqlite`, which has the same API and ships prebuilt binaries. Neither accesses the file yet.
  */
 export async function open(path: string): Promise<Database> {
   const { DatabaseSync } = builtIn() ?? ((await import('@photostructure/sqlite')) as unknown as Engine)
@@ -47,8 +48,8 @@ export async function open(path: string): Promise<Database> {
 export const canUseThreads = (): boolean => builtIn() !== undefined
 
 /**
- * Node warns on stderr that `node:sqlite` is experimental. The operator did not choose this engine, so the warning is suppressed.
- * Loading is synchronous, so no other warning can be lost meanwhile.
+ * Node warns on stderr that `node:sqlite` is experimental. The operator did not choose this engine, so the warning is
+ * suppressed. Loading is synchronous, so no other warning can be lost meanwhile.
  */
 function builtIn(): Engine | undefined {
   const { emitWarning } = process

@@ -79,8 +79,9 @@ const known = new Map([
 const returned = jobColumns.map(({ name }) => known.get(name) ?? readable(name)).join(', ')
 
 /**
- * The rule `claim` in SQL: first `high`, then `normal`, each from the start of its index ranges. Jobs of other types are never read.
- * OR FAIL: `Connection` rolls back the whole transaction on failure, so SQLite need not keep a statement journal.
+ * The rule `claim` in SQL: first `high`, then `normal`, each from the start of its index ranges. Jobs of other types
+ * are never read. OR FAIL: `Connection` rolls back the whole transaction on failure, so SQLite need not keep a
+ * statement journal.
  */
 export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
   const { queue, types, limit, worker, leaseMs } = query

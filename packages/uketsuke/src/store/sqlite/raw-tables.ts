@@ -37,8 +37,9 @@ export function sqliteRawTables(given: string): OpenRawTables {
 }
 
 /**
- * Every open connection in WAL mode keeps a shared lock on the file, even if idle. In exclusive mode, SQLite must own the file before it
- * accesses the log and then keeps the lock. So this waits for connections that are closing, and fails if one stays open.
+ * Every open connection in WAL mode keeps a shared lock on the file, even if idle. In exclusive mode, SQLite must own
+ * the file before it accesses the log and then keeps the lock. So this waits for connections that are closing, and
+ * fails if one stays open.
  */
 async function lock(db: Connection): Promise<void> {
   await db.read((sql) =>

@@ -16,8 +16,8 @@ export const attemptColumns = ['job_id', 'version', 'attempt', 'worker', 'starte
   .join(', ')
 
 /**
- * Maps a row of `selectedColumns` by position, because one object per row costs six times as much. The table is STRICT, which guarantees
- * the column types.
+ * Maps a row of `selectedColumns` by position, because one object per row costs six times as much. The table is STRICT,
+ * which guarantees the column types.
  */
 export function toJob(row: readonly unknown[]): Job {
   return {

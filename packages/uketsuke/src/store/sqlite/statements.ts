@@ -39,8 +39,8 @@ export function insertion(job: Job, { once = false } = {}): Write {
   return { text: once ? insertingOnce(set) : inserting(set), values }
 }
 
-// A renewal does not change the version, so the stored lease may be later than ours: the later one wins. An ended lease becomes null:
-// `max` of null is null.
+// A renewal does not change the version, so the stored lease may be later than ours: the later one wins. An ended lease
+// becomes null: `max` of null is null.
 const assign = (name: string) =>
   name === 'lease_until' ? 'lease_until = max(?, coalesce(lease_until, 0))' : `${name} = ?`
 const updating = statements(
@@ -48,7 +48,10 @@ const updating = statements(
   (names) => `UPDATE jobs SET ${names.map(assign)} WHERE id = ? AND version = ?`,
 )
 
-/** Compare-and-swap by version. Omits unchanged columns, so that SQLite does not touch indexes that contain none of the others. */
+/**
+ * Compare-and-swap by version. Omits unchanged columns, so that SQLite does not touch indexes that contain none of the
+ * others.
+ */
 export function update(before: Job, after: Job): Write {
   const values: Parameter[] = []
   let set = 0

@@ -12,7 +12,7 @@ export interface Fixture {
 }
 
 /** Declares one test with a new, empty, open store. */
-export type Check = (name: string, body: (bench: Fixture) => Promise<void>) => void
+export type Check = (name: string, body: (fixture: Fixture) => Promise<void>) => void
 
 /** Valid but unusual characters for an owner and a key. */
 export const allowed = { owner: 'O’Brien, 漢字, 🚀, U+2028 \u2028 "quotes\' \\ %_', key: '"quotes\' \\ %_ {}' }

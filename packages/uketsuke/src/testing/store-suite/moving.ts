@@ -31,7 +31,7 @@ const all = Object.keys(tables) as TableName[]
 export function moving({ test, openKept }: RawTablesPair): void {
   const check = (
     name: string,
-    body: (bench: { clock: ManualClock; kept: StoredState; other: StoredState }) => Promise<void>,
+    body: (fixture: { clock: ManualClock; kept: StoredState; other: StoredState }) => Promise<void>,
   ) =>
     test(`raw tables: ${name}`, async () => {
       const clock = manualClock()

@@ -41,7 +41,8 @@ export function together({ test, openTwice }: StorePair): void {
         job(clock, { id: `job-${round}-${i}`, priority: i % 4 === 0 ? 'high' : 'normal' }),
       )
       await stores[0].insert(jobs.map((waiting) => ({ job: waiting })))
-      // The claims have exactly enough capacity for all jobs: a job that one skips because the other has locked it would stay unclaimed.
+      // The claims have exactly enough capacity for all jobs: a job that one skips because the other has locked it
+      // would stay unclaimed.
       const claims = stores.map((store) => store.claim({ ...asked, limit: 100 }))
       assert.deepEqual(ids((await Promise.all(claims)).flat()).sort(), ids(jobs).sort())
     }
@@ -73,21 +74,21 @@ export function together({ test, openTwice }: StorePair): void {
   check(
     'two handles: a commit of the other one is reported until the listener is removed',
     async ([one, two], clock) => {
-      let heard = 0
-      const stop = one.onForeignCommit(() => heard++)
+      let calls = 0
+      const stop = one.onForeignCommit(() => calls++)
       await clock.advance(100)
-      heard = 0
+      calls = 0
       await two.insert([{ job: job(clock, { id: 'a' }) }])
       // A store that polls needs the clock to advance; a store with notifications needs some real time.
-      for (let i = 0; heard === 0 && i < 200; i++) {
+      for (let i = 0; calls === 0 && i < 200; i++) {
         await clock.advance(100)
         await pause(5)
       }
-      assert.equal(heard, 1)
+      assert.equal(calls, 1)
       stop()
       await two.insert([{ job: job(clock, { id: 'b' }) }])
       await clock.advance(1_000)
-      assert.equal(heard, 1)
+      assert.equal(calls, 1)
     },
   )
 }

@@ -1,9 +1,10 @@
 /**
- * Times are in milliseconds since the epoch. `input`, `output`, `metadata` and the errors are JSON text that no query inspects.
+ * Times are in milliseconds since the epoch. `input`, `output`, `metadata` and the errors are JSON text that no query
+ * inspects.
  *
- * `due_at` is not null exactly while a job is pending. Neither `status` nor `lease_until` is in an index that covers all rows, so that
- * progress and renewals are HOT updates, which change the row's page and no index. With `COLLATE "C"`, ids are compared byte by byte
- * in every locale.
+ * `due_at` is not null exactly while a job is pending. Neither `status` nor `lease_until` is in an index that covers
+ * all rows, so that progress and renewals are HOT updates, which change the row's page and no index. With `COLLATE
+ * "C"`, ids are compared byte by byte in every locale.
  */
 export const jobs = `
 CREATE TABLE uketsuke.jobs (

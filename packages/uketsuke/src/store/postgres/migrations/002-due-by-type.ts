@@ -1,6 +1,6 @@
 /**
- * Pending jobs by type: a claim reads the start of each type that its worker runs, and never scans a backlog of other types. Building the
- * index takes a moment per million pending jobs, during which inserts wait.
+ * Pending jobs by type: a claim reads the start of each type that its worker runs, and never scans a backlog of other
+ * types. Building the index takes a moment per million pending jobs, during which inserts wait.
  */
 export const dueByType = `
 DROP INDEX uketsuke.jobs_due;

@@ -8,8 +8,9 @@ const migrations: readonly string[] = [jobs, dueByType]
 export const schemaVersion = migrations.length
 
 /**
- * Several processes may start at the same time. The first to get the advisory lock migrates; the others find the new version. The lock is
- * bound to the transaction, so it also works behind a connection pooler. `sql` must be in a transaction.
+ * Several processes may start at the same time. The first to get the advisory lock migrates; the others find the new
+ * version. The lock is bound to the transaction, so it also works behind a connection pooler. `sql` must be in a
+ * transaction.
  */
 export async function migrate(sql: Sql, schema: string): Promise<void> {
   // Read before taking the lock, so that a user with only row privileges can start on an up-to-date schema.

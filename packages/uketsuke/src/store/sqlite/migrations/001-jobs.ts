@@ -1,6 +1,7 @@
 /**
- * Times are in milliseconds since the epoch. `input`, `output`, `metadata` and the errors are JSON text that no query inspects. Columns
- * that only the rules write have no CHECK: SQLite would evaluate it for every update, which costs a third of the statement's time.
+ * Times are in milliseconds since the epoch. `input`, `output`, `metadata` and the errors are JSON text that no query
+ * inspects. Columns that only the rules write have no CHECK: SQLite would evaluate it for every update, which costs a
+ * third of the statement's time.
  */
 export const jobs = `
 CREATE TABLE jobs (

@@ -3,7 +3,10 @@ import type { Connection } from '../connection.ts'
 import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
 
-/** Forward only: released migrations never change; new ones are appended. `PRAGMA user_version` counts the applied migrations. */
+/**
+ * Forward only: released migrations never change; new ones are appended. `PRAGMA user_version` counts the applied
+ * migrations.
+ */
 const migrations: readonly string[] = [jobs, dueByType]
 export const schemaVersion = migrations.length
 
@@ -11,8 +14,8 @@ export const schemaVersion = migrations.length
 export const applicationId = 0x756b6574
 
 /**
- * Several processes may start at the same time. The first to take the write lock migrates; the others find the new version, because it
- * is read under the lock.
+ * Several processes may start at the same time. The first to take the write lock migrates; the others find the new
+ * version, because it is read under the lock.
  */
 export function migrate(connection: Connection, path: string): Promise<void> {
   return connection.write((sql) => {
