@@ -1,4 +1,4 @@
-/** The demo's whole story, as a user lives it: `npm start`'s server in a process of its own, and a real Chromium. */
+/** End-to-end test of the demo: the server of `npm start` in a separate process, and a real Chromium. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
@@ -9,7 +9,7 @@ import { startBrowser } from './browser.ts'
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const alice = { Authorization: 'Bearer demo-alice' }
 const bob = { Authorization: 'Bearer demo-bob' }
-// How long to wait before giving up, on a machine that has other things to do. Nothing here takes it when all is well.
+// A generous timeout for a loaded machine. Nothing here takes this long normally.
 const patience = { timeout: 60_000 }
 vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 })
 
@@ -17,8 +17,8 @@ let demo: Demo
 let browser: Browser
 let context: BrowserContext
 let page: Page
-/** Every address that the browser asked for. */
-let asked: URL[]
+/** Every URL that the browser requested. */
+let requested: URL[]
 let wrong: string[]
 
 beforeAll(async () => {
@@ -29,23 +29,23 @@ afterAll(async () => {
 })
 
 beforeEach(async () => {
-  asked = []
+  requested = []
   wrong = []
   context = await browser.newContext()
-  context.on('request', (request) => asked.push(new URL(request.url())))
+  context.on('request', (request) => requested.push(new URL(request.url())))
   context.on('console', (message) => message.type() === 'error' && wrong.push(message.text()))
   context.on('weberror', (error) => wrong.push(String(error.error())))
   page = await context.newPage()
   await page.goto(demo.url)
 })
 afterEach(async ({ task }) => {
-  // What a person would look at: the page, the job behind it, and what the processes said.
+  // Print what helps to debug a failure: the page, the job, and the output of the processes.
   if (task.result?.state === 'fail') {
     const seen = await page.locator('main').textContent()
-    console.error(seen, await get(`/api/jobs/${jobId()}`).then((answer) => answer.text()), demo.said())
+    console.error(seen, await get(`/api/jobs/${jobId()}`).then((answer) => answer.text()), demo.output())
   }
   await context.close()
-  expect(asked.filter(({ origin }) => origin !== demo.url)).toEqual([])
+  expect(requested.filter(({ origin }) => origin !== demo.url)).toEqual([])
   expect(wrong).toEqual([])
 })
 
@@ -69,7 +69,7 @@ const reaches = (percent: number, of = page) =>
 const shows = (text: string | RegExp, of = page) => of.locator('#ticket').getByText(text).first().waitFor(patience)
 
 describe('the page', () => {
-  it('makes one job of two presses, follows it live, and shows the PDF and a valid receipt', async () => {
+  it('creates one job from a double click, follows it live, and shows the PDF and a valid receipt', async () => {
     const before = (await jobs()).length
     await page.evaluate(() => {
       const seen = new Set<string | null>()
@@ -79,7 +79,7 @@ describe('the page', () => {
     })
     await page.getByLabel('Pace').selectOption('300')
     await page.getByRole('button', { name: 'Generate report' }).dblclick()
-    await page.getByText(/again: one form, one job/).waitFor(patience)
+    await page.getByText(/exists already: same idempotency key/).waitFor(patience)
     expect(await jobs()).toHaveLength(before + 1)
 
     await shows(/Drawing page \d+ of 19/)
@@ -110,7 +110,7 @@ describe('the page', () => {
     const id = jobId()
     await page.reload()
     const second = await context.newPage()
-    // The second tab does not know the address of the ticket: it takes up the work in hand.
+    // The second tab opens without a job id and shows the running job.
     await second.goto(demo.url)
     await Promise.all([reaches(50), reaches(50, second)])
     expect([jobId(), jobId(second)]).toEqual([id, id])
@@ -118,22 +118,22 @@ describe('the page', () => {
     await Promise.all([shows('Done'), shows('Done', second)])
   })
 
-  it('shows a killed worker: the lease runs out, and attempt 2 finishes', async () => {
+  it('recovers from a killed worker: the lease expires, and attempt 2 completes', async () => {
     await order('300')
     await reaches(20)
     const id = jobId()
     await page.getByRole('button', { name: 'Kill the worker' }).click()
-    await page.getByText(/^Worker \d+ was killed\. The lease on ticket \w+ runs out within 5 seconds/).waitFor(patience)
-    await page.getByText(/^The lease ran out/).waitFor(patience)
+    await page.getByText(/^Worker \d+ was killed\. The lease of job \w+ expires within 5 seconds/).waitFor(patience)
+    await page.getByText(/^The lease expired/).waitFor(patience)
     await shows('attempt 2 of 3')
     await shows('Done')
-    await page.getByText('Attempt 1 was lost with its worker. Attempt 2 finished.').waitFor(patience)
+    await page.getByText('Attempt 1 was lost with its worker. Attempt 2 completed.').waitFor(patience)
     await page.getByText('signature valid').waitFor(patience)
     expect(await job(id)).toMatchObject({ status: 'completed', attempt: 2, progress: 100, output: { pages: 19 } })
-    expect(demo.said()).toMatch(/Worker \d+ ended by SIGKILL/)
+    expect(demo.output()).toMatch(/Worker \d+ exited \(SIGKILL\)/)
   })
 
-  it('cancels', async () => {
+  it('cancels a job', async () => {
     await order('1000')
     await reaches(5)
     await page.getByRole('button', { name: 'Cancel' }).click()
@@ -143,7 +143,7 @@ describe('the page', () => {
     expect(await job(jobId())).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } })
   })
 
-  it('says below its field what is wrong with a range, and gives another range another job', async () => {
+  it('shows a validation error below its field, and creates a new job for another range', async () => {
     await page.getByLabel('From').fill('2015-06-01')
     await page.getByLabel('To', { exact: true }).fill('2014-06-01')
     await page.getByRole('button', { name: 'Generate report' }).click()
@@ -155,7 +155,7 @@ describe('the page', () => {
     await shows('Done')
   })
 
-  it.each(['light', 'dark'] as const)('has nothing for axe to find, in %s', async (colorScheme) => {
+  it.each(['light', 'dark'] as const)('has no axe violations in %s mode', async (colorScheme) => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     expect(await violations()).toEqual([])
     await order('1000')
@@ -166,7 +166,7 @@ describe('the page', () => {
     expect(await violations()).toEqual([])
   })
 
-  it('fits a phone', async () => {
+  it('fits a phone screen', async () => {
     await page.setViewportSize({ width: 360, height: 740 })
     await order('0')
     await page.getByText('signature valid').waitFor(patience)
@@ -174,7 +174,7 @@ describe('the page', () => {
     expect(width).toBeLessThanOrEqual(360)
   })
 
-  it('can be used with the keyboard alone', async () => {
+  it('is usable with the keyboard only', async () => {
     await page.getByLabel('From').focus()
     for (let press = 0; press < 12; press++) {
       if (await page.evaluate(() => document.activeElement?.textContent === 'Generate report')) break
@@ -187,7 +187,7 @@ describe('the page', () => {
   })
 })
 
-// Outside the page's Content-Security-Policy, by the protocol rather than by a script element.
+// Evaluates axe through the debugging protocol, because the Content-Security-Policy blocks script elements.
 async function violations() {
   await page.evaluate(axe)
   return page.evaluate(async () => {
@@ -199,8 +199,8 @@ async function violations() {
   })
 }
 
-describe('what others see', () => {
-  it("shows bob nothing of alice's", async () => {
+describe('isolation', () => {
+  it("shows bob nothing of alice's jobs", async () => {
     await order('0')
     await shows('Done')
     const id = jobId()
@@ -218,7 +218,7 @@ describe('what others see', () => {
     expect((await get(`/api/demo/receipts/${id}`, bob)).status).toBe(404)
   })
 
-  it('takes no order from another page by the cookie, and no name but its own', async () => {
+  it('rejects cross-origin requests with the cookie', async () => {
     const [cookie] = await context.cookies()
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' })
     const headers = { Cookie: `${cookie!.name}=${cookie!.value}`, Origin: 'http://127.0.0.1:9' }

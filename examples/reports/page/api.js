@@ -1,9 +1,9 @@
-/** The demo's HTTP, as any client could use it. The cookie goes along by itself. */
+/** The HTTP client of the page. It uses the public API, and the browser sends the cookie. */
 
 /** @import { Demo, Job, Problem, Receipt } from './types.d.ts' */
 
-/** What the server refused, in its own words (RFC 9457). */
-export class Refused extends Error {
+/** A problem response of the server (RFC 9457). */
+export class ProblemError extends Error {
   /** @param {Problem} problem */
   constructor(problem) {
     super(problem.detail ?? problem.title)
@@ -18,12 +18,12 @@ export class Refused extends Error {
 async function call(path, init) {
   const response = await fetch(path, init)
   const body = await response.json()
-  if (!response.ok) throw new Refused(body)
+  if (!response.ok) throw new ProblemError(body)
   return { body, response }
 }
 
 /**
- * Orders a report. With the same `key` it is the same job, however often it is sent.
+ * Requests a report. Repeating the request with the same `key` returns the same job.
  * @param {{ startDate: string | undefined, endDate: string | undefined, pace: number }} order
  * @param {string} key
  * @returns {Promise<{ job: Job, replayed: boolean }>}

@@ -1,4 +1,4 @@
-import { cancel, order, Refused, receiptOf, recent } from './api.js'
+import { cancel, order, ProblemError, receiptOf, recent } from './api.js'
 import { follow } from './follow.js'
 import { element, numberOf, rangeOf, showReceipt, showTicket, statusOf } from './ticket.js'
 import { afterKill, kill, showWorker } from './worker.js'
@@ -7,12 +7,12 @@ import { afterKill, kill, showWorker } from './worker.js'
 
 const form = /** @type {HTMLFormElement} */ (element('order'))
 
-/** One key for one filled-in form: however often the button is pressed, it is one job. */
+/** The idempotency key of the form: submitting it twice creates one job. */
 let key = crypto.randomUUID()
-/** The job on the ticket. @type {Job | null} */
+/** The job in view. @type {Job | null} */
 let current = null
 let stopFollowing = () => {}
-/** The job whose receipt is waited for. */
+/** The id of the job whose webhook receipt is awaited. */
 let awaited = ''
 
 form.addEventListener('input', newForm)
@@ -23,12 +23,12 @@ form.addEventListener('submit', (event) => {
 element('cancel').addEventListener('click', () => void guard(async () => current && cancel(current)))
 element('kill').addEventListener('click', () => void guard(() => kill(() => current)))
 window.addEventListener('hashchange', () => open(location.hash.slice(1)))
-// Another tab may have ordered or ended something meanwhile.
+// Another tab may have created jobs, or jobs may have ended.
 document.addEventListener('visibilitychange', () => void guard(showEarlier))
 
 function newForm() {
   key = crypto.randomUUID()
-  note('Press it twice: it stays one job.')
+  note('Submitting twice creates one job: the request has an idempotency key.')
 }
 
 async function submit() {
@@ -36,13 +36,13 @@ async function submit() {
   const [startDate, endDate, pace] = ['startDate', 'endDate', 'pace'].map((name) => String(filled.get(name)))
   showErrors([])
   const { job, replayed } = await order({ startDate, endDate, pace: Number(pace) }, key)
-  note(replayed ? `Ticket ${numberOf(job)} again: one form, one job.` : `Taken: ticket ${numberOf(job)}.`)
+  note(replayed ? `Job ${numberOf(job)} exists already: same idempotency key.` : `Accepted: job ${numberOf(job)}.`)
   if (location.hash === `#${job.jobId}`) return
   location.hash = job.jobId
   await showEarlier()
 }
 
-/** Puts a job on the ticket and follows it. @param {string} jobId */
+/** Shows a job and follows it. @param {string} jobId */
 function open(jobId) {
   stopFollowing()
   if (jobId === '') return
@@ -58,19 +58,19 @@ function open(jobId) {
       if (job.status !== status) void guard(showEarlier)
       status = job.status
       if (job.completedAt === null) return showReceipt(job, job.webhookUrl ? null : 'none')
-      // What comes next is another order, even for the same range.
+      // The next request is a new job, even for the same range.
       newForm()
       void guard(() => awaitReceipt(job))
     },
     onConnection(state) {
-      if (state === 'lost') element('left').textContent = 'connection lost, trying again'
+      if (state === 'lost') element('left').textContent = 'connection lost, reconnecting'
       if (state === 'gone')
         setTimeout(() => location.hash === `#${jobId}` && current?.completedAt === null && open(jobId), 3000)
     },
   })
 }
 
-/** The webhook is on its way when the job ends; its receipt is there when the receiver has verified it. @param {Job} job */
+/** Waits for the receiver to verify the webhook that is sent when the job ends. @param {Job} job */
 async function awaitReceipt(job) {
   if (!job.webhookUrl) return showReceipt(job, 'none')
   awaited = job.jobId
@@ -106,20 +106,20 @@ async function showEarlier() {
   if (lines.length === 0) {
     const none = document.createElement('li')
     none.className = 'none'
-    none.textContent = 'None yet.'
+    none.textContent = 'No jobs yet.'
     lines.push(none)
   }
   element('earlier').replaceChildren(...lines)
   return jobs
 }
 
-/** What went wrong is said where it belongs: below its field, or below the button. @param {() => unknown} action */
+/** Shows errors below the field that they refer to, or below the button. @param {() => unknown} action */
 async function guard(action) {
   try {
     await action()
   } catch (error) {
-    if (error instanceof Refused && error.errors.length > 0) showErrors(error.errors)
-    else note(error instanceof Refused ? error.message : 'The server does not answer. Is it still running?')
+    if (error instanceof ProblemError && error.errors.length > 0) showErrors(error.errors)
+    else note(error instanceof ProblemError ? error.message : 'The server does not respond. Is it still running?')
   }
 }
 
@@ -131,7 +131,7 @@ function showErrors(errors) {
     const field = form.elements.namedItem(name)
     if (field instanceof HTMLInputElement) field.setAttribute('aria-invalid', String(error !== undefined))
   }
-  if (errors.length > 0) note('This cannot be ordered as it stands.')
+  if (errors.length > 0) note('The request is invalid.')
 }
 
 /** @param {string} text */
@@ -141,7 +141,7 @@ function note(text) {
 
 await guard(async () => {
   const [jobs] = await Promise.all([showEarlier(), showWorker()])
-  // A second tab takes up the work in hand.
+  // A second tab shows the running job.
   const working = jobs.find((job) => job.completedAt === null)
   if (location.hash === '' && working) location.replace(`#${working.jobId}`)
   else open(location.hash.slice(1))

@@ -1,8 +1,8 @@
 /** @import { Job, JobEvent } from './types.d.ts' */
 
 /**
- * Follows one job over native EventSource until it ends. Each event carries the whole job, so that a reload, a second tab and a lost
- * connection need nothing that was sent before.
+ * Follows a job with the native EventSource until it ends. Each event contains the complete job, so a reload, a second tab or a reconnect
+ * needs no earlier events.
  * @param {string} jobId
  * @param {{ onEvent: (event: JobEvent) => void, onConnection: (state: 'open' | 'lost' | 'gone') => void }} listener
  * @returns {() => void} stops following
@@ -13,17 +13,17 @@ export function follow(jobId, { onEvent, onConnection }) {
   source.onmessage = ({ data }) => {
     /** @type {JobEvent} */
     const event = JSON.parse(data)
-    // The server ends the stream here; without this the browser would come back to ask once more.
+    // The server ends the stream after this event. Close, or the browser would reconnect once more.
     if (event.data.completedAt !== null) source.close()
     onEvent(event)
   }
-  // While it is CONNECTING the browser is trying again by itself; CLOSED means that it has given up.
+  // CONNECTING: the browser reconnects by itself. CLOSED: it has given up.
   source.onerror = () => onConnection(source.readyState === EventSource.CLOSED ? 'gone' : 'lost')
   return () => source.close()
 }
 
 /**
- * Seconds that are left, if the pace stays what it was in this attempt; null where that would be a guess.
+ * Estimates the remaining seconds from the speed of this attempt. Null if it is too early to estimate.
  * @param {JobEvent} event
  */
 export function secondsLeft({ timestamp, data: { status, progress, startedAt } }) {
@@ -33,7 +33,7 @@ export function secondsLeft({ timestamp, data: { status, progress, startedAt } }
 }
 
 /**
- * What has happened to a job, from its present state alone.
+ * The history of a job, derived from its current state.
  * @param {Job} job
  * @returns {{ at: string | null, text: string, lost?: boolean }[]}
  */
@@ -46,10 +46,10 @@ export function trail(job) {
   })
   const begun = status !== 'pending' && attempt > 0 && startedAt !== null
   return [
-    { at: createdAt, text: 'Accepted, and on disk' },
+    { at: createdAt, text: 'Accepted and stored' },
     ...before,
-    ...(begun ? [{ at: startedAt, text: `Attempt ${attempt} began` }] : []),
-    ...(cancelRequestedAt !== null ? [{ at: cancelRequestedAt, text: 'Asked to stop' }] : []),
+    ...(begun ? [{ at: startedAt, text: `Attempt ${attempt} started` }] : []),
+    ...(cancelRequestedAt !== null ? [{ at: cancelRequestedAt, text: 'Cancellation requested' }] : []),
     ...(completedAt !== null ? [{ at: completedAt, text: error?.message ?? 'Completed' }] : []),
   ]
 }

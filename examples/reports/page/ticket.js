@@ -17,7 +17,7 @@ export const statusOf = (job) => {
   return words[job.status] ?? job.status
 }
 
-/** The end of a job's id: enough to tell tickets apart. @param {{ jobId: string }} job */
+/** The last characters of a job id, for display. @param {{ jobId: string }} job */
 export const numberOf = ({ jobId }) => jobId.slice(-6)
 
 /** @param {Job} job */
@@ -28,7 +28,7 @@ export const clock = (iso) => new Date(iso).toLocaleTimeString('en-GB')
 
 let announced = ''
 
-/** Draws one state of a job. @param {JobEvent} event */
+/** Renders the state of a job. @param {JobEvent} event */
 export function showTicket(event) {
   const job = event.data
   element('empty').hidden = true
@@ -46,8 +46,8 @@ export function showTicket(event) {
   element('cancel').hidden = job.completedAt !== null
   showTrail(job)
   showReport(job)
-  // The bar speaks for itself; what is read aloud is each turn that the job takes.
-  const turn = `Ticket ${numberOf(job)}: ${statusOf(job)}${job.attempt > 1 ? `, attempt ${job.attempt}` : ''}`
+  // Screen readers announce status changes, not every progress update.
+  const turn = `Job ${numberOf(job)}: ${statusOf(job)}${job.attempt > 1 ? `, attempt ${job.attempt}` : ''}`
   if (turn !== announced) element('announce').textContent = turn
   announced = turn
 }
@@ -70,7 +70,7 @@ function showBar(job) {
 function left(event) {
   const { status, progress, queuePosition, lastError } = event.data
   if (status === 'pending')
-    return lastError ? 'waiting for a worker' : queuePosition ? `number ${queuePosition} in the queue` : ''
+    return lastError ? 'waiting for a worker' : queuePosition ? `position ${queuePosition} in the queue` : ''
   const seconds = secondsLeft(event)
   if (seconds !== null) return `${progress} %, about ${seconds} s left`
   return status === 'running' ? `${progress} %` : ''
@@ -106,8 +106,8 @@ function showReport({ status, output, completedAt }) {
   } else
     place.textContent =
       completedAt === null
-        ? 'There when the job is done.'
-        : `None: the job was ${status === 'failed' ? 'not finished' : status}.`
+        ? 'Available when the job is done.'
+        : `None: the job ${status === 'failed' ? 'failed' : 'was cancelled'}.`
   place.toggleAttribute('data-empty', !output)
 }
 
@@ -115,8 +115,9 @@ function showReport({ status, output, completedAt }) {
 export function showReceipt(job, receipt) {
   const place = element('receipt')
   place.toggleAttribute('data-empty', receipt === null || receipt === 'none')
-  if (receipt === 'none') place.textContent = 'None was asked for.'
-  else if (receipt === null) place.textContent = job.completedAt === null ? 'Sent when the job ends.' : 'On its way…'
+  if (receipt === 'none') place.textContent = 'Not requested.'
+  else if (receipt === null)
+    place.textContent = job.completedAt === null ? 'Sent when the job ends.' : 'Being delivered…'
   else {
     const valid = document.createElement('span')
     valid.className = 'valid'

@@ -1,6 +1,6 @@
 import type { JobEvent as AnyEvent, JobView } from 'uketsuke'
 
-/** The jobs API's types, for the page's JSDoc. The browser never sees this file's imports. */
+/** The types of the jobs API, for JSDoc. The browser does not load this file. */
 export type Job = JobView<'generate-report', { url: string; pages: number; rows: number; bytes: number }> & {
   metadata?: { startDate: string; endDate: string }
 }
@@ -24,6 +24,6 @@ export interface Receipt {
 export interface Demo {
   worker: { pid: number | null; startedAt: string | null; deaths: number }
   leaseMs: number
-  /** Where the demo's own receiver listens. */
+  /** The URL of the demo's webhook receiver. */
   receiver: string
 }

@@ -3,37 +3,37 @@ import { element } from './ticket.js'
 
 /** @import { Job } from './types.d.ts' */
 
-/** While a lease runs out: which attempt was lost. @type {{ jobId: string, attempt: number } | null} */
+/** The attempt that was lost with its worker, while its lease expires. @type {{ jobId: string, attempt: number } | null} */
 let lost = null
 /** @type {number | undefined} */
 let ticking
 
 export async function showWorker() {
   const { worker } = await demo()
-  element('worker').textContent = worker.pid === null ? 'a process that is just being started' : `process ${worker.pid}`
+  element('worker').textContent = worker.pid === null ? 'a new process (starting)' : `process ${worker.pid}`
 }
 
 /**
- * Sends the worker a real SIGKILL, and shows the lease of the job in hand running out.
- * @param {() => Job | null} inHand the job as it stands when asked for: it may have ended while the order was under way
+ * Kills the worker with a real SIGKILL, and shows how the lease of the current job expires.
+ * @param {() => Job | null} currentJob returns the latest state of the job, which may have ended during the request
  */
-export async function kill(inHand) {
+export async function kill(currentJob) {
   const { killed, leaseMs } = await killWorker()
-  const job = inHand()
-  if (killed === null) return say('There is no worker at this moment; the next one is being started.')
+  const job = currentJob()
+  if (killed === null) return showNote('No worker is running. The next one is starting.')
   setTimeout(() => void showWorker().catch(() => {}), 900)
   clearInterval(ticking)
   element('lease-bar').hidden = job?.status !== 'running'
-  if (job?.status !== 'running') return say(`Worker ${killed} was killed, with no work in its hands.`)
+  if (job?.status !== 'running') return showNote(`Worker ${killed} was killed. It was not running a job.`)
   lost = { jobId: job.jobId, attempt: job.attempt }
-  element('left').textContent = 'its worker is gone'
-  say(
-    `Worker ${killed} was killed. The lease on ticket ${job.jobId.slice(-6)} runs out within ${leaseMs / 1000} seconds.`,
+  element('left').textContent = 'worker killed'
+  showNote(
+    `Worker ${killed} was killed. The lease of job ${job.jobId.slice(-6)} expires within ${leaseMs / 1000} seconds.`,
   )
   countDown(performance.now() + leaseMs, leaseMs)
 }
 
-/** The last renewal may be up to a third of the lease ago: this is the longest that it can take. @param {number} end @param {number} leaseMs */
+/** Counts down the maximum time: the last renewal may be up to a third of the lease ago. @param {number} end @param {number} leaseMs */
 function countDown(end, leaseMs) {
   const draw = () => {
     const left = Math.max(0, end - performance.now())
@@ -44,7 +44,7 @@ function countDown(end, leaseMs) {
   ticking = setInterval(draw, 100)
 }
 
-/** Tells how the story goes on, from the job's own states. @param {Job} job */
+/** Describes what happens after the kill, from the states of the job. @param {Job} job */
 export function afterKill(job) {
   if (lost === null || job.jobId !== lost.jobId) return
   const again = job.attempt > lost.attempt
@@ -52,14 +52,14 @@ export function afterKill(job) {
   clearInterval(ticking)
   element('lease-bar').hidden = true
   if (job.status === 'completed')
-    say(`Attempt ${lost.attempt} was lost with its worker. Attempt ${job.attempt} finished.`)
-  else if (again) say(`The lease ran out. Attempt ${job.attempt} has begun.`)
-  else say(`The lease ran out. The job waits for attempt ${job.attempt + 1}.`)
+    showNote(`Attempt ${lost.attempt} was lost with its worker. Attempt ${job.attempt} completed.`)
+  else if (again) showNote(`The lease expired. Attempt ${job.attempt} has started.`)
+  else showNote(`The lease expired. The job is waiting for attempt ${job.attempt + 1}.`)
   if (job.completedAt !== null) lost = null
 }
 
 /** @param {string} text */
-function say(text) {
+function showNote(text) {
   element('lease').hidden = false
   element('lease-text').textContent = text
 }

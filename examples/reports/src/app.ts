@@ -14,7 +14,7 @@ import { requireOwner, sameOriginOnly, signIn } from './users.ts'
 
 const page = fileURLToPath(new URL('../page', import.meta.url))
 
-/** The demo: two lines of it are the library's. */
+/** The demo app. `expressAccept` and `expressJobs` are all that it needs from the library. */
 export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Settings): Express {
   const app = express().disable('x-powered-by')
   const { router, read: readReceipt } = receiver(webhookSecret(settings.folder), join(settings.folder, 'receipts'))
@@ -27,7 +27,7 @@ export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Sett
     expressAccept(jobs, (req) => {
       const { webhookUrl, ...input } = (req.body ?? {}) as Record<string, unknown>
       const { startDate, endDate } = input
-      // The metadata is for whoever lists jobs: a list does not show inputs.
+      // A list of jobs shows metadata, but no inputs.
       return { type: 'generate-report', input, webhookUrl, metadata: { startDate, endDate } }
     }),
   )
@@ -41,7 +41,7 @@ export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Sett
     const { startDate, endDate } = job.input as { startDate: string; endDate: string }
     res.set('Content-Disposition', `inline; filename="weather-${startDate}-to-${endDate}.pdf"`)
     res.set('Cache-Control', 'private, no-cache').set('X-Content-Type-Options', 'nosniff')
-    // The id is the job's own here, so it cannot lead out of the folder.
+    // Use the job's id, not the request's, so that the path stays inside the folder.
     res.sendFile(reportFile(reportsIn(settings), job.jobId), { cacheControl: false })
   })
 
@@ -73,7 +73,7 @@ export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Sett
     next()
   })
   app.use(express.static(page, { cacheControl: false }))
-  app.use((_req, res) => refuse(res, 404, 'not-found', 'There is nothing here.'))
+  app.use((_req, res) => refuse(res, 404, 'not-found', 'Resource not found.'))
   app.use(bodyProblems)
   return app
 }

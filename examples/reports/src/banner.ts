@@ -1,7 +1,7 @@
 import type { DemoJobs } from './jobs.ts'
 import { type Settings, storeFile } from './settings.ts'
 
-/** What the terminal says at the start. The three lines work as they stand. */
+/** The startup message. The three commands work as printed. */
 export function banner(url: string, jobs: DemoJobs, settings: Settings): string {
   const { durability } = jobs.store.description
   const file = process.env.DATABASE_URL ? '' : `\n              ${storeFile(settings)}`
@@ -14,12 +14,12 @@ export function banner(url: string, jobs: DemoJobs, settings: Settings): string 
   Store       ${durability}${file}
   Dispatch    ${jobs.dispatch.description}
 
-  Or by hand:
+  With curl:
 
   curl -i ${url}/api/reports/generate ${alice} -H 'Content-Type: application/json' -d ${body}
   curl -s '${url}/api/jobs?limit=1' ${alice}
   curl -N "${url}$(curl -s '${url}/api/jobs?limit=1' ${alice} | grep -o '/api/jobs/[^"]*/stream')" ${alice}
 
-  Ctrl-C stops it.
+  Press Ctrl-C to stop.
 `
 }

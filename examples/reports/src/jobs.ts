@@ -7,7 +7,7 @@ import { webhookSecret } from './secret.ts'
 import { leaseMs, reportsIn, type Settings, storeFile } from './settings.ts'
 import { ownerOf } from './users.ts'
 
-/** One configuration for both processes: the server takes jobs and tells about them, the worker runs them. */
+/** The configuration of both processes: the server accepts jobs and reports their state, and the worker runs them. */
 export function openJobs(settings: Settings, name: 'server' | 'worker') {
   return createJobs({
     jobs: {
@@ -27,7 +27,7 @@ export function openJobs(settings: Settings, name: 'server' | 'worker') {
         },
       }),
     },
-    // DATABASE_URL and REDIS_URL choose; without them it is one file.
+    // DATABASE_URL and REDIS_URL select the store and Redis. Default: one SQLite file.
     ...fromEnvironment({ file: storeFile(settings) }),
     authenticate({ headers }) {
       const owner = ownerOf(headers.get('authorization'), headers.get('cookie'))
@@ -36,7 +36,7 @@ export function openJobs(settings: Settings, name: 'server' | 'worker') {
     lease: leaseMs,
     webhooks: {
       secret: webhookSecret(settings.folder),
-      // The demo's own receiver. Any other address inside stays refused.
+      // The demo's own receiver. All other private addresses stay forbidden.
       allowHosts: [`127.0.0.1:${settings.port}`],
     },
     log: terminalLog(name),

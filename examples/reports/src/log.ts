@@ -1,6 +1,6 @@
 import type { Log } from 'uketsuke'
 
-/** Lines for whoever watches the demo's terminal. Yours would be pino's, which is what the library writes if left alone. */
+/** A logger with short lines for the terminal. By default, the library logs with pino. */
 export function terminalLog(name: string): Log {
   const line = (fields: object, message: string) => {
     const { jobId, err } = fields as { jobId?: string; err?: Error }

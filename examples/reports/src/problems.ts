@@ -1,6 +1,6 @@
 import type { Response } from 'express'
 
-/** RFC 9457, as the jobs API answers. */
+/** Sends a problem response (RFC 9457), like the jobs API. */
 export function refuse(res: Response, status: number, code: string, detail: string): void {
   const type = `urn:uketsuke:problem:${code}`
   const title = code.replaceAll('-', ' ').replace(/^./, (letter) => letter.toUpperCase())

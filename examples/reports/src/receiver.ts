@@ -5,20 +5,20 @@ import { Webhook, WebhookVerificationError } from 'standardwebhooks'
 import type { JobEvent } from 'uketsuke'
 import { refuse } from './problems.ts'
 
-/** What the receiver noted of one webhook. */
+/** The receiver's record of a webhook. */
 export interface Receipt {
   readonly webhookId: string
   readonly signature: 'valid'
   readonly type: string
   readonly version: number
   readonly receivedAt: string
-  /** How often it came: a webhook is delivered at least once. */
+  /** The number of deliveries: webhooks are delivered at least once. */
   readonly times: number
 }
 
 /**
- * Stands for somebody else's program: it knows the secret and nothing more, and verifies with another library than the one that
- * signed. It keeps a receipt a job.
+ * Stands for a third-party webhook receiver: it shares only the secret with the server, and verifies signatures with the `standardwebhooks`
+ * library. Stores one receipt per job.
  */
 export function receiver(secret: string, folder: string) {
   const webhook = new Webhook(secret)
@@ -36,7 +36,7 @@ export function receiver(secret: string, folder: string) {
   const receive: RequestHandler = async (req, res) => {
     let event: JobEvent
     try {
-      // The signature is over the bytes as they came, so nothing may have parsed them before.
+      // The signature covers the raw bytes, so the body must not be parsed before.
       event = webhook.verify(req.body, req.headers as Record<string, string>) as JobEvent
     } catch (error) {
       if (!(error instanceof WebhookVerificationError)) throw error

@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * The secret that webhooks are signed with: made at the first start and kept, since a webhook may be delivered, or delivered again,
- * long after its job ended.
+ * The webhook signing secret. It is generated at the first start and kept, because a webhook may be delivered or redelivered long after
+ * its job ended.
  */
 export function webhookSecret(folder: string): string {
   const file = join(folder, 'webhook-secret')

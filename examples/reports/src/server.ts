@@ -1,4 +1,4 @@
-/** The demo's server. It takes jobs and tells about them; the worker, in a process of its own, runs them. */
+/** The demo's server. It accepts jobs and reports their state. A separate worker process runs them. */
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,26 +10,26 @@ import { readSettings } from './settings.ts'
 import { Supervisor } from './supervisor.ts'
 
 const host = '127.0.0.1'
-let answer: RequestListener = (_req, res) => void res.writeHead(503, { 'Retry-After': '1' }).end()
-const server = createServer((req, res) => answer(req, res))
+let listener: RequestListener = (_req, res) => void res.writeHead(503, { 'Retry-After': '1' }).end()
+const server = createServer((req, res) => listener(req, res))
 
 try {
-  const asked = readSettings(process.env)
-  // The port comes first: a second start must end here, before it touches the first one's data.
-  server.listen(asked.port, host)
+  const requested = readSettings(process.env)
+  // Bind the port first: a second instance must fail here, before it touches the data of the first one.
+  server.listen(requested.port, host)
   await once(server, 'listening')
-  const settings = { ...asked, port: (server.address() as AddressInfo).port }
+  const settings = { ...requested, port: (server.address() as AddressInfo).port }
 
   const jobs = openJobs(settings, 'server')
   await jobs.ready()
   const supervisor = new Supervisor(settings)
-  answer = createApp(jobs, supervisor, settings)
+  listener = createApp(jobs, supervisor, settings)
   supervisor.start()
   console.log(banner(`http://${host}:${settings.port}`, jobs, settings))
 
   let stopping = false
   const stop = async () => {
-    // Ctrl-C reaches every process of the group, and npm sends it on: the second one is not a second wish.
+    // Ctrl-C may arrive twice, from the terminal and from npm. Ignore the second signal.
     if (stopping) return
     stopping = true
     const closed = new Promise((resolve) => server.close(resolve))
@@ -44,12 +44,14 @@ try {
   server.close()
 }
 
-/** One clear sentence, and the exit code. */
+/** Prints one line and returns the exit code. */
 function explain(error: unknown): number {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') {
     const { port } = readSettings(process.env)
-    console.error(`Port ${port} is taken. Stop what listens there, or choose another one: PORT=${port + 1} npm start`)
+    console.error(
+      `Port ${port} is already in use. Stop the other process or choose another port: PORT=${port + 1} npm start`,
+    )
     return 1
   }
   console.error(message)

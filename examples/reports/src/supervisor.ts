@@ -4,18 +4,18 @@ import { fileURLToPath } from 'node:url'
 import { asEnv, type Settings } from './settings.ts'
 
 const program = fileURLToPath(new URL('./worker.js', import.meta.url))
-/** A worker that dies at once must not be started a hundred times a second. */
+/** The pause before a restart, so that a worker that crashes at startup is not restarted in a tight loop. */
 const pauseMs = 250
 
 export interface WorkerState {
-  /** Null between a death and the next start. */
+  /** Null between an exit and the next start. */
   readonly pid: number | null
   readonly startedAt: string | null
-  /** How many workers have died so far. */
+  /** The number of workers that have exited. */
   readonly deaths: number
 }
 
-/** Keeps one worker process running: starts a new one whenever it ends, whatever ended it. */
+/** Keeps one worker process running: starts a new one whenever it exits. */
 export class Supervisor {
   readonly #settings: Settings
   #worker: ChildProcess | null = null
@@ -32,12 +32,12 @@ export class Supervisor {
     const worker = fork(program, { env: { ...process.env, ...asEnv(this.#settings) } })
     this.#worker = worker
     this.#startedAt = new Date().toISOString()
-    worker.once('error', (error) => console.error(`The worker could not be started: ${error.message}`))
+    worker.once('error', (error) => console.error(`Failed to start the worker: ${error.message}`))
     worker.once('exit', (code, signal) => {
       this.#worker = null
       if (this.#stopping) return
       this.#deaths++
-      console.error(`Worker ${worker.pid} ended by ${signal ?? `exit code ${code}`}; starting another one.`)
+      console.error(`Worker ${worker.pid} exited (${signal ?? `code ${code}`}). Starting a new one.`)
       setTimeout(() => this.start(), pauseMs)
     })
   }
@@ -47,21 +47,21 @@ export class Supervisor {
     return { pid, startedAt: pid === null ? null : this.#startedAt, deaths: this.#deaths }
   }
 
-  /** SIGKILL: the process gets no chance to say goodbye. Gives the pid that was killed. */
+  /** Kills the worker with SIGKILL, so that it cannot clean up. Returns its pid. */
   kill(): number | null {
     const { pid } = this.state
     return this.#worker?.kill('SIGKILL') ? pid : null
   }
 
-  /** Lets the worker finish what it can, then ends it. */
+  /** Stops the worker gracefully, and kills it after `graceMs`. */
   async stop(graceMs = 28_000): Promise<void> {
     this.#stopping = true
     const worker = this.#worker
     if (worker === null) return
     const ended = once(worker, 'exit')
-    const impatience = setTimeout(() => worker.kill('SIGKILL'), graceMs)
+    const timer = setTimeout(() => worker.kill('SIGKILL'), graceMs)
     worker.kill('SIGTERM')
     await ended
-    clearTimeout(impatience)
+    clearTimeout(timer)
   }
 }

@@ -1,4 +1,4 @@
-/** The worker's process: runs jobs until it is told to stop, or killed. */
+/** The worker process: runs jobs until it is stopped or killed. */
 import { openJobs } from './jobs.ts'
 import { readSettings } from './settings.ts'
 
@@ -14,5 +14,5 @@ async function stop() {
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop())
-// The server is gone, however it went: nobody would stop this process.
+// The server has exited, so nothing else would stop this process.
 process.on('disconnect', () => void stop())

@@ -10,26 +10,26 @@ const program = fileURLToPath(new URL('../dist/server.js', import.meta.url))
 
 export interface Demo {
   readonly url: string
-  /** Everything it has said so far. */
-  said(): string
-  /** Gives the exit code. */
+  /** The output so far. */
+  output(): string
+  /** Stops the process. Resolves with the exit code. */
   stop(): Promise<number | null>
 }
 
-/** The demo as `npm start` runs it: a process of its own, and a folder of its own unless `env` names one. */
+/** Starts the demo as `npm start` does, as a separate process with a new folder, unless `env` names one. */
 export async function startDemo(env: Record<string, string> = {}): Promise<Demo> {
   const folder = await mkdtemp(join(tmpdir(), 'uketsuke-demo-'))
   const port = await freePort()
   const child = run({ PORT: String(port), DATA_DIR: folder, ...env })
-  let said = ''
+  let output = ''
   await new Promise<void>((resolve, reject) => {
-    const hear = (chunk: Buffer) => {
-      said += chunk
-      if (said.includes('Ctrl-C stops it')) resolve()
+    const collect = (chunk: Buffer) => {
+      output += chunk
+      if (output.includes('Press Ctrl-C to stop')) resolve()
     }
-    child.stdout?.on('data', hear)
-    child.stderr?.on('data', hear)
-    child.once('exit', (code) => reject(new Error(`the demo ended with ${code}: ${said}`)))
+    child.stdout?.on('data', collect)
+    child.stderr?.on('data', collect)
+    child.once('exit', (code) => reject(new Error(`the demo exited with ${code}: ${output}`)))
   })
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
@@ -40,21 +40,21 @@ export async function startDemo(env: Record<string, string> = {}): Promise<Demo>
     await rm(folder, { recursive: true, force: true })
     return child.exitCode
   }
-  return { url: `http://127.0.0.1:${port}`, said: () => said, stop }
+  return { url: `http://127.0.0.1:${port}`, output: () => output, stop }
 }
 
-/** A start that is to fail: what it says, and its exit code. */
-export async function failedStart(env: Record<string, string>): Promise<{ said: string; code: number | null }> {
+/** Runs the demo with settings that make it fail. Resolves with its output and its exit code. */
+export async function failedStart(env: Record<string, string>): Promise<{ output: string; code: number | null }> {
   const child = run(env)
-  let said = ''
+  let output = ''
   child.stdout?.on('data', (chunk: Buffer) => {
-    said += chunk
+    output += chunk
   })
   child.stderr?.on('data', (chunk: Buffer) => {
-    said += chunk
+    output += chunk
   })
   await once(child, 'close')
-  return { said, code: child.exitCode }
+  return { output, code: child.exitCode }
 }
 
 function run(env: Record<string, string>): ChildProcess {

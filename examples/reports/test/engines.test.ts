@@ -18,12 +18,12 @@ afterAll(async () => {
 const headers = { Authorization: 'Bearer demo-alice', 'Content-Type': 'application/json', Prefer: 'wait=30' }
 const year = { startDate: '2014-01-01', endDate: '2014-12-31' }
 
-it('runs a report to its end and tells its receiver; the banner names both', async () => {
+it('runs a report, delivers the webhook, and shows both engines in the banner', async () => {
   const demo = await startDemo({ DATABASE_URL: database.url(), REDIS_URL: redis.url, REPORT_PACE: '0' })
   try {
-    expect(demo.said()).toMatch(/^ {2}Store {7}PostgreSQL [\d.]+[^\n]*, fsync=on, synchronous_commit=on/m)
-    expect(demo.said()).toMatch(/^ {2}Dispatch {4}Redis Streams at redis:\/\/127\.0\.0\.1:\d+/m)
-    expect(demo.said()).not.toMatch(/secret|jobs\.db/)
+    expect(demo.output()).toMatch(/^ {2}Store {7}PostgreSQL [\d.]+[^\n]*, fsync=on, synchronous_commit=on/m)
+    expect(demo.output()).toMatch(/^ {2}Dispatch {4}Redis Streams at redis:\/\/127\.0\.0\.1:\d+/m)
+    expect(demo.output()).not.toMatch(/secret|jobs\.db/)
     const body = JSON.stringify({ ...year, webhookUrl: `${demo.url}/demo/receiver` })
     const response = await fetch(`${demo.url}/api/reports/generate`, { method: 'POST', headers, body })
     expect(response.status).toBe(202)
@@ -42,10 +42,10 @@ it('runs a report to its end and tells its receiver; the banner names both', asy
   }
 })
 
-it('says what is wrong with a database in one sentence without its password', async () => {
+it('reports a database error in one line without the password', async () => {
   const nowhere = database.url('nowhere')
-  const { said, code } = await failedStart({ PORT: '0', DATABASE_URL: nowhere })
-  expect(said.trim()).toMatch(/^PostgreSQL at super@\S+ has no such database: [^\n]*$/)
-  expect(said).not.toContain('secret')
+  const { output, code } = await failedStart({ PORT: '0', DATABASE_URL: nowhere })
+  expect(output.trim()).toMatch(/^The database at super@\S+ does not exist: [^\n]*$/)
+  expect(output).not.toContain('secret')
   expect(code).toBe(2)
 })

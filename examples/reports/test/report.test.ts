@@ -14,8 +14,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 describe('figures', () => {
-  it('counts a week by hand', async () => {
-    // 3 to 9 January 2012 in Seattle, as the data set has it:
+  it('matches a week computed by hand', async () => {
+    // Seattle, 3 to 9 January 2012, from the data set:
     // rain 0.8 20.3 1.3 2.5 0 0 4.3 · high 11.7 12.2 8.9 4.4 7.2 10 9.4 · low 7.2 5.6 2.8 2.2 2.8 2.8 5
     const { Seattle } = await readWeather({ startDate: '2012-01-03', endDate: '2012-01-09' })
     const week = figures(Seattle)
@@ -29,7 +29,7 @@ describe('figures', () => {
     expect(week.longestDry).toBe(2)
   })
 
-  it('covers each day of four years in both cities', async () => {
+  it('covers every day of four years in both cities', async () => {
     const weather = await readWeather({ startDate: '2012-01-01', endDate: '2015-12-31' })
     expect([weather.Seattle.length, weather['New York'].length]).toEqual([1461, 1461])
     expect(months(weather.Seattle)).toHaveLength(48)
@@ -49,10 +49,10 @@ describe('the PDF', () => {
 
   it.each([
     ['one leap day', '2012-02-29', '2012-02-29', 8, 2],
-    ['a turn of the year', '2013-12-28', '2014-01-05', 9, 18],
+    ['the turn of a year', '2013-12-28', '2014-01-05', 9, 18],
     ['a year', '2014-01-01', '2014-12-31', 19, 730],
-    ['all there is', '2012-01-01', '2015-12-31', 55, 2922],
-  ])('has a page a month and seven more for %s', async (_, startDate, endDate, pages, rows) => {
+    ['the whole data set', '2012-01-01', '2015-12-31', 55, 2922],
+  ])('has seven pages plus one per month for %s', async (_, startDate, endDate, pages, rows) => {
     const result = await generateReport(order('ticket', startDate, endDate))
     const pdf = await readFile(join(folder, 'ticket.pdf'))
     expect(result).toEqual({ pages, rows, bytes: pdf.length })
@@ -60,18 +60,18 @@ describe('the PDF', () => {
     expect(pdf.toString('latin1').match(/\/Type \/Page\b/g)).toHaveLength(pages)
   })
 
-  it('tells each page, and never goes back', async () => {
-    const told: [number, string][] = []
+  it('reports progress for each page and never goes back', async () => {
+    const reports: [number, string][] = []
     await generateReport({
-      ...order('told', '2014-01-01', '2014-01-31'),
-      progress: (percent, message) => void told.push([percent, message]),
+      ...order('reports', '2014-01-01', '2014-01-31'),
+      progress: (percent, message) => void reports.push([percent, message]),
     })
-    const percents = told.map(([percent]) => percent)
+    const percents = reports.map(([percent]) => percent)
     expect(percents).toEqual([...percents].sort((one, other) => one - other))
-    expect(told.map(([, message]) => message)).toContain('Drawing page 3 of 8')
+    expect(reports.map(([, message]) => message)).toContain('Drawing page 3 of 8')
   })
 
-  it('leaves no half PDF behind when it is stopped, and replaces one whole PDF by another', async () => {
+  it('leaves no partial file when it is aborted, and replaces an existing PDF', async () => {
     const stop = new AbortController()
     const stopped = generateReport({
       ...order('stopped', '2014-01-01', '2014-12-31'),
@@ -79,7 +79,7 @@ describe('the PDF', () => {
       progress: (_, message) => message.startsWith('Drawing page 5') && stop.abort(),
     })
     await expect(stopped).rejects.toThrow()
-    // What a killed run leaves under its own name goes with the next run.
+    // The next run removes files that a killed run left behind.
     await writeFile(join(folder, 'stopped.99999.part'), 'half')
     await generateReport(order('stopped', '2014-01-01', '2014-01-31'))
     await generateReport(order('stopped', '2014-01-01', '2014-01-31'))
@@ -88,8 +88,8 @@ describe('the PDF', () => {
   })
 })
 
-describe('what can be ordered', () => {
-  const refusals = (input: unknown) =>
+describe('reportInput', () => {
+  const issues = (input: unknown) =>
     reportInput.safeParse(input).error?.issues.map(({ path, message }) => `${path.join('/')}: ${message}`)
 
   it.each([
@@ -102,17 +102,21 @@ describe('what can be ordered', () => {
   it.each([
     ['before the data', { startDate: '2011-12-31', endDate: '2012-06-01' }, /^startDate: .*2012-01-01/],
     ['after the data', { startDate: '2015-01-01', endDate: '2016-01-01' }, /^endDate: .*2015-12-31/],
-    ['wholly before', { startDate: '2010-01-01', endDate: '2010-12-31' }, /^startDate/],
-    ['wholly after', { startDate: '2020-01-01', endDate: '2020-12-31' }, /^endDate/],
-    ['no leap year', { startDate: '2014-02-29', endDate: '2014-03-01' }, /^startDate: must be a date that exists/],
-    ['month 13', { startDate: '2014-13-01', endDate: '2014-12-31' }, /^startDate: must be a date that exists/],
+    ['entirely before the data', { startDate: '2010-01-01', endDate: '2010-12-31' }, /^startDate/],
+    ['entirely after the data', { startDate: '2020-01-01', endDate: '2020-12-31' }, /^endDate/],
+    [
+      'February 29 in a common year',
+      { startDate: '2014-02-29', endDate: '2014-03-01' },
+      /^startDate: must be a valid date/,
+    ],
+    ['month 13', { startDate: '2014-13-01', endDate: '2014-12-31' }, /^startDate: must be a valid date/],
     ['a time', { startDate: '2014-01-01T00:00:00Z', endDate: '2014-12-31' }, /^startDate/],
     ['an end before its start', { startDate: '2014-06-02', endDate: '2014-06-01' }, /^endDate: must not be before/],
-    ['nothing', {}, /^startDate/],
+    ['an empty object', {}, /^startDate/],
     ['a number', { startDate: 20140101, endDate: '2014-12-31' }, /^startDate/],
-    ['a pace that never ends', { startDate: '2014-01-01', endDate: '2014-12-31', pace: 1e9 }, /^pace/],
-    ['a member too many', { startDate: '2014-01-01', endDate: '2014-12-31', owner: 'bob' }, /owner/],
-  ])('refuses %s', (_, input, expected) => {
-    expect(refusals(input)?.join('\n')).toMatch(expected)
+    ['an excessive pace', { startDate: '2014-01-01', endDate: '2014-12-31', pace: 1e9 }, /^pace/],
+    ['an unknown member', { startDate: '2014-01-01', endDate: '2014-12-31', owner: 'bob' }, /owner/],
+  ])('rejects %s', (_, input, expected) => {
+    expect(issues(input)?.join('\n')).toMatch(expected)
   })
 })

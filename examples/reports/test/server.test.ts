@@ -1,4 +1,4 @@
-/** The demo over its socket, without a browser: what bad requests and bad starts get. */
+/** The demo over HTTP, without a browser: invalid requests and failing starts. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ const post = (body: string, headers: Record<string, string> = json) =>
 const order = (body: object, headers?: Record<string, string>) => post(JSON.stringify(body), headers)
 
 describe('POST /api/reports/generate', () => {
-  it('answers the whole 202, and with Prefer: wait the finished report', async () => {
+  it('responds with the complete 202, and with Prefer: wait with the finished report', async () => {
     const response = await order({ ...year, webhookUrl: `${demo.url}/demo/receiver` }, { ...json, Prefer: 'wait=20' })
     expect(response.status).toBe(202)
     const { jobId, statusUrl, message, status, output } = await response.json()
@@ -30,7 +30,7 @@ describe('POST /api/reports/generate', () => {
   })
 
   it.each([
-    ['no JSON', () => post('{"startDate":'), 400, 'invalid-json'],
+    ['invalid JSON', () => post('{"startDate":'), 400, 'invalid-json'],
     ['10 MB', () => post(`"${'x'.repeat(10 << 20)}"`), 413, 'payload-too-large'],
     [
       'a form',
@@ -44,20 +44,30 @@ describe('POST /api/reports/generate', () => {
       415,
       'unsupported-media-type',
     ],
-    ['nothing', () => order({}), 422, 'validation-error'],
-    ['a list', () => order([]), 422, 'validation-error'],
+    ['an empty object', () => order({}), 422, 'validation-error'],
+    ['an array', () => order([]), 422, 'validation-error'],
     ['10,000 levels', () => post('['.repeat(10_000) + ']'.repeat(10_000)), 413, 'payload-too-large'],
     ['1,000 levels', () => post(`{"startDate":${'['.repeat(1_000)}${']'.repeat(1_000)}}`), 422, 'validation-error'],
     ['__proto__', () => post(`{"__proto__":{"pace":1},${JSON.stringify(year).slice(1)}`), 422, 'validation-error'],
     ['a range without data', () => order({ ...year, endDate: '2016-01-01' }), 422, 'validation-error'],
     ['an end before its start', () => order({ ...year, endDate: '2013-01-01' }), 422, 'validation-error'],
     ['a date that does not exist', () => order({ ...year, endDate: '2014-02-30' }), 422, 'validation-error'],
-    ['a member too many', () => order({ ...year, owner: 'bob' }), 422, 'validation-error'],
-    ['a webhook URL that is none', () => order({ ...year, webhookUrl: 'nowhere' }), 422, 'validation-error'],
-    ['a webhook inside', () => order({ ...year, webhookUrl: 'http://127.0.0.1:1/' }), 422, 'webhook-url-forbidden'],
-    ['nobody', () => order(year, { 'Content-Type': 'application/json' }), 401, 'unauthorized'],
-    ['somebody else', () => order(year, { ...json, Authorization: 'Bearer demo-mallory' }), 401, 'unauthorized'],
-  ])('answers a problem to %s', async (_, ask, status, code) => {
+    ['an unknown member', () => order({ ...year, owner: 'bob' }), 422, 'validation-error'],
+    ['an invalid webhook URL', () => order({ ...year, webhookUrl: 'nowhere' }), 422, 'validation-error'],
+    [
+      'a private webhook URL',
+      () => order({ ...year, webhookUrl: 'http://127.0.0.1:1/' }),
+      422,
+      'webhook-url-forbidden',
+    ],
+    ['no credential', () => order(year, { 'Content-Type': 'application/json' }), 401, 'unauthorized'],
+    [
+      'an unknown credential',
+      () => order(year, { ...json, Authorization: 'Bearer demo-mallory' }),
+      401,
+      'unauthorized',
+    ],
+  ])('responds with a problem to %s', async (_, ask, status, code) => {
     const response = await ask()
     const problem = await response.json()
     expect([response.status, response.headers.get('content-type')?.split(';')[0]]).toEqual([
@@ -67,13 +77,13 @@ describe('POST /api/reports/generate', () => {
     expect(problem).toMatchObject({ type: `urn:uketsuke:problem:${code}`, status })
   })
 
-  it('points at the member that is wrong, as it was sent', async () => {
+  it('points to the invalid member of the request body', async () => {
     const { errors } = await (await order({ ...year, endDate: '2016-01-01' })).json()
-    expect(errors).toEqual([{ pointer: '/endDate', detail: 'there is no data after 2015-12-31' }])
+    expect(errors).toEqual([{ pointer: '/endDate', detail: 'must not be after 2015-12-31' }])
   })
 })
 
-it("takes a webhook with nobody's signature for nothing", async () => {
+it('rejects a webhook with an invalid signature', async () => {
   const headers = {
     'Content-Type': 'application/json',
     'webhook-id': 'msg_1',
@@ -84,31 +94,31 @@ it("takes a webhook with nobody's signature for nothing", async () => {
   expect(sent.status).toBe(401)
 })
 
-describe('a start', () => {
-  it('says that its port is taken, and ends with 1', async () => {
+describe('startup', () => {
+  it('reports a port in use and exits with 1', async () => {
     const { port } = new URL(demo.url)
-    const { said, code } = await failedStart({ PORT: port, DATA_DIR: join(tmpdir(), 'never-made') })
-    expect(said.trim()).toMatch(new RegExp(`^Port ${port} is taken\\. .*$`))
+    const { output, code } = await failedStart({ PORT: port, DATA_DIR: join(tmpdir(), 'never-made') })
+    expect(output.trim()).toMatch(new RegExp(`^Port ${port} is already in use\\. .*$`))
     expect(code).toBe(1)
   })
 
-  it('says that its store cannot be one, and ends with 2', async () => {
+  it('reports an unusable store and exits with 2', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'uketsuke-demo-'))
     await mkdir(join(folder, 'jobs.db'))
-    const { said, code } = await failedStart({ PORT: '0', DATA_DIR: folder })
+    const { output, code } = await failedStart({ PORT: '0', DATA_DIR: folder })
     await rm(folder, { recursive: true })
-    expect(said.trim()).toMatch(/^".*jobs\.db" is a directory[^\n]*$/)
+    expect(output.trim()).toMatch(/^".*jobs\.db" is a directory[^\n]*$/)
     expect(code).toBe(2)
   })
 
-  it('names the setting that is wrong', async () => {
-    const { said, code } = await failedStart({ PORT: 'http' })
-    expect(said.trim()).toBe('PORT must be a whole number from 0 to 65535, not "http".')
+  it('names the invalid setting', async () => {
+    const { output, code } = await failedStart({ PORT: 'http' })
+    expect(output.trim()).toBe('PORT must be an integer from 0 to 65535, not "http".')
     expect(code).toBe(1)
   })
 })
 
-it('stops when told to: streams end, the work in hand is finished or given back, and the next start goes on', async () => {
+it('shuts down gracefully: streams end, running jobs finish or are released, and the next start resumes them', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'uketsuke-demo-'))
   const first = await startDemo({ DATA_DIR: folder, REPORT_PACE: '50' })
   const response = await fetch(`${first.url}/api/reports/generate`, {
@@ -118,7 +128,7 @@ it('stops when told to: streams end, the work in hand is finished or given back,
   })
   const { jobId, streamUrl } = await response.json()
   const stream = await fetch(first.url + streamUrl, { headers: alice })
-  // The end of the stream is waited for: a stop that left it open would never get there.
+  // Wait for the end of the stream: a shutdown that left it open would hang.
   const [code] = await Promise.all([first.stop(), stream.text()])
   expect(code).toBe(0)
 

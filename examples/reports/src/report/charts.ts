@@ -15,7 +15,7 @@ export function scale(from: readonly [number, number], to: readonly [number, num
   return (value) => to[0] + ((value - from[0]) / span) * (to[1] - to[0])
 }
 
-/** Round values that enclose all of these, with as nearly `count` steps between them as round steps allow. */
+/** Round tick values that enclose all values, with about `count` steps. */
 export function ticks(values: readonly number[], count = 5, start = Number.POSITIVE_INFINITY): number[] {
   const low = Math.min(start, ...values)
   const high = Math.max(...values)
@@ -30,7 +30,7 @@ export function ticks(values: readonly number[], count = 5, start = Number.POSIT
   return enclosing.reduce((best, other) => (off(other) < off(best) ? other : best))
 }
 
-/** Horizontal lines with their values on the left; gives the scale from values to y. */
+/** Draws horizontal grid lines with labels on the left. Returns the scale from values to y. */
 export function valueAxis(sheet: Sheet, frame: Frame, values: readonly number[], unit: string): Scale {
   const y = scale([values[0]!, values.at(-1)!], [frame.y + frame.height, frame.y])
   for (const value of values) {
@@ -45,7 +45,7 @@ export function valueAxis(sheet: Sheet, frame: Frame, values: readonly number[],
 const dayMs = 86_400_000
 const dayNumber = (date: string) => Date.parse(date) / dayMs
 
-/** Months (their initials where they fit) and years below a chart; gives the x of a day's middle and the width of a day. */
+/** Draws months (as initials, if they fit) and years below a chart. Returns the x of the middle of a day and the width of a day. */
 export function timeAxis(
   sheet: Sheet,
   frame: Frame,
@@ -95,7 +95,7 @@ export function line(sheet: Sheet, points: readonly Point[], color: string, widt
   sheet.doc.lineJoin('round').lineWidth(width).strokeColor(color).stroke()
 }
 
-/** One upright stroke a point, from its first y to its second; one path, so that 1,461 days stay small. */
+/** Draws a vertical stroke from y1 to y2 for each mark. A single path keeps the PDF small for 1,461 days. */
 export function strokes(
   sheet: Sheet,
   marks: readonly (readonly [x: number, y1: number, y2: number])[],

@@ -1,7 +1,7 @@
 import type { Day, Kind } from './weather.ts'
 import { kinds } from './weather.ts'
 
-/** An extreme and the first day on which it was seen. */
+/** An extreme value and its first date. */
 export interface Extreme {
   readonly value: number
   readonly date: string
@@ -9,17 +9,17 @@ export interface Extreme {
 
 export interface Figures {
   readonly days: number
-  /** The mean of each day's midpoint between low and high, as NOAA counts a day's mean. */
+  /** The mean of the daily means. As at NOAA, a daily mean is the midpoint between low and high. */
   readonly mean: number
   readonly meanHigh: number
   readonly meanLow: number
   readonly warmest: Extreme
   readonly coldest: Extreme
   readonly rain: number
-  /** Days with 1 mm or more, the usual threshold. */
+  /** Days with at least 1 mm, the usual threshold. */
   readonly wetDays: number
   readonly wettest: Extreme
-  /** Days in a row with less than 1 mm. */
+  /** The longest run of days with less than 1 mm. */
   readonly longestDry: number
   readonly wind: number
   readonly windiest: Extreme

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as rest } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { figures, months, sum } from './figures.ts'
 import { contents } from './pages/index.ts'
 import { letterhead, type Report } from './pages/page.ts'
@@ -12,7 +12,7 @@ import { readWeather } from './weather.ts'
 import { shortDate } from './write.ts'
 
 export interface Order {
-  /** The job's id: it names the file. */
+  /** The job id, used as the file name. */
   readonly ticket: string
   readonly range: Range
   readonly folder: string
@@ -24,19 +24,19 @@ export interface Order {
 
 export interface Generated {
   readonly pages: number
-  /** Days that were read, both cities together. */
+  /** The number of daily records for both cities. */
   readonly rows: number
   readonly bytes: number
 }
 
 export const reportFile = (folder: string, ticket: string) => join(folder, `${ticket}.pdf`)
 
-/** Reads the data, counts, draws page after page, and writes the PDF. */
+/** Reads the data, computes the statistics, and writes the PDF page by page. */
 export async function generateReport({ ticket, range, folder, pace, signal, progress }: Order): Promise<Generated> {
-  progress(1, 'Reading the weather')
+  progress(1, 'Reading the weather data')
   const report = await read(ticket, range)
   const pages = contents(report.months.Seattle)
-  progress(4, 'Counting days and degrees')
+  progress(4, 'Computing statistics')
   const sheet = new Sheet(
     `Weather of Seattle and New York, ${shortDate(range.startDate)} to ${shortDate(range.endDate)}`,
   )
@@ -44,7 +44,7 @@ export async function generateReport({ ticket, range, folder, pace, signal, prog
   try {
     const written = pipeline(sheet.doc, createWriteStream(part), { signal })
     await Promise.all([written, draw().catch(abandon)])
-    // A job may run twice: a reader sees no PDF or a whole one, never a half, and the second run replaces the first one's.
+    // A job can run twice. Renaming is atomic, so readers never see a partial PDF, and a second run replaces the file.
     await rename(part, reportFile(folder, ticket))
   } finally {
     await rm(part, { force: true })
@@ -61,14 +61,14 @@ export async function generateReport({ ticket, range, folder, pace, signal, prog
     for (const [index, page] of pages.entries()) {
       const number = index + 1
       progress(5 + (90 * index) / pages.length, `Drawing page ${number} of ${pages.length}`)
-      // Even without a rest the worker must get to renew its lease between two pages.
-      await rest(pace, undefined, { signal })
+      // Even with a pace of 0, yield to the event loop, so that the worker can renew its lease.
+      await sleep(pace, undefined, { signal })
       sheet.doc.addPage()
       sheet.doc.outline.addItem(page.title)
       if (page.lead) letterhead(sheet, report, page.title, page.lead(report), number, pages.length)
       page.draw(sheet, report)
     }
-    progress(96, 'Binding the pages')
+    progress(96, 'Writing the PDF')
     sheet.doc.end()
   }
 }
@@ -84,7 +84,7 @@ async function read(ticket: string, range: Range): Promise<Report> {
   }
 }
 
-/** A name of this run's own to write under; what a killed run of the same job left behind goes. */
+/** Returns a temporary file name for this run, and removes the files that killed runs of the job left behind. */
 async function emptyPart(folder: string, ticket: string): Promise<string> {
   await mkdir(folder, { recursive: true })
   const left = (await readdir(folder)).filter((name) => name.startsWith(`${ticket}.`) && name.endsWith('.part'))

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What the data set covers, without a gap. */
+/** The dates that the data set covers, without gaps. */
 export const covered = { first: '2012-01-01', last: '2015-12-31' } as const
 
 export interface Range {
@@ -8,14 +8,14 @@ export interface Range {
   readonly endDate: string
 }
 
-const date = z.iso.date({ error: 'must be a date that exists, written YYYY-MM-DD' })
+const date = z.iso.date({ error: 'must be a valid date in the format YYYY-MM-DD' })
 
-/** What a report can be asked for. What fails here is refused with 422 before there is a job. */
+/** The input of a report. An invalid input gets a 422, and no job is created. */
 export const reportInput = z
   .strictObject({
-    startDate: date.refine((day) => day >= covered.first, { error: `there is no data before ${covered.first}` }),
-    endDate: date.refine((day) => day <= covered.last, { error: `there is no data after ${covered.last}` }),
-    /** Milliseconds to rest before each page, so that there is something to watch. */
+    startDate: date.refine((day) => day >= covered.first, { error: `must not be before ${covered.first}` }),
+    endDate: date.refine((day) => day <= covered.last, { error: `must not be after ${covered.last}` }),
+    /** The pause before each page in milliseconds, to slow the job down for the demo. */
     pace: z.int().min(0).max(5000).optional(),
   })
   .refine(({ startDate, endDate }) => startDate <= endDate, {
@@ -24,9 +24,9 @@ export const reportInput = z
   })
   .refine(({ startDate }) => startDate <= covered.last, {
     path: ['startDate'],
-    error: `there is no data after ${covered.last}`,
+    error: `must not be after ${covered.last}`,
   })
   .refine(({ endDate }) => endDate >= covered.first, {
     path: ['endDate'],
-    error: `there is no data before ${covered.first}`,
+    error: `must not be before ${covered.first}`,
   })

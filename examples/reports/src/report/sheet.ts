@@ -5,7 +5,7 @@ import PDFDocument from 'pdfkit'
 import type { City, Kind } from './weather.ts'
 
 const folder = dirname(createRequire(import.meta.url).resolve('@expo-google-fonts/noto-sans-jp/package.json'))
-// Read once a process: 5 MB each. TrueType, since pdfkit takes seconds over the same fonts as WOFF.
+// Read once per process: 5 MB each. TrueType, because pdfkit takes seconds to parse the same fonts as WOFF.
 const fonts = ['300Light', '400Regular', '700Bold'].map((name) => ({
   weight: name.slice(3).toLowerCase(),
   file: readFileSync(join(folder, name, `NotoSansJP_${name}.ttf`)),
@@ -19,7 +19,7 @@ export const ink = {
   paper: '#fdfcf8',
   seal: '#b3402e',
 }
-/** The same in every chart, so that the legend is learnt once. Blue and vermilion stay apart for colour-blind readers. */
+/** The city colors of all charts. Blue and vermilion are distinguishable for color-blind readers. */
 export const cityInk: Record<City, { strong: string; light: string }> = {
   Seattle: { strong: '#2b5175', light: '#a9bfd2' },
   'New York': { strong: '#b3402e', light: '#e3b3a6' },
@@ -43,7 +43,7 @@ export interface Style {
   align?: 'left' | 'center' | 'right'
 }
 
-/** The document, with the few marks that every page is made of. `y` is the baseline of a text, not its top. */
+/** The PDF document with the drawing primitives of all pages. `y` of a text is its baseline, not its top. */
 export class Sheet {
   readonly doc: PDFKit.PDFDocument
 
@@ -66,7 +66,7 @@ export class Sheet {
     this.doc.text(text, x - back, y, { lineBreak: false, baseline: 'alphabetic' })
   }
 
-  /** A text that wraps; `y` is its top. */
+  /** Draws text that wraps. `y` is its top. */
   paragraph(text: string, x: number, y: number, width: number, style: Style = {}): void {
     const { size = 9, weight = 'regular', color = ink.soft } = style
     this.doc
@@ -84,7 +84,7 @@ export class Sheet {
     if (width > 0 && height > 0) this.doc.rect(x, y, width, height).fill(color)
   }
 
-  /** A chart's legend: little squares and names in a row. Gives the x at its end. */
+  /** Draws a legend in a row. Returns the x of its end. */
   legend(entries: readonly (readonly [name: string, color: string])[], x: number, y: number): number {
     for (const [name, color] of entries) {
       this.rect(x, y - 6.5, 7, 7, color)

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Range } from './range.ts'
 
-/** Daily observations by NOAA, in the package `vega-datasets`. Its "kind" of a day was made up from several of NOAA's fields. */
+/** Daily observations by NOAA, from the package `vega-datasets`, which derived the kind of weather from several NOAA fields. */
 const file = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '../data/weather.csv')
 
 export const cities = ['Seattle', 'New York'] as const
@@ -12,7 +12,7 @@ export type City = (typeof cities)[number]
 export type Kind = (typeof kinds)[number]
 
 export interface Day {
-  /** YYYY-MM-DD, so that dates compare as text. */
+  /** YYYY-MM-DD, so that dates can be compared as strings. */
   readonly date: string
   /** mm */
   readonly rain: number
@@ -26,12 +26,12 @@ export interface Day {
 
 export type Weather = Readonly<Record<City, readonly Day[]>>
 
-/** The days of a range, oldest first, for each city. */
+/** Reads the days of a range for each city, oldest first. */
 export async function readWeather({ startDate, endDate }: Range): Promise<Weather> {
   const found: Record<City, Day[]> = { Seattle: [], 'New York': [] }
   const [header, ...lines] = (await readFile(file, 'utf8')).trim().split('\n')
   if (header !== 'location,date,precipitation,temp_max,temp_min,wind,weather') {
-    throw new Error(`${file} does not have the columns that the report reads: ${header}`)
+    throw new Error(`${file} has unexpected columns: ${header}`)
   }
   for (const line of lines) {
     const [city, date = '', rain, high, low, wind, kind] = line.split(',')

@@ -1,6 +1,6 @@
-/** How figures and dates are written. */
+/** Formats numbers and dates. */
 
-// Made once: toLocaleString() would make one a figure, and a report has thousands.
+// Created once: toLocaleString() would create a formatter for each of thousands of numbers.
 const formatters = [0, 1].map(
   (decimals) =>
     new Intl.NumberFormat('en', {
@@ -10,7 +10,7 @@ const formatters = [0, 1].map(
     }),
 )
 
-/** With a true minus sign, as wide as a plus, and none before a zero. */
+/** Formats a number with a real minus sign, as wide as a plus, and without a sign for zero. */
 export function number(value: number, decimals: 0 | 1 = 1): string {
   return formatters[decimals]!.format(value).replace('-', '\u2212')
 }
@@ -28,6 +28,6 @@ const format = (options: Intl.DateTimeFormatOptions) => {
 export const longDate = format({ day: 'numeric', month: 'long', year: 'numeric' })
 export const shortDate = format({ day: 'numeric', month: 'short', year: 'numeric' })
 export const weekday = format({ weekday: 'short' })
-/** Takes YYYY-MM, too. */
+/** Also accepts YYYY-MM. */
 export const monthName = format({ month: 'long', year: 'numeric' })
 export const monthInitial = format({ month: 'narrow' })

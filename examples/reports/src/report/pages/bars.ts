@@ -4,12 +4,12 @@ import { type City, cities } from '../weather.ts'
 import { monthInitial } from '../write.ts'
 
 export interface Bar {
-  /** The first day of what the bar stands for. */
+  /** The first day of the period. */
   readonly date: string
   readonly values: Readonly<Record<City, number>>
 }
 
-/** Pairs of bars, the two cities side by side, named below by month where there are months, else by day. */
+/** Draws pairs of bars, one for each city, with months as labels, or days if there is only one month. */
 export function bars(sheet: Sheet, pairs: readonly Bar[], frame: Frame, unit: string): void {
   const y = valueAxis(
     sheet,

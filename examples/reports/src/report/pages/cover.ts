@@ -19,13 +19,13 @@ export const cover: Page = {
     cities.forEach((city, index) => {
       headline(sheet, report, city, page.left + index * (half + 14), 452, half - 14)
     })
-    sheet.text('Ticket', page.left, 782, { size: 8, color: ink.soft })
+    sheet.text('Job', page.left, 782, { size: 8, color: ink.soft })
     sheet.text(report.ticket, page.left, 796, { size: 9.5 })
-    sheet.text('Data: NOAA, by way of vega-datasets', page.right, 796, { size: 8, color: ink.soft, align: 'right' })
+    sheet.text('Data: NOAA, from vega-datasets', page.right, 796, { size: 8, color: ink.soft, align: 'right' })
   },
 }
 
-/** 受付, "reception", as a stamp: the desk has taken this job. */
+/** Draws a seal with the name of the project: 受付 (uketsuke), "reception". */
 function seal(sheet: Sheet, x: number, y: number): void {
   const { doc } = sheet
   doc.save().rotate(-3, { origin: [x + 29, y + 52] })
@@ -51,7 +51,7 @@ function headline(sheet: Sheet, report: Report, city: City, x: number, y: number
   const rows = [
     ['Lowest to highest', `${number(figures.coldest.value)} to ${degrees(figures.warmest.value)}`],
     ['Precipitation', `${millimetres(figures.rain)} on ${dayCount(figures.wetDays)}`],
-    ['Days of sun', `${number(figures.kinds.sun, 0)} of ${number(figures.days, 0)}`],
+    ['Sunny days', `${number(figures.kinds.sun, 0)} of ${number(figures.days, 0)}`],
     ['Mean wind', `${number(figures.wind)} m/s`],
   ] as const
   rows.forEach(([name, value], index) => {

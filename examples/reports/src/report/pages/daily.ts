@@ -5,16 +5,16 @@ import { cities, type Day } from '../weather.ts'
 import { degrees, millimetres, monthName, number, weekday } from '../write.ts'
 import type { Page, Report } from './page.ts'
 
-/** The record of one month, a row a day. */
+/** The daily records of a month, with a row for each day. */
 export function daily(month: string): Page {
   const ofMonth = (report: Report) => cities.map((city) => report.months[city].find((other) => other.month === month)!)
   return {
     title: monthName(month),
     lead(report) {
-      const said = ofMonth(report).map(
+      const summaries = ofMonth(report).map(
         ({ figures }, index) => `${cities[index]} had ${degrees(figures.mean)} and ${millimetres(figures.rain)}`,
       )
-      return `${said.join('; ')}. The strokes run from each day's low to its high.`
+      return `${summaries.join('; ')}. Each bar shows a day's low and high.`
     },
     draw(sheet, report) {
       const both = ofMonth(report)

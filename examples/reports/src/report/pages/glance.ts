@@ -11,8 +11,8 @@ const groups: readonly (readonly [title: string, rows: readonly Row[]])[] = [
     'Temperature',
     [
       ['Mean', (f) => degrees(f.mean)],
-      ['Mean of the daily highs', (f) => degrees(f.meanHigh)],
-      ['Mean of the daily lows', (f) => degrees(f.meanLow)],
+      ['Mean daily high', (f) => degrees(f.meanHigh)],
+      ['Mean daily low', (f) => degrees(f.meanLow)],
       ['Highest', (f) => degrees(f.warmest.value), (f) => shortDate(f.warmest.date)],
       ['Lowest', (f) => degrees(f.coldest.value), (f) => shortDate(f.coldest.date)],
     ],
@@ -20,14 +20,14 @@ const groups: readonly (readonly [title: string, rows: readonly Row[]])[] = [
   [
     'Precipitation',
     [
-      ['In all', (f) => millimetres(f.rain)],
+      ['Total', (f) => millimetres(f.rain)],
       ['Wet days', (f) => dayCount(f.wetDays), (f) => `${share(f.wetDays, f.days)} of all days`],
       [
         'Wettest day',
         (f) => `${number(f.wettest.value)} mm`,
         (f) => (f.wettest.value > 0 ? shortDate(f.wettest.date) : 'no rain'),
       ],
-      ['Longest dry spell', (f) => dayCount(f.longestDry)],
+      ['Longest dry period', (f) => dayCount(f.longestDry)],
     ],
   ],
   [
@@ -35,7 +35,7 @@ const groups: readonly (readonly [title: string, rows: readonly Row[]])[] = [
     [
       ['Mean wind', (f) => metresPerSecond(f.wind)],
       ['Windiest day', (f) => metresPerSecond(f.windiest.value), (f) => shortDate(f.windiest.date)],
-      ['Sun', (f) => dayCount(f.kinds.sun), (f) => share(f.kinds.sun, f.days)],
+      ['Sunny', (f) => dayCount(f.kinds.sun), (f) => share(f.kinds.sun, f.days)],
       [
         'Rain or drizzle',
         (f) => dayCount(f.kinds.rain + f.kinds.drizzle),
@@ -54,7 +54,7 @@ export const glance: Page = {
     const [seattle, newYork] = [figures.Seattle, figures['New York']]
     const warmth = compare('warmer', seattle.mean, newYork.mean, 1, degrees)
     const wetness = compare('wetter', seattle.rain, newYork.rain, 0, millimetres)
-    return `${warmth} ${wetness} A wet day is one with 1 mm or more; a day's mean is the middle between its low and its high.`
+    return `${warmth} ${wetness} A wet day has at least 1 mm. A daily mean is the midpoint between low and high.`
   },
   draw(sheet, report) {
     const columns = { Seattle: 330, 'New York': page.right }
@@ -90,7 +90,7 @@ function drawRow(
   sheet.rule(page.left, y + 10, page.right)
 }
 
-/** Compares the figures as they are printed, so that whoever subtracts one from the other gets the same. */
+/** Compares the rounded figures, so that the difference matches the printed values. */
 function compare(
   word: string,
   seattle: number,
@@ -99,6 +99,6 @@ function compare(
   write: (value: number) => string,
 ): string {
   const difference = Number(seattle.toFixed(decimals)) - Number(newYork.toFixed(decimals))
-  if (difference === 0) return `Neither city was the ${word} one.`
-  return `${difference > 0 ? 'Seattle' : 'New York'} was the ${word} city, by ${write(Math.abs(difference))}.`
+  if (difference === 0) return `Neither city was ${word}.`
+  return `${difference > 0 ? 'Seattle' : 'New York'} was ${word} by ${write(Math.abs(difference))}.`
 }

@@ -9,7 +9,7 @@ import { sky } from './sky.ts'
 import { temperature } from './temperature.ts'
 import { wind } from './wind.ts'
 
-/** A report in its order: seven pages, then the record of each month. */
+/** The pages of a report in order: seven pages, then the daily records of each month. */
 export function contents(months: readonly Month[]): Page[] {
   return [cover, glance, temperature, precipitation, wind, sky, byMonth, ...months.map(({ month }) => daily(month))]
 }

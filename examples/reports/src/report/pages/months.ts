@@ -16,13 +16,13 @@ const step = 36
 export const byMonth: Page = {
   title: 'Month by month',
   lead: () =>
-    'The mean, the lowest and the highest temperature, the precipitation and the wet days of each month, as far as it lies in the range.',
+    'Mean, lowest and highest temperature, precipitation and wet days of each month, for the days in the range.',
   draw(sheet, report) {
     const start = { Seattle: 166, 'New York': 362 }
     for (const city of cities) head(sheet, city, start[city])
     sheet.rule(page.left, 160, page.right, ink.text, 0.8)
     const { Seattle, 'New York': newYork } = report.months
-    // 48 months is the most there can be; few are set wider apart.
+    // At most 48 months fit on the page. Fewer months get more space.
     const height = Math.min(22, 610 / Seattle.length)
     Seattle.forEach(({ month, figures }, index) => {
       const y = 160 + height * (index + 0.68)

@@ -4,7 +4,7 @@ import { contentWidth, ink, page, type Sheet } from '../sheet.ts'
 import type { City, Weather } from '../weather.ts'
 import { shortDate } from '../write.ts'
 
-/** All that the pages are drawn from. */
+/** The data of all pages. */
 export interface Report {
   readonly ticket: string
   readonly range: Range
@@ -15,12 +15,12 @@ export interface Report {
 
 export interface Page {
   readonly title: string
-  /** A sentence or two below the title: how to read the page. Without one the page has no letterhead. */
+  /** One or two sentences below the title that explain the page. A page without them has no letterhead. */
   lead?(report: Report): string
   draw(sheet: Sheet, report: Report): void
 }
 
-/** The frame of every page but the cover. */
+/** The header and footer of every page except the cover. */
 export function letterhead(
   sheet: Sheet,
   report: Report,

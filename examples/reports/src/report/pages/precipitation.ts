@@ -8,7 +8,7 @@ import type { Page, Report } from './page.ts'
 export const precipitation: Page = {
   title: 'Precipitation',
   lead: (report) =>
-    `Rain and melted snow ${report.months.Seattle.length > 1 ? 'in each month' : 'on each day'}, then as it adds up over the whole time.`,
+    `Rain and melted snow ${report.months.Seattle.length > 1 ? 'in each month' : 'on each day'}, and the cumulative total.`,
   draw(sheet, report) {
     const frame = { x: page.left + 26, width: contentWidth - 26 }
     sheet.legend(
@@ -17,12 +17,12 @@ export const precipitation: Page = {
       138,
     )
     bars(sheet, amounts(report), { ...frame, y: 172, height: 226 }, 'mm')
-    sheet.text('Adding up', frame.x, 468, { size: 12, weight: 'bold' })
+    sheet.text('Cumulative total', frame.x, 468, { size: 12, weight: 'bold' })
     accumulation(sheet, report, { ...frame, y: 492, height: 236 })
   },
 }
 
-/** By month, or by day where there is but one month. */
+/** By month, or by day if there is only one month. */
 function amounts({ months, weather }: Report): Bar[] {
   if (months.Seattle.length > 1) {
     return months.Seattle.map(({ month, figures }, index) => ({
@@ -58,7 +58,7 @@ function accumulation(sheet: Sheet, { weather, figures, range }: Report, frame: 
     line(sheet, points, cityInk[city].strong)
     return { city, y: y(total) + 3 }
   })
-  // The two totals stand at the ends of their lines, held apart where these end close together.
+  // Label the ends of the lines with the totals, and keep the labels apart.
   const [upper, lower] = ends.sort((one, other) => one.y - other.y) as [(typeof ends)[0], (typeof ends)[0]]
   lower.y = Math.max(lower.y, upper.y + 12)
   for (const { city, y } of ends) {

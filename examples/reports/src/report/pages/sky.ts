@@ -7,7 +7,7 @@ import type { Page, Report } from './page.ts'
 export const sky: Page = {
   title: 'Kinds of weather',
   lead: () =>
-    'What share of the days of each month was sunny, foggy, rainy or snowy. The data set gives each day one kind only.',
+    'The share of sunny, foggy, rainy and snowy days in each month. The data set has one kind of weather per day.',
   draw(sheet, report) {
     sheet.legend(
       kinds.map((kind) => [kind, kindInk[kind]] as const),

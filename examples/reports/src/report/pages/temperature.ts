@@ -8,7 +8,7 @@ import type { Page, Report } from './page.ts'
 export const temperature: Page = {
   title: 'Temperature',
   lead: () =>
-    'Each upright stroke is one day, from its low to its high. The line is the mean of the seven days around it. Both charts have one scale.',
+    'Each vertical bar shows the low and high of a day. The line is the seven-day moving average. Both charts use the same scale.',
   draw(sheet, report) {
     const all = cities.flatMap((city) => report.weather[city].flatMap((day) => [day.low, day.high]))
     const values = ticks(all)

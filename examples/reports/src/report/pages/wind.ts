@@ -10,7 +10,7 @@ const bins = 10
 export const wind: Page = {
   title: 'Wind',
   lead: () =>
-    'The mean wind of each month, then on what share of the days it blew how hard. The last column holds all that was stronger.',
+    'Mean wind speed by month, and the distribution of daily wind speeds. The last column includes all higher speeds.',
   draw(sheet, report) {
     const frame = { x: page.left + 26, width: contentWidth - 26 }
     sheet.legend(
@@ -53,7 +53,7 @@ function distribution(
 ): void {
   const { windiest } = figures[city]
   sheet.text(city, frame.x, frame.y - 40, { size: 12, weight: 'bold', color: cityInk[city].strong })
-  sheet.text(`most ${metresPerSecond(windiest.value)}, ${shortDate(windiest.date)}`, frame.x, frame.y - 26, {
+  sheet.text(`maximum ${metresPerSecond(windiest.value)}, ${shortDate(windiest.date)}`, frame.x, frame.y - 26, {
     size: 8,
     color: ink.soft,
   })
