@@ -28,7 +28,7 @@ const names: Record<string, string[]> = {
   'uketsuke/node': ['listen', 'nodeListener'],
   'uketsuke/express': ['expressAccept', 'expressJobs'],
   'uketsuke/redis': ['redis'],
-  'uketsuke/store': ['allOwners', 'claim', 'holds'],
+  'uketsuke/store': ['allOwners', 'claim', 'isHeldBy'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
   'uketsuke/environment': ['fromEnvironment', 'redisUrl', 'storeAt', 'storeOfEnvironment'],
   'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],

@@ -155,7 +155,7 @@ test('a claim whose answer was lost is found by its mark: its jobs run, on their
   const running = `SELECT FROM ${schema}.jobs WHERE status = 'running'`
   await until(async () => (await server.query(running)).rowCount)
   // Until the claim is given up: it logs so.
-  await until(() => lines.some((line) => line.includes('claiming failed')), 20_000)
+  await until(() => lines.some((line) => line.includes('claiming jobs failed')), 20_000)
   expect(ran).toEqual([])
   network.restore()
   await until(async () => ran.length === 6, 20_000)
