@@ -30,7 +30,7 @@ const names: Record<string, string[]> = {
   'uketsuke/redis': ['redis'],
   'uketsuke/store': ['allOwners', 'claim', 'isHeldBy'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
-  'uketsuke/environment': ['fromEnvironment', 'redisUrl', 'storeAt', 'storeOfEnvironment'],
+  'uketsuke/environment': ['fromEnvironment', 'redisUrl', 'storeFromEnvironment', 'storeFromUrl'],
   'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }
