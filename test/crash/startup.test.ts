@@ -41,7 +41,7 @@ describe('a store that cannot be used', () => {
   })
 
   test('is in a folder that does not exist', async () => {
-    expect(await refusal(join(here, 'nowhere', 'jobs.db'))).toMatch(/there is no folder .*nowhere": create it/)
+    expect(await refusal(join(here, 'nowhere', 'jobs.db'))).toMatch(/the folder .*nowhere" does not exist: create it/)
   })
 
   test('is no database', async () => {
