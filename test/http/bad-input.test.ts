@@ -37,7 +37,7 @@ const rows: Row[] = [
   { what: 'an unknown query member of a job', send: (a) => a.call(`/${absent}?x`), code: 'invalid-query', status: 400 },
   {
     what: 'an include that is not',
-    send: (a) => a.call(`/${absent}?include=output`),
+    send: (a) => a.call(`/${absent}?include=everything`),
     code: 'invalid-query',
     status: 400,
   },

@@ -78,7 +78,7 @@ function jobsFor(store: StoreFactory, clock: ManualClock, known: HttpOptions['au
     authenticate: known,
     webhooks: { secret: 'whsec_YSBzZWNyZXQgZm9yIHRlc3RzIGFsb25lLCBhbmQgbm8gb3RoZXI=', allowHosts: ['127.0.0.1:9'] },
     maxBodyBytes: 1024 * 1024,
-    limits: { metadataBytes: 800_000 },
+    limits: { metadataBytes: 800_000, outputBytes: 16 << 20 },
   })
   const handler = (id: string): Promise<Running> => {
     const one = running.get(id)

@@ -9,6 +9,8 @@ import type { AcceptRequest } from './request.ts'
 export interface Limits {
   /** The maximum size of a job's input as JSON, in bytes, from 1 to 256 MiB. Default: 1 MiB. */
   readonly inputBytes: number
+  /** The maximum size of a job's output as JSON, in bytes, from 1 to 256 MiB. Default: 1 MiB. */
+  readonly outputBytes: number
   /** The maximum size of a job's metadata as JSON, in bytes, from 1 to 256 MiB. Default: 16 KiB. */
   readonly metadataBytes: number
   /** How far in the future a job may be scheduled, in milliseconds, from 0 to 100 years. Default: 366 days. */
@@ -22,6 +24,7 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   inputBytes: 1 << 20,
+  outputBytes: 1 << 20,
   metadataBytes: 16 << 10,
   delay: 366 * 24 * 60 * 60_000,
   acceptTimeout: 10_000,

@@ -103,10 +103,14 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
       random,
       limits: new DeliveryLimits(clock, random),
     })
-  const workers = createWorkers({ store, dispatch, changes, transition, clock, log, leaseMs: lease }, ready, {
-    jobs: new Map([...types].map(([name, type]) => [name, runnable(type, random)])),
-    deliveries: new Map(webhooks ? [[deliveryType, delivery([webhooks.secret].flat(), webhooks.userAgent)]] : []),
-  })
+  const workers = createWorkers(
+    { store, dispatch, changes, transition, clock, log, leaseMs: lease, outputBytes: limits.outputBytes },
+    ready,
+    {
+      jobs: new Map([...types].map(([name, type]) => [name, runnable(type, random)])),
+      deliveries: new Map(webhooks ? [[deliveryType, delivery([webhooks.secret].flat(), webhooks.userAgent)]] : []),
+    },
+  )
 
   const http = () => {
     if (options.authenticate) return { authenticate: options.authenticate, maxBodyBytes }

@@ -156,13 +156,14 @@ const isTextList = (value: unknown): boolean =>
 export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>) {
   const of = 'milliseconds'
   const bytes = { min: 1, max: maxInteger, of: 'bytes' }
-  const { inputBytes, metadataBytes, delay, acceptTimeout } = limits ?? {}
+  const { inputBytes, outputBytes, metadataBytes, delay, acceptTimeout } = limits ?? {}
   const defaults = defaultLimits
   return {
     lease: integerOption('createJobs(): lease', lease, 30_000, { min: 1_000, max: day, of }),
     maxBodyBytes: integerOption('createJobs(): maxBodyBytes', maxBodyBytes, 1 << 20, bytes),
     limits: {
       inputBytes: integerOption('createJobs(): limits.inputBytes', inputBytes, defaults.inputBytes, bytes),
+      outputBytes: integerOption('createJobs(): limits.outputBytes', outputBytes, defaults.outputBytes, bytes),
       metadataBytes: integerOption('createJobs(): limits.metadataBytes', metadataBytes, defaults.metadataBytes, bytes),
       delay: integerOption('createJobs(): limits.delay', delay, defaults.delay, { min: 0, max: century, of }),
       acceptTimeout: integerOption('createJobs(): limits.acceptTimeout', acceptTimeout, defaults.acceptTimeout, {

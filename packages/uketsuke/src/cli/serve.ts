@@ -50,6 +50,9 @@ function isAnonymous({ authenticate }: JobsModule<JobTypes>, host: string, allow
       'The module does not define authenticate: add it, or pass --allow-anonymous to serve without authentication on a loopback address.',
     )
   }
+  if (allowed && authenticate !== undefined) {
+    throw new UsageError('The module defines authenticate, and --allow-anonymous would ignore it: remove one of them.')
+  }
   if (allowed && !isLoopback(host)) {
     throw new UsageError(`--allow-anonymous requires a loopback address, and --host is ${JSON.stringify(host)}.`)
   }

@@ -41,6 +41,8 @@ export interface JobView<Type extends string = string, Output = unknown, Input =
   input?: Input
   /** The handler's return value; completed jobs only. */
   output?: Output
+  /** Set if the job has an output that is left out here: in lists, in webhooks above 16 KiB, and without the scope `jobs:read`. */
+  outputOmitted?: true
   /** Why the job ended; failed and cancelled jobs only. */
   error?: Failure
   /** Why the previous attempt failed, while the job is pending or running. */
@@ -75,6 +77,7 @@ export function view(job: Job, base: string): JobView {
   if (job.webhookUrl !== null) shown.webhookUrl = job.webhookUrl
   if (job.retryOf !== null) shown.retryOf = job.retryOf
   if (job.output !== null) shown.output = readable(job.output)
+  else if (job.status === 'completed') shown.outputOmitted = true
   if (job.error !== null) shown.error = publicFailure(job.error)
   if (job.lastError !== null) shown.lastError = publicFailure(job.lastError)
   const url = `${base}/${job.id}`

@@ -25,20 +25,26 @@ export interface HttpOptions {
   maxBodyBytes?: number | undefined
 }
 
-/** Authenticates the caller and returns the owner; a promise only if `authenticate` returns one. @throws `unauthorized`, `forbidden`, `invalid-owner` */
-export function identify(options: HttpOptions, request: HttpRequest, scope: Scope | null): string | Promise<string> {
-  const identity = options.authenticate(request.request)
-  if (isThenable(identity)) return Promise.resolve(identity).then((one) => ownerOf(one, scope))
-  return ownerOf(identity, scope)
+/** Who calls, and whether the credential may read jobs: one that may only write gets no outputs. */
+export interface Caller {
+  readonly owner: string
+  readonly canRead: boolean
 }
 
-function ownerOf(identity: Identity | null | undefined, scope: Scope | null): string {
+/** Authenticates the caller; a promise only if `authenticate` returns one. @throws `unauthorized`, `forbidden`, `invalid-owner` */
+export function identify(options: HttpOptions, request: HttpRequest, scope: Scope | null): Caller | Promise<Caller> {
+  const identity = options.authenticate(request.request)
+  if (isThenable(identity)) return Promise.resolve(identity).then((one) => callerOf(one, scope))
+  return callerOf(identity, scope)
+}
+
+function callerOf(identity: Identity | null | undefined, scope: Scope | null): Caller {
   if (identity === null || identity === undefined) throw new UketsukeError('unauthorized')
-  const { owner } = identity
+  const { owner, scopes } = identity
   // Fail closed: an invalid owner must never match another owner or all owners.
   checkOwner(owner)
-  if (scope !== null && identity.scopes !== undefined && !identity.scopes.includes(scope)) {
+  if (scope !== null && scopes !== undefined && !scopes.includes(scope)) {
     throw new UketsukeError('forbidden', `The credential does not have the scope ${scope}.`)
   }
-  return owner
+  return { owner, canRead: scopes?.includes('jobs:read') ?? true }
 }

@@ -8,7 +8,8 @@ import { type HttpOptions, identify } from './identity.ts'
 import { hold } from './long-poll.ts'
 import { problem, toUketsukeError } from './problem.ts'
 import { type HttpRequest, where } from './request.ts'
-import { accepted, type HttpResponse } from './response.ts'
+import { accepted, type HttpResponse, withoutOutput } from './response.ts'
+import type { RequestContext } from './route.ts'
 
 /** The job that a user's own route requests. The owner, the idempotency key and `Prefer` come from the HTTP request. */
 export type RouteJobRequest = Omit<AcceptRequest, 'owner' | 'idempotency'>
@@ -25,9 +26,9 @@ export async function acceptOnRoute(
 ): Promise<HttpResponse> {
   try {
     const options = getOptions()
-    const caller = identify(options, request, 'jobs:write')
-    const owner = typeof caller === 'string' ? caller : await caller
-    return await accept(service, request, { ...job, owner })
+    const identified = identify(options, request, 'jobs:write')
+    const { owner, canRead } = identified instanceof Promise ? await identified : identified
+    return await accept({ service, request, canRead }, { ...job, owner })
   } catch (thrown) {
     const error = toUketsukeError(thrown, service.log, where(request))
     return problem(fromInput(error))
@@ -44,16 +45,14 @@ function fromInput<E extends UketsukeError>(error: E): E {
   return new UketsukeError(error.code, error.message, { errors, cause: error }) as E
 }
 
+/** What the routes that create a job need of their request. */
+type Creating = Pick<RequestContext, 'service' | 'request' | 'canRead'>
+
 /** Stores the job and responds with 202. Modifies `job`. */
-export function accept(
-  service: HttpService,
-  request: HttpRequest,
-  job: AcceptRequest,
-  route = where(request),
-): Promise<HttpResponse> {
-  return respondAccepted(service, request, route, (idempotency) => {
+export function accept(context: Creating, job: AcceptRequest, route = where(context.request)): Promise<HttpResponse> {
+  return respondAccepted(context, route, (idempotency) => {
     job.idempotency = idempotency
-    return service.accept(job)
+    return context.service.accept(job)
   })
 }
 
@@ -62,8 +61,7 @@ export function accept(
  * idempotency key includes `route`.
  */
 export async function respondAccepted(
-  service: HttpService,
-  request: HttpRequest,
+  { service, request, canRead }: Creating,
   route: string,
   make: (idempotency: Idempotency | undefined) => Promise<Accepted>,
 ): Promise<HttpResponse> {
@@ -74,7 +72,7 @@ export async function respondAccepted(
   const more: Record<string, string> = {}
   if (!created) more['Idempotent-Replayed'] = 'true'
   if (seconds !== null) more['Preference-Applied'] = `wait=${seconds}`
-  return accepted(service, latest, more)
+  return accepted(service, canRead ? latest : withoutOutput(latest), more)
 }
 
 async function longPoll(service: HttpService, request: HttpRequest, job: Job, seconds: number): Promise<Job> {

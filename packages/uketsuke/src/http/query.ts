@@ -23,9 +23,10 @@ export function single(query: URLSearchParams, name: string): string | null {
 
 /** @throws `invalid-query` */
 export function withInput(query: URLSearchParams): boolean {
-  const include = single(query, 'include')
-  if (include !== null && include !== 'input') throw invalid('include must be input.')
-  return include === 'input'
+  const include = single(query, 'include')?.split(',') ?? []
+  // The output is there in any case.
+  if (include.some((one) => one !== 'input' && one !== 'output')) throw invalid('include must be input or output.')
+  return include.includes('input')
 }
 
 /** Reads a repeated or comma-separated parameter. @throws `invalid-query` */

@@ -36,6 +36,9 @@ export function json(body: unknown, status: number, headers: Record<string, stri
   return { status, headers, body: JSON.stringify(body) }
 }
 
+/** For a caller who may not read. */
+export const withoutOutput = (job: Job): Job => (job.output === null ? job : { ...job, output: null })
+
 /** The representation of a job: its body and header fields. */
 export function represent(
   service: JobService,

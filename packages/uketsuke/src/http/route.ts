@@ -9,6 +9,8 @@ export interface RequestContext {
   readonly options: HttpOptions
   readonly request: HttpRequest
   readonly owner: string
+  /** Without it, responses carry no output. */
+  readonly canRead: boolean
   /** A well-formed job id, not necessarily of an existing job. Empty on routes without a job id. */
   readonly jobId: string
   readonly routes: readonly Route[]

@@ -54,14 +54,14 @@ async function callRoute(
 ): Promise<HttpResponse> {
   const { route, jobId } = found
   const admitted = route.admit ? await route.admit(service, request.query, jobId) : null
-  const caller = admitted ?? identify(options, request, route.scope)
-  const owner = typeof caller === 'string' ? caller : await caller
+  const identified = admitted === null ? identify(options, request, route.scope) : { owner: admitted, canRead: true }
+  const { owner, canRead } = identified instanceof Promise ? await identified : identified
   if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')
   onlyKnown(request.query, route.query)
   if (route.produces !== null && !accepts(request.header('accept'), route.produces)) {
     throw new UketsukeError('not-acceptable', `The response is available only as ${route.produces}.`)
   }
-  return route.handle({ service, options, request, owner, jobId, routes })
+  return route.handle({ service, options, request, owner, canRead, jobId, routes })
 }
 
 interface Found {

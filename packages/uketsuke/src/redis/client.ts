@@ -62,6 +62,10 @@ export function redisSettings(given: string | RedisOptions): RedisSettings {
       parsed !== null,
       'redis(): the URL is not valid; special characters in the password must be percent-encoded',
     )
+    assertConfiguration(
+      /^(\/\d{0,5})?$/.test(parsed.pathname),
+      'redis(): the path of the URL must be a database number, such as /0',
+    )
     shown = `${parsed.protocol}//${parsed.host || 'localhost'}${parsed.pathname}`
   }
   return { url, prefix, timeout, takeOverAfter, client, shown }

@@ -57,5 +57,8 @@ export const changingColumns: readonly Column[] = [
  */
 export const jobColumns: readonly Column[] = [...fixedColumns, ...changingColumns]
 
+/** What a list selects instead of the columns that may be long, in SQL. */
+export const omitted: Readonly<Record<string, string>> = { input: "''", output: 'NULL' }
+
 export const textColumns = jobColumns.filter(({ type }) => type === 'text').map(({ name }) => name)
 export const numberColumns = jobColumns.filter(({ type }) => type !== 'text').map(({ name }) => name)

@@ -123,7 +123,8 @@ export function memory(): StoreFactory {
           .filter((job) => (status?.includes(job.status) ?? true) && (type ?? job.type) === job.type)
           .filter((job) => before === undefined || job.id < before)
           .sort((a, b) => (a.id < b.id ? 1 : -1))
-          .slice(0, limit),
+          .slice(0, limit)
+          .map((job) => ({ ...job, input: '', output: null })),
       deliveries: async (owner, parent) =>
         all()
           .filter((job) => job.parent === parent && seenBy(owner, job.id) !== null)

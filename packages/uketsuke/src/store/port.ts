@@ -150,7 +150,7 @@ export interface Store {
   get(owner: Owner, ids: readonly string[]): Promise<(Job | null)[]>
   /** The jobs of `known` whose stored version is later. */
   newer(known: readonly KnownVersion[]): Promise<Job[]>
-  /** User jobs (never deliveries), newest first. */
+  /** Newest first, as far as `query` asks. Without what may be long: `input` is empty and `output` null. */
   list(query: ListQuery): Promise<Job[]>
   /** The webhook deliveries of one job, oldest first. */
   deliveries(owner: Owner, parent: string): Promise<Job[]>

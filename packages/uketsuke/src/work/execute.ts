@@ -16,6 +16,8 @@ import { persistOutcome } from './persist-outcome.ts'
 export interface ExecuteParts {
   readonly store: Pick<Store, 'renew'>
   readonly leaseMs: number
+  /** The maximum size of an output as JSON, in bytes. */
+  readonly outputBytes: number
   readonly clock: Clock
   readonly log: Log
   /** The job types that were warned about progress in fractions. */
@@ -37,7 +39,7 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
     // As often as it takes: while it was confirmed a neighbour may have blocked the process again.
     while (clock.now() - held.confirmedAt > parts.leaseMs / 2) await interruption.or(confirm(held, parts))
     held.throwIfAborted()
-    const output = serializeOutput(await interruption.or(type.run(context, held.job)))
+    const output = serializeOutput(await interruption.or(type.run(context, held.job)), parts.outputBytes)
     settle = (job) => succeed(job, clock.now(), output)
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)

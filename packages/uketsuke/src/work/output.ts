@@ -6,7 +6,7 @@ import { UketsukeError } from '../domain/errors.ts'
  * its place; members of objects that are undefined or functions are left out, as JSON leaves them out.
  * @throws `invalid-output` where JSON cannot hold it
  */
-export function serializeOutput(output: unknown): string {
+export function serializeOutput(output: unknown, maxBytes: number): string {
   const path = new Path()
   try {
     const text = JSON.stringify(output ?? null, function (this: unknown, key: string, value: unknown) {
@@ -15,12 +15,21 @@ export function serializeOutput(output: unknown): string {
       if (loss !== null) throw refused(`${path} is ${loss}, which JSON cannot hold.`)
       return value
     })
-    if (text !== undefined) return text
+    if (text !== undefined) return fitting(text, maxBytes)
   } catch (error) {
     // The message of a `toJSON` of the handler's own is not for clients.
     throw error instanceof Refused ? error : refused(undefined, error)
   }
   throw refused(`The output is a ${typeof output}, which JSON cannot hold.`)
+}
+
+function fitting(text: string, maxBytes: number): string {
+  // A character is one byte at least, and three at most.
+  const bytes = text.length * 3 <= maxBytes ? 0 : Buffer.byteLength(text)
+  if (bytes <= maxBytes) return text
+  throw refused(
+    `The output has ${bytes} bytes as JSON, and at most ${maxBytes} are allowed: store it elsewhere and return where.`,
+  )
 }
 
 class Refused extends UketsukeError {}

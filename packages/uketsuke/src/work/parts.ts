@@ -17,6 +17,8 @@ export interface WorkerParts {
   log: Log
   /** How long a lease lasts, in milliseconds. */
   leaseMs: number
+  /** The maximum size of an output as JSON, in bytes. */
+  outputBytes: number
 }
 
 /** What a worker runs from one queue, and how many at a time. */

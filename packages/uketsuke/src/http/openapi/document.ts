@@ -19,6 +19,7 @@ export const openapi: Route = {
         description: 'The OpenAPI 3.1 document.',
         content: { 'application/json': { schema: { type: 'object' } } },
       },
+      ...problems(400, 406),
     },
   },
   async handle({ service, routes }) {

@@ -39,6 +39,7 @@ const sometimes = {
   retryOf: text,
   input: {},
   output: {},
+  outputOmitted: { const: true, description: 'The job has an output, which this response leaves out.' },
   error: failure,
   lastError: failure,
 }

@@ -1,6 +1,6 @@
 import { isTerminal } from '../../domain/job.ts'
 import { jobAnswer, problems } from '../openapi/responses.ts'
-import { json, represent } from '../response.ts'
+import { json, represent, withoutOutput } from '../response.ts'
 import type { Route } from '../route.ts'
 
 export const cancel: Route = {
@@ -16,12 +16,12 @@ export const cancel: Route = {
     responses: {
       200: jobAnswer('The job has ended.', ['ETag']),
       202: jobAnswer('The job is running. Cancellation was requested.', ['ETag', 'Retry-After']),
-      ...problems(404, 406),
+      ...problems(400, 404, 406),
     },
   },
-  async handle({ service, owner, jobId }) {
+  async handle({ service, owner, canRead, jobId }) {
     const job = await service.cancel(owner, jobId)
-    const { body, headers } = represent(service, job, null)
+    const { body, headers } = represent(service, canRead ? job : withoutOutput(job), null)
     return json(body, isTerminal(job) ? 200 : 202, { ...headers, 'Cache-Control': 'no-store' })
   },
 }

@@ -24,13 +24,14 @@ export const create: Route = {
       ...problems(400, 406, 409, 413, 415, 422),
     },
   },
-  async handle({ service, options, request, owner }) {
+  async handle(context) {
+    const { service, options, request, owner } = context
     const { type, input, priority, webhookUrl, delay, runAt, metadata } = await readObject(
       request,
       members,
       options.maxBodyBytes,
     )
     const job = { owner, type, input, priority, webhookUrl, delay, runAt, metadata }
-    return await accept(service, request, job, keyScope(service, this))
+    return await accept(context, job, keyScope(service, this))
   },
 }

@@ -14,7 +14,8 @@ export const retry: Route = {
     parameters: [parameter.idempotencyKey, parameter.prefer],
     responses: { 202: acceptedAnswer, ...problems(400, 404, 406, 409, 422) },
   },
-  async handle({ service, request, owner, jobId }) {
-    return await respondAccepted(service, request, keyScope(service, this), (key) => service.retry(owner, jobId, key))
+  async handle(context) {
+    const { service, owner, jobId } = context
+    return await respondAccepted(context, keyScope(service, this), (key) => service.retry(owner, jobId, key))
   },
 }

@@ -1,4 +1,5 @@
 import type { Attempt, Job, JobStatus, Queue } from '../../domain/job.ts'
+import { jobColumns, omitted } from '../columns.ts'
 import { allOwners, type KnownVersion, type ListQuery, type Owner } from '../port.ts'
 import type { Parameter, Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
@@ -51,6 +52,8 @@ export async function nextDue(sql: Sql, queue: Queue, types: readonly string[]):
   return row?.due == null ? null : Number(row.due)
 }
 
+const listed = jobColumns.map(({ name }) => `${omitted[name] ?? name} AS ${name}`).join(', ')
+
 export async function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Promise<Job[]> {
   const parameters = new Parameters()
   const conditions = ["queue = 'jobs'"]
@@ -62,7 +65,7 @@ export async function listJobs(sql: Sql, { owner, status, type, limit, before }:
   if (status?.length === 1 && status[0] === 'failed') conditions.push("status = 'failed'")
   else if (status !== undefined) conditions.push(`status = ANY(${parameters.add(status)}::text[])`)
   const rows = await sql.query(
-    `SELECT * FROM uketsuke.jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ${parameters.add(limit)}`,
+    `SELECT ${listed} FROM uketsuke.jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ${parameters.add(limit)}`,
     parameters.values,
   )
   return rows.map(toJob)

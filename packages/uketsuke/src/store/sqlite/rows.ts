@@ -1,5 +1,5 @@
 import type { Attempt, Job } from '../../domain/job.ts'
-import { jobColumns, numberColumns } from '../columns.ts'
+import { jobColumns, numberColumns, omitted } from '../columns.ts'
 import { failure } from '../failure.ts'
 import type { Row } from './connection.ts'
 
@@ -11,6 +11,8 @@ export const readable = (column: string): string =>
 
 /** In the order in which `toJob` reads them. */
 export const selectedColumns = jobColumns.map(({ name }) => readable(name)).join(', ')
+/** The same without what may be long. */
+export const listedColumns = jobColumns.map(({ name }) => omitted[name] ?? readable(name)).join(', ')
 export const attemptColumns = ['job_id', 'version', 'attempt', 'worker', 'started_at', 'ended_at', 'outcome', 'error']
   .map((name) => `${readable(name)} AS ${name}`)
   .join(', ')
