@@ -4,7 +4,7 @@ import type { Job, Queue } from '../domain/job.ts'
 export interface Dispatch {
   /** Called after the commit that made these jobs pending. Returns at once and never throws. */
   announce(jobs: readonly Job[]): void
-  receive(reception: Subscription): Receiver
+  receive(subscription: Subscription): Receiver
 }
 
 /** A worker that wants to hear of work. */

@@ -21,11 +21,11 @@ export const prepareStreams = (prefix: string) => async (client: Client) => {
 /** Dispatch over Redis Streams: an entry wakes one worker, wherever it is. Without Redis it is like polling. */
 export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
   const { connections, clock } = parts
-  const receptions = new Set<Subscription>()
+  const subscriptions = new Set<Subscription>()
   const waiting: Job[] = []
 
   const hintHere = (queue: Queue) => {
-    for (const reception of receptions) if (reception.queue === queue) reception.hint()
+    for (const subscription of subscriptions) if (subscription.queue === queue) subscription.hint()
   }
   const hintOf = (jobs: readonly Job[]) => {
     for (const queue of queues) if (jobs.some((job) => job.queue === queue)) hintHere(queue)
@@ -71,7 +71,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
       if (waiting.length < waitingAtMost) for (const job of due) waiting.push(job)
       flush()
     },
-    receive(reception) {
+    receive(subscription) {
       // Only workers need it. What was said before it could be heard is made good by looking.
       if (!subscribed) {
         void connections
@@ -79,12 +79,12 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
           .then(() => queues.forEach(hintHere))
       }
       subscribed = true
-      receptions.add(reception)
-      const reader = new StreamReader({ ...parts, wakeAll: () => wakeAll(reception.queue) }, reception)
+      subscriptions.add(subscription)
+      const reader = new StreamReader({ ...parts, wakeAll: () => wakeAll(subscription.queue) }, subscription)
       return {
         claimed: (result) => reader.claimed(result),
         async close() {
-          receptions.delete(reception)
+          subscriptions.delete(subscription)
           await reader.close()
         },
       }

@@ -113,7 +113,7 @@ export class HeldJob {
 
 const messages: Record<AbortReason, string> = {
   cancelled: 'The job was cancelled.',
-  timeout: 'The attempt took too long.',
+  timeout: 'The attempt timed out.',
   'lease-lost': 'The job is no longer this worker’s: its lease had run out.',
   shutdown: 'The worker is shutting down; the job will run again elsewhere.',
 }
