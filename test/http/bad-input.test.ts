@@ -228,7 +228,7 @@ const rows: Row[] = [
 describe.each([
   ['node', nodeListener as Listen],
   ['Express 5', onExpress],
-])('bad input over a socket, on %s', (_, listen) => {
+])('invalid requests over a socket, %s', (_, listen) => {
   let api: Serving
   beforeAll(async () => {
     api = await serve({ listen })
@@ -254,12 +254,12 @@ describe.each([
     if (status === 401) expect(response.headers.get('www-authenticate')).toBe('Bearer')
   })
 
-  it('stored nothing of all that', async () => {
+  it('stores nothing', async () => {
     expect(await body(await api.call(''))).toEqual({ items: [], nextCursor: null })
   })
 })
 
-describe('bad input over a socket, the rest', () => {
+describe('invalid requests over a socket, other cases', () => {
   let api: Serving
   beforeAll(async () => {
     api = await serve({ serverOptions: { maxHeaderSize: 4 * 1024 * 1024 } })
@@ -268,7 +268,7 @@ describe('bad input over a socket, the rest', () => {
 
   const head = (line: string) => `${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer alice\r\n`
 
-  it('answers the same bytes for a malformed, an absent and a foreign id, on every route of a job', async () => {
+  it('responds with the same bytes to a malformed, unknown and foreign id on every job route', async () => {
     const { jobId } = await api.create(undefined, 'bob')
     const ids = [
       absent,
@@ -318,7 +318,7 @@ describe('bad input over a socket, the rest', () => {
     if (method !== 'HEAD') expect(await body(response)).toMatchObject({ status: 405 })
   })
 
-  it('refuses a body by its Content-Length, before one byte of it', async () => {
+  it('rejects a body by its Content-Length before reading it', async () => {
     const answer = await raw(
       api.port,
       `${head('POST /api/jobs')}Content-Type: application/json\r\nContent-Length: 10000000\r\n\r\n`,
@@ -326,7 +326,7 @@ describe('bad input over a socket, the rest', () => {
     expect([answer.status, answer.body]).toEqual([413, expect.stringContaining('payload-too-large')])
   })
 
-  it('refuses an endless body as soon as it is too large', async () => {
+  it('rejects an endless body as soon as it exceeds the limit', async () => {
     const chunk = `10000\r\n${' '.repeat(0x10000)}\r\n`
     const answer = await raw(
       api.port,
@@ -335,7 +335,7 @@ describe('bad input over a socket, the rest', () => {
     expect([answer.status, answer.body]).toEqual([413, expect.stringContaining('payload-too-large')])
   })
 
-  it('takes a chunked body, and +json', async () => {
+  it('accepts a chunked body and +json', async () => {
     const text = JSON.stringify(held)
     const answer = await raw(
       api.port,
@@ -344,16 +344,16 @@ describe('bad input over a socket, the rest', () => {
     expect(answer.status).toBe(202)
   })
 
-  it.each(['/api/jobsandmore', '/', '/api', `/api/jobs/${absent}/`])('%s is no resource', async (path) => {
+  it.each(['/api/jobsandmore', '/', '/api', `/api/jobs/${absent}/`])('%s responds with 404', async (path) => {
     const { status, body } = await raw(api.port, `${head(`GET ${path}`)}\r\n`)
     expect([status, body]).toEqual([404, expect.stringContaining('problem:not-found')])
   })
 
-  it('takes 64 levels', async () => {
+  it('accepts 64 levels of nesting', async () => {
     expect((await api.post('', nested(62))).status).toBe(202)
   })
 
-  it('tells a quota in the RateLimit fields', async () => {
+  it('describes a quota in the RateLimit fields', async () => {
     const { headers } = await api.call('', { as: 'busy' })
     expect(Object.fromEntries(headers)).toMatchObject({
       'retry-after': '30',
@@ -362,7 +362,7 @@ describe('bad input over a socket, the rest', () => {
     })
   })
 
-  it('logs what failed inside, and never a query string', async () => {
+  it('logs internal errors, but never a query string', async () => {
     api.lines.length = 0
     await api.call('?cursor=confidential', { as: 'broken' })
     expect(api.lines).toMatchObject([{ fields: { where: 'GET /api/jobs' }, message: 'request failed' }])
@@ -385,7 +385,7 @@ describe('bad input over a socket, the rest', () => {
     expect((await api.post('', held)).status).toBe(202)
   })
 
-  it('answers a client of HTTP/1.0', async () => {
+  it('responds to an HTTP/1.0 client', async () => {
     expect((await raw(api.port, 'GET /api/jobs HTTP/1.0\r\nAuthorization: Bearer alice\r\n\r\n')).status).toBe(200)
   })
 })

@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => api.close())
 
 describe('POST /', () => {
-  it('answers 202 with all that a client needs to go on', async () => {
+  it('responds with 202 and everything that a client needs', async () => {
     const response = await api.post('', {
       ...held,
       priority: 'high',
@@ -50,18 +50,18 @@ describe('POST /', () => {
     expect(response.headers.has('idempotent-replayed')).toBe(false)
   })
 
-  it('waits with Retry-After until the job is due', async () => {
+  it('sets Retry-After to when the job is due', async () => {
     expect((await api.post('', { ...held, delay: 90_000 })).headers.get('retry-after')).toBe('90')
   })
 
-  it('asks to be polled less often behind a long queue', async () => {
+  it('increases Retry-After with the length of the queue', async () => {
     for (let n = 0; n < 25; n++) await api.create()
     const { jobId } = await body(await api.post('', held))
     const status = await api.call(`/${jobId}`)
     expect([status.headers.get('retry-after'), (await body(status)).queuePosition]).toEqual(['3', 26])
   })
 
-  it('is refused while the process drains, and nothing is stored', async () => {
+  it('responds with 503 while the process drains, and stores nothing', async () => {
     await api.jobs.work()
     const { jobId } = await api.create()
     const { finish } = await api.handler(jobId)
@@ -74,7 +74,7 @@ describe('POST /', () => {
     await closing
   })
 
-  it('keeps whatever JSON can hold, and gives it back', async () => {
+  it('preserves any JSON value', async () => {
     const input = { nul: '\0', line: '\u2028\u2029', half: '\ud800', '': [null, -0.5, 'é😀'] }
     const { jobId } = await api.create({ type: 'held', input, metadata: input })
     const job = await body(await api.call(`/${jobId}?include=input`))
@@ -85,7 +85,7 @@ describe('POST /', () => {
 describe('Prefer: wait', () => {
   const prefer = (value: string) => ({ headers: { prefer: value } })
 
-  it('holds the answer until the job has ended', async () => {
+  it('holds the response until the job has ended', async () => {
     const worker = await api.jobs.work()
     const response = await api.post('', { type: 'report', input: { pages: 3 } }, prefer('wait=10'))
     expect([response.status, response.headers.get('preference-applied')]).toEqual([202, 'wait=10'])
@@ -104,7 +104,7 @@ describe('Prefer: wait', () => {
     ['wait=100000', '50', 50_000],
     ['foo="a, wait=5", wait=2', '2', 2_000],
     ['wait=2, wait=9', '2', 2_000],
-  ])('%s: answers 202 with the present state after %s seconds', async (value, applied, ms) => {
+  ])('%s: responds with 202 and the current state after %s seconds', async (value, applied, ms) => {
     const timers = api.clock.pending
     const answer = api.post('', held, prefer(value))
     await until(() => api.clock.pending > timers)
@@ -122,11 +122,11 @@ describe('Prefer: wait', () => {
     expect([response.status, response.headers.has('preference-applied')]).toEqual([202, false])
   })
 
-  it('answers at once with wait=0', async () => {
+  it('responds immediately with wait=0', async () => {
     expect((await api.post('', held, prefer('wait=0'))).headers.get('preference-applied')).toBe('wait=0')
   })
 
-  it('cancels nothing when the client goes away, and forgets the client', async () => {
+  it('does not cancel the job when the client disconnects, and releases the client', async () => {
     const timers = api.clock.pending
     const gone = new AbortController()
     const answer = api.post('', held, { ...prefer('wait=60'), signal: gone.signal })
@@ -137,7 +137,7 @@ describe('Prefer: wait', () => {
     expect((await body(await api.call(''))).items).toMatchObject([{ status: 'pending' }])
   })
 
-  it('answers at once when the process drains', async () => {
+  it('responds immediately when the process drains', async () => {
     const timers = api.clock.pending
     const answer = api.post('', held, prefer('wait=60'))
     await until(() => api.clock.pending > timers)
@@ -149,7 +149,7 @@ describe('Prefer: wait', () => {
 })
 
 describe('Idempotency-Key', () => {
-  it('makes the same request, sent twice, one job, as it now stands', async () => {
+  it('returns the existing job in its current state for a repeated request', async () => {
     const first = await body(await api.post('', { type: 'held', input: { a: 1, b: 2 } }, keyed('"k 1"')))
     await api.post(`/${first.jobId}/cancel`, '')
     const again = await api.post('', '{"input":{"b":2,"a":1},"type":"held"}', keyed('k 1'))
@@ -165,51 +165,51 @@ describe('Idempotency-Key', () => {
     })
   })
 
-  it('refuses another payload under the same key', async () => {
+  it('rejects a different payload with the same key', async () => {
     await api.post('', held, keyed('k'))
     const other = await api.post('', { ...held, priority: 'high' }, keyed('k'))
     expect([other.status, (await body(other)).type]).toEqual([422, 'urn:uketsuke:problem:idempotency-key-reused'])
   })
 
-  it('is another key for another owner', async () => {
+  it('is scoped to the owner', async () => {
     const [one, other] = [await api.post('', held, keyed('k')), await api.post('', held, { ...keyed('k'), as: 'bob' })]
     expect((await body(one)).jobId).not.toBe((await body(other)).jobId)
     expect(other.headers.has('idempotent-replayed')).toBe(false)
   })
 
-  it('does not remember a request that was refused', async () => {
+  it('does not store the key of a rejected request', async () => {
     expect((await api.post('', { type: 'report', input: {} }, keyed('k'))).status).toBe(422)
     expect((await api.post('', { type: 'report', input: { pages: 1 } }, keyed('k'))).status).toBe(202)
   })
 
-  it('unescapes a quoted key and takes 255 characters', async () => {
+  it('unescapes a quoted key and accepts 255 characters', async () => {
     const first = await body(await api.post('', held, keyed('"a\\"b\\\\"')))
     expect((await body(await api.post('', held, keyed('a"b\\')))).jobId).toBe(first.jobId)
     expect((await api.post('', held, keyed('x'.repeat(255)))).status).toBe(202)
   })
 
-  it('gives many at the same time one job', async () => {
+  it('creates one job for concurrent requests', async () => {
     const jobs = await Promise.all(Array.from({ length: 20 }, async () => body(await api.post('', held, keyed('k')))))
     expect(new Set(jobs.map(({ jobId }) => jobId)).size).toBe(1)
   })
 })
 
-describe('a first request that is still under way', () => {
+describe('a first request in progress', () => {
   let folder: string
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'uketsuke-'))
   })
   afterEach(() => rm(folder, { recursive: true }))
 
-  it('makes the second wait a little, then answers 409 with Retry-After', async () => {
+  it('makes a second request wait, then responds with 409 and Retry-After', async () => {
     const path = join(folder, 'jobs.db')
     const slow = await serve({ store: sqlite(path) })
     try {
-      // Another process that holds the write lock: the first request cannot commit.
+      // Another process holds the write lock, so the first request cannot commit.
       const other = await open(path)
       other.exec('BEGIN IMMEDIATE')
       const answers = [1, 2].map(() => slow.post('', held, keyed('k')))
-      // Whichever came second waits by the clock.
+      // The second request waits on the test clock.
       await until(() => slow.clock.pending > 0)
       await slow.clock.advance(2_000)
       const conflict = await Promise.race(answers)

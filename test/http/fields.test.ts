@@ -41,7 +41,7 @@ describe('Content-Type', () => {
     expect((await api.post('', held, { headers: { 'content-type': type } })).status).toBe(202)
   })
 
-  it('has no say in how the bytes are read', async () => {
+  it('does not affect how the bytes are decoded', async () => {
     const text = Buffer.from(JSON.stringify({ type: 'held', input: { a: 'é' } }), 'utf16le')
     const headers = { 'content-type': 'application/json; charset=utf-16le' }
     const response = await api.call('', { method: 'POST', headers, body: text })
@@ -58,12 +58,12 @@ describe('Idempotency-Key', () => {
     [['Idempotency-Key: k1', 'Idempotency-Key: k2']],
     [['Idempotency-Key: "k1"', 'Idempotency-Key: "k1"']],
     [['Idempotency-Key: k1, k2']],
-  ])('given twice is refused: %s', async (fields) => {
+  ])('rejects repeated fields: %s', async (fields) => {
     const answer = await send('POST /api/jobs', [json, ...fields], text)
     expect([answer.status, answer.body]).toEqual([400, expect.stringContaining('invalid-idempotency-key')])
   })
 
-  it('may have parameters, and a comma within quotes', async () => {
+  it('may have parameters, and a comma in a quoted string', async () => {
     const keyed = async (key: string) => body(await api.post('', held, { headers: { 'idempotency-key': key } }))
     const first = await keyed('k9')
     for (const key of ['"k9"', '"k9";p=1', '"k9"; a; b="x;y, z"']) expect((await keyed(key)).jobId).toBe(first.jobId)
@@ -87,7 +87,7 @@ describe('Idempotency-Key on a retry', () => {
     >
   }
 
-  it('makes the same request, sent twice, one job, as it now stands', async () => {
+  it('returns the existing job in its current state for a repeated request', async () => {
     const jobId = await ended()
     const first = await retry(jobId, 'r1')
     expect(first).toMatchObject({ status: 'pending', replayed: null, retryOf: jobId })
@@ -102,21 +102,21 @@ describe('Idempotency-Key on a retry', () => {
     expect((await retry(jobId, null)).jobId).not.toBe(first.jobId)
   })
 
-  it('gives many at the same time one job', async () => {
+  it('creates one job for concurrent requests', async () => {
     const jobId = await ended()
     const answers = await Promise.all(Array.from({ length: 20 }, () => retry(jobId, 'many')))
     expect(new Set(answers.map((one) => one.jobId)).size).toBe(1)
     expect(answers.filter(({ replayed }) => replayed === null)).toHaveLength(1)
   })
 
-  it.each(['""', '"a', 'k1, k2', 'x'.repeat(256)])('malformed (%s) is refused, and nothing is made', async (key) => {
+  it.each(['""', '"a', 'k1, k2', 'x'.repeat(256)])('rejects a malformed key (%s) and creates nothing', async (key) => {
     const jobId = await ended()
     const before = (await api.jobs.list({ owner: 'alice', limit: 100 })).items.length
     expect(await retry(jobId, key)).toMatchObject({ type: 'urn:uketsuke:problem:invalid-idempotency-key', status: 400 })
     expect((await api.jobs.list({ owner: 'alice', limit: 100 })).items).toHaveLength(before)
   })
 
-  it('is refused for another job, and free for another route and owner', async () => {
+  it('is rejected for another job, and independent for other routes and owners', async () => {
     const [one, other, bobs] = [await ended(), await ended(), await ended('bob')]
     const first = await retry(one, 'scope')
     expect(await retry(other, 'scope')).toMatchObject({
@@ -129,14 +129,14 @@ describe('Idempotency-Key on a retry', () => {
     expect((await body(created)).jobId).not.toBe(first.jobId)
   })
 
-  it('does not remember a request that was refused', async () => {
+  it('does not store the key of a rejected request', async () => {
     const { jobId } = await api.create()
     expect((await retry(jobId, 'early')).type).toBe('urn:uketsuke:problem:job-not-finished')
     await api.call(`/${jobId}/cancel`, { method: 'POST' })
     expect(await retry(jobId, 'early')).toMatchObject({ retryOf: jobId, replayed: null })
   })
 
-  it('is honoured by Prefer: wait too', async () => {
+  it('works together with Prefer: wait', async () => {
     const jobId = await ended()
     const response = await api.call(`/${jobId}/retry`, { method: 'POST', headers: { prefer: 'wait=0' } })
     expect(response.headers.get('preference-applied')).toBe('wait=0')
@@ -159,7 +159,7 @@ describe('Prefer', () => {
 describe('a percent-encoded path', () => {
   const encoded = (text: string) => Array.from(text, (char) => `%${char.charCodeAt(0).toString(16)}`).join('')
 
-  it('is the path that it encodes', async () => {
+  it('is equivalent to the decoded path', async () => {
     const { jobId } = await api.create()
     for (const path of [
       `/api/jobs/${encoded(jobId)}`,
@@ -174,7 +174,7 @@ describe('a percent-encoded path', () => {
     expect((await send(`POST /api/jobs/${jobId}/%63ancel`)).status).toBe(200)
   })
 
-  it('gains no segment, and is one route to an idempotency key', async () => {
+  it('adds no segments, and has the same idempotency key scope', async () => {
     const { jobId } = await api.create()
     for (const path of [`/api/jobs%2F${jobId}`, `/api/jobs/${jobId}%2Fcancel`, `/api/jobs/%2e%2e/jobs%2f${jobId}`]) {
       expect([path, (await send(`GET ${path}`)).status]).toEqual([path, 404])
@@ -220,7 +220,7 @@ describe('a percent-encoded path', () => {
   })
 })
 
-it('an event stream asks to be passed on as it comes', async () => {
+it('an event stream asks intermediaries not to buffer it', async () => {
   const { jobId } = await api.create()
   const response = await api.call(`/${jobId}/stream`)
   expect(Object.fromEntries(response.headers)).toMatchObject({ incremental: '?1', 'x-accel-buffering': 'no' })

@@ -17,7 +17,7 @@ const servers = {
   'over TLS with ALPN': () => ({ server: http2.createSecureServer({ ...tls, allowHTTP1: true }), scheme: 'https' }),
 }
 
-/** The jobs API on HTTP/2, beside the one on HTTP/1.1 that `api` talks to. */
+/** The jobs API over HTTP/2. `api` uses the same service over HTTP/1.1. */
 async function overHttp2(kind: keyof typeof servers): Promise<{ api: Serving; client: http2.ClientHttp2Session }> {
   const api = await serve()
   closing.push(api.close)
@@ -34,7 +34,7 @@ async function overHttp2(kind: keyof typeof servers): Promise<{ api: Serving; cl
   return { api, client }
 }
 
-/** One request; `text` grows as the answer comes in. */
+/** Sends a request. `text` grows as the response arrives. */
 function ask(client: http2.ClientHttp2Session, method: string, path: string, body?: string) {
   const stream = client.request(
     { ':method': method, ':path': path, authorization: 'Bearer alice', 'content-type': 'application/json' },
@@ -59,7 +59,7 @@ function ask(client: http2.ClientHttp2Session, method: string, path: string, bod
 }
 
 describe.each(Object.keys(servers) as (keyof typeof servers)[])('HTTP/2 %s', (kind) => {
-  it('takes a job, tells how it stands, and forgets it', async () => {
+  it('creates a job, gets its status, and deletes it', async () => {
     const { client } = await overHttp2(kind)
     const created = ask(client, 'POST', '/api/jobs', JSON.stringify({ type: 'held', input: {} }))
     await until(() => created.closed)
@@ -76,7 +76,7 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('HTTP/2 %s', (ki
     expect(refused.status).toBe(413)
   })
 
-  it('stores nothing of a request that was cut off before its end', async () => {
+  it('stores nothing for a request that was aborted', async () => {
     const { api, client } = await overHttp2(kind)
     const cut = client.request({
       ':method': 'POST',
@@ -86,7 +86,7 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('HTTP/2 %s', (ki
     })
     cut.on('error', () => {})
     cut.write(JSON.stringify({ type: 'held', input: {} }))
-    // The body has arrived, and its end has not.
+    // The body has arrived, but not its end.
     const ping = () => new Promise<void>((resolve) => void client.ping(() => resolve()))
     await ping()
     cut.close(http2.constants.NGHTTP2_CANCEL)
@@ -97,14 +97,14 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('HTTP/2 %s', (ki
     expect((await api.jobs.list({ owner: 'alice' })).items).toHaveLength(1)
   })
 
-  it('keeps a stream open for as long as its job runs', async () => {
+  it('keeps a stream open while its job runs', async () => {
     const { api, client } = await overHttp2(kind)
     const worker = await api.jobs.work()
     const { jobId } = await api.create()
     const { context, finish } = await api.handler(jobId)
     const streams = Array.from({ length: 3 }, () => ask(client, 'GET', `/api/jobs/${jobId}/stream`))
     await until(() => streams.every(({ text }) => text.includes('job.snapshot')))
-    // Longer than a sender whose body nobody wants is waited for, which is real time.
+    // Longer than the grace period for discarding request bodies, which is real time.
     await new Promise((resolve) => setTimeout(resolve, 700))
     expect(streams.map(({ closed, error }) => [closed, error])).toEqual(Array(3).fill([false, null]))
     context.progress(40)
@@ -117,7 +117,7 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('HTTP/2 %s', (ki
     await worker.stop()
   })
 
-  it('lets go of a stream whose client has reset it, and of no other', async () => {
+  it('releases a stream that its client reset, and no other', async () => {
     const { api, client } = await overHttp2(kind)
     const { jobId } = await api.create()
     const timers = api.clock.pending
@@ -134,7 +134,7 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('HTTP/2 %s', (ki
     await until(() => api.clock.pending === timers)
   })
 
-  it('answers a long poll at the next version', async () => {
+  it('responds to a long-poll at the next version', async () => {
     const { api, client } = await overHttp2(kind)
     const { jobId } = await api.create()
     const stream = client.request({
@@ -155,7 +155,7 @@ describe.each(Object.keys(servers) as (keyof typeof servers)[])('HTTP/2 %s', (ki
   })
 })
 
-it('HTTP/1.1 is served beside HTTP/2 on the same TLS port', async () => {
+it('serves HTTP/1.1 and HTTP/2 on the same TLS port', async () => {
   const { api, client } = await overHttp2('over TLS with ALPN')
   const { port } = new URL(client.originSet?.[0] ?? '')
   const { request } = await import('node:https')

@@ -27,7 +27,7 @@ async function served(listen: Listen): Promise<Serving> {
   return api
 }
 
-/** A job from its 202 to the end of its stream, with every kind of answer on the way. */
+/** Exercises every kind of response, from the 202 of a job to the end of its stream. */
 async function wholeStory(api: Serving): Promise<void> {
   const created = await api.post('', { type: 'held', input: {} })
   expect([created.status, created.headers.get('content-type')]).toEqual([202, 'application/json'])
@@ -91,13 +91,13 @@ describe.each([
   ['Express 5', express],
   ['Express 4', express4],
 ])('on %s', (_, make) => {
-  it.each(Object.keys(wrappers))('answers survive %s', async (name) => {
+  it.each(Object.keys(wrappers))('responses survive %s', async (name) => {
     const api = await served((jobs) => make().use(wrappers[name]!).use(expressJobs(jobs)))
     await wholeStory(api)
     expect(api.lines.filter(({ message }) => message.includes('failed'))).toEqual([])
   })
 
-  it('answers survive all of them at once', async () => {
+  it('responses survive all of them together', async () => {
     const api = await served((jobs) =>
       make()
         .use(...Object.values(wrappers))
@@ -106,7 +106,7 @@ describe.each([
     await wholeStory(api)
   })
 
-  it('a wrapper that throws is logged, and the client learns that something failed', async () => {
+  it('an error thrown by a wrapper is logged, and the client gets a 500', async () => {
     const api = await served((jobs) =>
       make()
         .use((_req: unknown, res: { setHeader: unknown }, next: () => void) => {
@@ -137,7 +137,7 @@ describe.each([
     },
   )
 
-  it('a body that a parser of text or bytes took is read', async () => {
+  it('reads a body that a text or raw parser consumed', async () => {
     for (const parse of [make.text({ type: '*/*' }), make.raw({ type: '*/*' })]) {
       const api = await served((jobs) => make().use(parse).use(expressJobs(jobs)))
       expect((await api.post('', { type: 'report', input: { pages: 3 } })).status).toBe(202)
@@ -145,7 +145,7 @@ describe.each([
   })
 })
 
-it('a write that throws at a heartbeat ends that stream, and no other', async () => {
+it('a heartbeat whose write throws ends only that stream', async () => {
   const api = await served((jobs) =>
     express()
       .use((req, res, next) => {
@@ -178,7 +178,7 @@ it('a write that throws at a heartbeat ends that stream, and no other', async ()
 const job = { type: 'report', input: { pages: 3 } }
 const taken = 'The request body was consumed before the request reached the jobs API'
 
-describe('a body that somebody else has read', () => {
+describe('a request body that was already consumed', () => {
   const frameworks: Record<string, Listen> = {
     'koa-bodyparser': (jobs) => {
       const handle = nodeListener(jobs)
@@ -207,17 +207,17 @@ describe('a body that somebody else has read', () => {
     'authenticate, by text()': (jobs) => nodeListener(jobs),
   }
 
-  it.each(Object.keys(frameworks))('%s: the answer says so and what to do', async (name) => {
+  it.each(Object.keys(frameworks))('%s: the response explains the problem and the fix', async (name) => {
     const api = await served(frameworks[name]!)
     const headers: Record<string, string> = name.startsWith('authenticate') ? { authorization: 'Bearer eats' } : {}
     const response = await api.post('', job, { headers })
     expect([response.status, (await body(response)).detail]).toEqual([500, expect.stringContaining(taken)])
     expect(api.lines.map(({ message }) => message)).toEqual([expect.stringContaining(taken)])
-    // What has no body is served as ever.
+    // Requests without a body still work.
     expect((await api.call('')).status).toBe(200)
   })
 
-  it.each(['koa-bodyparser', 'Fastify’s parser'])('%s: it is used where it was left on the request', async (name) => {
+  it.each(['koa-bodyparser', 'Fastify’s parser'])('%s: uses the parsed body on the request', async (name) => {
     const api = await served((jobs) => {
       const handle = nodeListener(jobs)
       if (name.startsWith('koa')) {
@@ -240,7 +240,7 @@ describe('a body that somebody else has read', () => {
     expect([response.status, (await body(response)).type]).toEqual([202, 'report'])
   })
 
-  it('a Request whose body was used says so too', async () => {
+  it('a web Request with a used body gets the same error', async () => {
     const api = await served((jobs) => nodeListener(jobs))
     const request = new Request('http://x/api/jobs', {
       method: 'POST',
@@ -253,12 +253,12 @@ describe('a body that somebody else has read', () => {
   })
 })
 
-describe('what is no request of node:http', () => {
+describe('arguments that are not node:http requests', () => {
   const strange = [undefined, null, {}, new Request('http://x/api/jobs'), { url: '/api/jobs', headers: {} }]
 
-  it.each(strange.map((one, i) => [i, one]))('is refused in a sentence: %i', async (_, request) => {
+  it.each(strange.map((one, i) => [i, one]))('are rejected with a clear message: %i', async (_, request) => {
     const api = await served((jobs) => nodeListener(jobs))
-    // Express's passes on what lies elsewhere, whatever it is.
+    // expressJobs passes unknown requests to next().
     const handlers =
       request instanceof Request ? [nodeListener(api.jobs)] : [nodeListener(api.jobs), expressJobs(api.jobs)]
     for (const handle of handlers) {
@@ -272,30 +272,33 @@ describe('what is no request of node:http', () => {
 })
 
 describe('without authenticate', () => {
-  it.each(['node', 'express', 'accept', 'fetch'])('the answer and the log say what is missing: %s', async (way) => {
-    const lines: string[] = []
-    const note = (_: object, message: string) => void lines.push(message)
-    const log: Log = { info() {}, warn: note, error: note, child: () => log }
-    const jobs = createJobs({ jobs: {}, store: sqlite(':memory:'), log })
-    closing.push(() => jobs.close())
-    const asked = () => ({ type: 'x' as never, input: {} })
-    const handlers: Record<string, RequestListener> = {
-      node: nodeListener(jobs),
-      express: express().use(expressJobs(jobs)),
-      accept: express().use(expressAccept(jobs, asked)),
-    }
-    const answer = async () => {
-      const url = '/api/jobs'
-      if (way === 'fetch') return jobs.fetch(new Request(`http://x${url}`))
-      const server = createServer(handlers[way])
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      closing.push(() => new Promise((resolve) => server.close(resolve)))
-      return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${url}`, {
-        headers: { connection: 'close' },
-      })
-    }
-    const response = await answer()
-    expect([response.status, (await body(response)).detail]).toEqual([500, expect.stringContaining('authenticate')])
-    expect(lines).toEqual([expect.stringContaining('authenticate')])
-  })
+  it.each(['node', 'express', 'accept', 'fetch'])(
+    'the response and the log name the missing option: %s',
+    async (way) => {
+      const lines: string[] = []
+      const note = (_: object, message: string) => void lines.push(message)
+      const log: Log = { info() {}, warn: note, error: note, child: () => log }
+      const jobs = createJobs({ jobs: {}, store: sqlite(':memory:'), log })
+      closing.push(() => jobs.close())
+      const asked = () => ({ type: 'x' as never, input: {} })
+      const handlers: Record<string, RequestListener> = {
+        node: nodeListener(jobs),
+        express: express().use(expressJobs(jobs)),
+        accept: express().use(expressAccept(jobs, asked)),
+      }
+      const answer = async () => {
+        const url = '/api/jobs'
+        if (way === 'fetch') return jobs.fetch(new Request(`http://x${url}`))
+        const server = createServer(handlers[way])
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+        closing.push(() => new Promise((resolve) => server.close(resolve)))
+        return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${url}`, {
+          headers: { connection: 'close' },
+        })
+      }
+      const response = await answer()
+      expect([response.status, (await body(response)).detail]).toEqual([500, expect.stringContaining('authenticate')])
+      expect(lines).toEqual([expect.stringContaining('authenticate')])
+    },
+  )
 })

@@ -56,7 +56,7 @@ async function listening(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** A port that a server of the test will have: `publicUrl` has to be known before the server is made. */
+/** Reserves a port, because `publicUrl` must be known before the server starts. */
 async function origin(listener: (origin: string) => RequestListener | Promise<RequestListener>): Promise<string> {
   let answer: RequestListener = () => {}
   const at = await listening((req, res) => answer(req, res))
@@ -64,7 +64,7 @@ async function origin(listener: (origin: string) => RequestListener | Promise<Re
   return at
 }
 
-/** Each mount: the origin that clients call, and the path at which they see the jobs API there. */
+/** For each mount: the origin and the path at which clients see the jobs API. */
 const mounts: Record<string, () => Promise<{ jobs: Made; at: string; path: string }>> = {
   async 'node:http, as it comes'() {
     const jobs = made({})
@@ -135,7 +135,7 @@ async function onExpress(given: Options | string, path: string, app: (jobs: Made
 async function onNginx(path: string, location: string, passed: string) {
   let answer: RequestListener = (_, res) => void res.writeHead(503).end()
   const behind = await listening((req, res) => answer(req, res))
-  // A location with a slash at its end does not have its own root without one.
+  // An nginx location with a trailing slash does not match its own path without the slash.
   const root =
     location.length > 1 && location.endsWith('/')
       ? `location = ${location.slice(0, -1)} { proxy_pass ${behind}${passed}; }`
@@ -156,7 +156,7 @@ function warnings() {
 const json = { 'content-type': 'application/json' }
 
 describe.each(Object.keys(mounts))('%s', (name) => {
-  it('gives URLs that lead back', async () => {
+  it('returns URLs that work', async () => {
     const { jobs, at, path } = await mounts[name]!()
     const get = async (url: string, init: RequestInit = {}) => {
       const response = await fetch(new URL(url, at), init)
@@ -198,8 +198,8 @@ describe.each(Object.keys(mounts))('%s', (name) => {
   })
 })
 
-describe('what stands in front', () => {
-  it('nginx with a read time-out is outlived by no long poll, however long its client is willing to wait', async () => {
+describe('intermediaries', () => {
+  it('no long-poll outlasts the read timeout of nginx, for any Prefer: wait', async () => {
     const clock = manualClock()
     let answer: RequestListener = (_, res) => void res.end()
     const behind = await listening((req, res) => answer(req, res))
@@ -211,7 +211,7 @@ describe('what stands in front', () => {
     const asking = Array.from({ length: 40 }, () =>
       fetch(`${nginx.origin}/api/jobs/${jobId}`, { headers: { prefer: 'wait=60' } }),
     )
-    // nginx gives up after 60 s without a byte, which nobody is to wait for here: by its clock no time has passed.
+    // nginx times out after 60 s without data. The test clock stands still, so the test does not wait for it.
     const answering = Promise.all(asking)
     const answers = await Promise.race([answering, until(() => clock.advance(50_000).then(() => false))])
     if (typeof answers === 'boolean') throw new Error('Not every long poll ends after 50 s.')
@@ -219,7 +219,7 @@ describe('what stands in front', () => {
     expect(answers[0]?.headers.get('preference-applied')).toBe('wait=50')
   })
 
-  it('a cors middleware answers OPTIONS, and shows a page what it needs', async () => {
+  it('works with a CORS middleware that handles OPTIONS and exposes headers', async () => {
     const jobs = made({})
     const exposeHeaders = ['ETag', 'Link', 'Location', 'Preference-Applied', 'Retry-After']
     const page = 'https://app.example.com'
@@ -252,7 +252,7 @@ describe('what stands in front', () => {
 })
 
 describe('publicUrl', () => {
-  it('makes the URLs in webhooks absolute', async () => {
+  it('makes URLs in webhooks absolute', async () => {
     let received!: (text: string) => void
     const body = new Promise<string>((resolve) => {
       received = resolve
@@ -303,7 +303,7 @@ describe('publicUrl', () => {
     'https://example.com/?',
     7,
     null,
-  ])('%s is refused', (publicUrl) => {
+  ])('rejects %s', (publicUrl) => {
     expect(() => made({ publicUrl: publicUrl as string })).toThrow(
       expect.objectContaining({ code: 'invalid-configuration', message: expect.stringMatching(/publicUrl/) }),
     )
@@ -320,7 +320,7 @@ describe('publicUrl', () => {
 })
 
 describe('without publicUrl', () => {
-  it('nothing but the base path is answered, and a mount that cuts it is named in the log, once', async () => {
+  it('only the base path is served, and a warning about a stripped path is logged once', async () => {
     const { log, lines } = warnings()
     const jobs = made({ log })
     const { jobId } = await jobs.enqueue('quick', {})
@@ -331,7 +331,7 @@ describe('without publicUrl', () => {
     expect(lines).toEqual([expect.stringMatching(/publicUrl/)])
   })
 
-  it('a POST to the root of a mount that cuts the path is named in the log, and a GET is not', async () => {
+  it('a POST to the root of a stripping mount logs a warning, and a GET does not', async () => {
     const { log, lines } = warnings()
     const app = new Hono().mount('/api/jobs', made({ log }).fetch)
     expect((await app.request('/api/jobs')).status).toBe(404)
@@ -340,7 +340,7 @@ describe('without publicUrl', () => {
     expect(lines).toEqual([expect.stringMatching(/publicUrl/)])
   })
 
-  it('expressJobs that is mounted where its basePath is not says so, once', async () => {
+  it('expressJobs mounted outside basePath logs a warning once', async () => {
     const { log, lines } = warnings()
     const jobs = made({ log })
     const at = await listening(
@@ -350,7 +350,7 @@ describe('without publicUrl', () => {
     expect(lines).toEqual([expect.stringMatching(/set basePath/)])
   })
 
-  it('what an Express app has below its own root stays its own', async () => {
+  it('other routes of an Express app still work', async () => {
     const jobs = made({ publicUrl: 'https://example.com/app/api/jobs' })
     const at = await listening(
       express()

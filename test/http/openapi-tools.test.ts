@@ -25,7 +25,7 @@ const pair: z.ZodType = z.object({ left: tree, right: z.lazy(() => pair).optiona
 const wide = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`m${i}`, z.string()]))
 
 const nest: z.ZodType = z.lazy(() => z.array(nest))
-/** A library whose JSON Schema is this. */
+/** A schema library that returns this JSON Schema. */
 const described = (schema: unknown) =>
   ({
     '~standard': {
@@ -190,7 +190,7 @@ const inputs: Record<string, JobTypes[string]['input']> = {
       },
     },
   } as JobTypes[string]['input'],
-  // Names that come close to each other, and to those of the document's own.
+  // Names that collide with each other or with the document's own components.
   'a:b': z.object({ colon: tree }),
   a_b: z.object({ underscore: tree }),
   a_3a_b: z.object({}),
@@ -253,14 +253,14 @@ const node = (args: string[]) =>
     env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true', CI: 'true' },
   })
 
-describe('the OpenAPI document is valid 3.1', () => {
-  it.each(Object.keys(documents))('to swagger-parser and the schema of the OpenAPI initiative: %s', async (name) => {
+describe('the OpenAPI document is valid', () => {
+  it.each(Object.keys(documents))('for swagger-parser and the official OpenAPI 3.1 schema: %s', async (name) => {
     await SwaggerParser.validate(structuredClone(documents[name]) as never)
     const { valid, errors } = await new Validator().validate(structuredClone(documents[name]!))
     expect([valid, errors ?? []]).toEqual([true, []])
   })
 
-  it('to Redocly, without an error', async () => {
+  it('for Redocly, without errors', async () => {
     const config = join(folder, 'redocly.yaml')
     writeFileSync(config, 'extends: [recommended]\n')
     const cli = join(root, 'node_modules/@redocly/cli/bin/cli.js')
@@ -270,7 +270,7 @@ describe('the OpenAPI document is valid 3.1', () => {
     expect(stdout).toContain('::warning')
   })
 
-  it('to openapi-typescript, whose types compile and say what the schemas say', async () => {
+  it('for openapi-typescript, whose types compile and match the schemas', async () => {
     const cli = join(root, 'tools/typescript5/node_modules/openapi-typescript/bin/cli.js')
     const compiled = ['every shape', 'no job types'].map((name) => Object.keys(documents).indexOf(name))
     await Promise.all(compiled.map((i) => node([cli, files[i]!, '-o', `${i}.ts`])))
@@ -307,10 +307,10 @@ export const lost: Schemas['Input.zod.date'] = { at: 'any', n: 'x' }
   })
 })
 
-describe('an input with a part that has no JSON Schema', () => {
+describe('an input that JSON Schema cannot represent completely', () => {
   const { schemas } = all.document.components
 
-  it('keeps the rest', () => {
+  it('keeps the representable parts', () => {
     for (const name of Object.keys(inputs).filter((one) => /^zod\.(?!void|deep)/.test(one))) {
       expect([name, schemas[`Input.${name}`]]).toEqual([
         name,
@@ -326,7 +326,7 @@ describe('an input with a part that has no JSON Schema', () => {
     expect(schemas['Input.metadata']).toMatchObject({ properties: { a: { type: 'string', 'x-mine': 2 } } })
   })
 
-  it('is named in the log, once', () => {
+  it('logs one warning', () => {
     const named = lines.map(({ type }) => type)
     expect(named).toEqual([...new Set(named)])
     expect(named).toEqual(
@@ -341,7 +341,7 @@ describe('an input with a part that has no JSON Schema', () => {
   })
 })
 
-it('each job type has a component of its own, and refers to nothing that is not there', () => {
+it('each job type has its own component, and all references resolve', () => {
   const { oneOf } = all.document.components.schemas.NewJob as {
     oneOf: { properties: { type: { const: string }; input: { $ref: string } } }[]
   }

@@ -29,14 +29,14 @@ const operations = Object.entries(document.paths).flatMap(([path, item]) =>
 )
 
 describe('the OpenAPI document', () => {
-  it('has every route of the table, and no other', () => {
+  it('contains exactly the routes of the route table', () => {
     const named = (list: { method: string; path: string }[]) =>
       list.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort()
     expect(named(operations)).toEqual(named([...routes]))
     expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(routes.length)
   })
 
-  it('has the shape of OpenAPI 3.1', () => {
+  it('has the structure of OpenAPI 3.1', () => {
     expect(document).toMatchObject({
       openapi: '3.1.0',
       info: { title: expect.any(String), version: expect.any(String) },
@@ -59,7 +59,7 @@ describe('the OpenAPI document', () => {
     for (const key of Object.keys(schemas)) expect(key).toMatch(/^[\w.-]+$/)
   })
 
-  it('refers to nothing that is not there', () => {
+  it('contains only references that resolve', () => {
     const missing = new Set<string>()
     const walk = (value: unknown, local: boolean): void => {
       if (typeof value !== 'object' || value === null) return
@@ -74,7 +74,7 @@ describe('the OpenAPI document', () => {
     expect([...missing]).toEqual([])
   })
 
-  it('tells the query members that each route takes', () => {
+  it('lists the query parameters of each route', () => {
     for (const { path, method, query } of routes) {
       const { operation } = operations.find((one) => one.path === path && one.method === method.toLowerCase())!
       const told = (operation.parameters as { name: string; in: string }[]).filter((one) => one.in === 'query')
@@ -82,7 +82,7 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  it('has the input of every job type, where its library can say it', () => {
+  it('contains the input schema of every job type, if its library supports it', () => {
     expect(schemas).toMatchObject({
       'Input.zod': { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] },
       'Input.arktype': { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] },
@@ -93,7 +93,7 @@ describe('the OpenAPI document', () => {
     expect(oneOf.map(({ properties }) => properties.type.const)).toEqual([...types.keys()])
   })
 
-  it('has the webhooks, the events and every problem', () => {
+  it('contains the webhooks, the events and all problems', () => {
     expect(Object.keys(document.webhooks)).toEqual(['job.completed', 'job.failed', 'job.cancelled'])
     expect(schemas.JobEvent).toMatchObject({ properties: { type: { enum: expect.arrayContaining(['job.snapshot']) } } })
     const text = JSON.stringify(document.paths)
@@ -102,7 +102,7 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  it('is served to who is known, and every job fits it', async () => {
+  it('is served to authenticated callers, and every job matches it', async () => {
     const api = await serve()
     const response = await api.call('/openapi.json', { as: 'writer' })
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json'])

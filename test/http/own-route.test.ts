@@ -6,7 +6,7 @@ import { expressAccept, expressJobs } from '../../packages/uketsuke/src/http/ada
 import { Events, raw } from './raw.ts'
 import { body, type Listen, type Serving, serve } from './server.ts'
 
-/** As a user would write it: a JSON parser before everything, a router, and an error handler of his own. */
+/** A typical app: a JSON parser before everything, a router, and a custom error handler. */
 const app: Listen = (jobs) => {
   const own = express.Router()
   own.post(
@@ -31,8 +31,8 @@ beforeEach(async () => {
 })
 afterEach(() => api.close())
 
-describe('a route of the user’s own, on Express 5', () => {
-  it('answers the whole 202', async () => {
+describe("a user's own route on Express 5", () => {
+  it('responds with the complete 202', async () => {
     const response = await api.post('/own/reports', { pages: 2, webhookUrl: 'https://example.com/' })
     const job = await body(response)
     expect(response.status).toBe(202)
@@ -46,20 +46,20 @@ describe('a route of the user’s own, on Express 5', () => {
     expect(await body(await api.call(`/${job.jobId}?include=input`))).toMatchObject({ input: { pages: 2 } })
   })
 
-  it('points into what the client posted', async () => {
+  it('returns pointers into the posted body', async () => {
     const response = await api.post('/own/reports', { pages: 'many' })
     expect([response.status, response.headers.get('content-type')]).toEqual([422, 'application/problem+json'])
     expect((await body(response)).errors).toMatchObject([{ pointer: '/pages' }])
   })
 
-  it('knows who calls, and what for', async () => {
+  it('checks the caller and the scope', async () => {
     expect((await api.post('/own/reports', { pages: 1 }, { as: '' })).status).toBe(401)
     expect((await api.post('/own/reports', { pages: 1 }, { as: 'reader' })).status).toBe(403)
     expect((await api.post('/own/reports', { pages: 1 }, { as: 'busy' })).status).toBe(429)
     expect((await api.post('/own/reports', { pages: 1 }, { as: 'broken' })).status).toBe(500)
   })
 
-  it('honours Idempotency-Key, in a scope of its own, and Prefer', async () => {
+  it('supports Idempotency-Key, scoped to the route, and Prefer', async () => {
     const init = { headers: { 'idempotency-key': 'k', prefer: 'wait=5' } }
     const worker = await api.jobs.work()
     const first = await api.post('/own/reports', { pages: 1 }, init)
@@ -75,7 +75,7 @@ describe('a route of the user’s own, on Express 5', () => {
     await worker.stop()
   })
 
-  it('says what is wrong with an input that JSON.stringify cannot follow', async () => {
+  it('reports an input that JSON.stringify cannot serialize', async () => {
     const deep = `{"pages":${'['.repeat(10_000)}${']'.repeat(10_000)}}`
     const response = await api.call('/own/reports', {
       method: 'POST',
@@ -85,14 +85,14 @@ describe('a route of the user’s own, on Express 5', () => {
     expect([response.status, (await body(response)).errors]).toMatchObject([422, [{ pointer: '' }]])
   })
 
-  it('hands what the route throws to the error handler', async () => {
+  it('passes errors of the route to the error handler', async () => {
     const response = await api.post('/own/reports', { boom: true })
     expect([response.status, await response.text()]).toEqual([500, 'thrown by the route'])
   })
 })
 
 describe('the jobs API behind express.json()', () => {
-  it('takes the body that is parsed already', async () => {
+  it('uses the parsed body', async () => {
     expect((await api.post('', { type: 'report', input: { pages: 1 } })).status).toBe(202)
     expect((await api.post('', { type: 'held', input: {}, owner: 'bob' })).status).toBe(422)
     expect((await api.post('', '{"type":"held","input":{"__proto__":{}}}')).status).toBe(422)
@@ -104,18 +104,18 @@ describe('the jobs API behind express.json()', () => {
     expect(answer.status).toBe(202)
   })
 
-  it('needs no body where there is none', async () => {
+  it('works without a body', async () => {
     const { jobId } = await api.create()
     expect((await api.call(`/${jobId}/cancel`, { method: 'POST' })).status).toBe(200)
     expect((await api.call(`/${jobId}`, { method: 'DELETE' })).status).toBe(204)
   })
 
-  it('leaves other paths to other handlers', async () => {
+  it('passes other paths to other handlers', async () => {
     expect(await (await api.call('/api/other')).text()).toBe('other')
     expect((await api.call('/api/nothing')).headers.get('content-type')).toMatch(/html/)
   })
 
-  it('streams unbuffered', async () => {
+  it('streams without buffering', async () => {
     const worker = await api.jobs.work()
     const { jobId } = await api.create()
     const { context, finish } = await api.handler(jobId)
@@ -130,7 +130,7 @@ describe('the jobs API behind express.json()', () => {
   })
 })
 
-it('works where another parser has made the body a Buffer, or nothing has', async () => {
+it('works with a raw body parser and without a parser', async () => {
   for (const before of [express.raw({ type: '*/*' }), express.text({ type: '*/*' })]) {
     const server = createServer(express().use(before).use(expressJobs(api.jobs)))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

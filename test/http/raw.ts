@@ -1,4 +1,4 @@
-/** Plain sockets, for what `fetch` is too polite to send, and for reading an event stream as its bytes arrive. */
+/** Plain sockets, for requests that `fetch` cannot send, and for reading an event stream as its bytes arrive. */
 import { connect, type Socket } from 'node:net'
 
 export interface RawAnswer {
@@ -7,10 +7,10 @@ export interface RawAnswer {
   body: string
 }
 
-/** Sends exactly these bytes and gives what comes back before the other side closes: send `Connection: close`. */
+/** Sends these bytes and returns everything until the server closes. Send `Connection: close`. */
 export async function raw(port: number, request: string | Buffer): Promise<RawAnswer> {
   const socket = connect(port, '127.0.0.1')
-  // Whoever refuses a body closes while it is still being written.
+  // A server that rejects a body closes the connection during the write.
   socket.on('error', () => {})
   socket.write(request)
   const chunks: Buffer[] = []
@@ -26,7 +26,7 @@ export async function raw(port: number, request: string | Buffer): Promise<RawAn
   return { status: Number(first.split(' ')[1]), headers, body: rest.join('\r\n\r\n') }
 }
 
-/** One block of an event stream. */
+/** A block of an event stream. */
 export interface Block {
   id?: string
   data?: string
@@ -35,7 +35,7 @@ export interface Block {
   comment?: true
 }
 
-/** Reads a stream as EventSource does, one block at a time; null at its end. */
+/** Reads a stream like EventSource, one block at a time. Null at the end. */
 export class Events {
   readonly response: Response
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
@@ -61,7 +61,7 @@ export class Events {
     }
   }
 
-  /** The next event, parsed, with its id; null at the end. */
+  /** Returns the next event, parsed, with its id, or null at the end. */
   async event(): Promise<{ id: string; type: string; data: Record<string, unknown> } | null> {
     for (let block = await this.block(); block; block = await this.block()) {
       if (block.data !== undefined) return { id: block.id, ...JSON.parse(block.data) }
@@ -69,20 +69,20 @@ export class Events {
     return null
   }
 
-  /** All blocks to the end. */
+  /** Returns all remaining blocks. */
   async rest(): Promise<Block[]> {
     const blocks: Block[] = []
     for (let block = await this.block(); block; block = await this.block()) blocks.push(block)
     return blocks
   }
 
-  /** Goes away, as a closed tab does. */
+  /** Disconnects, like a closed tab. */
   leave(): Promise<void> {
     return this.#reader.cancel()
   }
 }
 
-/** By the WHATWG text: any of CR, LF and CRLF ends a line, so nothing that could forge one goes unseen. */
+/** As in the WHATWG standard, CR, LF and CRLF all end a line, so that forged lines are detected. */
 function parse(text: string): Block {
   const block: Block = {}
   for (const line of text.split(/\r\n|\r|\n/)) {
@@ -94,7 +94,7 @@ function parse(text: string): Block {
   return block
 }
 
-/** A client that asks for something and never reads the answer. */
+/** A client that sends a request and never reads the response. */
 export function deaf(port: number, request: string): Socket {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
@@ -103,7 +103,7 @@ export function deaf(port: number, request: string): Socket {
   return socket
 }
 
-/** Until it is so; what is waited for has been set off already, and takes some turns of the loop. */
+/** Waits until a condition holds that needs only some turns of the event loop. */
 export async function until(so: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 1))
 }

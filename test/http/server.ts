@@ -1,4 +1,4 @@
-/** The real thing on a real socket: a jobs API on SQLite, with a clock that stands still and handlers that do as they are told. */
+/** A jobs API on a real socket with SQLite, a manual clock and controllable handlers. */
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
@@ -42,7 +42,7 @@ interface Options {
   authenticate?: HttpOptions['authenticate']
 }
 
-/** A handler that waits until a test finishes it. */
+/** A handler that waits until a test ends it. */
 export interface Running {
   context: JobContext<unknown>
   finish(output?: unknown): void
@@ -87,7 +87,7 @@ function jobsFor(store: StoreFactory, clock: ManualClock, known: HttpOptions['au
   return { jobs, lines, handler }
 }
 
-/** Serves on 127.0.0.1; `close` ends all of it. */
+/** Serves on 127.0.0.1. `close` stops everything. */
 export async function serve(options: Options = {}) {
   const { store = sqlite(':memory:'), clock = manualClock(), listen = nodeListener } = options
   const { store: shown, opened } = visible(store)
@@ -115,7 +115,7 @@ export async function serve(options: Options = {}) {
       body: typeof body === 'string' ? body : JSON.stringify(body),
     })
   }
-  /** A job that waits; nothing runs before `jobs.work()`. */
+  /** Creates a pending job. Nothing runs before `jobs.work()`. */
   const create = async (
     body: object = { type: 'held', input: {} },
     as = 'alice',
@@ -134,7 +134,7 @@ export async function serve(options: Options = {}) {
 
 export type Serving = Awaited<ReturnType<typeof serve>>
 
-/** The body of a response as JSON. */
+/** Parses the body of a response as JSON. */
 export async function body(response: Response): Promise<Record<string, unknown>> {
   return (await response.json()) as Record<string, unknown>
 }

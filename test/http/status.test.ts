@@ -19,7 +19,7 @@ async function held(answer: Promise<unknown>, timers: number) {
 }
 
 describe('GET /{jobId}', () => {
-  it('tells how the job stands, and when to ask again', async () => {
+  it('returns the current state and Retry-After', async () => {
     const { jobId } = await api.create()
     const response = await api.call(`/${jobId}`)
     expect(response.status).toBe(200)
@@ -31,7 +31,7 @@ describe('GET /{jobId}', () => {
     expect(await body(response)).toMatchObject({ jobId, status: 'pending', queuePosition: 1, completedAt: null })
   })
 
-  it('is 200 whatever the outcome, without Retry-After at the end', async () => {
+  it('responds with 200 for every outcome, without Retry-After for a terminal job', async () => {
     const { jobId } = await api.create()
     await api.post(`/${jobId}/cancel`, '')
     const response = await api.call(`/${jobId}`)
@@ -43,7 +43,7 @@ describe('GET /{jobId}', () => {
     expect(await body(response)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled', retryable: false } })
   })
 
-  it('asks to be polled less often the longer a job runs', async () => {
+  it('increases Retry-After the longer a job runs', async () => {
     const worker = await api.jobs.work()
     const { jobId } = await api.create()
     await api.handler(jobId)
@@ -55,7 +55,7 @@ describe('GET /{jobId}', () => {
     await worker.stop()
   })
 
-  it('adds the input only where it is asked for', async () => {
+  it('includes the input only on request', async () => {
     const { jobId } = await api.create({ type: 'held', input: { deep: [1] } })
     expect(await body(await api.call(`/${jobId}`))).not.toHaveProperty('input')
     expect(await body(await api.call(`/${jobId}?include=input`))).toMatchObject({ input: { deep: [1] } })
@@ -72,7 +72,7 @@ describe('GET /{jobId}', () => {
     expect((await api.call(`/${jobId}`, tags(value))).status).toBe(200)
   })
 
-  it('answers HEAD with the same header fields and no body', async () => {
+  it('responds to HEAD with the same header fields and no body', async () => {
     const { jobId } = await api.create()
     const [get, head] = [await api.call(`/${jobId}`), await api.call(`/${jobId}`, { method: 'HEAD' })]
     expect([head.status, await head.text(), head.headers.get('etag')]).toEqual([200, '', get.headers.get('etag')])
@@ -81,7 +81,7 @@ describe('GET /{jobId}', () => {
 })
 
 describe('GET with Prefer: wait', () => {
-  it('answers at the end, where no tag is given', async () => {
+  it('without If-None-Match, responds at the terminal state', async () => {
     const { jobId } = await api.create({ type: 'report', input: { pages: 2 } })
     const timers = api.clock.pending
     const answer = api.call(`/${jobId}`, wait(30))
@@ -93,7 +93,7 @@ describe('GET with Prefer: wait', () => {
     await worker.stop()
   })
 
-  it('answers 200 with the present state at the timeout', async () => {
+  it('responds with 200 and the current state at the timeout', async () => {
     const { jobId } = await api.create()
     const timers = api.clock.pending
     const answer = api.call(`/${jobId}`, wait(3))
@@ -103,7 +103,7 @@ describe('GET with Prefer: wait', () => {
     expect(api.clock.pending).toBe(timers)
   })
 
-  it('answers at the next version, where the present one is known', async () => {
+  it('with the current ETag, responds at the next version', async () => {
     const { jobId } = await api.create()
     const timers = api.clock.pending
     const answer = api.call(`/${jobId}`, wait(30, 'W/"1"'))
@@ -115,7 +115,7 @@ describe('GET with Prefer: wait', () => {
     await worker.stop()
   })
 
-  it('answers 304 at the timeout, where the present version is known', async () => {
+  it('with the current ETag, responds with 304 at the timeout', async () => {
     const { jobId } = await api.create()
     const timers = api.clock.pending
     const answer = api.call(`/${jobId}`, wait(3, '*'))
@@ -124,7 +124,7 @@ describe('GET with Prefer: wait', () => {
     expect([(await answer).status, (await answer).headers.get('preference-applied')]).toEqual([304, 'wait=3'])
   })
 
-  it('answers at once where another version is known, or the job has ended', async () => {
+  it('responds immediately with another ETag or for a terminal job', async () => {
     const { jobId } = await api.create()
     expect((await api.call(`/${jobId}`, wait(60, 'W/"7"'))).status).toBe(200)
     await api.post(`/${jobId}/cancel`, '')
@@ -132,13 +132,13 @@ describe('GET with Prefer: wait', () => {
     expect((await api.call(`/${jobId}`, wait(60, 'W/"2"'))).status).toBe(304)
   })
 
-  it('ignores what is malformed', async () => {
+  it('ignores malformed values', async () => {
     const { jobId } = await api.create()
     const response = await api.call(`/${jobId}`, { headers: { prefer: 'wait=soon' } })
     expect([response.status, response.headers.has('preference-applied')]).toEqual([200, false])
   })
 
-  it('lets go of a client that goes away', async () => {
+  it('releases a client that disconnects', async () => {
     const { jobId } = await api.create()
     const timers = api.clock.pending
     const gone = new AbortController()
@@ -150,7 +150,7 @@ describe('GET with Prefer: wait', () => {
     expect((await body(await api.call(`/${jobId}`))).status).toBe('pending')
   })
 
-  it('answers at once when the process drains', async () => {
+  it('responds immediately when the process drains', async () => {
     const { jobId } = await api.create()
     const timers = api.clock.pending
     const answer = api.call(`/${jobId}`, wait(60))
@@ -162,7 +162,7 @@ describe('GET with Prefer: wait', () => {
 })
 
 describe('cancel, retry and delete', () => {
-  it('cancels a waiting job at once', async () => {
+  it('cancels a pending job immediately', async () => {
     const { jobId } = await api.create()
     const response = await api.post(`/${jobId}/cancel`, '')
     expect([response.status, response.headers.get('etag')]).toEqual([200, 'W/"2"'])
@@ -171,7 +171,7 @@ describe('cancel, retry and delete', () => {
     expect([again.status, again.headers.get('etag')]).toEqual([200, 'W/"2"'])
   })
 
-  it('asks a running job to stop', async () => {
+  it('requests cancellation of a running job', async () => {
     const worker = await api.jobs.work()
     const { jobId } = await api.create()
     const { context } = await api.handler(jobId)
@@ -183,7 +183,7 @@ describe('cancel, retry and delete', () => {
     await worker.stop()
   })
 
-  it('runs an ended job again, as a new one', async () => {
+  it('retries a job that has ended as a new job', async () => {
     const { jobId } = await api.create()
     const early = await api.post(`/${jobId}/retry`, '')
     expect([early.status, (await body(early)).type]).toEqual([409, 'urn:uketsuke:problem:job-not-finished'])
@@ -195,7 +195,7 @@ describe('cancel, retry and delete', () => {
     expect(job.jobId).not.toBe(jobId)
   })
 
-  it('deletes an ended job, and no other', async () => {
+  it('deletes only jobs that have ended', async () => {
     const { jobId } = await api.create()
     expect((await api.call(`/${jobId}`, { method: 'DELETE' })).status).toBe(409)
     await api.post(`/${jobId}/cancel`, '')
@@ -208,7 +208,7 @@ describe('cancel, retry and delete', () => {
 describe('GET /', () => {
   const ids = (page: Record<string, unknown>) => (page.items as { jobId: string }[]).map(({ jobId }) => jobId)
 
-  it('gives the own jobs page by page, newest first', async () => {
+  it("returns the caller's jobs in pages, newest first", async () => {
     const made: string[] = []
     for (let n = 0; n < 5; n++) made.unshift((await api.create()).jobId)
     await api.create(undefined, 'bob')
@@ -227,12 +227,12 @@ describe('GET /', () => {
     expect(await body(third)).toMatchObject({ items: [{ jobId: made[4] }], nextCursor: null })
   })
 
-  it('gives twenty where no limit is given', async () => {
+  it('returns 20 jobs by default', async () => {
     for (let n = 0; n < 21; n++) await api.create()
     expect(ids(await body(await api.call('')))).toHaveLength(20)
   })
 
-  it('filters by status, repeated or with commas, and by type', async () => {
+  it('filters by status, repeated or comma-separated, and by type', async () => {
     const waiting = (await api.create()).jobId
     const report = (await api.create({ type: 'report', input: { pages: 1 } })).jobId
     const gone = (await api.create()).jobId

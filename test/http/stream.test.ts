@@ -23,7 +23,7 @@ async function started() {
 }
 
 describe('a stream', () => {
-  it('has the header fields that keep it from being kept or held back', async () => {
+  it('has header fields that prevent caching and buffering', async () => {
     const { jobId } = await api.create()
     const events = await follow(jobId)
     expect([events.response.status, Object.fromEntries(events.response.headers)]).toEqual([
@@ -37,7 +37,7 @@ describe('a stream', () => {
     await events.leave()
   })
 
-  it('tells the present state at once, then each change, then ends', async () => {
+  it('sends the current state immediately, then each change, then ends', async () => {
     const { worker, jobId, handler } = await started()
     const events = await follow(jobId)
     expect(await events.block()).toEqual({ retry: '2000' })
@@ -57,7 +57,7 @@ describe('a stream', () => {
     await worker.stop()
   })
 
-  it('begins and ends with the terminal event where the job has ended already', async () => {
+  it('sends only the terminal event for a job that has ended', async () => {
     const { jobId } = await api.create()
     await api.post(`/${jobId}/cancel`, '')
     expect(await (await follow(jobId)).rest()).toEqual([
@@ -66,7 +66,7 @@ describe('a stream', () => {
     ])
   })
 
-  it('never has an event name or a data line too many, whatever a text holds', async () => {
+  it('never contains a forged event name or data line, for any text', async () => {
     const { worker, jobId, handler } = await started()
     const forged = 'a\n\nid: 99\ndata: {"type":"job.completed"}\r\r\nevent: x\u2028\u2029\u0085\0'
     const metadata = { [forged]: forged }
@@ -90,7 +90,7 @@ describe('a stream', () => {
     await worker.stop()
   })
 
-  it('gives a sign of life every 15 seconds', async () => {
+  it('sends a heartbeat every 15 seconds', async () => {
     const { jobId } = await api.create()
     const timers = api.clock.pending
     const events = await follow(jobId)
@@ -106,7 +106,7 @@ describe('a stream', () => {
     await events.leave()
   })
 
-  it('follows a change that comes after a sign of life', async () => {
+  it('sends a change after a heartbeat', async () => {
     const { worker, jobId, handler } = await started()
     const events = await follow(jobId)
     await events.event()
@@ -122,7 +122,7 @@ describe('a stream', () => {
     await worker.stop()
   })
 
-  it('holds nothing any more once its client has left', async () => {
+  it('releases all resources when the client disconnects', async () => {
     const { jobId } = await api.create()
     const timers = api.clock.pending
     const readers = await Promise.all(Array.from({ length: 20 }, () => follow(jobId)))
@@ -132,7 +132,7 @@ describe('a stream', () => {
     await until(() => api.clock.pending === timers)
   })
 
-  it('writes a change once, not once a connection', async () => {
+  it('serializes a change once, not once per connection', async () => {
     const { worker, jobId, handler } = await started()
     const readers = await Promise.all(Array.from({ length: 10 }, () => follow(jobId)))
     for (const events of readers) await events.event()
@@ -157,7 +157,7 @@ describe('a stream', () => {
 })
 
 describe('a reconnect', () => {
-  it.each(['3', '4', '999'])('whose Last-Event-ID is the terminal version or later (%s) gets 204', async (id) => {
+  it.each(['3', '4', '999'])('with a Last-Event-ID of the terminal version or later (%s) gets 204', async (id) => {
     const { worker, jobId, handler } = await started()
     handler.finish()
     expect((await (await follow(jobId)).rest()).at(-1)).toMatchObject({ id: '3' })
@@ -186,7 +186,7 @@ describe('a reconnect', () => {
     },
   )
 
-  it('is told what it missed, and never again what it has', async () => {
+  it('gets what it missed, and nothing that it already has', async () => {
     const { worker, jobId, handler } = await started()
     const behind = await follow(jobId, {}, '?lastEventId=1')
     expect(await behind.event()).toMatchObject({ id: '2', type: 'job.snapshot' })
@@ -219,7 +219,7 @@ describe('while the process drains', () => {
     await closing
   })
 
-  it('a first connect gets 503, a reconnect is sent away softly', async () => {
+  it('a first connect gets 503, a reconnect gets 200 with a retry', async () => {
     const { jobId } = await api.create()
     const closing = api.jobs.close()
     const first = await api.call(`/${jobId}/stream`)
@@ -232,8 +232,8 @@ describe('while the process drains', () => {
   })
 })
 
-describe('a refusal', () => {
-  it('for a quota is 429 for a first connect, and soft for a reconnect', async () => {
+describe('a rejection', () => {
+  it('for an exceeded quota is 429 for a first connect, and 200 with a retry for a reconnect', async () => {
     const { jobId } = await api.create()
     expect((await api.call(`/${jobId}/stream`, { as: 'busy' })).status).toBe(429)
     const events = await follow(jobId, { as: 'busy', headers: { 'last-event-id': '1' } })
@@ -243,8 +243,8 @@ describe('a refusal', () => {
   })
 })
 
-describe('a reader that takes nothing', () => {
-  it('is cut off after 30 seconds, and nothing piles up meanwhile', async () => {
+describe('a stalled reader', () => {
+  it('is disconnected after 30 seconds, and nothing accumulates meanwhile', async () => {
     const worker = await api.jobs.work()
     const { jobId } = await api.create({ type: 'held', input: {}, metadata: { pad: 'x'.repeat(700_000) } })
     const { context, finish } = await api.handler(jobId)
@@ -259,7 +259,7 @@ describe('a reader that takes nothing', () => {
       context.progress(1, `change ${++change}`)
       await api.clock.advance(100)
     }
-    // Until the kernel takes no more.
+    // Until the kernel buffers are full.
     for (let full = 0; full < 5; full = connection.writableLength > 0 ? full + 1 : 0) await next()
     const since = api.clock.now()
     const kept = connection.writableLength
@@ -284,7 +284,7 @@ describe('a reader that takes nothing', () => {
     },
   }
 
-  it.each(Object.entries(endings))('is cut off 30 seconds after its last write: %s', async (_, end) => {
+  it.each(Object.entries(endings))('is disconnected 30 seconds after the last write: %s', async (_, end) => {
     const worker = await api.jobs.work()
     const metadata = { pad: 'x'.repeat(700_000) }
     const { jobId } = await api.create({ type: 'held', input: {}, metadata })
@@ -294,7 +294,7 @@ describe('a reader that takes nothing', () => {
     const client = deaf(api.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n\r\n`)
     const [connection] = (await accepted) as [Socket]
     await until(() => connection.bytesWritten > 700_000)
-    // Until the kernel takes no more.
+    // Until the kernel buffers are full.
     for (let n = 0; connection.writableLength === 0; n++) {
       context.progress(1, `change ${n}`)
       await api.clock.advance(100)
@@ -314,7 +314,7 @@ describe('a reader that takes nothing', () => {
     ['the state of a job', '', 'GET'],
     ['a stream of one event', '/stream', 'GET'],
     ['a cancel', '/cancel', 'POST'],
-  ])('is cut off 30 seconds after %s of 12 MB, and one that reads slowly is not', async (_, path, method) => {
+  ])('is disconnected 30 seconds after %s of 12 MB, and a slow reader is not', async (_, path, method) => {
     const worker = await api.jobs.work()
     const { jobId } = await api.create()
     ;(await api.handler(jobId)).finish(large)
@@ -349,7 +349,7 @@ describe('a reader that takes nothing', () => {
     await worker.stop()
   })
 
-  it('sees the newest state, and the end, when it reads again in time', async () => {
+  it('gets the newest state and the end if it resumes in time', async () => {
     const worker = await api.jobs.work()
     const { jobId } = await api.create({ type: 'held', input: {}, metadata: { pad: 'x'.repeat(700_000) } })
     const { context, finish } = await api.handler(jobId)
@@ -374,7 +374,7 @@ describe('a reader that takes nothing', () => {
     await worker.stop()
   })
 
-  it('lets go of a response that nobody begins to read', async () => {
+  it('releases a response that is never read', async () => {
     const { jobId } = await api.create()
     const timers = api.clock.pending
     const url = `http://x/api/jobs/${jobId}/stream`

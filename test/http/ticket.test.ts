@@ -23,7 +23,7 @@ async function issue(jobId: string, as = 'alice'): Promise<Ticket> {
 const status = async (path: string) => (await api.call(path, { as: '' })).status
 
 describe('a stream ticket', () => {
-  it('opens the stream of its job, without any header, as often as one likes', async () => {
+  it('opens the stream of its job without headers, any number of times', async () => {
     const { jobId } = await api.create()
     const { streamUrl, expiresAt } = await issue(jobId)
     expect(expiresAt).toBe(new Date(api.clock.now() + 15 * 60_000).toISOString())
@@ -34,7 +34,7 @@ describe('a stream ticket', () => {
     }
   })
 
-  it('opens nothing else', async () => {
+  it('gives no other access', async () => {
     const { jobId } = await api.create()
     const { jobId: other } = await api.create()
     const { ticket } = await issue(jobId)
@@ -45,7 +45,7 @@ describe('a stream ticket', () => {
     expect((await api.call(`/${jobId}?ticket=${ticket}`)).status).toBe(400)
   })
 
-  it('is over after 15 minutes', async () => {
+  it('expires after 15 minutes', async () => {
     const { jobId } = await api.create()
     const { streamUrl } = await issue(jobId)
     await api.clock.advance(15 * 60_000)
@@ -74,14 +74,14 @@ describe('a stream ticket', () => {
     expect((await api.call(`/${jobId}/stream?ticket=x`, { as: 'bob' })).status).toBe(401)
   })
 
-  it('is for the owner alone, and for whoever may read', async () => {
+  it('requires the owner and the read scope', async () => {
     const { jobId } = await api.create()
     expect((await api.post(`/${jobId}/stream-ticket`, '', { as: 'bob' })).status).toBe(404)
     expect((await api.post(`/${jobId}/stream-ticket`, '', { as: 'writer' })).status).toBe(403)
     expect((await issue(jobId, 'reader')).ticket).toMatch(/./)
   })
 
-  it('never comes into a log', async () => {
+  it('never appears in a log', async () => {
     const { jobId } = await api.create()
     const { streamUrl, ticket } = await issue(jobId)
     api.store.get = () => Promise.reject(new Error('down'))

@@ -1,4 +1,4 @@
-/** A certificate for localhost that nothing trusts, for tests alone. Valid until 2126. */
+/** A self-signed certificate for localhost, for tests only. Valid until 2126. */
 export const tls = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgaosTYcvuHfJ8mUDH

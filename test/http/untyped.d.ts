@@ -1,4 +1,4 @@
-/** Middleware that ships no types; the tests use it as plain Express or Koa middleware. */
+/** Middleware without types. The tests use it as plain Express or Koa middleware. */
 type ExpressMiddleware = import('express').RequestHandler
 
 declare module 'compression' {

@@ -27,7 +27,7 @@ describe('a fetch handler around the jobs API', () => {
       listen: (jobs) =>
         nodeListener({
           async fetch(request) {
-            // A real Request: it can be the start of another.
+            // A real Request, from which another can be derived.
             const response = await jobs.fetch(new Request(request, { headers: request.headers }))
             const answer = new Response(response.body, response)
             answer.headers.append('set-cookie', 'a=1')
@@ -37,14 +37,14 @@ describe('a fetch handler around the jobs API', () => {
         }),
     })
 
-  it('is asked, and its answer is sent as it is', async () => {
+  it('is called, and its response is sent unchanged', async () => {
     const api = await wrapped()
     const response = await api.post('', { type: 'held', input: {} })
     expect([response.status, response.headers.getSetCookie()]).toEqual([202, ['a=1', 'b=2']])
     expect((await api.call(`/${(await body(response)).jobId}`)).headers.getSetCookie()).toHaveLength(2)
   })
 
-  it('passes a stream on, and its end', async () => {
+  it('passes on a stream and its end', async () => {
     const api = await wrapped()
     const { jobId } = await api.create()
     const timers = api.clock.pending
@@ -59,7 +59,7 @@ describe('a fetch handler around the jobs API', () => {
     expect(await events.event()).toBe(null)
   })
 
-  it('that fails is a 500 that says nothing', async () => {
+  it('that throws results in a 500 without details', async () => {
     const api = await served({ listen: () => listen(() => Promise.reject(new Error('secret'))) })
     const response = await api.call('')
     expect(response.status).toBe(500)
@@ -68,7 +68,7 @@ describe('a fetch handler around the jobs API', () => {
   })
 })
 
-describe('what authenticate is shown on Node', () => {
+describe('the Request that authenticate gets on Node.js', () => {
   async function shown(look: (request: Request) => unknown) {
     const seen: unknown[] = []
     const jobs = createJobs({
@@ -111,7 +111,7 @@ describe('what authenticate is shown on Node', () => {
     expect(seen).toEqual([[true, 'POST', `http://127.0.0.1:${port}/api/jobs`, 'ann', false, 'follow', false]])
   })
 
-  it('can be cloned to sign its body, and the route still reads it', async () => {
+  it('can be cloned to verify its body, and the route can still read it', async () => {
     const text = `{"type":"any","input":{"pad":"${'é'.repeat(100_000)}"}}`
     const hash = (data: string) => createHash('sha256').update(data).digest('hex')
     const { seen, post } = await shown(async (request) => hash(await request.clone().text()))
@@ -136,7 +136,7 @@ describe('a request line', () => {
     expect(answer.status).toBe(status)
   })
 
-  it('asks for more of the body by 100 Continue, and a connection lives on after a 413', async () => {
+  it('sends 100 Continue, and keeps the connection alive after a 413', async () => {
     const api = await served()
     const text = '{"type":"held","input":{}}'
     const post = (length: number, more: string) =>

@@ -10,7 +10,7 @@ const webhooks = {
   allowHosts: ['127.0.0.1:4000', 'localhost:4000'],
 }
 
-describe('what is refused, and how', () => {
+describe('rejected requests', () => {
   it.each([
     ['an input the schema refuses', { input: { days: [{ n: 1 }, { n: 'x' }] } }, '/input/days/1/n'],
     ['no input', { input: undefined }, '/input'],
@@ -41,7 +41,7 @@ describe('what is refused, and how', () => {
     expect((await jobs.list({ owner: allOwners })).items).toEqual([])
   })
 
-  it('all that is wrong is told at once', async () => {
+  it('reports all violations at once', async () => {
     const { jobs } = open({ report }, { webhooks })
     const wrong = jobs.enqueue('report', {} as typeof input, { priority: 'x' as 'high', delay: -1, webhookUrl: '?' })
     await expect(wrong).rejects.toMatchObject({
@@ -51,7 +51,7 @@ describe('what is refused, and how', () => {
     })
   })
 
-  it.each(['nope', '__proto__', 'constructor', 'toString', ''])('a job type that is not there: %j', async (type) => {
+  it.each(['nope', '__proto__', 'constructor', 'toString', ''])('an unknown job type: %j', async (type) => {
     const { jobs } = open({ report })
     await expect(jobs.enqueue(type as 'report', input)).rejects.toMatchObject({ code: 'unknown-job-type' })
   })
@@ -82,7 +82,7 @@ describe('what is refused, and how', () => {
     await expect(jobs.enqueue('report', input, { webhookUrl })).rejects.toMatchObject({ code: 'webhook-url-forbidden' })
   })
 
-  it('a webhook to link-local addresses even where they are allowed', async () => {
+  it('a webhook to link-local addresses, even if allowed', async () => {
     const allowHosts = ['169.254.169.254:80', '[::ffff:a9fe:a9fe]:80']
     const { jobs } = open({ report }, { webhooks: { ...webhooks, allowHosts } })
     for (const webhookUrl of ['http://169.254.169.254/', 'http://[::ffff:169.254.169.254]/']) {
@@ -92,14 +92,14 @@ describe('what is refused, and how', () => {
     }
   })
 
-  it('any webhook where no secret is configured', async () => {
+  it('any webhook if no secret is configured', async () => {
     const { jobs } = open({ report })
     const wrong = jobs.enqueue('report', input, { webhookUrl: 'https://example.com/' })
     await expect(wrong).rejects.toMatchObject({ code: 'webhook-url-forbidden' })
   })
 })
 
-describe('what is accepted', () => {
+describe('accepted requests', () => {
   it.each(['https://example.com/hook', 'http://127.0.0.1:4000/x', 'http://localhost:4000/', 'http://8.8.8.8/'])(
     'a webhook to %s',
     async (webhookUrl) => {
@@ -108,7 +108,7 @@ describe('what is accepted', () => {
     },
   )
 
-  it('text of any kind, which comes back as it was', async () => {
+  it('any text, which is preserved', async () => {
     const text = 'NUL \0, U+2028 \u2028, half \uD800, quote " and \u0001'
     const { jobs } = open({ note: job({ input: z.object({ text: z.string() }), run: () => 1 }) })
     const { jobId } = await jobs.enqueue('note', { text }, { metadata: { [text]: text } })
@@ -127,7 +127,7 @@ describe('what is accepted', () => {
 describe('an idempotency key', () => {
   const options = { owner: 'alice', idempotencyKey: 'k' }
 
-  it('makes one job of many requests, one after another or at once', async () => {
+  it('creates one job for repeated requests, sequential or concurrent', async () => {
     const { jobs } = open({ report })
     const all = await Promise.all(Array.from({ length: 20 }, () => jobs.enqueue('report', input, options)))
     all.push(await jobs.enqueue('report', input, options))
@@ -135,21 +135,21 @@ describe('an idempotency key', () => {
     expect((await jobs.list({ owner: allOwners })).items).toHaveLength(1)
   })
 
-  it('gives the job as it now stands', async () => {
+  it('returns the job in its current state', async () => {
     const { jobs } = open({ report })
     const { jobId } = await jobs.enqueue('report', input, options)
     await jobs.cancel(jobId, { owner: allOwners })
     expect(await jobs.enqueue('report', input, options)).toMatchObject({ jobId, status: 'cancelled' })
   })
 
-  it('is the caller’s own', async () => {
+  it('is scoped to the owner', async () => {
     const { jobs } = open({ report })
     const one = await jobs.enqueue('report', input, options)
     const two = await jobs.enqueue('report', input, { ...options, owner: 'bob' })
     expect(one.jobId).not.toBe(two.jobId)
   })
 
-  it('goes with one payload only, in whatever order its members come', async () => {
+  it('is bound to one payload, regardless of member order', async () => {
     const { jobs } = open({ pair: job({ input: z.object({ a: z.number(), b: z.number() }), run: () => 1 }) })
     const first = await jobs.enqueue('pair', { a: 1, b: 2 }, options)
     expect((await jobs.enqueue('pair', { b: 2, a: 1 }, options)).jobId).toBe(first.jobId)
@@ -158,7 +158,7 @@ describe('an idempotency key', () => {
     })
   })
 
-  it('goes with text of any kind, and tells half a character from its escape', async () => {
+  it('supports any text, and distinguishes a lone surrogate from its escape', async () => {
     const { jobs } = open({ note: job({ input: z.object({ text: z.string() }), run: () => 1 }) })
     const first = await jobs.enqueue('note', { text: 'a\uD800\0' }, options)
     expect((await jobs.enqueue('note', { text: 'a\uD800\0' }, options)).jobId).toBe(first.jobId)
@@ -167,7 +167,7 @@ describe('an idempotency key', () => {
     }
   })
 
-  it('is not remembered of a request that was refused', async () => {
+  it('is not stored for a rejected request', async () => {
     const { jobs } = open({ report })
     await expect(jobs.enqueue('report', {} as typeof input, options)).rejects.toMatchObject({
       code: 'validation-error',
@@ -175,7 +175,7 @@ describe('an idempotency key', () => {
     expect(await jobs.enqueue('report', input, options)).toMatchObject({ status: 'pending' })
   })
 
-  it('is kept through a restart, for 24 hours', async () => {
+  it('is kept for 24 hours, across restarts', async () => {
     const path = tempFile()
     const before = open({ report }, { store: sqlite(path) })
     const { jobId } = await before.jobs.enqueue('report', input, options)
@@ -196,8 +196,8 @@ function cycle() {
   return self
 }
 
-describe('many in one call', () => {
-  it('are stored in one commit, in their order, and run', async () => {
+describe('enqueueMany', () => {
+  it('stores jobs in one commit, in order, and they run', async () => {
     const ran: number[] = []
     const count = job({ input: z.object({ n: z.number() }), run: ({ input }) => void ran.push(input.n) })
     const { jobs, clock } = open({ count })
@@ -214,7 +214,7 @@ describe('many in one call', () => {
     expect(ran).toEqual(inputs.map(({ n }) => n))
   })
 
-  it('are none where one is not valid, and all that is wrong is told', async () => {
+  it('stores no job if one is invalid, and reports all violations', async () => {
     const count = job({ input: z.object({ n: z.number() }), run: () => 1 })
     const { jobs } = open({ count })
     const inputs = [{ n: 1 }, { n: 'x' as unknown as number }, { n: 3 }, {} as { n: number }]
@@ -227,7 +227,7 @@ describe('many in one call', () => {
     expect((await jobs.list({ owner: allOwners })).items).toEqual([])
   })
 
-  it('may be none at all, but not too many, and of no other type', async () => {
+  it('accepts an empty list, and rejects too many jobs and unknown types', async () => {
     const { jobs } = open({ report })
     expect(await jobs.enqueueMany('report', [])).toEqual([])
     const many = Array.from({ length: 10_001 }, () => input)

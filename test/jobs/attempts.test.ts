@@ -7,7 +7,7 @@ const input = z.object({})
 const neutral = 'The job failed because of an error on the server.'
 
 describe('a handler that throws', () => {
-  it('runs again with exponential waits until it succeeds', async () => {
+  it('is retried with exponential backoff until it succeeds', async () => {
     const seen: number[] = []
     const flaky = job({
       input,
@@ -50,7 +50,7 @@ describe('a handler that throws', () => {
     ])
   })
 
-  it('fails for good after its last attempt', async () => {
+  it('fails permanently after the last attempt', async () => {
     const broken = job({ input, maxAttempts: 2, run: () => Promise.reject(new Error('always')) })
     const { jobs, clock } = open({ broken })
     await jobs.work()
@@ -63,7 +63,7 @@ describe('a handler that throws', () => {
     })
   })
 
-  it('fails at once where it says that trying again is no use', async () => {
+  it('fails immediately with a non-retryable error', async () => {
     const hopeless = job({ input, run: () => Promise.reject(new UnrecoverableError('No data.', { code: 'no-data' })) })
     const { jobs, clock } = open({ hopeless })
     await jobs.work()
@@ -87,7 +87,7 @@ describe('a handler that throws', () => {
     ['an error without a message', new RangeError(), 'RangeError'],
     ['text with NUL and half a character', new Error('a\0b\uD800'), 'a\uFFFDb\uFFFD'],
     ['a novel', new Error('x'.repeat(50_000)), 'x'.repeat(5_000)],
-  ])('keeps for operators what was thrown: %s', async (_, thrown, told) => {
+  ])('keeps the thrown value for operators: %s', async (_, thrown, told) => {
     const odd = job({
       input,
       maxAttempts: 1,
@@ -105,7 +105,7 @@ describe('a handler that throws', () => {
   })
 })
 
-describe('what a handler returns', () => {
+describe('the return value of a handler', () => {
   it.each([
     ['a BigInt', 1n],
     ['a function', () => 1],
@@ -118,7 +118,7 @@ describe('what a handler returns', () => {
         },
       },
     ],
-  ])('fails with a clear error where JSON cannot hold it: %s', async (_, value) => {
+  ])('fails with a clear error if JSON cannot represent it: %s', async (_, value) => {
     const odd = job({ input, run: () => value as unknown })
     const { jobs, clock } = open({ odd })
     await jobs.work()
@@ -130,7 +130,7 @@ describe('what a handler returns', () => {
     expect(ended?.error).not.toHaveProperty('thrown')
   })
 
-  it('may be nothing', async () => {
+  it('may be undefined', async () => {
     const { jobs, clock } = open({ quiet: job({ input, run: () => {} }) })
     await jobs.work()
     const { jobId } = await jobs.enqueue('quiet', {})
@@ -139,8 +139,8 @@ describe('what a handler returns', () => {
   })
 })
 
-describe('time', () => {
-  it('fails an attempt that takes too long, whether its handler listens or not', async () => {
+describe('timeouts and delays', () => {
+  it('times out an attempt, whether or not its handler observes the signal', async () => {
     const aborted = gate<unknown>()
     const slow = job({
       input,
@@ -171,7 +171,7 @@ describe('time', () => {
     })
   })
 
-  it('renews the lease of a long attempt, so that nobody else takes it', async () => {
+  it('renews the lease of a long attempt, so that no other worker takes the job', async () => {
     const done = gate()
     let runs = 0
     const long = job({
@@ -193,7 +193,7 @@ describe('time', () => {
     expect(runs).toBe(1)
   })
 
-  it('runs a job not before its time, given as a delay or as a date', async () => {
+  it('does not run a job before its delay or runAt', async () => {
     const { jobs, clock } = open({ later: job({ input, run: () => 1 }) })
     await jobs.work()
     const one = await jobs.enqueue('later', {}, { delay: 10_000 })
@@ -209,7 +209,7 @@ describe('time', () => {
 })
 
 describe('order and input', () => {
-  it('runs high before normal, and older before younger', async () => {
+  it('runs high before normal, and older before newer jobs', async () => {
     const seen: string[] = []
     const types = { note: job({ input: z.object({ n: z.string() }), run: ({ input }) => void seen.push(input.n) }) }
     const { jobs, clock } = open(types)
@@ -221,7 +221,7 @@ describe('order and input', () => {
     expect(seen).toEqual(['c', 'a', 'b'])
   })
 
-  it('gives the handler what the schema makes of the input, and who asked', async () => {
+  it('passes the parsed input and the owner to the handler', async () => {
     const seen: unknown[] = []
     const dated = job({
       input: z.object({ day: z.string().transform((day) => new Date(day)), n: z.number().default(7) }),
@@ -234,7 +234,7 @@ describe('order and input', () => {
     expect(seen).toEqual([{ day: new Date('2026-01-02'), n: 7, owner: 'alice', jobId, attempt: 1 }])
   })
 
-  it('gives the handler a log whose lines name the job', async () => {
+  it('passes a logger to the handler that adds the job id', async () => {
     const fields: Record<string, unknown>[] = []
     const log: Log = {
       ...silentLog,

@@ -13,7 +13,7 @@ const types = {
   one: job({ input: z.object({}), maxAttempts: 2, run: ({ attempt }) => Promise.reject(new Error(`no ${attempt}`)) }),
 }
 
-/** Three jobs, two of them ended; `damage` is done to the second behind the store's back. */
+/** Creates three jobs, two of which have ended, and damages the second one in the database. */
 async function damaged(damage: string) {
   const file = tempFile()
   const clock = manualClock()
@@ -55,7 +55,7 @@ it.each([
   [`UPDATE jobs SET run_at = ${huge} WHERE id = $waiting`],
   ["UPDATE jobs SET last_error = '{', metadata = '{' WHERE id = $waiting"],
   ["UPDATE jobs SET input = '{' WHERE id = $waiting"],
-])('one damaged row does not take its neighbours along: %s', async (damage) => {
+])('a damaged row does not affect other jobs: %s', async (damage) => {
   const { jobs, clock, ids } = await damaged(damage)
   expect((await jobs.list(all)).items.map(({ jobId }) => jobId)).toEqual(ids.toReversed())
   const page = await jobs.fetch(new Request('http://localhost/api/jobs'))

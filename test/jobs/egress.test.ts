@@ -20,7 +20,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** A receiver on loopback that counts the connections it gets. */
+/** A receiver on loopback that counts its connections. */
 async function receiver() {
   let connections = 0
   const server = createServer((_, response) => {
@@ -38,7 +38,7 @@ async function nameServer(zone: Zone) {
 
 type Webhooks = NonNullable<JobsOptions<never>['webhooks']>
 
-/** How the webhook to `url` ends after one attempt. */
+/** Returns the result of a webhook to `url` after one attempt. */
 async function deliver(url: string, webhooks: Omit<Webhooks, 'secret'>) {
   const { jobs, clock } = open({ quick }, { webhooks: { secret, ...webhooks } })
   await jobs.work()
@@ -65,7 +65,7 @@ const inside = [
   ['a public IPv4 address and an IPv6 one inside', ['93.184.216.34', 'fd00::1']],
 ] as const
 
-describe('a name that leads inside', () => {
+describe('a name that resolves to a private address', () => {
   it.each(inside)('is not called: %s', async (_, addresses) => {
     const to = await receiver()
     const dns = await nameServer({ 'hook.attacker.com': [addresses] })
@@ -77,7 +77,7 @@ describe('a name that leads inside', () => {
     expect(to.connections()).toBe(0)
   })
 
-  it('is resolved once for each attempt, so that nothing changes between the check and the connection', async () => {
+  it('is resolved once per attempt, so that it cannot change between the check and the connection', async () => {
     const to = await receiver()
     const dns = await nameServer({ 'hook.attacker.com': [['127.0.0.1'], ['169.254.169.254']] })
     const rules = { allowPrivateNetworks: true, ports: [to.port], nameServers: [dns.address] }
@@ -87,7 +87,7 @@ describe('a name that leads inside', () => {
     expect(to.connections()).toBe(1)
   })
 
-  it('is refused at a later attempt, where it led outside before', async () => {
+  it('is rejected at a later attempt, after it resolved to a public address before', async () => {
     const refusing = createServer((_, response) => void response.writeHead(500, { connection: 'close' }).end())
     const port = await listening(refusing)
     const dns = await nameServer({ 'hook.attacker.com': [['127.0.0.1'], ['169.254.169.254']] })
@@ -98,7 +98,7 @@ describe('a name that leads inside', () => {
     expect(await tried(2)).toMatchObject({ status: 'failed', error: { code: 'webhook-url-forbidden' } })
   })
 
-  it('that the operator has named may lead inside, but never to a metadata service', async () => {
+  it('may resolve to a private address if it is in allowHosts, but never to a metadata service', async () => {
     const to = await receiver()
     const { first } = await deliver(`http://localhost:${to.port}/`, { allowHosts: [`localhost:${to.port}`] })
     expect(first.status).toBe('completed')
@@ -116,7 +116,7 @@ const send = (url: string, options: Parameters<typeof createWebhookClient>[0]) =
   return post(new URL(url), {}, '{}', new AbortController().signal)
 }
 
-it('a name server that never answers holds up no other look-up of this process', async () => {
+it('an unresponsive DNS server does not delay other lookups of this process', async () => {
   const zone = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.slow.com`, [null]]))
   const dns = await nameServer(zone)
   const { post, close } = createWebhookClient({ rules: destinations(), nameServers: [dns.address] })
@@ -134,7 +134,7 @@ it('a name server that never answers holds up no other look-up of this process',
   expect(ended).toHaveLength(40)
 })
 
-it('a closed port and a silent host look the same to the owner', async () => {
+it('a closed port and an unresponsive host are indistinguishable to the owner', async () => {
   const closed = tcpServer()
   const port = await listening(closed)
   await new Promise((resolve) => closed.close(resolve))
@@ -160,7 +160,7 @@ describe('a proxy', () => {
     return { url: `http://user:p%40ss@127.0.0.1:${await listening(server)}`, tunnels }
   }
 
-  it('is asked for the address that was checked', async () => {
+  it('gets a CONNECT to the validated address', async () => {
     const [to, via, dns] = [await receiver(), await proxy(), await nameServer({ 'hook.customer.com': [['127.0.0.1']] })]
     const rules = { allowPrivateNetworks: true, ports: [to.port], nameServers: [dns.address], proxy: via.url }
     const { first } = await deliver(`http://hook.customer.com:${to.port}/`, rules)
@@ -168,14 +168,14 @@ describe('a proxy', () => {
     expect(via.tunnels).toEqual([`127.0.0.1:${to.port} Basic ${Buffer.from('user:p@ss').toString('base64')}`])
   })
 
-  it('is not asked for what may not be called', async () => {
+  it('gets no request for a forbidden address', async () => {
     const [via, dns] = [await proxy(), await nameServer({ 'hook.customer.com': [['10.0.0.1']] })]
     const options = { rules: destinations(), nameServers: [dns.address], proxy: new URL(via.url) }
     await expect(send('http://hook.customer.com/', options)).rejects.toMatchObject({ code: 'webhook-url-forbidden' })
     expect(via.tunnels).toEqual([])
   })
 
-  it('of the environment is not used', async () => {
+  it('from the environment is ignored', async () => {
     const [to, via] = [await receiver(), await proxy()]
     process.env.HTTP_PROXY = via.url
     atEnd(() => void delete process.env.HTTP_PROXY)

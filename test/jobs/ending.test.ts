@@ -12,7 +12,7 @@ const polite = job({
 })
 
 describe('cancel', () => {
-  it('ends a waiting job at once', async () => {
+  it('cancels a pending job immediately', async () => {
     const { jobs } = open({ deaf })
     const { jobId } = await jobs.enqueue('deaf', {})
     expect(await jobs.cancel(jobId, { owner: allOwners })).toMatchObject({
@@ -22,7 +22,7 @@ describe('cancel', () => {
     })
   })
 
-  it('aborts the signal of a running one, which then is cancelled and not tried again', async () => {
+  it('aborts the signal of a running job, which is then cancelled and not retried', async () => {
     const { jobs, clock } = open({ polite })
     await jobs.work()
     const { jobId } = await jobs.enqueue('polite', {})
@@ -36,7 +36,7 @@ describe('cancel', () => {
     expect((await jobs.attempts(jobId, { owner: allOwners })).map(({ outcome }) => outcome)).toEqual(['cancelled'])
   })
 
-  it('ends a job whose handler does not listen after five seconds', async () => {
+  it('cancels a job after five seconds if its handler ignores the signal', async () => {
     const { jobs, clock } = open({ deaf })
     await jobs.work()
     const { jobId } = await jobs.enqueue('deaf', {})
@@ -48,7 +48,7 @@ describe('cancel', () => {
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'cancelled' })
   })
 
-  it('keeps the output of a handler that finishes all the same', async () => {
+  it('keeps the output of a handler that completes anyway', async () => {
     const end = gate()
     const busy = job({ input, run: () => end.passed.then(() => 'done anyway') })
     const { jobs, clock } = open({ busy })
@@ -61,7 +61,7 @@ describe('cancel', () => {
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed', output: 'done anyway' })
   })
 
-  it('leaves an ended job as it is, whoever asks how often', async () => {
+  it('does not change a job that has ended', async () => {
     const { jobs } = open({ deaf })
     const { jobId } = await jobs.enqueue('deaf', {})
     const ended = await jobs.cancel(jobId, { owner: allOwners })
@@ -70,7 +70,7 @@ describe('cancel', () => {
 })
 
 describe('stop', () => {
-  it('claims nothing more and lets what runs finish', async () => {
+  it('claims no more jobs and lets running jobs finish', async () => {
     const end = gate()
     const busy = job({ input, run: () => end.passed })
     const { jobs, clock } = open({ busy })
@@ -88,7 +88,7 @@ describe('stop', () => {
     expect(await jobs.get(two.jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
   })
 
-  it('gives back what does not finish in time, without costing an attempt', async () => {
+  it('releases jobs that do not finish in time, without costing an attempt', async () => {
     const { jobs, clock } = open({ deaf })
     const worker = await jobs.work({ drain: 3_000 })
     const { jobId } = await jobs.enqueue('deaf', {})
@@ -107,7 +107,7 @@ describe('stop', () => {
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'running', attempt: 1 })
   })
 
-  it('leaves no timer and no listener behind', async () => {
+  it('leaves no timers or listeners behind', async () => {
     const { jobs, clock } = open({ polite })
     const worker = await jobs.work()
     await clock.advance(0)
@@ -117,7 +117,7 @@ describe('stop', () => {
 })
 
 describe('a worker that dies', () => {
-  /** A store that another worker claims from and is never heard of again. */
+  /** A store from which another worker claims a job and then dies. */
   async function orphan(maxAttempts: number, webhookUrl?: string) {
     let store: Store | undefined
     const quick = job({ input, maxAttempts, run: () => 'second' })
@@ -145,7 +145,7 @@ describe('a worker that dies', () => {
     return { ...opened, jobId, store: store as Store }
   }
 
-  it('loses its lease, and its job runs again within two seconds of that', async () => {
+  it('loses its lease, and its job runs again within two seconds after that', async () => {
     const { jobs, clock, jobId } = await orphan(3)
     await jobs.work()
     await clock.advance(29_999)
@@ -168,7 +168,7 @@ describe('a worker that dies', () => {
     ])
   })
 
-  it('can spend the last attempt: then the job has failed, and its webhook is on its way', async () => {
+  it('can use up the last attempt: the job fails, and its webhook is sent', async () => {
     const { jobs, clock, jobId, store } = await orphan(1, 'http://127.0.0.1:9/')
     await jobs.work()
     await clock.advance(32_000)
@@ -180,8 +180,8 @@ describe('a worker that dies', () => {
   })
 })
 
-describe('what has ended', () => {
-  it('can be run again, as a job of its own', async () => {
+describe('a job that has ended', () => {
+  it('can be retried as a new job', async () => {
     const { jobs, clock } = open({ one: job({ input: z.object({ n: z.number() }), run: ({ input }) => input.n }) })
     const first = await jobs.enqueue('one', { n: 5 }, { owner: 'alice', metadata: { m: 1 } })
     await expect(jobs.retry(first.jobId, { owner: allOwners })).rejects.toMatchObject({ code: 'job-not-finished' })
@@ -194,7 +194,7 @@ describe('what has ended', () => {
     expect(await jobs.get(first.jobId, { owner: allOwners })).toMatchObject({ status: 'cancelled' })
   })
 
-  it('is run again once for one key, through a restart', async () => {
+  it('is retried once per idempotency key, across restarts', async () => {
     const path = tempFile()
     const [before, owner] = [open({ deaf }, { store: sqlite(path) }), 'alice']
     const { jobId } = await before.jobs.enqueue('deaf', {}, { owner })
@@ -217,7 +217,7 @@ describe('what has ended', () => {
     expect((await jobs.list({ owner })).items).toHaveLength(3)
   })
 
-  it('can be removed, and nothing else can', async () => {
+  it('can be removed, and no other job can', async () => {
     const { jobs } = open({ deaf })
     const { jobId } = await jobs.enqueue('deaf', {}, { owner: 'alice' })
     await expect(jobs.remove(jobId, { owner: allOwners })).rejects.toMatchObject({ code: 'job-not-finished' })
@@ -227,7 +227,7 @@ describe('what has ended', () => {
     expect(await jobs.get(jobId, { owner: allOwners })).toBeNull()
   })
 
-  it('is forgotten after its retention, and not before', async () => {
+  it('is deleted after its retention, and not before', async () => {
     const day = 24 * 60 * 60_000
     const path = tempFile()
     const types = { brief: job({ input, retention: day, run: () => 1 }) }
@@ -236,7 +236,7 @@ describe('what has ended', () => {
     const { jobId } = await jobs.enqueue('brief', {})
     await clock.advance(0)
     await first.stop()
-    // The pruner runs as a worker starts; a day of turns in between would show nothing more.
+    // The pruner runs when a worker starts, so simulating the time in between would test nothing more.
     await clock.advance(day - 10_000)
     const second = await jobs.work()
     await clock.advance(2_000)

@@ -33,7 +33,7 @@ const revoked = () => {
   return proxy
 }
 
-/** What is thrown, and the code and message that clients see of it. */
+/** Thrown values, with the code and message that clients see. */
 const thrown: [string, () => unknown, string, string][] = [
   ['an error of a driver', leak, 'handler-error', neutral],
   ['text', () => leak().message, 'handler-error', neutral],
@@ -81,7 +81,7 @@ describe('what clients see of an error', () => {
     )
   })
 
-  it('operators see the whole of it, causes and stacks included', async () => {
+  it('operators see the complete error, including causes and stacks', async () => {
     const run = () => {
       throw new TypeError('fetch failed', { cause: new AggregateError([leak()], 'all of them') })
     }
@@ -96,7 +96,7 @@ describe('what clients see of an error', () => {
     expect(theirs).toMatchObject({ worker: '', error: { code: 'handler-error', message: neutral } })
   })
 
-  it('a progress that is none is not quoted', async () => {
+  it('an invalid progress value is not quoted', async () => {
     const run = ({ progress }: { progress(percent: number): void }) => progress(secret as never)
     const { jobs, clock } = open({ odd: job({ input, run }) })
     const { jobId } = await jobs.enqueue('odd', {}, { owner: 'ann' })
@@ -107,7 +107,7 @@ describe('what clients see of an error', () => {
     expect((await jobs.attempts(jobId, { owner: allOwners }))[0]?.error?.thrown).toContain(secret)
   })
 
-  it('an error may say that trying again is of use, or not', async () => {
+  it('an error can set whether it is retryable', async () => {
     const types = {
       again: job({ input, run: () => Promise.reject(new JobError('Busy.')) }),
       never: job({ input, run: () => Promise.reject(new JobError('Gone.', { retryable: false })) }),
@@ -127,7 +127,7 @@ describe('what clients see of an error', () => {
     })
   })
 
-  it('nothing of it is in a webhook or over HTTP, neither on the stream nor in the status', async () => {
+  it('no details appear in a webhook, a stream or a status response', async () => {
     const received: string[] = []
     const receiver = createServer((req, res) => {
       let text = ''
@@ -165,7 +165,7 @@ describe('what clients see of an error', () => {
     }
   })
 
-  it('pino writes the type of what was thrown, its message and its stack', async () => {
+  it('pino logs the type, message and stack of an error', async () => {
     const lines: string[] = []
     const log = pino({}, { write: (line: string) => void lines.push(line) })
     const run = () => Promise.reject(Object.assign(new RangeError('too far'), { code: 'E_FAR', Authorization: secret }))
@@ -179,7 +179,7 @@ describe('what clients see of an error', () => {
     expect(line.err).not.toHaveProperty('Authorization')
   })
 
-  it('a credential in what authenticate throws is not logged', async () => {
+  it('a credential in an error of authenticate is not logged', async () => {
     const lines: object[] = []
     const note = (fields: object) => void lines.push(fields)
     const log: Log = { info: note, warn: note, error: note, child: () => log }

@@ -4,7 +4,7 @@ import { createJobs, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { liveUnder } from './fake-timers.ts'
 import { tempFile } from './setup.ts'
 
-// Whoever tests a program of their own under fake timers never moves ours on.
+// Users test their programs with fake timers, which must not stop the timers of this package.
 afterEach(() => {
   vi.useRealTimers()
   mock.timers.reset()
@@ -16,11 +16,11 @@ test.each<[string, () => void]>([
   ['vitest’s', () => void vi.useFakeTimers()],
   ['all of vitest’s', () => void vi.useFakeTimers({ toFake: [...every] })],
   ['Node’s', () => mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'] })],
-])('jobs are accepted, run, followed and closed under %s fake timers', async (_, fake) => {
+])('accepts, runs, follows and closes jobs with %s fake timers', async (_, fake) => {
   await liveUnder(fake, createJobs, sqlite(tempFile()))
 })
 
-test('fake timers that are there before the package is loaded do no harm', async () => {
+test('works with fake timers that were installed before the package was loaded', async () => {
   vi.resetModules()
   vi.useFakeTimers({ toFake: [...every] })
   const fresh = await import('../../packages/uketsuke/src/index.ts')

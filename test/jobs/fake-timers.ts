@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type createJobs as Create, job, type StoreFactory, silentLog } from '../../packages/uketsuke/src/index.ts'
 import { atEnd } from './setup.ts'
 
-/** All that a program does with jobs, between its tests' `fake()` and their end; what hangs fails. */
+/** Does everything that a program does with jobs after `fake()`. Fails if anything hangs. */
 export async function liveUnder(fake: () => void, createJobs: typeof Create, store: StoreFactory): Promise<void> {
   const jobs = createJobs({
     jobs: { greet: job({ input: z.object({}), run: () => 'done' }) },
@@ -20,7 +20,7 @@ export async function liveUnder(fake: () => void, createJobs: typeof Create, sto
   const poll = new Request(`http://localhost/api/jobs/${jobId}`, { headers: { prefer: 'wait=20' } })
   const answer = await within(10_000, jobs.fetch(poll), 'a long poll')
   expect(answer.status).toBe(200)
-  // Not from the answer: to read it Node asks for a microtask by the global's name.
+  // Do not read the response body: Node.js would call the faked global queueMicrotask.
   const ended = await within(5_000, jobs.get(jobId, { owner: 'ada' }), 'get')
   expect(ended).toMatchObject({ status: 'completed', output: 'done' })
   await within(8_000, jobs.close(), 'close')

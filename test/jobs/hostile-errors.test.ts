@@ -28,7 +28,7 @@ const withGetters = (...names: string[]) => {
 const circular = new Error('circular', { cause: {} })
 circular.cause = circular
 
-/** What may be thrown, returned, or given as a reason: none of it is ours. */
+/** Hostile values that user code may throw, return or use as an abort reason. */
 const things: [string, () => unknown][] = [
   ['an error with throwing getters', () => withGetters('stack', 'message', 'name', 'code', 'cause', 'errors')],
   ['an error whose message is no text', () => Object.assign(new Error(), { message: Symbol('m'), name: {}, code: [] })],
@@ -66,7 +66,7 @@ function reads(fields: { err?: { message: unknown; stack: unknown } }) {
   for (const value of Object.values(fields)) String(value?.stack)
 }
 
-/** The worker goes on, no job is left running, and a stop ends at once. */
+/** Checks that the worker continues, no job is left running, and a stop completes immediately. */
 async function expectAlive({ jobs, clock }: { jobs: Jobs; clock: ManualClock }, id: string) {
   const heard: unknown[] = []
   const hear = (error: unknown) => void heard.push(error)
@@ -88,7 +88,7 @@ const fine = job({ input, run: () => 'fine' })
 
 describe.each(things)('%s', (_, make) => {
   const rejections = () => {
-    // It is the handler's own promise that nobody listens to.
+    // Nothing handles this promise of the handler.
     const thing = make()
     if (types.isPromise(thing)) thing.catch(() => {})
     return thing
@@ -103,7 +103,7 @@ describe.each(things)('%s', (_, make) => {
     ],
     ['thrown later', () => Promise.reject(rejections())],
     ['thrown by a thenable', () => thenable((_, reject) => reject(rejections()))],
-  ])('fails its attempt where it is %s', async (_, run) => {
+  ])('fails the attempt if it is %s', async (_, run) => {
     const opened = open({ fine, odd: job({ input, maxAttempts: 2, run: run as () => unknown }) })
     const { jobId } = await opened.jobs.enqueue('odd', {})
     const { job: ended, heard } = await expectAlive(opened, jobId)
@@ -111,7 +111,7 @@ describe.each(things)('%s', (_, make) => {
     expect(heard).toEqual([])
   })
 
-  it('ends its job where it is returned, or is in what is returned', async () => {
+  it('ends the job if it is the return value or part of it', async () => {
     for (const output of [rejections(), { rows: [rejections()] }]) {
       const opened = open({ fine, odd: job({ input, maxAttempts: 1, run: () => output as unknown }) })
       const { jobId } = await opened.jobs.enqueue('odd', {})
@@ -120,7 +120,7 @@ describe.each(things)('%s', (_, make) => {
     }
   })
 
-  it('fails its attempt where it is said as progress', async () => {
+  it('fails the attempt if it is reported as progress', async () => {
     const run = ({ progress }: { progress(percent: never, message?: never): void }) => {
       progress(1 as never, rejections() as never)
       progress(rejections() as never)
@@ -131,7 +131,7 @@ describe.each(things)('%s', (_, make) => {
     expect(ended).toMatchObject({ status: 'failed', error: { code: 'invalid-progress' } })
   })
 
-  it('is an answer of 500 where authenticate throws it, and 4xx or 500 where it is the identity', async () => {
+  it('responds with 500 if authenticate throws it, and with 4xx or 500 if authenticate returns it', async () => {
     let thing: () => unknown = () => null
     const serving = await serve({ authenticate: () => thing() as never })
     try {
@@ -151,8 +151,8 @@ describe.each(things)('%s', (_, make) => {
   })
 })
 
-describe.each(loggers)('%s as the log', (_, log) => {
-  it('ends no worker, leaves no job running, and holds up no stop', async () => {
+describe.each(loggers)('%s as the logger', (_, log) => {
+  it('does not stop a worker, leave a job running, or delay a shutdown', async () => {
     const odd = job({
       input,
       maxAttempts: 2,
@@ -170,7 +170,7 @@ describe.each(loggers)('%s as the log', (_, log) => {
   })
 })
 
-it('gives a logger without `child` the fields of the child in each line', async () => {
+it('adds the fields of a child to each line of a logger without `child`', async () => {
   const lines: [object, string][] = []
   const note = (fields: object, message: string) => void lines.push([fields, message])
   const log = { info: note, warn: note, error: note } as unknown as Log
@@ -182,7 +182,7 @@ it('gives a logger without `child` the fields of the child in each line', async 
   expect(lines).toContainEqual([{ jobId, type: 'said', attempt: 1, page: 3, ms: 5 }, 'drawn'])
 })
 
-it('warns once that the log fails, on the process', async () => {
+it('emits one process warning when the logger fails', async () => {
   const warned = once(process, 'warning')
   const throwing = { info: bomb, warn: bomb, error: bomb, child: bomb }
   const { jobs } = open({ fine }, { log: throwing })
@@ -191,7 +191,7 @@ it('warns once that the log fails, on the process', async () => {
   expect(String(warning)).toContain('The logger passed to createJobs() failed')
 })
 
-it('answers 422 to whatever the issues of a schema are', async () => {
+it('responds with 422 to any issues of a schema', async () => {
   const issues = [
     { message: 'Plain.', path: ['a', { key: 'b' }, 0, Symbol('s'), null, revoked(), { key: Object.create(null) }] },
     { message: Symbol('m') },

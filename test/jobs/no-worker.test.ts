@@ -21,7 +21,7 @@ function noting() {
 it.each([
   ['SQLite', () => sqlite(tempFile())],
   ['memory', memory],
-])('a process without a worker warns once a minute of each type that waits, on %s', async (_, store) => {
+])('a process without a worker warns once a minute about each waiting job type, on %s', async (_, store) => {
   const { log, unworked } = noting()
   const { jobs, clock } = open({ quick, other: quick, later: quick }, { log, store: store() })
   await jobs.enqueue('quick', {})
@@ -39,13 +39,13 @@ it.each([
   expect(unworked()[0]).toMatchObject({ waitedMs: 60_000, message: expect.stringContaining('60 s') })
   await clock.advance(3 * 60_000)
   expect(unworked()).toHaveLength(8)
-  // A worker comes, and all is well.
+  // After a worker starts, there are no more warnings.
   await jobs.work()
   await clock.advance(5 * 60_000)
   expect(unworked()).toHaveLength(8)
 })
 
-it('a worker warns of the types that it does not have, and not of those that it has no room for', async () => {
+it('a worker warns about types that it does not have, not about types that wait for capacity', async () => {
   const file = tempFile()
   const clock = manualClock()
   const { log, unworked } = noting()

@@ -18,7 +18,7 @@ const database = (options: object) => postgres({ connectionString: 'postgres://l
 const connections = (options: object) => redis({ url: 'redis://localhost', ...options })
 const backoff = (options: object) => define({ backoff: options })
 
-/** What takes it, its name, and the least and the most that it may be. */
+/** The function, the name of the option, its minimum and its maximum. */
 const numbers: [string, string, (options: object) => unknown, number, number][] = [
   ['job()', 'maxAttempts', define, 1, 1_000_000],
   ['job()', 'timeout', define, 1, 366 * day],
@@ -53,7 +53,7 @@ const never = [
   1.5,
 ]
 
-describe('a number among the options', () => {
+describe('a numeric option', () => {
   it.each(numbers)('%s has bounds: %s', (_, name, take, least, most) => {
     for (const value of [least, most, undefined]) expect(() => take({ [name]: value }), `${value}`).not.toThrow()
     for (const value of [...never, least - 1, most + 1]) {
@@ -83,7 +83,7 @@ describe('a number among the options', () => {
     },
   )
 
-  it('a delay of -0 is none', async () => {
+  it('a delay of -0 is 0', async () => {
     const { jobs, clock } = open(types)
     await jobs.work()
     const { jobId } = await jobs.enqueue('one', {}, { delay: -0 })
@@ -91,7 +91,7 @@ describe('a number among the options', () => {
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed' })
   })
 
-  it('what is undefined among others is what is usual', async () => {
+  it('undefined options have their defaults', async () => {
     const { jobs, clock } = open(
       {
         flaky: job({
@@ -112,7 +112,7 @@ describe('a number among the options', () => {
     expect(Date.parse(runAt) - clock.now()).toBeLessThanOrEqual(1_000)
   })
 
-  it('the longest retention gives an end that can be said', async () => {
+  it('the longest retention results in a valid date', async () => {
     const { jobs, clock } = open({ kept: job({ input, run: () => 1, retention: century }) })
     await jobs.work()
     const { jobId } = await jobs.enqueue('kept', {})

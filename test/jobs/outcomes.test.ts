@@ -6,8 +6,8 @@ import { atEnd, gate, open, tempFile } from './setup.ts'
 
 const input = z.object({})
 
-describe('an outcome that the store refuses', () => {
-  /** SQLite itself refuses what a trigger forbids. */
+describe('an outcome that the store rejects', () => {
+  /** A trigger makes SQLite reject the write. */
   async function refusing(when: string) {
     const file = tempFile()
     let runs = 0
@@ -31,7 +31,7 @@ describe('an outcome that the store refuses', () => {
     return { jobs, clock, runs: () => runs }
   }
 
-  it('ends that job as failed, at once, with a code of its own, and no other', async () => {
+  it('fails only that job, immediately, with its own error code', async () => {
     const { jobs, clock, runs } = await refusing(`NEW.output LIKE '%poison%'`)
     const [bad, good] = await Promise.all([jobs.enqueue('poison', {}), jobs.enqueue('fine', {})])
     const worker = await jobs.work()
@@ -51,7 +51,7 @@ describe('an outcome that the store refuses', () => {
     await stopped
   })
 
-  it('is the same where it is a failure that is refused, and where the reason is refused too', async () => {
+  it('is handled the same if the failure or its reason is rejected, too', async () => {
     const { jobs, clock, runs } = await refusing(`NEW.output LIKE '%poison%' OR NEW.error LIKE '%refused%'`)
     const { jobId } = await jobs.enqueue('poison', {})
     await jobs.work()
@@ -64,7 +64,7 @@ describe('an outcome that the store refuses', () => {
     expect(runs()).toBe(1)
   })
 
-  it('does not run for ever where the store refuses every end', async () => {
+  it('does not retry forever if the store rejects every outcome', async () => {
     const { jobs, clock, runs } = await refusing(`NEW.completed_at IS NOT NULL`)
     const { jobId } = await jobs.enqueue('poison', {})
     const worker = await jobs.work()
@@ -80,7 +80,7 @@ describe('an outcome that the store refuses', () => {
   })
 })
 
-describe('what JSON would lose of an output', () => {
+describe('an output that JSON would change', () => {
   class Money {
     readonly #cents = 5
     get cents() {
@@ -110,7 +110,7 @@ describe('what JSON would lose of an output', () => {
     ['a hole', Object.assign(new Array(2), { 0: 1 }), 'The output at /1 is undefined'],
     ['a function in an array', [() => 1], 'The output at /0 is a function'],
     ['a symbol in an array', [Symbol('s')], 'The output at /0 is a symbol'],
-  ])('fails the job with its place: %s', async (_, output, sentence) => {
+  ])('fails the job and reports the path: %s', async (_, output, sentence) => {
     const { jobs, clock } = open({ odd: job({ input, run: () => output }) }, { store: sqlite(':memory:') })
     await jobs.work()
     const { jobId } = await jobs.enqueue('odd', {})
@@ -146,7 +146,7 @@ describe('what JSON would lose of an output', () => {
     ['boxed values', [Object(1), Object('a'), Object(false)], [1, 'a', false]],
     ['a member called type', { type: 'Buffer', data: [1] }, { type: 'Buffer', data: [1] }],
     ['empty things', [{}, [], '', null, 0], [{}, [], '', null, 0]],
-  ])('is not to be confused with what it keeps: %s', async (_, output, kept) => {
+  ])('does not include values that JSON preserves: %s', async (_, output, kept) => {
     const { jobs, clock } = open({ fine: job({ input, run: () => output }) }, { store: sqlite(':memory:') })
     await jobs.work()
     const { jobId } = await jobs.enqueue('fine', {})
@@ -155,12 +155,12 @@ describe('what JSON would lose of an output', () => {
   })
 })
 
-describe('the last words of a handler', () => {
+describe('the last progress of a handler', () => {
   it.each([
     ['completed', () => 1, { status: 'completed', progress: 100 }],
     ['failed', () => Promise.reject(new UnrecoverableError('no')), { status: 'failed', progress: 90 }],
     ['to be tried again', () => Promise.reject(new Error('no')), { status: 'pending', progress: 90 }],
-  ])('are stored with its end: %s', async (_, end, expected) => {
+  ])('is stored with the outcome: %s', async (_, end, expected) => {
     const talking = job({
       input,
       run: ({ progress }) => {
@@ -176,11 +176,11 @@ describe('the last words of a handler', () => {
     await clock.advance(0)
     const ended = await jobs.get(jobId, { owner: allOwners })
     expect(ended).toMatchObject({ ...expected, progressMessage: 'the last words' })
-    // Accepted, claimed, the first word, and the end with the last.
+    // Versions: accepted, claimed, first progress, outcome with the last progress.
     expect(ended?.version).toBe(4)
   })
 
-  it('are stored where the attempt took too long, and where it was cancelled', async () => {
+  it('is stored when the attempt times out or is cancelled', async () => {
     const slow = job({
       input,
       maxAttempts: 1,
@@ -205,8 +205,8 @@ describe('the last words of a handler', () => {
   })
 })
 
-describe('progress in fractions', () => {
-  it('is warned about once for each job type', async () => {
+describe('fractional progress', () => {
+  it('logs one warning per job type', async () => {
     const lines: string[] = []
     const note = (_: object, message: string) => void lines.push(message)
     const log = { ...silentLog, warn: note, child: () => log }
@@ -224,7 +224,7 @@ describe('progress in fractions', () => {
 })
 
 describe('work() after close()', () => {
-  it('rejects, and so does one that was waiting for the store', async () => {
+  it('rejects, also a call that was waiting for the store', async () => {
     const jobs = createJobs({ jobs: {}, store: sqlite(tempFile()), log: silentLog })
     const early = jobs.work().then(
       () => 'working',
@@ -235,7 +235,7 @@ describe('work() after close()', () => {
     await expect(jobs.work()).rejects.toMatchObject({ code: 'closed', message: expect.stringContaining('close()') })
   })
 
-  it('leaves nobody working who began while it closed', async () => {
+  it('leaves no worker running that started during close()', async () => {
     const began = gate()
     const { jobs, clock } = open({ fine: job({ input, run: () => began.open() }) })
     await jobs.work()

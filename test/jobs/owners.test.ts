@@ -38,8 +38,8 @@ const verbs: [string, (jobs: Jobs, id: string, as: never) => Promise<unknown>][]
 ]
 const refused = { code: 'invalid-owner', message: expect.stringContaining('allOwners') }
 
-describe('an owner that is none', () => {
-  it.each(odd)('is refused by every verb: %s', async (_, owner) => {
+describe('an invalid owner', () => {
+  it.each(odd)('is rejected by every method: %s', async (_, owner) => {
     const { jobs } = open(types)
     const { jobId } = await jobs.enqueue('one', {}, { owner: 'ann' })
     for (const [name, verb] of verbs)
@@ -50,14 +50,14 @@ describe('an owner that is none', () => {
     expect((await jobs.list({ owner: allOwners })).items).toMatchObject([{ jobId, status: 'pending' }])
   })
 
-  it.each(verbs)('is not anybody where it is left out: %s', async (_, verb) => {
+  it.each(verbs)('is rejected if it is missing: %s', async (_, verb) => {
     const { jobs } = open(types)
     const { jobId } = await jobs.enqueue('one', {}, { owner: 'ann' })
     for (const options of [undefined, null, {}])
       await expect(verb(jobs, jobId, options as never)).rejects.toMatchObject(refused)
   })
 
-  it.each(odd)('is refused over HTTP, without a word of it: %s', async (_, owner) => {
+  it.each(odd)('is rejected over HTTP without being quoted: %s', async (_, owner) => {
     const lines: unknown[] = []
     const log = { info() {}, warn() {}, error: (fields: object) => void lines.push(fields), child: () => log }
     const jobs = createJobs({ jobs: types, store: sqlite(':memory:'), log, authenticate: () => ({ owner }) as never })
@@ -71,7 +71,7 @@ describe('an owner that is none', () => {
   it.each<[string, StoreFactory]>([
     ['memory', memory()],
     ['SQLite', sqlite(':memory:')],
-  ])('is refused by the store itself: %s', async (_, factory) => {
+  ])('is rejected by the store: %s', async (_, factory) => {
     const { store, opened } = visible(factory)
     const { jobs } = open(types, { store })
     const { jobId } = await jobs.enqueue('one', {}, { owner: 'ann' })
@@ -102,7 +102,7 @@ it.each(['ann', ' ann ', '日本 太郎', '\u{1F600}', 'a'.repeat(255), 'tenant/
   },
 )
 
-it.each([null, '', 42, 'ключ', '\uD800', 'a'.repeat(256), 'a\nb'])('%o is no idempotency key', async (key) => {
+it.each([null, '', 42, 'ключ', '\uD800', 'a'.repeat(256), 'a\nb'])('rejects %o as an idempotency key', async (key) => {
   const { jobs } = open(types)
   const refusal = { code: 'invalid-idempotency-key' }
   await expect(jobs.enqueue('one', {}, { idempotencyKey: key as never })).rejects.toMatchObject(refusal)
@@ -121,7 +121,7 @@ it.each([
   { type: '\uD800' },
   { cursor: 'x' },
   { cursor: 7 },
-])('a list of %o is refused', async (query) => {
+])('rejects list(%o)', async (query) => {
   const { jobs } = open(types)
   await expect(jobs.list({ owner: 'ann', ...query } as never)).rejects.toMatchObject({ code: 'invalid-query' })
 })

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { allOwners, type JobContext, job } from '../../packages/uketsuke/src/index.ts'
 import { gate, open } from './setup.ts'
 
-/** A job that stays running until the test lets it go, with its handler's context in the test's hands. */
+/** A job that runs until the test ends it. The test gets the context of its handler. */
 async function running(maxAttempts = 3) {
   const context = gate<JobContext<unknown>>()
   const end = gate()
@@ -24,14 +24,14 @@ async function running(maxAttempts = 3) {
 }
 
 describe('progress', () => {
-  it('is stored at once, with its message', async () => {
+  it('is stored immediately, with its message', async () => {
     const { clock, progress, now } = await running()
     progress(10, 'Reading')
     await clock.advance(0)
     expect(await now()).toMatchObject({ progress: 10, progressMessage: 'Reading', version: 3 })
   })
 
-  it('never goes back, and 100 is kept for the end', async () => {
+  it('never goes back, and 100 is reserved for completion', async () => {
     const { clock, progress, now, end } = await running()
     progress(60)
     await clock.advance(100)
@@ -46,7 +46,7 @@ describe('progress', () => {
     expect(await now()).toMatchObject({ progress: 100, status: 'completed' })
   })
 
-  it('costs about ten writes a second however often it is said, and the last word is kept', async () => {
+  it('is throttled to about ten writes a second, and keeps the last value', async () => {
     const { clock, progress, now } = await running()
     for (let n = 0; n < 1_000; n++) {
       progress(n / 20, `step ${n}`)
@@ -67,7 +67,7 @@ describe('progress', () => {
     },
   )
 
-  it('fails the attempt of a handler that does not catch that', async () => {
+  it('fails the attempt if the handler does not catch the error', async () => {
     const { jobs, clock } = open({ odd: job({ input: z.object({}), run: ({ progress }) => progress(Number.NaN) }) })
     await jobs.work()
     const { jobId } = await jobs.enqueue('odd', {})
@@ -89,7 +89,7 @@ describe('progress', () => {
     expect(ended?.status).toBe('completed')
   })
 
-  it('carries NUL, line ends and U+2028 as text, and half a character as a replacement', async () => {
+  it('preserves NUL, line breaks and U+2028, and replaces lone surrogates', async () => {
     const { clock, progress, now } = await running()
     progress(1, 'a\0b\nid: 9\n\ndata: x\u2028\uD800')
     await clock.advance(0)

@@ -45,7 +45,7 @@ const bad: [string, unknown][] = [
 ]
 
 describe('a webhook secret', () => {
-  it.each(bad)('is refused with a good one as an example: %s', (_, secret) => {
+  it.each(bad)('is rejected with a valid example: %s', (_, secret) => {
     const start = () => createJobs({ jobs, store: sqlite(':memory:'), log: silentLog, webhooks: { secret } as never })
     const verify = () => verifyWebhook(secret as never, new Headers(), '')
     for (const refused of [start, verify]) {
@@ -67,12 +67,12 @@ describe('a webhook secret', () => {
     }
   })
 
-  it.each([[null], ['whsec_'], [{}], [[]], [0], [true]])('is needed where webhooks is %o', (webhooks) => {
+  it.each([[null], ['whsec_'], [{}], [[]], [0], [true]])('is required if webhooks is %o', (webhooks) => {
     const options = { jobs, store: sqlite(':memory:'), log: silentLog, webhooks: webhooks as never }
     expect(() => createJobs(options)).toThrow(expect.objectContaining({ code: 'invalid-configuration' }))
   })
 
-  it.each([24, 25, 32, 64])('of %i bytes is what a stock library takes', (bytes) => {
+  it.each([24, 25, 32, 64])('of %i bytes works with the standardwebhooks library', (bytes) => {
     const secret = `whsec_${base64(bytes)}`
     const at = new Date()
     const headers = {
@@ -86,7 +86,7 @@ describe('a webhook secret', () => {
   })
 })
 
-it.each(['', 'short'])('no stream ticket is signed with a key that is damaged: %o', async (key) => {
+it.each(['', 'short'])('does not sign stream tickets with a damaged key: %o', async (key) => {
   const { store, opened: inside } = visible(sqlite(':memory:'))
   const opened = open(jobs, { store, authenticate: () => ({ owner: 'ann' }) })
   const { jobId } = await opened.jobs.enqueue('one', {}, { owner: 'ann' })
@@ -115,12 +115,12 @@ describe('the User-Agent of a webhook', () => {
     return agents[0]
   }
 
-  it('tells the package and its version', async () => {
+  it('contains the package name and version', async () => {
     expect(version()).toMatch(/^\d+\.\d+\.\d+/)
     expect(await agentOf()).toBe(`uketsuke/${version()}`)
   })
 
-  it('may be one of your own', async () => {
+  it('can be customized', async () => {
     expect(await agentOf('Acme-Reports/2 (+https://acme.example)')).toBe('Acme-Reports/2 (+https://acme.example)')
   })
 

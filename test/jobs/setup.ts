@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const one of undo.splice(0).reverse()) await one()
 })
 
-/** Called after the test, last come first served. */
+/** Called after the test, in reverse order. */
 export const atEnd = (fn: () => Promise<void> | void) => void undo.push(fn)
 
 export function tempFile(name = 'jobs.db'): string {
@@ -27,7 +27,7 @@ export function tempFile(name = 'jobs.db'): string {
   return join(folder, name)
 }
 
-/** A store that a test can look into while a program uses it. */
+/** A store that a test can inspect while a program uses it. */
 export function visible(factory: StoreFactory): { store: StoreFactory; opened(): Store } {
   let opened: Store | null = null
   return {
@@ -39,20 +39,20 @@ export function visible(factory: StoreFactory): { store: StoreFactory; opened():
   }
 }
 
-/** The real thing on a SQLite file of its own, in a time of its own. */
+/** A job system on a new SQLite file with a manual clock. */
 export function open<Types extends JobTypes>(types: Types, options: Partial<JobsOptions<Types>> = {}) {
   const clock = manualClock()
   const jobs = createJobs({ jobs: types, store: sqlite(tempFile()), clock, log: silentLog, ...options })
   atEnd(async () => {
     const closed = jobs.close()
-    // What still runs is given back when the drain is over.
+    // Running jobs are released at the end of the drain.
     await clock.advance(25_000)
     await closed
   })
   return { jobs, clock }
 }
 
-/** Waits in real time for what another thread, socket or process is to do; fails loudly when it does not. */
+/** Waits in real time for another thread, socket or process. Throws after the deadline. */
 export async function until<T>(look: () => T | Promise<T>, within = 10_000): Promise<NonNullable<T>> {
   const deadline = Date.now() + within
   for (;;) {
@@ -63,7 +63,7 @@ export async function until<T>(look: () => T | Promise<T>, within = 10_000): Pro
   }
 }
 
-/** A promise and the hand that settles it. */
+/** A promise with its resolve function. */
 export function gate<T = void>() {
   let open!: (value: T) => void
   const passed = new Promise<T>((resolve) => {

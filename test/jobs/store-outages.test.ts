@@ -20,7 +20,7 @@ import { atEnd, gate, open, tempFile, until } from './setup.ts'
 const input = z.object({})
 const quick = job({ input, run: () => 'done' })
 
-/** SQLite, some of whose verbs cannot be used for a while. */
+/** SQLite with some methods that fail temporarily. */
 function failing(file = tempFile()) {
   const down = new Set<keyof Store>()
   const verb = <K extends 'get' | 'renew' | 'expiredLeases' | 'replace'>(name: K, real: Store[K]): Store[K] =>
@@ -57,7 +57,7 @@ async function receiver() {
 }
 
 describe('an outage of the store', () => {
-  it('costs a webhook no attempt, and no wait beyond its own end', async () => {
+  it('costs a webhook no attempt, and delays it no longer than the outage', async () => {
     const to = await receiver()
     const { store, down } = failing()
     const webhooks = { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', allowHosts: [to.host] }
@@ -80,7 +80,7 @@ describe('an outage of the store', () => {
     expect(to.received()).toBe(1)
   })
 
-  it('does not let the process next door take what a live worker could not renew', async () => {
+  it('does not let another process take jobs whose leases a live worker could not renew', async () => {
     const { store, down, file } = failing()
     const clock = manualClock()
     const end = gate()
@@ -111,7 +111,7 @@ describe('an outage of the store', () => {
     down.clear()
     neighbour.down.clear()
     await clock.advance(1_000)
-    // The worker's own thread writes, in real time.
+    // The worker's thread writes in real time.
     const inspector = sqlite(file)(clock)
     atEnd(() => inspector.close())
     await inspector.migrate()
@@ -127,8 +127,8 @@ describe('an outage of the store', () => {
   })
 })
 
-describe('a job that is gone', () => {
-  it('ends the streams and watches that follow it', async () => {
+describe('a deleted job', () => {
+  it('ends its streams and watches', async () => {
     const file = tempFile()
     const serving = await serve({ store: sqlite(file) })
     try {
@@ -153,7 +153,7 @@ describe('a job that is gone', () => {
       expect(await ended).toContain('snapshot')
       expect(await watched).toBe(1)
       expect((await serving.call(`/${jobId}/stream`)).status).toBe(404)
-      // The other one goes on, and hears of its end.
+      // The other job continues and reports its end.
       await serving.jobs.cancel(stays, { owner: allOwners })
       await until(() => others.includes('job.cancelled'))
     } finally {
@@ -163,11 +163,11 @@ describe('a job that is gone', () => {
 })
 
 describe('a handler that blocks its process', () => {
-  it('lets no neighbour begin whose lease another worker has ended, and begins those whose lease still stands', async () => {
+  it('does not start jobs whose lease another worker took over, and starts those with a valid lease', async () => {
     const file = tempFile()
     const real = manualClock()
     let blocked = 0
-    // What a process sees that was blocked: time has passed, and none of its timers has fired.
+    // A blocked process: time has passed, but none of its timers has fired.
     const clock: Clock = { now: () => real.now() + blocked, after: real.after }
     const began: string[] = []
     const types = {
@@ -188,7 +188,7 @@ describe('a handler that blocks its process', () => {
     const ids = [await jobs.enqueue('neighbour', { n: 1 }), await jobs.enqueue('neighbour', { n: 2 })]
     const other = await openDatabase(file)
     atEnd(() => other.close())
-    // Another worker's rescuer, while this process was blocked: it ended the first neighbour's attempt, and somebody runs the next.
+    // While this process was blocked, another worker's rescuer ended the first job's attempt, and the next attempt is running.
     types.blocking.run = () => {
       blocked = 40_000
       other.exec(

@@ -5,7 +5,7 @@ import { allOwners, createJobs, job, silentLog, sqlite } from '../../packages/uk
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { atEnd, gate, open, tempFile } from './setup.ts'
 
-/** A type whose schema refuses every input once `strict`, and says which attempts have run. */
+/** A type whose schema rejects every input while `strict`. Records the attempts that ran. */
 function changing(schema: (strict: () => boolean) => StandardSchemaV1 = refusing) {
   const runs: number[] = []
   const state = { strict: false }
@@ -14,8 +14,8 @@ function changing(schema: (strict: () => boolean) => StandardSchemaV1 = refusing
 }
 const refusing = (strict: () => boolean) => z.any().refine(() => !strict(), 'Not any more.')
 
-describe('an input that the worker’s definition of the job does not fit', () => {
-  it('is given back without an attempt, and runs on the first worker that can read it', async () => {
+describe("an input that does not match the worker's schema", () => {
+  it('is released without costing an attempt, and runs on the first worker that can read it', async () => {
     const { jobs, clock, runs, state } = changing()
     const { jobId } = await jobs.enqueue('changing', {})
     state.strict = true
@@ -41,7 +41,7 @@ describe('an input that the worker’s definition of the job does not fit', () =
     expect((done?.version ?? 0) % 2).toBe(1)
   })
 
-  it('fails with a code of its own once no worker could read it for ten minutes, after few looks', async () => {
+  it('fails with its own code after ten minutes without a worker that can read it, after few claims', async () => {
     const { jobs, clock, runs, state } = changing()
     const { jobId } = await jobs.enqueue('changing', {})
     state.strict = true
@@ -56,14 +56,14 @@ describe('an input that the worker’s definition of the job does not fit', () =
       error: { code: 'input-unreadable', message: 'No worker could read the input within 10 minutes: Not any more.' },
     })
     expect(runs).toEqual([])
-    // Claimed and given back, again and again.
+    // It is claimed and released repeatedly.
     expect(failed?.version).toBeLessThan(120)
     const released = (await jobs.attempts(jobId, { owner: allOwners })).filter(({ outcome }) => outcome === 'released')
     expect(released.length).toBeGreaterThan(10)
     expect(released[0]?.error).toMatchObject({ code: 'input-unreadable' })
   })
 
-  it('keeps counting from the first time when another process goes on', async () => {
+  it('keeps counting from the first failure across processes', async () => {
     const file = tempFile()
     const clock = manualClock()
     const refuses = job({ input: z.any().refine((input) => input !== 'new', 'Unknown.'), run: () => 1 })
@@ -103,7 +103,7 @@ describe('an input that the worker’s definition of the job does not fit', () =
     ['gives hostile issues', (strict) => standard(() => (strict() ? { issues: [hostile] } : { value: 1 }))],
     ['gives issues that are none', (strict) => standard(() => (strict() ? { issues: 7 } : { value: 1 }))],
     ['gives nothing', (strict) => standard(() => (strict() ? undefined : { value: 1 }))],
-  ])('is the same where the schema %s', async (_, schema) => {
+  ])('is handled the same if the schema %s', async (_, schema) => {
     const { jobs, clock, runs, state } = changing(schema)
     const { jobId } = await jobs.enqueue('changing', {})
     state.strict = true
@@ -118,7 +118,7 @@ describe('an input that the worker’s definition of the job does not fit', () =
     expect(runs).toEqual([1])
   })
 
-  it('does not hold up a stop where the schema never answers', async () => {
+  it('does not delay a stop if the schema never resolves', async () => {
     const began = gate()
     const state = { hangs: false }
     const hanging = z.any().refine(() => {
@@ -138,7 +138,7 @@ describe('an input that the worker’s definition of the job does not fit', () =
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'pending', attempt: 0 })
   })
 
-  it('ends as cancelled where that was asked for', async () => {
+  it('is cancelled on request', async () => {
     const { jobs, clock, state } = changing()
     const { jobId } = await jobs.enqueue('changing', {})
     state.strict = true

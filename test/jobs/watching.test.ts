@@ -11,7 +11,7 @@ import { atEnd, gate, open, tempFile } from './setup.ts'
 
 const input = z.object({})
 
-/** A type whose one run the test conducts. */
+/** A type whose run is controlled by the test. */
 function conducted() {
   const context = gate<JobContext<unknown>>()
   const end = gate<string>()
@@ -32,7 +32,7 @@ async function collect<T>(states: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('watch', () => {
-  it('gives the present state and every later one to the end', async () => {
+  it('yields the current state and every later one up to the end', async () => {
     const { held, context, end } = conducted()
     const { jobs, clock } = open({ held })
     const { jobId } = await jobs.enqueue('held', {})
@@ -52,14 +52,14 @@ describe('watch', () => {
     ])
   })
 
-  it('gives a job that has ended once', async () => {
+  it('yields a job that has ended once', async () => {
     const { jobs } = open({ quick: job({ input, run: () => 1 }) })
     const { jobId } = await jobs.enqueue('quick', {})
     await jobs.cancel(jobId, { owner: allOwners })
     expect(await collect(jobs.watch(jobId, { owner: allOwners }))).toHaveLength(1)
   })
 
-  it('hears of what another process does on the same file within 20 ms', async () => {
+  it('sees changes of another process on the same file within 20 ms', async () => {
     const path = tempFile()
     const { held, context, end } = conducted()
     const here = open({ held }, { store: sqlite(path) })
@@ -85,7 +85,7 @@ describe('watch', () => {
     await worker.stop()
   })
 
-  it('shows a job to its owner only', async () => {
+  it('is available to the owner only', async () => {
     const { jobs } = open({ quick: job({ input, run: () => 1 }) })
     const { jobId } = await jobs.enqueue('quick', {}, { owner: 'alice' })
     await jobs.cancel(jobId, { owner: allOwners })
@@ -94,7 +94,7 @@ describe('watch', () => {
     await expect(jobs.watch('no such id', { owner: allOwners }).next()).rejects.toMatchObject({ code: 'job-not-found' })
   })
 
-  it('ends when its reader has had enough', async () => {
+  it('ends when its reader stops', async () => {
     const { held } = conducted()
     const { jobs, clock } = open({ held })
     const { jobId } = await jobs.enqueue('held', {})
@@ -116,7 +116,7 @@ describe('a watch shared by many readers', () => {
     return { signal, watch }
   }
 
-  it('reads the store once, and keeps nothing when the last has left', async () => {
+  it('reads the store once, and releases everything after the last reader', async () => {
     let reads = 0
     const { watch } = shared(async () => {
       reads++
@@ -131,9 +131,9 @@ describe('a watch shared by many readers', () => {
     expect(watch.size).toBe(0)
   })
 
-  it('loses no change that is committed while the first read is under way', async () => {
+  it('loses no change that is committed during the first read', async () => {
     const { signal, watch } = shared(async () => {
-      // The read has seen version 1; version 2 is committed and told before the answer arrives.
+      // The read has seen version 1. Version 2 is committed and announced before the result arrives.
       signal.announce([take(first, 1, by) ?? first])
       return [first]
     })
@@ -142,7 +142,7 @@ describe('a watch shared by many readers', () => {
     follower?.close()
   })
 
-  it('gives a slow reader the latest state, not each', async () => {
+  it('gives a slow reader only the latest state', async () => {
     const { signal, watch } = shared(async () => [first])
     const follower = await watch.follow('alice', 'A')
     expect(await follower?.next()).toMatchObject({ version: 1 })
@@ -154,7 +154,7 @@ describe('a watch shared by many readers', () => {
     expect(await waiting).toBeNull()
   })
 
-  it('begins after the version its reader knows', async () => {
+  it('starts after the version that its reader knows', async () => {
     const { signal, watch } = shared(async () => [first])
     const follower = await watch.follow('alice', 'A', 1)
     const next = follower?.next()
@@ -163,7 +163,7 @@ describe('a watch shared by many readers', () => {
     follower?.close()
   })
 
-  it('forgets a reader whose read failed', async () => {
+  it('releases a reader whose read failed', async () => {
     const { watch } = shared(async () => {
       throw new Error('down')
     })

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { kindOf } from '../../packages/uketsuke/src/notify/addresses.ts'
 import { destinations } from '../../packages/uketsuke/src/notify/destinations.ts'
 
-/** What a user's request would be told: null where the webhook may be sent. The URL was parsed before, as `validate` does it. */
+/** Returns why a webhook URL is rejected, or null if it is allowed. Parses the URL first, like `validate`. */
 function refusal(text: string, options: Parameters<typeof destinations>[0] = {}): string | null {
   if (!URL.canParse(text)) return 'It is no URL.'
   return destinations({ httpsOnly: false, ...options }).refuse(new URL(text))
 }
 
-/** First and last address of every IPv4 block that is not the public internet (RFC 6890 and its registry). */
+/** The first and last address of every IPv4 block that is not public (RFC 6890 and its registry). */
 const ipv4 = `
   0.0.0.0 0.255.255.255 10.0.0.0 10.255.255.255 100.64.0.0 100.127.255.255 127.0.0.0 127.0.0.1 127.255.255.255 169.254.0.0
   169.254.169.254 169.254.170.2 169.254.255.255 172.16.0.0 172.31.255.255 192.0.0.0 192.0.0.8 192.0.0.170 192.0.0.192 192.0.0.255
@@ -38,7 +38,7 @@ const publicAddresses = `
   .trim()
   .split(/\s+/)
 
-/** 127.0.0.1, 169.254.169.254 and 10.0.0.1 as attackers write them; the URL parser makes dotted forms of all of them. */
+/** Spellings of 127.0.0.1, 169.254.169.254 and 10.0.0.1 that attackers use. The URL parser normalizes all of them. */
 const spellings = `
   2130706433 0x7f000001 0x7f.0.0.1 0x7f.1 0177.0.0.1 0177.1 017700000001 127.1 127.0.1 127.0.0.1. 127.000.000.001 ①②⑦.⓪.⓪.① １２７.0.0.1
   127。0。0。1 127．0．0．1 %31%32%37.0.0.1 127.0.0.%31 0x7F.0x0.0x0.0x1 2852039166 0xa9fea9fe 0251.0376.0251.0376 169.254.43518 169.16689662
@@ -105,11 +105,11 @@ describe('a webhook URL', () => {
     '//example.com/',
     'example.com',
     '',
-  ])('is refused: %s', (url) => {
+  ])('is rejected: %s', (url) => {
     expect(refusal(url)).not.toBeNull()
   })
 
-  it('is https only where the option says so, and in production', () => {
+  it('must be https with httpsOnly, and in production', () => {
     expect(refusal('http://example.com/', { httpsOnly: true })).toMatch(/https/)
     expect(refusal('https://example.com/', { httpsOnly: true })).toBeNull()
     expect(refusal('http://10.0.0.1:9000/', { httpsOnly: true, allowHosts: ['10.0.0.1:9000'] })).toBeNull()
@@ -122,7 +122,7 @@ describe('a webhook URL', () => {
     }
   })
 
-  it('is not opened to a metadata service by any option', () => {
+  it('cannot reach a metadata service with any option', () => {
     const hosts = [
       '169.254.169.254',
       '[::ffff:a9fe:a9fe]',
@@ -148,7 +148,7 @@ describe('a webhook URL', () => {
   )
 })
 
-/** An oracle of its own: the tables of the RFCs as prefixes of bits. */
+/** An independent oracle: the tables of the RFCs as bit prefixes. */
 const bits = (groups: readonly number[], width: number) =>
   groups.map((one) => one.toString(2).padStart(width, '0')).join('')
 const within = (prefixes: readonly (readonly [readonly number[], number])[], width: number) => {
@@ -189,7 +189,7 @@ const global6 = within([[[0x2000], 3]], 16)
 
 const runs = Number(process.env.EGRESS_RUNS ?? 5_000)
 
-/** Most random addresses are far from every border, so half of them start like a special block. */
+/** Half of the random addresses start like a special-purpose block, because most others are far from every boundary. */
 const starts4 = [
   [10],
   [100, 64],
@@ -233,7 +233,7 @@ const address = (starts: readonly number[][], length: number, max: number) =>
     .map(([start, rest]) => [...start, ...rest].slice(0, length))
 
 describe(`against the tables of the RFCs, ${runs} times`, () => {
-  it('IPv4 is public exactly outside of the special blocks', () => {
+  it('IPv4 addresses are public exactly outside the special-purpose blocks', () => {
     fc.assert(
       fc.property(address(starts4, 4, 255), (groups) => {
         expect(kindOf(groups.join('.')) === 'public').toBe(!special4(bits(groups, 8)))
@@ -242,7 +242,7 @@ describe(`against the tables of the RFCs, ${runs} times`, () => {
     )
   })
 
-  it('IPv6 is public exactly inside of global unicast, less its special blocks', () => {
+  it('IPv6 addresses are public exactly inside global unicast without its special-purpose blocks', () => {
     fc.assert(
       fc.property(address(starts6, 8, 0xffff), (groups) => {
         const text = groups.map((one) => one.toString(16)).join(':')

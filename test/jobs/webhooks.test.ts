@@ -19,7 +19,7 @@ interface Received {
 
 type Answer = { status: number; headers?: Record<string, string>; body?: string } | 'hang up'
 
-/** A real receiver on loopback that answers with `answers` in turn, the last one for ever. */
+/** A receiver on loopback that responds with each of `answers` in turn, and repeats the last one. */
 async function receiver(...answers: Answer[]) {
   const received: Received[] = []
   const server = createServer((request, response) => {
@@ -52,10 +52,10 @@ async function delivered(answers: Answer[], options: { secret?: string | string[
   let worker = await opened.jobs.work()
   const { jobId } = await opened.jobs.enqueue(options.type ?? 'sum', { n: 1 }, { webhookUrl: to.url })
   const delivery = async () => (await opened.jobs.deliveries(jobId, { owner: allOwners })).at(-1)
-  /** Real sockets answer in real time, while the clock stands still. */
+  /** Waits for real sockets, while the test clock stands still. */
   const tried = (attempt: number) => until(async () => settled(opened.clock, delivery, attempt))
   await tried(1)
-  /** To the next attempt; without a worker meanwhile, whose rescuer and pruner would run all day. */
+  /** Advances to the next attempt, without a worker, whose rescuer and pruner would run all day. */
   const nextAttempt = async () => {
     await worker.stop()
     await opened.clock.advance(Date.parse((await delivery())?.nextAttemptAt ?? '') - opened.clock.now())
@@ -75,14 +75,14 @@ async function settled(
 }
 
 describe('a webhook', () => {
-  it('tells the whole job when it has ended, with a signature that a stranger can check', async () => {
+  it('contains the complete job when it has ended, with a signature that another library verifies', async () => {
     const { received, jobs, jobId, clock } = await delivered([{ status: 204 }])
     const [webhook] = received
     expect(webhook?.headers['webhook-id']).toBe(`msg_${jobId}`)
     expect(webhook?.headers['content-type']).toBe('application/json')
     const data = await jobs.get(jobId, { owner: allOwners })
     expect(JSON.parse(webhook?.body ?? '')).toEqual({ type: 'job.completed', timestamp: data?.completedAt, data })
-    // standardwebhooks looks at the machine's clock; ours stands in 2026-01: sign again at its time to let it judge the form.
+    // standardwebhooks uses the system clock, and the test clock is at 2026-01: sign again at the current time to check the format.
     expect(
       verifyWebhook(secret, new Headers(webhook?.headers as Record<string, string>), webhook?.body ?? '', clock.now()),
     ).toBe(true)
@@ -92,7 +92,7 @@ describe('a webhook', () => {
     expect(webhook?.headers['webhook-signature']).toBe(foreign)
   })
 
-  it('carries a signature for each secret while one rotates', async () => {
+  it('has a signature for each secret during a rotation', async () => {
     const { received } = await delivered([{ status: 200 }], { secret: [secret, older] })
     const [webhook] = received
     const signatures = String(webhook?.headers['webhook-signature']).split(' ')
@@ -102,7 +102,7 @@ describe('a webhook', () => {
     )
   })
 
-  it('leaves a large output out and says so', async () => {
+  it('omits a large output and sets outputOmitted', async () => {
     const { received, jobs, jobId } = await delivered([{ status: 200 }], { type: 'big' })
     const { data } = JSON.parse(received[0]?.body ?? '')
     expect(data).toMatchObject({ jobId, status: 'completed', outputOmitted: true })
@@ -110,14 +110,14 @@ describe('a webhook', () => {
     expect((await jobs.get(jobId, { owner: allOwners }))?.output).toHaveLength(20_000)
   })
 
-  it('is not a job that anybody lists or gets', async () => {
+  it('is not visible as a job', async () => {
     const { jobs, jobId } = await delivered([{ status: 200 }])
     expect((await jobs.list({ owner: allOwners })).items.map((one) => one.jobId)).toEqual([jobId])
     expect(await jobs.get(`${jobId}-webhook`, { owner: allOwners })).toBeNull()
   })
 })
 
-describe('a receiver that does not answer 2xx', () => {
+describe('a receiver that does not respond with 2xx', () => {
   const second = 1_000
   it.each([
     ['500', { status: 500 }, 5 * second, 6 * second],
@@ -152,12 +152,12 @@ describe('a receiver that does not answer 2xx', () => {
     expect(again?.headers['webhook-timestamp']).not.toBe(first?.headers['webhook-timestamp'])
   })
 
-  it('410: is never asked again', async () => {
+  it('410: is not retried', async () => {
     const { delivery } = await delivered([{ status: 410 }])
     expect(await delivery()).toMatchObject({ status: 'failed', attempt: 1, error: { code: 'webhook-refused' } })
   })
 
-  it('ten times: is exhausted, visible, and can be sent again by hand', async () => {
+  it('ten failures: the delivery is exhausted, visible, and can be redelivered', async () => {
     const refusals: Answer[] = Array.from({ length: 10 }, (_, n) => ({ status: 500, body: `no ${n}` }))
     const { clock, delivery, received, tried, nextAttempt, jobs, jobId } = await delivered([
       ...refusals,
@@ -173,14 +173,14 @@ describe('a receiver that does not answer 2xx', () => {
       refusals.map((_, n) => ({ status: 500, body: `no ${n}`, ms: expect.any(Number) })),
     )
     await jobs.redeliver(jobId, { owner: allOwners })
-    // The tenth failure in a row has opened the circuit breaker.
+    // The tenth consecutive failure has opened the circuit breaker.
     await clock.advance(32_000)
     await tried(1)
     expect(await delivery()).toMatchObject({ status: 'completed', attempt: 1 })
     expect(new Set(received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
   })
 
-  it('keeps the beginning of a long answer only', async () => {
+  it('keeps only the beginning of a long response', async () => {
     const { delivery } = await delivered([{ status: 500, body: 'é'.repeat(100_000) }])
     const body = (await delivery())?.attempts[0]?.error?.detail?.body
     expect(body).toBe('é'.repeat(512))
@@ -188,7 +188,7 @@ describe('a receiver that does not answer 2xx', () => {
 })
 
 describe('a delivery', () => {
-  it('reads its job along with those of the deliveries that were claimed with it', async () => {
+  it('reads its job in a batch with those of the other claimed deliveries', async () => {
     const to = await receiver({ status: 204 })
     const reads: number[] = []
     const noting: StoreFactory = (clock) => {
@@ -212,7 +212,7 @@ describe('a delivery', () => {
     expect(Math.max(...reads)).toBeGreaterThan(1)
   })
 
-  it('of a job that has been removed goes with it', async () => {
+  it('is removed with its job', async () => {
     const { jobs, jobId, clock, received } = await delivered([{ status: 500 }])
     await jobs.remove(jobId, { owner: allOwners })
     await expect(jobs.deliveries(jobId, { owner: allOwners })).rejects.toMatchObject({ code: 'job-not-found' })
@@ -220,7 +220,7 @@ describe('a delivery', () => {
     expect(received).toHaveLength(1)
   })
 
-  it('cannot be sent again while it is on its way, nor where there is none', async () => {
+  it('cannot be redelivered while it is pending, or if there is none', async () => {
     const { jobs, jobId } = await delivered([{ status: 500 }])
     await expect(jobs.redeliver(jobId, { owner: allOwners })).rejects.toMatchObject({ code: 'job-not-finished' })
     const { jobId: silent } = await jobs.enqueue('sum', { n: 1 })
@@ -236,12 +236,12 @@ describe('verifyWebhook', () => {
     'webhook-timestamp': String(at / 1_000),
     'webhook-signature': `v1,bm9uc2Vuc2U= ${new Webhook(secret).sign('msg_1', new Date(at), body)}`,
   })
-  it('takes what the sender signed', () => expect(verifyWebhook([older, secret], headers, body, at)).toBe(true))
+  it('accepts a signed webhook', () => expect(verifyWebhook([older, secret], headers, body, at)).toBe(true))
   it.each([
     ['another body', secret, body.replace('1', '2'), at],
     ['another secret', older, body, at],
     ['an old one', secret, body, at + 301_000],
     ['one from the future', secret, body, at - 301_000],
-  ])('refuses %s', (_, by, text, now) => expect(verifyWebhook(by, headers, text, now)).toBe(false))
-  it('refuses what has no signature at all', () => expect(verifyWebhook(secret, new Headers(), body, at)).toBe(false))
+  ])('rejects %s', (_, by, text, now) => expect(verifyWebhook(by, headers, text, now)).toBe(false))
+  it('rejects a webhook without a signature', () => expect(verifyWebhook(secret, new Headers(), body, at)).toBe(false))
 })
