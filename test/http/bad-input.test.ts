@@ -23,7 +23,7 @@ interface Row {
   errors?: { pointer: string; detail: unknown }[]
 }
 
-const said = expect.stringMatching(/.+/)
+const anyText = expect.stringMatching(/.+/)
 const rows: Row[] = [
   { what: 'malformed JSON', send: (a) => a.post('', '{"type":'), code: 'invalid-json', status: 400 },
   { what: 'an empty body', send: (a) => a.post('', ''), code: 'invalid-json', status: 400 },
@@ -133,28 +133,28 @@ const rows: Row[] = [
     send: (a: Serving) => a.post('', text),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: '', detail: said }],
+    errors: [{ pointer: '', detail: anyText }],
   })),
   {
     what: 'an unknown member',
     send: (a) => a.post('', { ...held, 'st/a~tus': 'completed' }),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: '/st~1a~0tus', detail: said }],
+    errors: [{ pointer: '/st~1a~0tus', detail: anyText }],
   },
   {
     what: 'an owner',
     send: (a) => a.post('', { ...held, owner: 'bob' }),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: '/owner', detail: said }],
+    errors: [{ pointer: '/owner', detail: anyText }],
   },
   {
     what: '10,000 levels',
     send: (a) => a.post('', nested(10_000)),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: `/input/a${'/0'.repeat(62)}`, detail: said }],
+    errors: [{ pointer: `/input/a${'/0'.repeat(62)}`, detail: anyText }],
   },
   { what: '65 levels', send: (a) => a.post('', nested(63)), code: 'validation-error', status: 422 },
   {
@@ -162,35 +162,35 @@ const rows: Row[] = [
     send: (a) => a.post('', '{"type":"held","input":{"a":[{"__proto__":{"admin":true}}]}}'),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: '/input/a/0/__proto__', detail: said }],
+    errors: [{ pointer: '/input/a/0/__proto__', detail: anyText }],
   },
   {
     what: 'a __proto__ at the top',
     send: (a) => a.post('', '{"__proto__":{},"type":"held","input":{}}'),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: '/__proto__', detail: said }],
+    errors: [{ pointer: '/__proto__', detail: anyText }],
   },
   {
     what: 'an input that does not fit',
     send: (a) => a.post('', { type: 'report', input: { pages: 0 } }),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: '/input/pages', detail: said }],
+    errors: [{ pointer: '/input/pages', detail: anyText }],
   },
   {
     what: 'a date that does not exist',
     send: (a) => a.post('', { ...held, runAt: '2026-02-31T00:00:00Z' }),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: '/runAt', detail: said }],
+    errors: [{ pointer: '/runAt', detail: anyText }],
   },
   {
-    what: 'a webhook URL that is none',
+    what: 'an invalid webhook URL',
     send: (a) => a.post('', { ...held, webhookUrl: 'not a url' }),
     code: 'validation-error',
     status: 422,
-    errors: [{ pointer: '/webhookUrl', detail: said }],
+    errors: [{ pointer: '/webhookUrl', detail: anyText }],
   },
   {
     what: 'an unknown type',
@@ -218,7 +218,7 @@ const rows: Row[] = [
     status: 500,
   },
   {
-    what: 'an authenticate that names nobody',
+    what: 'an authenticate that returns an empty owner',
     send: (a) => a.call('', { as: 'nobody' }),
     code: 'internal-error',
     status: 500,
@@ -241,9 +241,9 @@ describe.each([
     const problem = await body(response)
     expect(problem).toMatchObject({
       type: `urn:uketsuke:problem:${code}`,
-      title: said,
+      title: anyText,
       status,
-      detail: said,
+      detail: anyText,
       ...(errors && { errors }),
     })
     expect(Object.keys(problem)).toEqual([

@@ -63,7 +63,7 @@ const wrappers: Record<string, express.RequestHandler> = {
     res.setHeader = (name, value) => setHeader.call(res, name.toLowerCase(), value)
     next()
   },
-  'a write that says nothing of what it was told': (_req, res, next) => {
+  'a write that returns nothing': (_req, res, next) => {
     const { write } = res
     res.write = ((...given: unknown[]) => void Reflect.apply(write, res, given)) as unknown as typeof write
     next()
@@ -280,11 +280,11 @@ describe('without authenticate', () => {
       const log: Log = { info() {}, warn: note, error: note, child: () => log }
       const jobs = createJobs({ jobs: {}, store: sqlite(':memory:'), log })
       closing.push(() => jobs.close())
-      const asked = () => ({ type: 'x' as never, input: {} })
+      const toJob = () => ({ type: 'x' as never, input: {} })
       const handlers: Record<string, RequestListener> = {
         node: nodeListener(jobs),
         express: express().use(expressJobs(jobs)),
-        accept: express().use(expressAccept(jobs, asked)),
+        accept: express().use(expressAccept(jobs, toJob)),
       }
       const answer = async () => {
         const url = '/api/jobs'

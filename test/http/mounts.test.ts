@@ -310,7 +310,7 @@ describe('publicUrl', () => {
   })
 
   it.each(['api', '//host/api', '/a?b', '/a#b', '/\\host', 'https://example.com/api', 7, null])(
-    'basePath %s is refused',
+    'rejects basePath %s',
     (basePath) => {
       expect(() => made({ basePath: basePath as string })).toThrow(
         expect.objectContaining({ code: 'invalid-configuration', message: expect.stringMatching(/basePath/) }),

@@ -56,17 +56,17 @@ describe('a stream ticket', () => {
 
   it('cannot be forged', async () => {
     const { jobId } = await api.create(undefined, 'bob')
-    const [said = '', signature = ''] = (await issue(jobId, 'bob')).ticket.split('.')
+    const [payload = '', signature = ''] = (await issue(jobId, 'bob')).ticket.split('.')
     const other = Buffer.from(JSON.stringify([jobId, 'alice', 9e15])).toString('base64url')
     for (const ticket of [
       '',
       'x',
       '.',
-      `${said}.`,
-      `${said}`,
+      `${payload}.`,
+      `${payload}`,
       `${other}.${signature}`,
       `.${signature}`,
-      `${said}.${signature}x`,
+      `${payload}.${signature}x`,
     ]) {
       expect(await status(`/${jobId}/stream?ticket=${ticket}`)).toBe(401)
     }

@@ -12,28 +12,28 @@ const webhooks = {
 
 describe('rejected requests', () => {
   it.each([
-    ['an input the schema refuses', { input: { days: [{ n: 1 }, { n: 'x' }] } }, '/input/days/1/n'],
+    ['an input that does not match the schema', { input: { days: [{ n: 1 }, { n: 'x' }] } }, '/input/days/1/n'],
     ['no input', { input: undefined }, '/input'],
     ['an input that is a cycle', { input: cycle() }, '/input'],
     ['an input that is too large', { input: { days: [], more: 'x'.repeat(1 << 20) } }, '/input'],
-    ['a priority that is none', { priority: 'urgent' }, '/priority'],
+    ['an invalid priority', { priority: 'urgent' }, '/priority'],
     ['a negative delay', { delay: -1 }, '/delay'],
     ['a delay that is no number', { delay: '5' }, '/delay'],
     ['a delay of a thousand years', { delay: 1_000 * 365 * 86_400_000 }, '/delay'],
     ['a delay and a time', { delay: 1, runAt: '2026-03-01T00:00:00Z' }, '/runAt'],
-    ['a time that is none', { runAt: 'soon' }, '/runAt'],
+    ['an invalid time', { runAt: 'soon' }, '/runAt'],
     ['a day that does not exist', { runAt: '2026-02-30T00:00:00Z' }, '/runAt'],
     ['a month that does not exist', { runAt: '2026-13-01T00:00:00Z' }, '/runAt'],
     ['a date that is invalid', { runAt: new Date(Number.NaN) }, '/runAt'],
     ['metadata that is no object', { metadata: [1] }, '/metadata'],
     ['metadata that is too large', { metadata: { m: 'x'.repeat(20_000) } }, '/metadata'],
-    ['a webhook URL that is none', { webhookUrl: 'not a url' }, '/webhookUrl'],
+    ['an invalid webhook URL', { webhookUrl: 'not a url' }, '/webhookUrl'],
     ['a webhook URL of another scheme', { webhookUrl: 'ftp://example.com/' }, '/webhookUrl'],
     ['a webhook URL with a password', { webhookUrl: 'https://u:p@example.com/' }, '/webhookUrl'],
     ['a webhook URL that is too long', { webhookUrl: `https://example.com/${'x'.repeat(2_100)}` }, '/webhookUrl'],
-  ])('%s', async (_, asked: Record<string, unknown>, pointer) => {
+  ])('%s', async (_, request: Record<string, unknown>, pointer) => {
     const { jobs } = open({ report }, { webhooks })
-    const { input: given, ...options } = { input, ...asked }
+    const { input: given, ...options } = { input, ...request }
     await expect(jobs.enqueue('report', given as typeof input, options)).rejects.toMatchObject({
       code: 'validation-error',
       errors: expect.arrayContaining([expect.objectContaining({ pointer })]),

@@ -85,9 +85,9 @@ describe('a handler that throws', () => {
     ['an object', { a: 1 }, 'an object that is not an Error'],
     ['a cycle', cyclic, 'an object that is not an Error'],
     ['an error without a message', new RangeError(), 'RangeError'],
-    ['text with NUL and half a character', new Error('a\0b\uD800'), 'a\uFFFDb\uFFFD'],
-    ['a novel', new Error('x'.repeat(50_000)), 'x'.repeat(5_000)],
-  ])('keeps the thrown value for operators: %s', async (_, thrown, told) => {
+    ['a message with NUL and a lone surrogate', new Error('a\0b\uD800'), 'a\uFFFDb\uFFFD'],
+    ['a long message', new Error('x'.repeat(50_000)), 'x'.repeat(5_000)],
+  ])('keeps the thrown value for operators: %s', async (_, thrown, expected) => {
     const odd = job({
       input,
       maxAttempts: 1,
@@ -101,7 +101,7 @@ describe('a handler that throws', () => {
     await clock.advance(0)
     const error = { code: 'handler-error', message: neutral, retryable: false }
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'failed', error })
-    expect((await jobs.attempts(jobId, { owner: allOwners }))[0]?.error?.thrown).toContain(told)
+    expect((await jobs.attempts(jobId, { owner: allOwners }))[0]?.error?.thrown).toContain(expected)
   })
 })
 

@@ -147,9 +147,9 @@ describe('a proxy', () => {
   async function proxy() {
     const tunnels: string[] = []
     const server = createServer()
-    server.on('connect', (asked, socket) => {
-      tunnels.push(`${asked.url} ${asked.headers['proxy-authorization'] ?? ''}`.trim())
-      const [host, port] = String(asked.url).split(':')
+    server.on('connect', (request, socket) => {
+      tunnels.push(`${request.url} ${request.headers['proxy-authorization'] ?? ''}`.trim())
+      const [host, port] = String(request.url).split(':')
       const onward = connect(Number(port), host, () => {
         socket.write('HTTP/1.1 200 OK\r\n\r\n')
         onward.pipe(socket).pipe(onward)

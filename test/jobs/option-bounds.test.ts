@@ -75,7 +75,7 @@ describe('a numeric option', () => {
   })
 
   it.each([Number.NaN, Infinity, -1, Number.MAX_SAFE_INTEGER, '5', 5n, true])(
-    'a delay of %o is refused',
+    'rejects a delay of %o',
     async (delay) => {
       const { jobs } = open(types)
       const refused = { code: 'validation-error', errors: [{ pointer: '/delay' }] }

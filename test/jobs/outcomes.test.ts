@@ -100,7 +100,7 @@ describe('an output that JSON would change', () => {
     ['an Error', { error: new Error('secret') }, 'The output at /error is an Error'],
     ['an Error with members', { e: Object.assign(new Error('x'), { code: 1 }) }, 'The output at /e is an Error'],
     ['a RegExp', [/a/], 'The output at /0 is an instance of RegExp'],
-    ['a promise that nobody awaited', { a: 1, b: Promise.resolve(1) }, 'The output at /b is a Promise'],
+    ['a promise that was not awaited', { a: 1, b: Promise.resolve(1) }, 'The output at /b is a Promise'],
     ['private state', { price: new Money() }, 'The output at /price is an instance of Money'],
     ['Headers', { h: new Headers({ a: 'b' }) }, 'The output at /h is an instance of Headers'],
     ['NaN', { mean: 0 / 0 }, 'The output at /mean is the number NaN'],

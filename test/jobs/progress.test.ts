@@ -60,7 +60,7 @@ describe('progress', () => {
   })
 
   it.each([Number.NaN, -1, 101, Number.POSITIVE_INFINITY, '50', undefined])(
-    'refuses %s with a clear error',
+    'rejects %s with a clear error',
     async (percent) => {
       const { progress } = await running()
       expect(() => progress(percent as number)).toThrow(expect.objectContaining({ code: 'invalid-progress' }))

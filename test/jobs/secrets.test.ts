@@ -125,7 +125,7 @@ describe('the User-Agent of a webhook', () => {
   })
 
   it.each(['', ' ', 'a\r\nX-Admin: 1', 'a\nb', 'a\0', 'é', ' a', 'a ', 'a'.repeat(256), 7, null, {}, true])(
-    'is refused where it is %o',
+    'is rejected if it is %o',
     (userAgent) => {
       const webhooks = { secret: good, userAgent } as never
       const refused = expect.objectContaining({ code: 'invalid-configuration' })

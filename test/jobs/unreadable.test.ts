@@ -99,10 +99,10 @@ describe("an input that does not match the worker's schema", () => {
         }),
     ],
     ['rejects', (strict) => standard(async () => (strict() ? Promise.reject(new Error('secret')) : { value: 1 }))],
-    ['refuses later', (strict) => z.any().refine(async () => !strict(), 'Not any more.')],
-    ['gives hostile issues', (strict) => standard(() => (strict() ? { issues: [hostile] } : { value: 1 }))],
-    ['gives issues that are none', (strict) => standard(() => (strict() ? { issues: 7 } : { value: 1 }))],
-    ['gives nothing', (strict) => standard(() => (strict() ? undefined : { value: 1 }))],
+    ['rejects asynchronously', (strict) => z.any().refine(async () => !strict(), 'Not any more.')],
+    ['returns hostile issues', (strict) => standard(() => (strict() ? { issues: [hostile] } : { value: 1 }))],
+    ['returns invalid issues', (strict) => standard(() => (strict() ? { issues: 7 } : { value: 1 }))],
+    ['returns nothing', (strict) => standard(() => (strict() ? undefined : { value: 1 }))],
   ])('is handled the same if the schema %s', async (_, schema) => {
     const { jobs, clock, runs, state } = changing(schema)
     const { jobId } = await jobs.enqueue('changing', {})

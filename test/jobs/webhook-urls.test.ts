@@ -71,7 +71,7 @@ const elsewhere = [
 
 describe('a webhook URL', () => {
   it.each([...ipv4, ...ipv6.map((one) => `[${one}]`), ...spellings, ...names])(
-    'is refused with the host %s',
+    'is rejected with the host %s',
     (host) => {
       for (const scheme of ['http', 'https']) expect(refusal(`${scheme}://${host}/hook`), scheme).not.toBeNull()
       expect(refusal(`http://${host}:8080/hook`)).not.toBeNull()

@@ -10,13 +10,13 @@ import { handleRequest } from './router.ts'
 /** The entry points of the HTTP API, as fetch handlers. */
 export interface EntryPoints {
   fetch(request: Request): Promise<Response>
-  accept(request: Request, asked: RouteJobRequest): Promise<Response>
+  accept(request: Request, job: RouteJobRequest): Promise<Response>
 }
 
 /** The same without `Request` and `Response` objects, which cost more than all other work of accepting a job. */
 interface DirectHandlers {
   fetch(request: HttpRequest): Promise<HttpResponse>
-  accept(request: HttpRequest, asked: RouteJobRequest): Promise<HttpResponse>
+  accept(request: HttpRequest, job: RouteJobRequest): Promise<HttpResponse>
 }
 
 const direct = Symbol('direct handlers')
@@ -30,11 +30,11 @@ export function createEntryPoints(jobService: JobService, options: () => HttpOpt
   const service = createHttpService(jobService)
   const handlers: DirectHandlers = {
     fetch: (request) => handleRequest(service, options, request),
-    accept: (request, asked) => acceptOnRoute(service, options, request, asked),
+    accept: (request, job) => acceptOnRoute(service, options, request, job),
   }
   const fetch: EntryPoints['fetch'] = async (request) =>
     toFetchResponse(await handlers.fetch(fromFetchRequest(request)))
-  const accept: EntryPoints['accept'] = async (request, asked) =>
-    toFetchResponse(await handlers.accept(fromFetchRequest(request), asked))
+  const accept: EntryPoints['accept'] = async (request, job) =>
+    toFetchResponse(await handlers.accept(fromFetchRequest(request), job))
   return { fetch: Object.assign(fetch, { [direct]: handlers }), accept: Object.assign(accept, { [direct]: handlers }) }
 }

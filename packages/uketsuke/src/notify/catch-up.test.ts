@@ -17,9 +17,9 @@ it('reads changes again with the next hint after a failed read', async () => {
   const catchUp = new CatchUp(store, silentLog)
   catchUp.add({ known: () => [{ id: 'a', version: 0 }], changed: (one) => received.push(one) })
 
-  catchUp.heard([{ id: 'a', version: 1 }])
+  catchUp.onHint([{ id: 'a', version: 1 }])
   await vi.waitFor(() => expect(newer).toHaveBeenCalledTimes(1))
   expect(received).toEqual([])
-  catchUp.heard([{ id: 'b', version: 7 }])
+  catchUp.onHint([{ id: 'b', version: 7 }])
   await vi.waitFor(() => expect(received).toEqual([job]))
 })

@@ -28,7 +28,7 @@ export class CatchUp {
     this.#listeners.delete(listener)
   }
 
-  tell(job: Job): void {
+  notify(job: Job): void {
     for (const listener of this.#listeners) listener.changed(job)
   }
 
@@ -39,7 +39,7 @@ export class CatchUp {
   }
 
   /** Handles the hint that these jobs have these versions: reads those that are followed and newer. */
-  heard(changed: readonly KnownVersion[]): void {
+  onHint(changed: readonly KnownVersion[]): void {
     if (this.#listeners.size === 0) return
     for (const one of changed) this.#note(one)
     this.#read()
@@ -52,7 +52,7 @@ export class CatchUp {
   /** Handles the store's notification of another process's commit. */
   readonly foreign = (commit?: RemoteCommit): void => {
     if (commit === undefined) this.all()
-    else this.heard(commit.changed)
+    else this.onHint(commit.changed)
   }
 
   /** A hint that arrives during a read triggers another read, so none is missed. */
@@ -63,7 +63,7 @@ export class CatchUp {
     const isOutdated = ({ id, version }: KnownVersion) => all || (pending.get(id) ?? 0) > version
     try {
       const known = [...this.#listeners].flatMap((listener) => [...listener.known()].filter(isOutdated))
-      if (known.length > 0) for (const job of await this.#store.newer(known)) this.tell(job)
+      if (known.length > 0) for (const job of await this.#store.newer(known)) this.notify(job)
     } catch (error) {
       for (const [id, version] of pending) this.#note({ id, version })
       this.#all ||= all

@@ -72,20 +72,20 @@ export function redisChangeFeed({ connections, store, clock, log }: SignalParts)
     if (up) flush()
   })
 
-  function heard(text: string): void {
+  function onMessage(text: string): void {
     const { from, jobs = [], all } = parse(text)
     if (from === self) return
     if (all) catchUp.all()
     const changed: KnownVersion[] = []
     for (let i = 0; i < jobs.length; i += 2) changed.push({ id: String(jobs[i]), version: Number(jobs[i + 1]) })
-    catchUp.heard(changed)
+    catchUp.onHint(changed)
   }
 
   let subscribed = false
   return {
     announce(jobs) {
       for (const job of jobs) {
-        catchUp.tell(job)
+        catchUp.notify(job)
         if (connections.up && waiting.size < maxWaiting) waiting.set(job.id, job.version)
         else missed = true
       }
@@ -93,7 +93,7 @@ export function redisChangeFeed({ connections, store, clock, log }: SignalParts)
     },
     listen(listener) {
       // Catch up with changes before the subscription.
-      if (!subscribed) void connections.subscribe(channel, heard).then(() => catchUp.all())
+      if (!subscribed) void connections.subscribe(channel, onMessage).then(() => catchUp.all())
       subscribed = true
       catchUp.add(listener)
       if (unfollow === null) follow(connections.up)

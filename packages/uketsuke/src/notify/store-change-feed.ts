@@ -9,7 +9,7 @@ export function storeChangeFeed(store: Store, log: Log): ChangeFeed {
   let stopListening: (() => void) | null = null
   return {
     announce(jobs) {
-      for (const job of jobs) catchUp.tell(job)
+      for (const job of jobs) catchUp.notify(job)
     },
     listen(listener) {
       catchUp.add(listener)

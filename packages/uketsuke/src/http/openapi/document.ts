@@ -3,7 +3,7 @@ import { json } from '../response.ts'
 import type { Route } from '../route.ts'
 import { inputSchemas } from './input-schemas.ts'
 import { jsonOf, parameter, problems } from './responses.ts'
-import { asked, eventSchema, schemas } from './schemas.ts'
+import { eventSchema, newJobMembers, schemas } from './schemas.ts'
 
 export const openapi: Route = {
   method: 'GET',
@@ -97,6 +97,6 @@ const noJob = { description: 'This server has no job types.', not: {} }
 const newJob = (type: string, key: string) => ({
   type: 'object',
   required: ['type', 'input'],
-  properties: { type: { const: type }, input: jsonOf(key)['application/json'].schema, ...asked },
+  properties: { type: { const: type }, input: jsonOf(key)['application/json'].schema, ...newJobMembers },
   additionalProperties: false,
 })

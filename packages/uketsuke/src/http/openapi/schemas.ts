@@ -102,7 +102,7 @@ export const schemas = {
 }
 
 /** The members of the `POST /` body other than `type` and `input`. */
-export const asked = {
+export const newJobMembers = {
   priority: { enum: ['normal', 'high'], default: 'normal' },
   webhookUrl: uri,
   delay: { ...count, description: 'Milliseconds from now.' },
