@@ -142,7 +142,7 @@ test('on PostgreSQL with Redis: both are shown, and SIGTERM leaves no connection
   const [database, redis] = [await startPostgres(), await RedisServer.start()]
   try {
     const env = { DATABASE_URL: database.url(), REDIS_URL: redis.url }
-    const args = ['serve', '--jobs', jobsFile, '--port', '0', '--schema', 'desk']
+    const args = ['serve', '--jobs', jobsFile, '--port', '0', '--schema', 'reports']
     const [api, worker] = [new Cli([...args, '--role', 'api'], env), new Cli([...args, '--role', 'worker'], env)]
     const base = await addressOf(api)
     await worker.says(/^worker/m)
