@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { endAll, secret, seeded, until } from '../crash/support.ts'
+import { endAll, secret, seeded } from '../crash/support.ts'
+import { until } from '../until.ts'
 import { Clients } from './clients.ts'
 import { type Fault, faults } from './faults.ts'
 import { Fleet } from './fleet.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { until } from '../crash/support.ts'
 import type { BadNetwork } from '../servers/proxy.ts'
+import { until } from '../until.ts'
 import type { Fleet } from './fleet.ts'
 import type { Setup } from './setup.ts'
 

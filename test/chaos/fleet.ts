@@ -1,4 +1,5 @@
-import { Program, type Role, until } from '../crash/support.ts'
+import { Program, type Role } from '../crash/support.ts'
+import { until } from '../until.ts'
 import type { Setup } from './setup.ts'
 
 export type Kind = 'api' | 'worker'

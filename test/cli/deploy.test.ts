@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import { until } from '../jobs/setup.ts'
+import { until } from '../until.ts'
 import { Cli, endAll, fresh } from './run.ts'
 
 afterEach(endAll)
@@ -56,7 +56,7 @@ test.each([
     until(async () => {
       const jobs = await seen(ids)
       return jobs.every(({ completedAt }) => completedAt) ? jobs : null
-    }, 60_000)
+    })
 
   const waiting: string[] = []
   for (const body of unknown) waiting.push(await post(body))

@@ -7,7 +7,8 @@ import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
 import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
 import { allOwners } from '../../packages/uketsuke/src/index.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
-import { accepted, bearer, endAll, finally_, folder, Program, post, status, until } from './support.ts'
+import { until } from '../until.ts'
+import { accepted, bearer, endAll, finally_, folder, Program, post, status } from './support.ts'
 
 afterEach(endAll)
 

@@ -4,6 +4,7 @@ import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
 import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
 import { allOwners } from '../../packages/uketsuke/src/index.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
+import { until } from '../until.ts'
 import {
   accepted,
   bearer,
@@ -20,7 +21,6 @@ import {
   secret,
   seeded,
   status,
-  until,
 } from './support.ts'
 
 afterEach(endAll)

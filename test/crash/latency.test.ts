@@ -1,18 +1,7 @@
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import {
-  accepted,
-  bearer,
-  endAll,
-  figures,
-  folder,
-  Program,
-  quantile,
-  type Seen,
-  status,
-  stream,
-  until,
-} from './support.ts'
+import { until } from '../until.ts'
+import { accepted, bearer, endAll, figures, folder, Program, quantile, type Seen, status, stream } from './support.ts'
 
 afterEach(endAll)
 

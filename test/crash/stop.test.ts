@@ -4,7 +4,8 @@ import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
 import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
 import { allOwners } from '../../packages/uketsuke/src/index.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
-import { accepted, type Block, endAll, finally_, folder, Program, post, status, stream, until } from './support.ts'
+import { until } from '../until.ts'
+import { accepted, type Block, endAll, finally_, folder, Program, post, status, stream } from './support.ts'
 
 afterEach(endAll)
 

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { verifyWebhook } from '../../packages/uketsuke/src/notify/sign.ts'
 import type { PostgresOptions } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
+import { until } from '../until.ts'
 
 const program = fileURLToPath(new URL('./program.mjs', import.meta.url))
 export const secret = 'whsec_YSBzZWNyZXQgb2YgdGhlIGNyYXNoIHRlc3Rz'
@@ -175,21 +176,6 @@ export class Program {
   async ended(ms = 30_000): Promise<number | null> {
     await until(() => !this.alive, `process ${this.pid} ends`, { ms, more: () => this.output })
     return this.exitCode
-  }
-}
-
-/** Looks again and again until `condition` gives something truthy, and gives that. Fails, and says what was waited for, after `ms`. */
-export async function until<T>(
-  condition: () => T | Promise<T>,
-  what: string,
-  { ms = 30_000, more }: { ms?: number; more?: () => string } = {},
-): Promise<NonNullable<T>> {
-  const deadline = performance.now() + ms
-  for (;;) {
-    const found = await condition()
-    if (found) return found
-    if (performance.now() > deadline) throw new Error(`Not within ${ms} ms: ${what}\n${more?.() ?? ''}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
 

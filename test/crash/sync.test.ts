@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { allOwners, createJobs, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
-import { atEnd, tempFile, until } from '../jobs/setup.ts'
+import { atEnd, tempFile } from '../jobs/setup.ts'
 import { installed } from '../servers/machine.ts'
+import { until } from '../until.ts'
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 

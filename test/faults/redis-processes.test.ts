@@ -12,9 +12,9 @@ import {
   seeded,
   status,
   stream,
-  until,
 } from '../crash/support.ts'
 import { RedisServer } from '../servers/redis.ts'
+import { until } from '../until.ts'
 
 afterEach(endAll)
 

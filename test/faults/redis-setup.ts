@@ -2,9 +2,10 @@ import { z } from 'zod'
 import type { JobTypes } from '../../packages/uketsuke/src/definition/define.ts'
 import { createJobs, type JobsOptions, job, type Log, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { type RedisOptions, redis } from '../../packages/uketsuke/src/transport/redis.ts'
-import { atEnd, tempFile, until } from '../jobs/setup.ts'
+import { atEnd, tempFile } from '../jobs/setup.ts'
 import { BadNetwork } from '../servers/proxy.ts'
 import { RedisServer } from '../servers/redis.ts'
+import { until } from '../until.ts'
 
 export { atEnd, until }
 

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { dismissIdle } from '../../packages/uketsuke/src/dispatch/redis-entries.ts'
 import { allOwners } from '../../packages/uketsuke/src/index.ts'
 import { redis as useRedis } from '../../packages/uketsuke/src/transport/redis.ts'
-import { atEnd, counted, empty, key, processes, proxy, server, until } from './redis-setup.ts'
+import { until } from '../until.ts'
+import { atEnd, counted, empty, key, processes, proxy, server } from './redis-setup.ts'
 
 type Stage = ReturnType<typeof processes>
 

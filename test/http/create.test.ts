@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
 import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
-import { until } from './raw.ts'
+import { until } from '../until.ts'
 import { body, type Serving, serve } from './server.ts'
 
 const held = { type: 'held', input: {} }

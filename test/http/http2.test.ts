@@ -3,7 +3,7 @@ import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { nodeListener } from '../../packages/uketsuke/src/http/adapters/node.ts'
-import { until } from './raw.ts'
+import { until } from '../until.ts'
 import { type Serving, serve } from './server.ts'
 import { tls } from './tls.ts'
 

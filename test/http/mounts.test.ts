@@ -20,8 +20,8 @@ import {
   sqlite,
 } from '../../packages/uketsuke/src/index.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
-import { until } from '../jobs/setup.ts'
 import { startNginx } from '../servers/nginx.ts'
+import { until } from '../until.ts'
 import { Events } from './raw.ts'
 
 const undo: (() => Promise<unknown> | void)[] = []

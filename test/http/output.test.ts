@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { allOwners, createJobs, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { memory } from '../../packages/uketsuke/src/testing/index.ts'
-import { atEnd, open, until } from '../jobs/setup.ts'
+import { atEnd, open } from '../jobs/setup.ts'
+import { until } from '../until.ts'
 import { body, type Serving, serve } from './server.ts'
 
 let api: Serving
@@ -48,7 +49,7 @@ describe('a list', () => {
     atEnd(() => jobs.close())
     for (let i = 0; i < 10; i++) await jobs.enqueueMany('big', Array<string>(10).fill(text), { owner: 'ann' })
     await jobs.work({ concurrency: 100 })
-    await until(async () => (await jobs.stats()).jobs.completed === 100, 30_000)
+    await until(async () => (await jobs.stats()).jobs.completed === 100)
     const response = await jobs.fetch(new Request('http://localhost/api/jobs?limit=100'))
     expect((await response.text()).length).toBeLessThan(100_000)
     const { items } = await jobs.list({ owner: 'ann', limit: 100 })

@@ -102,8 +102,3 @@ export function deaf(port: number, request: string): Socket {
   socket.write(request)
   return socket
 }
-
-/** Waits until a condition holds that needs only some turns of the event loop. */
-export async function until(so: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await so())) await new Promise((resolve) => setTimeout(resolve, 1))
-}

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { until } from './raw.ts'
+import { until } from '../until.ts'
 import { body, type Serving, serve } from './server.ts'
 
 let api: Serving
@@ -158,89 +158,5 @@ describe('GET with Prefer: wait', () => {
     const closing = api.jobs.close()
     expect((await answer).status).toBe(200)
     await closing
-  })
-})
-
-describe('cancel, retry and delete', () => {
-  it('cancels a pending job immediately', async () => {
-    const { jobId } = await api.create()
-    const response = await api.post(`/${jobId}/cancel`, '')
-    expect([response.status, response.headers.get('etag')]).toEqual([200, 'W/"2"'])
-    expect(await body(response)).toMatchObject({ status: 'cancelled' })
-    const again = await api.post(`/${jobId}/cancel`, '')
-    expect([again.status, again.headers.get('etag')]).toEqual([200, 'W/"2"'])
-  })
-
-  it('requests cancellation of a running job', async () => {
-    const worker = await api.jobs.work()
-    const { jobId } = await api.create()
-    const { context } = await api.handler(jobId)
-    const response = await api.post(`/${jobId}/cancel`, '')
-    expect(response.status).toBe(202)
-    expect(await body(response)).toMatchObject({ status: 'running', cancelRequestedAt: expect.any(String) })
-    await until(() => context.signal.aborted)
-    expect(await body(await api.call(`/${jobId}`, wait(60)))).toMatchObject({ status: 'cancelled' })
-    await worker.stop()
-  })
-
-  it('retries a job that has ended as a new job', async () => {
-    const { jobId } = await api.create()
-    const early = await api.post(`/${jobId}/retry`, '')
-    expect([early.status, (await body(early)).type]).toEqual([409, 'urn:uketsuke:problem:job-not-finished'])
-    await api.post(`/${jobId}/cancel`, '')
-    const response = await api.post(`/${jobId}/retry`, '')
-    const job = await body(response)
-    expect([response.status, response.headers.get('location')]).toEqual([202, `/api/jobs/${job.jobId}`])
-    expect(job).toMatchObject({ retryOf: jobId, status: 'pending', message: expect.any(String) })
-    expect(job.jobId).not.toBe(jobId)
-  })
-
-  it('deletes only jobs that have ended', async () => {
-    const { jobId } = await api.create()
-    expect((await api.call(`/${jobId}`, { method: 'DELETE' })).status).toBe(409)
-    await api.post(`/${jobId}/cancel`, '')
-    const response = await api.call(`/${jobId}`, { method: 'DELETE' })
-    expect([response.status, await response.text()]).toEqual([204, ''])
-    expect((await api.call(`/${jobId}`)).status).toBe(404)
-  })
-})
-
-describe('GET /', () => {
-  const ids = (page: Record<string, unknown>) => (page.items as { jobId: string }[]).map(({ jobId }) => jobId)
-
-  it("returns the caller's jobs in pages, newest first", async () => {
-    const made: string[] = []
-    for (let n = 0; n < 5; n++) made.unshift((await api.create()).jobId)
-    await api.create(undefined, 'bob')
-    const first = await api.call('?limit=2&status=pending')
-    const page = await body(first)
-    expect([first.status, first.headers.get('cache-control'), ids(page)]).toEqual([
-      200,
-      'private, no-cache',
-      made.slice(0, 2),
-    ])
-    expect(first.headers.get('link')).toBe(`</api/jobs?limit=2&status=pending&cursor=${page.nextCursor}>; rel="next"`)
-    const second = await body(await api.call(`?limit=2&cursor=${page.nextCursor}`))
-    expect(ids(second)).toEqual(made.slice(2, 4))
-    const third = await api.call(`?limit=2&cursor=${second.nextCursor}`)
-    expect(third.headers.has('link')).toBe(false)
-    expect(await body(third)).toMatchObject({ items: [{ jobId: made[4] }], nextCursor: null })
-  })
-
-  it('returns 20 jobs by default', async () => {
-    for (let n = 0; n < 21; n++) await api.create()
-    expect(ids(await body(await api.call('')))).toHaveLength(20)
-  })
-
-  it('filters by status, repeated or comma-separated, and by type', async () => {
-    const waiting = (await api.create()).jobId
-    const report = (await api.create({ type: 'report', input: { pages: 1 } })).jobId
-    const gone = (await api.create()).jobId
-    await api.post(`/${gone}/cancel`, '')
-    const listed = async (query: string) => ids(await body(await api.call(query)))
-    expect(await listed('?status=cancelled')).toEqual([gone])
-    expect(await listed('?status=cancelled,pending')).toEqual([gone, report, waiting])
-    expect(await listed('?status=cancelled&status=pending&type=held')).toEqual([gone, waiting])
-    expect(await listed('?type=none')).toEqual([])
   })
 })

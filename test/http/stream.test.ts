@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { allOwners } from '../../packages/uketsuke/src/index.ts'
-import { deaf, Events, until } from './raw.ts'
+import { until } from '../until.ts'
+import { deaf, Events } from './raw.ts'
 import { body, type Serving, serve } from './server.ts'
 
 let api: Serving

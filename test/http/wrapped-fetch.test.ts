@@ -6,7 +6,8 @@ import { z } from 'zod'
 import { listen, nodeListener } from '../../packages/uketsuke/src/http/adapters/node.ts'
 import { createJobs, job, silentLog } from '../../packages/uketsuke/src/index.ts'
 import { memory } from '../../packages/uketsuke/src/store/memory.ts'
-import { Events, raw, until } from './raw.ts'
+import { until } from '../until.ts'
+import { Events, raw } from './raw.ts'
 import { body, type Serving, serve } from './server.ts'
 
 let closing: (() => Promise<unknown>)[] = []

@@ -8,7 +8,8 @@ import { allOwners, type JobsOptions, job } from '../../packages/uketsuke/src/in
 import { destinations } from '../../packages/uketsuke/src/notify/destinations.ts'
 import { createWebhookClient } from '../../packages/uketsuke/src/notify/webhook-client.ts'
 import { startDns, type Zone } from '../servers/dns.ts'
-import { atEnd, open, until } from './setup.ts'
+import { until } from '../until.ts'
+import { atEnd, open } from './setup.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const quick = job({ input: z.object({}), run: () => 'done' })

@@ -14,7 +14,8 @@ import {
   UketsukeError,
   UnrecoverableError,
 } from '../../packages/uketsuke/src/index.ts'
-import { atEnd, open, until } from './setup.ts'
+import { until } from '../until.ts'
+import { atEnd, open } from './setup.ts'
 
 const input = z.object({})
 const neutral = 'The job failed because of an error on the server.'

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { version } from '../../packages/uketsuke/src/base/version.ts'
 import { createJobs, job, silentLog, sqlite, verifyWebhook } from '../../packages/uketsuke/src/index.ts'
-import { atEnd, open, until, visible } from './setup.ts'
+import { until } from '../until.ts'
+import { atEnd, open, visible } from './setup.ts'
 
 const jobs = { one: job({ input: z.object({}), run: () => 1 }) }
 const base64 = (bytes: number) => randomBytes(bytes).toString('base64')

@@ -52,17 +52,6 @@ export function open<Types extends JobTypes>(types: Types, options: Partial<Jobs
   return { jobs, clock }
 }
 
-/** Waits in real time for another thread, socket or process. Throws after the deadline. */
-export async function until<T>(look: () => T | Promise<T>, within = 10_000): Promise<NonNullable<T>> {
-  const deadline = Date.now() + within
-  for (;;) {
-    const seen = await look()
-    if (seen) return seen
-    if (Date.now() > deadline) expect.fail(`not seen within ${within} ms: ${look}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
 /** A promise with its resolve function. */
 export function gate<T = void>() {
   let open!: (value: T) => void

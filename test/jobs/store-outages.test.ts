@@ -15,7 +15,8 @@ import type { Store, StoreFactory } from '../../packages/uketsuke/src/store/port
 import { open as openDatabase } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { serve } from '../http/server.ts'
-import { atEnd, gate, open, tempFile, until } from './setup.ts'
+import { until } from '../until.ts'
+import { atEnd, gate, open, tempFile } from './setup.ts'
 
 const input = z.object({})
 const quick = job({ input, run: () => 'done' })

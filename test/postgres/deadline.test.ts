@@ -5,9 +5,10 @@ import { z } from 'zod'
 import { nodeListener } from '../../packages/uketsuke/src/http/adapters/node.ts'
 import { allOwners, createJobs, job, type Log, silentLog } from '../../packages/uketsuke/src/index.ts'
 import { type PostgresOptions, postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
-import { atEnd, until } from '../jobs/setup.ts'
+import { atEnd } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { BadNetwork } from '../servers/proxy.ts'
+import { until } from '../until.ts'
 
 let server: PostgresServer
 let network: BadNetwork
@@ -155,10 +156,10 @@ test('a claim whose answer was lost is found by its mark: its jobs run, on their
   const running = `SELECT FROM ${schema}.jobs WHERE status = 'running'`
   await until(async () => (await server.query(running)).rowCount)
   // Until the claim is given up: it logs so.
-  await until(() => lines.some((line) => line.includes('claiming jobs failed')), 20_000)
+  await until(() => lines.some((line) => line.includes('claiming jobs failed')))
   expect(ran).toEqual([])
   network.restore()
-  await until(async () => ran.length === 6, 20_000)
+  await until(async () => ran.length === 6)
   const ended = `SELECT FROM ${schema}.jobs WHERE status = 'completed' AND attempt = 1`
   await until(async () => (await server.query(ended)).rowCount === 6)
   expect(new Set(ran).size).toBe(6)

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createJobs, job, type Log, silentLog } from '../../packages/uketsuke/src/index.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
-import { atEnd, gate, until } from '../jobs/setup.ts'
+import { atEnd, gate } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { BadNetwork } from '../servers/proxy.ts'
+import { until } from '../until.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -25,7 +26,7 @@ async function start(what: string): Promise<ChildProcess> {
 
 /** The exit code, in time. */
 async function ended(child: ChildProcess, within = 10_000): Promise<number | null> {
-  await until(() => child.exitCode !== null || child.signalCode !== null, within)
+  await until(() => child.exitCode !== null || child.signalCode !== null, 'the program ends', { ms: within })
   return child.exitCode
 }
 

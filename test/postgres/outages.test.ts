@@ -6,9 +6,10 @@ import { nodeListener } from '../../packages/uketsuke/src/http/adapters/node.ts'
 import { createJobs, job, silentLog } from '../../packages/uketsuke/src/index.ts'
 import { type PostgresOptions, postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { endAll, openStream, post, receiver, type Seen, secret, status } from '../crash/support.ts'
-import { atEnd, until } from '../jobs/setup.ts'
+import { atEnd } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { BadNetwork } from '../servers/proxy.ts'
+import { until } from '../until.ts'
 
 let server: PostgresServer
 let network: BadNetwork

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { accepted, endAll, figures, finally_, Program, quantile, stream, until } from '../crash/support.ts'
+import { accepted, endAll, figures, finally_, Program, quantile, stream } from '../crash/support.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { RedisServer } from '../servers/redis.ts'
+import { until } from '../until.ts'
 
 let server: PostgresServer
 beforeAll(async () => {

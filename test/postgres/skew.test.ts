@@ -5,8 +5,9 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { createJobs } from '../../packages/uketsuke/src/index.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { liveUnder } from '../jobs/fake-timers.ts'
-import { atEnd, until } from '../jobs/setup.ts'
+import { atEnd } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
+import { until } from '../until.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
