@@ -28,7 +28,7 @@ async function served(listen: Listen): Promise<Serving> {
 }
 
 /** Exercises every kind of response, from the 202 of a job to the end of its stream. */
-async function wholeStory(api: Serving): Promise<void> {
+async function allResponses(api: Serving): Promise<void> {
   const created = await api.post('', { type: 'held', input: {} })
   expect([created.status, created.headers.get('content-type')]).toEqual([202, 'application/json'])
   expect(created.headers.get('location')).toMatch(/^\/api\/jobs\/\w{26}$/)
@@ -52,9 +52,9 @@ const wrappers: Record<string, express.RequestHandler> = {
   'response-time 2.3': responseTime() as express.RequestHandler,
   'a writeHead that adds a header field': (_req, res, next) => {
     const { writeHead } = res
-    res.writeHead = ((...given: unknown[]) => {
+    res.writeHead = ((...args: unknown[]) => {
       res.setHeader('x-seen', String(res.getHeader('content-type')))
-      return Reflect.apply(writeHead, res, given)
+      return Reflect.apply(writeHead, res, args)
     }) as typeof writeHead
     next()
   },
@@ -65,7 +65,7 @@ const wrappers: Record<string, express.RequestHandler> = {
   },
   'a write that returns nothing': (_req, res, next) => {
     const { write } = res
-    res.write = ((...given: unknown[]) => void Reflect.apply(write, res, given)) as unknown as typeof write
+    res.write = ((...args: unknown[]) => void Reflect.apply(write, res, args)) as unknown as typeof write
     next()
   },
   'write and end that count bytes': (_req, res, next) => {
@@ -74,13 +74,13 @@ const wrappers: Record<string, express.RequestHandler> = {
     const counted = (chunk: unknown) => {
       if (typeof chunk === 'string' || chunk instanceof Uint8Array) bytes += Buffer.byteLength(chunk)
     }
-    res.write = ((...given: unknown[]) => {
-      counted(given[0])
-      return Reflect.apply(write, res, given)
+    res.write = ((...args: unknown[]) => {
+      counted(args[0])
+      return Reflect.apply(write, res, args)
     }) as typeof write
-    res.end = ((...given: unknown[]) => {
-      counted(given[0])
-      return Reflect.apply(end, res, given)
+    res.end = ((...args: unknown[]) => {
+      counted(args[0])
+      return Reflect.apply(end, res, args)
     }) as typeof end
     res.on('finish', () => void written.push(`${bytes} bytes`))
     next()
@@ -93,7 +93,7 @@ describe.each([
 ])('on %s', (_, make) => {
   it.each(Object.keys(wrappers))('responses survive %s', async (name) => {
     const api = await served((jobs) => make().use(wrappers[name]!).use(expressJobs(jobs)))
-    await wholeStory(api)
+    await allResponses(api)
     expect(api.lines.filter(({ message }) => message.includes('failed'))).toEqual([])
   })
 
@@ -103,7 +103,7 @@ describe.each([
         .use(...Object.values(wrappers))
         .use(expressJobs(jobs)),
     )
-    await wholeStory(api)
+    await allResponses(api)
   })
 
   it('an error thrown by a wrapper is logged, and the client gets a 500', async () => {
@@ -151,9 +151,9 @@ it('a heartbeat whose write throws ends only that stream', async () => {
       .use((req, res, next) => {
         const { write } = res
         const broken = req.query.broken === '1'
-        res.write = ((...given: unknown[]) => {
-          if (broken && String(given[0]).startsWith(':')) throw new Error('thrown by middleware')
-          return Reflect.apply(write, res, given)
+        res.write = ((...args: unknown[]) => {
+          if (broken && String(args[0]).startsWith(':')) throw new Error('thrown by middleware')
+          return Reflect.apply(write, res, args)
         }) as typeof write
         req.url = req.originalUrl = req.originalUrl.replace(/\?broken=1$/, '')
         next()
@@ -262,7 +262,7 @@ describe('arguments that are not node:http requests', () => {
     const handlers =
       request instanceof Request ? [nodeListener(api.jobs)] : [nodeListener(api.jobs), expressJobs(api.jobs)]
     for (const handle of handlers) {
-      expect(() => (handle as (...given: unknown[]) => void)(request, {}, () => {})).toThrow(
+      expect(() => (handle as (...args: unknown[]) => void)(request, {}, () => {})).toThrow(
         /request and response of node:http/,
       )
     }

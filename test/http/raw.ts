@@ -95,7 +95,7 @@ function parse(text: string): Block {
 }
 
 /** A client that sends a request and never reads the response. */
-export function deaf(port: number, request: string): Socket {
+export function stalledClient(port: number, request: string): Socket {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
   socket.pause()

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { allOwners } from '../../packages/uketsuke/src/index.ts'
 import { until } from '../until.ts'
-import { deaf, Events } from './raw.ts'
+import { Events, stalledClient } from './raw.ts'
 import { body, type Serving, serve } from './server.ts'
 
 let api: Serving
@@ -250,7 +250,7 @@ describe('a stalled reader', () => {
     const { jobId } = await api.create({ type: 'held', input: {}, metadata: { pad: 'x'.repeat(700_000) } })
     const { context, finish } = await api.handler(jobId)
     const accepted = once(api.server, 'connection')
-    const client = deaf(
+    const client = stalledClient(
       api.port,
       `GET /api/jobs/${jobId}/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n\r\n`,
     )
@@ -279,7 +279,7 @@ describe('a stalled reader', () => {
   const large = { text: 'x'.repeat(12 << 20) }
   const endings = {
     'a terminal event': async (jobId: string) => (await api.handler(jobId)).finish(large),
-    'a change and the farewell of a process that drains': async (jobId: string) => {
+    'a change and the final retry of a draining process': async (jobId: string) => {
       ;(await api.handler(jobId)).context.progress(1, 'one')
       void api.jobs.close()
     },
@@ -292,7 +292,7 @@ describe('a stalled reader', () => {
     const { context, finish } = await api.handler(jobId)
     const accepted = once(api.server, 'connection')
     const path = `/api/jobs/${jobId}/stream`
-    const client = deaf(api.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n\r\n`)
+    const client = stalledClient(api.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\n\r\n`)
     const [connection] = (await accepted) as [Socket]
     await until(() => connection.bytesWritten > 700_000)
     // Until the kernel buffers are full.
@@ -323,7 +323,7 @@ describe('a stalled reader', () => {
     const request = `${method} /api/jobs/${jobId}${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nAuthorization: Bearer alice\r\n\r\n`
     const connect = async () => {
       const accepted = once(api.server, 'connection')
-      const client = deaf(api.port, request)
+      const client = stalledClient(api.port, request)
       const [connection] = (await accepted) as [Socket]
       await until(() => connection.writableLength > 0)
       return { client, connection }
@@ -354,7 +354,7 @@ describe('a stalled reader', () => {
     const worker = await api.jobs.work()
     const { jobId } = await api.create({ type: 'held', input: {}, metadata: { pad: 'x'.repeat(700_000) } })
     const { context, finish } = await api.handler(jobId)
-    const client = deaf(
+    const client = stalledClient(
       api.port,
       `GET /api/jobs/${jobId}/stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer alice\r\n\r\n`,
     )

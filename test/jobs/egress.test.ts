@@ -62,8 +62,8 @@ const inside = [
   ['an address mapped into IPv6', ['::ffff:7f00:1']],
   ['NAT64', ['64:ff9b::7f00:1']],
   ['6to4', ['2002:7f00:1::']],
-  ['a public address and one inside', ['93.184.216.34', '127.0.0.1']],
-  ['a public IPv4 address and an IPv6 one inside', ['93.184.216.34', 'fd00::1']],
+  ['a public and a private address', ['93.184.216.34', '127.0.0.1']],
+  ['a public IPv4 and a private IPv6 address', ['93.184.216.34', 'fd00::1']],
 ] as const
 
 describe('a name that resolves to a private address', () => {

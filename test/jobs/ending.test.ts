@@ -5,7 +5,7 @@ import { allOwners, type Store } from '../../packages/uketsuke/src/store/port.ts
 import { gate, open, tempFile } from './setup.ts'
 
 const input = z.object({})
-const deaf = job({ input, run: () => new Promise<never>(() => {}) })
+const neverEnding = job({ input, run: () => new Promise<never>(() => {}) })
 const polite = job({
   input,
   run: ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
@@ -13,8 +13,8 @@ const polite = job({
 
 describe('cancel', () => {
   it('cancels a pending job immediately', async () => {
-    const { jobs } = open({ deaf })
-    const { jobId } = await jobs.enqueue('deaf', {})
+    const { jobs } = open({ neverEnding })
+    const { jobId } = await jobs.enqueue('neverEnding', {})
     expect(await jobs.cancel(jobId, { owner: allOwners })).toMatchObject({
       status: 'cancelled',
       error: { code: 'cancelled' },
@@ -37,9 +37,9 @@ describe('cancel', () => {
   })
 
   it('cancels a job after five seconds if its handler ignores the signal', async () => {
-    const { jobs, clock } = open({ deaf })
+    const { jobs, clock } = open({ neverEnding })
     await jobs.work()
-    const { jobId } = await jobs.enqueue('deaf', {})
+    const { jobId } = await jobs.enqueue('neverEnding', {})
     await clock.advance(0)
     await jobs.cancel(jobId, { owner: allOwners })
     await clock.advance(4_999)
@@ -62,8 +62,8 @@ describe('cancel', () => {
   })
 
   it('does not change a job that has ended', async () => {
-    const { jobs } = open({ deaf })
-    const { jobId } = await jobs.enqueue('deaf', {})
+    const { jobs } = open({ neverEnding })
+    const { jobId } = await jobs.enqueue('neverEnding', {})
     const ended = await jobs.cancel(jobId, { owner: allOwners })
     expect(await jobs.cancel(jobId, { owner: allOwners })).toEqual(ended)
   })
@@ -89,9 +89,9 @@ describe('stop', () => {
   })
 
   it('releases jobs that do not finish in time, without costing an attempt', async () => {
-    const { jobs, clock } = open({ deaf })
+    const { jobs, clock } = open({ neverEnding })
     const worker = await jobs.work({ drain: 3_000 })
-    const { jobId } = await jobs.enqueue('deaf', {})
+    const { jobId } = await jobs.enqueue('neverEnding', {})
     await clock.advance(0)
     const stopped = worker.stop()
     await clock.advance(2_999)
@@ -196,15 +196,15 @@ describe('a job that has ended', () => {
 
   it('is retried once per idempotency key, across restarts', async () => {
     const path = tempFile()
-    const [before, owner] = [open({ deaf }, { store: sqlite(path) }), 'alice']
-    const { jobId } = await before.jobs.enqueue('deaf', {}, { owner })
-    const other = await before.jobs.enqueue('deaf', {}, { owner, idempotencyKey: 'k' })
+    const [before, owner] = [open({ neverEnding }, { store: sqlite(path) }), 'alice']
+    const { jobId } = await before.jobs.enqueue('neverEnding', {}, { owner })
+    const other = await before.jobs.enqueue('neverEnding', {}, { owner, idempotencyKey: 'k' })
     for (const one of [jobId, other.jobId]) await before.jobs.cancel(one, { owner })
     const again = await before.jobs.retry(jobId, { owner, idempotencyKey: 'k' })
     expect(again.retryOf).toBe(jobId)
     await before.jobs.close()
 
-    const { jobs } = open({ deaf }, { store: sqlite(path) })
+    const { jobs } = open({ neverEnding }, { store: sqlite(path) })
     expect((await jobs.retry(jobId, { owner, idempotencyKey: 'k' })).jobId).toBe(again.jobId)
     await expect(jobs.retry(other.jobId, { owner, idempotencyKey: 'k' })).rejects.toMatchObject({
       code: 'idempotency-key-reused',
@@ -212,14 +212,14 @@ describe('a job that has ended', () => {
     for (const idempotencyKey of ['', 'é', 'x'.repeat(256), 7 as unknown as string]) {
       const code = 'invalid-idempotency-key'
       await expect(jobs.retry(jobId, { owner, idempotencyKey })).rejects.toMatchObject({ code })
-      await expect(jobs.enqueue('deaf', {}, { owner, idempotencyKey })).rejects.toMatchObject({ code })
+      await expect(jobs.enqueue('neverEnding', {}, { owner, idempotencyKey })).rejects.toMatchObject({ code })
     }
     expect((await jobs.list({ owner })).items).toHaveLength(3)
   })
 
   it('can be removed, and no other job can', async () => {
-    const { jobs } = open({ deaf })
-    const { jobId } = await jobs.enqueue('deaf', {}, { owner: 'alice' })
+    const { jobs } = open({ neverEnding })
+    const { jobId } = await jobs.enqueue('neverEnding', {}, { owner: 'alice' })
     await expect(jobs.remove(jobId, { owner: allOwners })).rejects.toMatchObject({ code: 'job-not-finished' })
     await jobs.cancel(jobId, { owner: allOwners })
     await expect(jobs.remove(jobId, { owner: 'bob' })).rejects.toMatchObject({ code: 'job-not-found' })

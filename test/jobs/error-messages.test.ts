@@ -38,8 +38,13 @@ const revoked = () => {
 const thrown: [string, () => unknown, string, string][] = [
   ['an error of a driver', leak, 'handler-error', neutral],
   ['text', () => leak().message, 'handler-error', neutral],
-  ['a request with its header', () => ({ config: { headers: { Authorization: secret } } }), 'handler-error', neutral],
-  ['an error with such members', () => Object.assign(leak(), { Authorization: secret }), 'handler-error', neutral],
+  [
+    'a request object with headers',
+    () => ({ config: { headers: { Authorization: secret } } }),
+    'handler-error',
+    neutral,
+  ],
+  ['an error with secret properties', () => Object.assign(leak(), { Authorization: secret }), 'handler-error', neutral],
   ['an AggregateError', () => new AggregateError([leak(), leak()], secret), 'handler-error', neutral],
   ['a cause', () => new JobError('Try again.', { cause: leak() }), 'job-error', 'Try again.'],
   ['an imitation', () => Object.assign(leak(), { name: 'JobError', code: secret }), 'handler-error', neutral],
@@ -53,9 +58,9 @@ const thrown: [string, () => unknown, string, string][] = [
     'The store cannot be used.',
   ],
   ['an UnrecoverableError', () => new UnrecoverableError('No.', { cause: leak() }), 'unrecoverable', 'No.'],
-  ['a code of its own', () => new JobError('Full.', { code: 'disk-full' }), 'disk-full', 'Full.'],
-  ['a code that is no text', () => new JobError('Full.', { code: leak() as never }), 'job-error', 'Full.'],
-  ['the code of what is hidden', () => new JobError(secret, { code: 'handler-error' }), 'handler-error', neutral],
+  ['a custom code', () => new JobError('Full.', { code: 'disk-full' }), 'disk-full', 'Full.'],
+  ['a code that is not a string', () => new JobError('Full.', { code: leak() as never }), 'job-error', 'Full.'],
+  ['the code of a hidden error', () => new JobError(secret, { code: 'handler-error' }), 'handler-error', neutral],
 ]
 
 describe('what clients see of an error', () => {

@@ -31,7 +31,10 @@ circular.cause = circular
 /** Hostile values that user code may throw, return or use as an abort reason. */
 const things: [string, () => unknown][] = [
   ['an error with throwing getters', () => withGetters('stack', 'message', 'name', 'code', 'cause', 'errors')],
-  ['an error whose message is no text', () => Object.assign(new Error(), { message: Symbol('m'), name: {}, code: [] })],
+  [
+    'an error whose message is not a string',
+    () => Object.assign(new Error(), { message: Symbol('m'), name: {}, code: [] }),
+  ],
   ['an error that is its own cause', () => circular],
   ['a revoked proxy', () => revoked()],
   ['a revoked error', () => revoked(new Error('gone'))],
@@ -53,9 +56,9 @@ const loggers: [string, unknown][] = [
   ['a logger without child, as console,', { info() {}, warn() {}, error() {} }],
   ['a logger that throws', { info: bomb, warn: bomb, error: bomb, child: bomb }],
   ['a logger whose child is undefined', { info() {}, warn() {}, error() {}, child: () => undefined }],
-  ['a logger whose child is no logger', { info() {}, warn() {}, error() {}, child: () => ({ info: 1 }) }],
+  ['a logger whose child is not a logger', { info() {}, warn() {}, error() {}, child: () => ({ info: 1 }) }],
   ['a logger that rejects', { info: rejects, warn: rejects, error: rejects, child: () => ({ info: rejects }) }],
-  ['a logger that reads all it is given', { info: reads, warn: reads, error: reads, child: () => undefined }],
+  ['a logger that reads all properties', { info: reads, warn: reads, error: reads, child: () => undefined }],
   ['a logger without methods', {}],
   ['a revoked logger', revoked()],
 ]
