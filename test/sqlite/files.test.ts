@@ -85,6 +85,15 @@ describe('a path that cannot be a store says why, and what to do', () => {
 })
 
 describe('a file that is in order', () => {
+  it.skipIf(process.platform === 'win32')('is its user’s alone, and so are the files beside it', async () => {
+    const path = join(folder, 'private.db')
+    const store = sqlite(path)(manualClock())
+    await store.migrate()
+    await store.shared('ticket-key', 'secret')
+    for (const name of ['', '-wal', '-shm']) expect(statSync(path + name).mode & 0o777, name).toBe(0o600)
+    await store.close()
+  })
+
   it('tells the engine and the durability', async () => {
     const onDisk = sqlite(join(folder, 'told.db'))(clock)
     await onDisk.migrate()

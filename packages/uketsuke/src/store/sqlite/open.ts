@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { UketsukeError } from '../../domain/errors.ts'
 
@@ -41,7 +42,20 @@ interface Engine {
  */
 export async function open(path: string): Promise<Database> {
   const { DatabaseSync } = builtIn() ?? ((await import('@photostructure/sqlite')) as unknown as Engine)
+  if (path !== ':memory:') createPrivate(path)
   return new DatabaseSync(path)
+}
+
+/**
+ * Creates the file for its user alone if it does not exist: it will hold inputs, outputs and the key that signs stream tickets. SQLite
+ * gives its other files the same mode.
+ */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch {
+    // The file exists, or SQLite will say what is wrong.
+  }
 }
 
 /** False for `@photostructure/sqlite`: a process that exits while a thread has it open is aborted. */
