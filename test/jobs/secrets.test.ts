@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
@@ -133,4 +134,88 @@ describe('the User-Agent of a webhook', () => {
       expect(() => createJobs({ jobs, store: sqlite(':memory:'), webhooks })).toThrow(refused)
     },
   )
+})
+
+describe('a secret of each owner', () => {
+  const master = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+  const old = `whsec_${Buffer.alloc(24, 7).toString('base64')}`
+  const webhook = async (options: { secret: string | string[]; perOwner?: boolean }, owner: string) => {
+    let arrived!: (one: { headers: Headers; body: string }) => void
+    const received = new Promise<{ headers: Headers; body: string }>((resolve) => {
+      arrived = resolve
+    })
+    const server = createServer((request, response) => {
+      let text = ''
+      request.on('data', (chunk) => {
+        text += chunk
+      })
+      request.on('end', () => {
+        response.end()
+        arrived({ headers: new Headers(request.headers as Record<string, string>), body: text })
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    atEnd(() => void server.close())
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const made = createJobs({
+      jobs,
+      store: sqlite(':memory:'),
+      log: silentLog,
+      webhooks: { ...options, allowHosts: [host] },
+    })
+    atEnd(() => made.close())
+    await made.enqueue('one', {}, { owner, webhookUrl: `http://${host}/` })
+    await made.work()
+    return { ...(await received), secretOf: (one: string) => made.webhookSecret(one) }
+  }
+
+  it('verifies the webhooks of its owner, also by the reference library, and no others', async () => {
+    const { headers, body, secretOf } = await webhook({ secret: master, perOwner: true }, 'ann')
+    expect(verifyWebhook(secretOf('ann'), headers, body)).toBe(true)
+    expect(() => new Webhook(secretOf('ann')).verify(body, Object.fromEntries(headers))).not.toThrow()
+    for (const other of [secretOf('bob'), secretOf('ann '), secretOf('ANN'), master])
+      expect(verifyWebhook(other, headers, body)).toBe(false)
+  })
+
+  it('stays the same over restarts, and rotates with the master secret', async () => {
+    const before = await webhook({ secret: old, perOwner: true }, 'ann')
+    const during = await webhook({ secret: [master, old], perOwner: true }, 'ann')
+    expect(verifyWebhook(before.secretOf('ann'), during.headers, during.body)).toBe(true)
+    expect(verifyWebhook(during.secretOf('ann'), during.headers, during.body)).toBe(true)
+    expect(during.secretOf('ann')).not.toBe(before.secretOf('ann'))
+  })
+
+  it('is the shared one where perOwner is left out, and refused for what is no owner or without webhooks', async () => {
+    const { secretOf } = await webhook({ secret: [master, old] }, 'ann')
+    expect(secretOf('ann')).toBe(master)
+    expect(() => secretOf('')).toThrow(expect.objectContaining({ code: 'invalid-owner' }))
+    const none = createJobs({ jobs, store: sqlite(':memory:') })
+    expect(() => none.webhookSecret('ann')).toThrow(expect.objectContaining({ code: 'invalid-configuration' }))
+  })
+})
+
+it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined as unknown as number])(
+  'verifyWebhook takes the age seriously: now is %d',
+  (now) => {
+    const at = new Date('2020-01-01')
+    const headers = new Headers({
+      'webhook-id': 'msg_1',
+      'webhook-timestamp': String(at.getTime() / 1_000),
+      'webhook-signature': new Webhook(good).sign('msg_1', at, '{}'),
+    })
+    expect(verifyWebhook(good, headers, '{}', at.getTime())).toBe(true)
+    expect(verifyWebhook(good, headers, '{}', now)).toBe(false)
+  },
+)
+
+it('verifyWebhook refuses an id that lets one signed text be split in two ways', () => {
+  const at = new Date()
+  const sign = (id: string) =>
+    new Headers({
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+      'webhook-signature': new Webhook(good).sign(id, at, '{}'),
+    })
+  expect(verifyWebhook(good, sign('msg_1'), '{}')).toBe(true)
+  expect(verifyWebhook(good, sign('msg.1'), '{}')).toBe(false)
 })

@@ -1,5 +1,6 @@
 import { acceptor } from '../accept/accept.ts'
 import { manyAcceptor } from '../accept/many.ts'
+import { assertConfiguration } from '../base/assert.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { ulids } from '../base/ids.ts'
 import { defaultLog, guardLog } from '../base/log.ts'
@@ -8,10 +9,13 @@ import { type JobTypes, runnable } from '../definition/define.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
 import { deliveryType } from '../domain/change.ts'
 import { UketsukeError } from '../domain/errors.ts'
+import { checkOwner } from '../domain/identifiers.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
 import { DeliveryLimits } from '../notify/delivery-limits.ts'
 import { destinations } from '../notify/destinations.ts'
+import { ownerSecret } from '../notify/secret.ts'
+import { signer } from '../notify/sign.ts'
 import { Watch } from '../notify/watch.ts'
 import { webhookDelivery } from '../notify/webhook.ts'
 import { createWebhookClient } from '../notify/webhook-client.ts'
@@ -91,24 +95,25 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     nameServers: webhooks?.nameServers,
   })
   const random = Math.random
-  const delivery = (secrets: readonly string[], userAgent = `uketsuke/${version()}`) =>
+  const delivery = ({ secret, perOwner, userAgent = `uketsuke/${version()}` }: NonNullable<typeof webhooks>) =>
     webhookDelivery({
       store,
       clock,
       base,
-      secrets,
+      sign: signer([secret].flat(), perOwner),
       userAgent,
       destinations: allowed,
       post,
       random,
       limits: new DeliveryLimits(clock, random),
     })
+
   const workers = createWorkers(
     { store, dispatch, changes, transition, clock, log, leaseMs: lease, outputBytes: limits.outputBytes },
     ready,
     {
       jobs: new Map([...types].map(([name, type]) => [name, runnable(type, random)])),
-      deliveries: new Map(webhooks ? [[deliveryType, delivery([webhooks.secret].flat(), webhooks.userAgent)]] : []),
+      deliveries: new Map(webhooks ? [[deliveryType, delivery(webhooks)]] : []),
     },
   )
 
@@ -121,6 +126,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
 
   return {
     ...library<Types>(service),
+    webhookSecret: (owner) => secretOf(webhooks, owner),
     work: workers.work,
     fetch: front.fetch,
     accept: front.accept,
@@ -150,6 +156,14 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
       return closing
     },
   }
+}
+
+/** @throws `invalid-configuration`, `invalid-owner` */
+function secretOf(webhooks: JobsOptions<JobTypes>['webhooks'], owner: string): string {
+  assertConfiguration(webhooks !== undefined, 'webhookSecret(): createJobs() has no webhooks')
+  checkOwner(owner)
+  const [secret = ''] = [webhooks.secret].flat()
+  return webhooks.perOwner ? ownerSecret(secret, owner) : secret
 }
 
 /** Opens the store and the transport once. After a failure, the next call tries again. */

@@ -43,6 +43,11 @@ export interface JobsOptions<Types extends JobTypes> {
     /** The signing secret: `whsec_` followed by the base64 of 24 to 64 random bytes. To rotate it, pass the new and the old secret. */
     secret: string | readonly string[]
     /**
+     * Signs each owner's webhooks with a secret of its own, derived from `secret`; get it with `jobs.webhookSecret(owner)`. With one secret
+     * for all, whoever can verify a webhook can forge those of every owner: leave it out only if all receivers are yours. Default: false.
+     */
+    perOwner?: boolean
+    /**
      * `host:port` of receivers to allow although their addresses are not public or the URL is not https. Such a host may resolve to private
      * addresses, but never to link-local addresses or metadata services. Default: none (SSRF protection).
      */
@@ -127,7 +132,11 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
     'createJobs(): webhooks must be an object with a secret',
   )
   keysOf(webhooks.secret)
-  const { userAgent, allowHosts, ports, proxy, nameServers } = webhooks
+  const { userAgent, allowHosts, ports, proxy, nameServers, perOwner } = webhooks
+  assertConfiguration(
+    perOwner === undefined || typeof perOwner === 'boolean',
+    'createJobs(): webhooks.perOwner must be true or false',
+  )
   assertConfiguration(
     isTextList(allowHosts) && (allowHosts ?? []).every((one) => /^.+:\d{1,5}$/.test(one)),
     'createJobs(): webhooks.allowHosts must be an array of "host:port"',

@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import { UketsukeError } from '../domain/errors.ts'
 
 const prefix = 'whsec_'
@@ -26,6 +26,16 @@ export function keysOf(secrets: unknown): KeyObject[] {
   const all: unknown[] = Array.isArray(secrets) ? Array.from(secrets) : [secrets]
   if (all.length === 0) refuse('is missing: the array is empty')
   return all.map(keyOf)
+}
+
+/**
+ * The secret of one owner, derived from a master secret by HKDF-SHA256 (RFC 5869): the same for ever, and without a way back. So a
+ * receiver can verify the webhooks of its own owner and forge nobody's.
+ * @throws as `keyOf`
+ */
+export function ownerSecret(master: string, owner: string): string {
+  const info = Buffer.from(`uketsuke webhook secret\0${owner}`)
+  return prefix + Buffer.from(hkdfSync('sha256', keyOf(master), Buffer.alloc(0), info, 32)).toString('base64')
 }
 
 const kindOf = (value: unknown): string =>

@@ -1,15 +1,28 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
-import { keysOf } from './secret.ts'
+import { keysOf, ownerSecret } from './secret.ts'
+
+export type Sign = (owner: string, id: string, time: number, body: string) => Record<string, string>
+
+/** So many owners' keys are kept. */
+const keptOwners = 1_000
 
 /**
  * Creates the three headers of Standard Webhooks (https://www.standardwebhooks.com), with one signature for each secret: during a
- * rotation the receiver may know either. `time` is in milliseconds.
+ * rotation the receiver may know either. `perOwner` signs with secrets that are derived for the owner. `time` is in milliseconds.
  */
-export function signer(secrets: readonly string[]) {
-  const keys = keysOf(secrets)
-  return (id: string, time: number, body: string): Record<string, string> => {
+export function signer(secrets: readonly string[], perOwner = false): Sign {
+  const shared = keysOf(secrets)
+  const derived = new Map<string, KeyObject[]>()
+  const keysFor = (owner: string): KeyObject[] => {
+    if (!perOwner) return shared
+    const keys = derived.get(owner) ?? keysOf(secrets.map((secret) => ownerSecret(secret, owner)))
+    if (derived.size >= keptOwners) derived.clear()
+    derived.set(owner, keys)
+    return keys
+  }
+  return (owner, id, time, body) => {
     const timestamp = String(Math.floor(time / 1_000))
-    const signatures = keys.map((key) => `v1,${mac(key, id, timestamp, body)}`)
+    const signatures = keysFor(owner).map((key) => `v1,${mac(key, id, timestamp, body)}`)
     return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') }
   }
 }

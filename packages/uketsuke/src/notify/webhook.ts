@@ -9,7 +9,7 @@ import type { Store } from '../store/port.ts'
 import type { DeliveryLimits } from './delivery-limits.ts'
 import type { Destinations } from './destinations.ts'
 import { parentLoader } from './parent-loader.ts'
-import { signer } from './sign.ts'
+import type { Sign } from './sign.ts'
 import type { SendWebhook } from './webhook-client.ts'
 import type { WebhookResponse } from './webhook-request.ts'
 
@@ -17,7 +17,7 @@ interface WebhookParts {
   store: Store
   clock: Clock
   base: string
-  secrets: readonly string[]
+  sign: Sign
   userAgent: string
   destinations: Destinations
   post: SendWebhook
@@ -33,7 +33,6 @@ const minute = 60_000
 /** The handler that delivers webhooks. Workers run it like any job, with the retry schedule of Standard Webhooks. */
 export function webhookDelivery(parts: WebhookParts): Runnable {
   const parentOf = parentLoader(parts.store)
-  const sign = signer(parts.secrets)
   return {
     parse: (input) => JSON.parse(input),
     timeout: attemptMs,
@@ -62,7 +61,7 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
         const headers = {
           'content-type': 'application/json',
           'user-agent': parts.userAgent,
-          ...sign(`msg_${job.id}`, now, body),
+          ...parts.sign(job.owner, `msg_${job.id}`, now, body),
         }
         const response = await parts.post(url, headers, body, signal)
         reached = response.status < 500
