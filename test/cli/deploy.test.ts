@@ -53,10 +53,14 @@ test.each([
   const seen = async (ids: string[]) =>
     Promise.all(ids.map(async (id) => (await (await fetch(`${base}/${id}`)).json()) as Record<string, unknown>))
   const ended = (ids: string[]) =>
-    until(async () => {
-      const jobs = await seen(ids)
-      return jobs.every(({ completedAt }) => completedAt) ? jobs : null
-    })
+    until(
+      async () => {
+        const jobs = await seen(ids)
+        return jobs.every(({ completedAt }) => completedAt) ? jobs : null
+      },
+      'every job ends',
+      { ms: 60_000 },
+    )
 
   const waiting: string[] = []
   for (const body of unknown) waiting.push(await post(body))
