@@ -131,7 +131,7 @@ describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
     fill([api, worker])
     worker.finish('done')
     await worker.heard('return', 'done')
-    await until(() => worker.output.includes('the outcome could not be stored yet'), 'the worker cannot store it')
+    await until(() => worker.output.includes('storing the outcome failed'), 'the worker cannot store it')
     expect(await status(url, jobId)).toMatchObject({ status: 'running', attempt: 1 })
     free([api, worker])
     await until(async () => (await status(url, jobId)).completedAt, 'it is stored after all')
@@ -190,7 +190,7 @@ test.skipIf(!canLimit)('a full disk does not keep a worker from ending while it 
   // The worker's disk alone: the API can still take the cancel.
   limit([leaver], '1')
   await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer })
-  await until(() => leaver.output.includes('the outcome could not be stored yet'), 'the worker cannot store it')
+  await until(() => leaver.output.includes('storing the outcome failed'), 'the worker cannot store it')
   leaver.terminate()
   expect(await leaver.ended()).toBe(0)
   await Program.start({ file, work: { concurrency: 1 } })

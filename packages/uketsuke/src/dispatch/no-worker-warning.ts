@@ -6,8 +6,8 @@ import type { Store } from '../store/port.ts'
 const every = 60_000
 
 /**
- * Warns once a minute of jobs that are due and that nobody seems to run: no worker was started, or none that has their type. Every
- * process that has opened the store looks, since there may be no worker at all. `mine`: the types that this process runs.
+ * Warns once a minute about due jobs that no worker seems to run, because no worker was started or none has their type. Every process
+ * that has opened the store checks, since there may be no worker at all. `mine`: the types that this process runs.
  */
 export class NoWorkerWarning {
   readonly #parts: { store: Store; clock: Clock; log: Log }
@@ -39,7 +39,7 @@ export class NoWorkerWarning {
       for (const one of found)
         if (!mine.has(one.type)) log.warn({ type: one.type, waitedMs: one.waited }, sentence(one))
     } catch {
-      // An outage of the store is told by whoever needs it.
+      // The callers that need the store report its outage.
     }
     this.start()
   }

@@ -2,8 +2,8 @@ import type { Job, Priority, Queue } from '../domain/job.ts'
 import type { Client } from '../redis/client.ts'
 
 /**
- * What is in Redis: a stream for each queue and priority, read by one consumer group, so that an entry wakes one worker. An entry is a
- * hint that this job waits; it is gone as soon as a worker has looked for it, so the streams are as long as the backlog.
+ * The data in Redis: one stream for each queue and priority, read by one consumer group, so that an entry wakes one worker. An entry is a
+ * hint that a job is pending. It is deleted after a worker's claim, so the streams are as long as the backlog.
  */
 export interface StreamEntry {
   readonly key: string
@@ -16,15 +16,15 @@ const group = 'workers'
 const priorities: readonly Priority[] = ['high', 'normal']
 
 export const keyOf = (prefix: string, queue: Queue, priority: Priority) => `${prefix}:${queue}:${priority}`
-/** `high` first: where both have entries, it comes first in an answer. */
+/** `high` first: if both streams have entries, Redis returns it first. */
 export const keysOf = (prefix: string, queue: Queue) => priorities.map((priority) => keyOf(prefix, queue, priority))
 
 export const addEntry = (client: Client, prefix: string, { id, type, queue, priority }: Job) =>
   client.xAdd(keyOf(prefix, queue, priority), '*', { id, type })
 
 /**
- * Makes sure of streams and groups; true where one was missing. From the beginning, so that what was announced before the group
- * is not passed over. It is a write, so it also fails where Redis takes none.
+ * Creates missing streams and groups; true if one was missing. Groups start at the beginning of the stream, so that earlier entries are
+ * not skipped. This is a write, so it also fails if Redis refuses writes.
  */
 export async function ensureGroups(client: Client, keys: readonly string[]): Promise<boolean> {
   const made = await Promise.all(
@@ -41,19 +41,19 @@ export async function ensureGroups(client: Client, keys: readonly string[]): Pro
   return made.includes(true)
 }
 
-/** Up to `count` new entries of each stream. Waits for one for `block` milliseconds. */
+/** Reads up to `count` new entries of each stream, and waits up to `block` milliseconds for one. */
 export async function read(client: Client, keys: readonly string[], consumer: string, count: number, block: number) {
   const streams = keys.map((key) => ({ key, id: '>' }))
   return entries(await client.xReadGroup(group, consumer, streams, { COUNT: count, BLOCK: block }))
 }
 
-/** What this consumer has read and not settled. */
+/** The entries that this consumer has read and not acknowledged. */
 export async function ownPending(client: Client, keys: readonly string[], consumer: string): Promise<StreamEntry[]> {
   const streams = keys.map((key) => ({ key, id: '0' }))
   return entries(await client.xReadGroup(group, consumer, streams, { COUNT: 1_000 }))
 }
 
-/** Takes entries away that somebody read `idle` milliseconds ago and never settled. */
+/** Takes over entries that another consumer read `idle` milliseconds ago and did not acknowledge. */
 export async function claimAbandoned(
   client: Client,
   keys: readonly string[],
@@ -68,7 +68,7 @@ export async function claimAbandoned(
   return (await Promise.all(claims)).flat()
 }
 
-/** Settles entries in one go; what others are to hear of is added anew in it. */
+/** Acknowledges and deletes entries in one transaction, which adds those in `handOn` again for other workers. */
 export async function acknowledge(
   client: Client,
   done: readonly StreamEntry[],
@@ -83,10 +83,10 @@ export async function acknowledge(
   await all.exec()
 }
 
-/** Removes consumers that hold nothing and have not been heard of for `idle` milliseconds. One that lives is made anew as it reads. */
+/** Deletes consumers without entries that were idle for `idle` milliseconds. Redis creates a live one again when it reads. */
 export async function dismissIdle(client: Client, key: string, idle: number): Promise<void> {
   const consumers = await client.xInfoConsumers(key, group).catch((error: Error) => {
-    // A tidy list is nothing that a user must be allowed to keep.
+    // This clean-up is optional, so the user needs no right to it.
     if (error.message.startsWith('NOPERM')) return []
     throw error
   })
@@ -96,7 +96,7 @@ export async function dismissIdle(client: Client, key: string, idle: number): Pr
 }
 
 export async function deleteConsumer(client: Client, key: string, consumer: string): Promise<void> {
-  // It read something in between, which nobody would ever settle: the group begins anew, and whoever gets an entry twice looks twice.
+  // It read an entry in between, which no consumer would acknowledge: the group starts again, and some entries are read twice.
   if ((await client.xGroupDelConsumer(key, group, consumer)) > 0) await client.xGroupSetId(key, group, '0')
 }
 

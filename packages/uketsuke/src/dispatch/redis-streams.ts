@@ -6,19 +6,19 @@ import { addEntry, ensureGroups, keysOf } from './redis-entries.ts'
 import { type ReaderParts, StreamReader } from './redis-reader.ts'
 
 const queues: readonly Queue[] = ['jobs', 'deliveries']
-/** Announcements that wait at most, and that go in one round trip at most. Beyond that workers find the jobs themselves. */
+/** The maximum of queued announcements, and of those in one round trip. Workers find further jobs by polling. */
 const waitingAtMost = 20_000
 const batch = 1_000
 
 const wakeChannel = (prefix: string) => `${prefix}:wake`
 
-/** To be done on every new connection before it counts. Where streams were missing, hints were lost with them: everybody looks. */
+/** Prepares a new connection before its first use. If streams were missing, their hints are lost, so every worker polls. */
 export const prepareStreams = (prefix: string) => async (client: Client) => {
   const keys = queues.flatMap((queue) => keysOf(prefix, queue))
   if (await ensureGroups(client, keys)) for (const queue of queues) await client.publish(wakeChannel(prefix), queue)
 }
 
-/** Dispatch over Redis Streams: an entry wakes one worker, wherever it is. Without Redis it is like polling. */
+/** Dispatch over Redis Streams: an entry wakes one worker in any process. While Redis is down, it works like polling. */
 export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
   const { connections, clock } = parts
   const subscriptions = new Set<Subscription>()
@@ -34,7 +34,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
     hintHere(queue)
     void connections.ask((client) => client.publish(wakeChannel(connections.prefix), queue)).catch(() => {})
   }
-  /** Announced here while Redis could not be told. A process whose Redis was up meanwhile has not heard of it in any other way. */
+  /** Queues with announcements that did not reach Redis. Processes whose Redis was up meanwhile have no other way to hear of them. */
   const missed = new Set<Queue>()
   const miss = (jobs: readonly Job[]) => {
     for (const { queue } of jobs) missed.add(queue)
@@ -64,7 +64,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
       const now = clock.now()
       const later = jobs.filter((job) => job.runAt > now)
       const due = later.length === 0 ? jobs : jobs.filter((job) => job.runAt <= now)
-      // Those for the future are for whoever looks then; only here can it be known when that is.
+      // Future jobs get no entry. Fetchers of this process take their due times into account.
       if (!connections.up) return miss(jobs)
       hintOf(later)
       if (due.length === 0) return
@@ -72,7 +72,7 @@ export function redisStreams(parts: Omit<ReaderParts, 'wakeAll'>): Dispatch {
       flush()
     },
     receive(subscription) {
-      // Only workers need it. What was said before it could be heard is made good by looking.
+      // Only workers need it. Polling makes up for messages before the subscription.
       if (!subscribed) {
         void connections
           .subscribe(wakeChannel(connections.prefix), (queue) => hintHere(queue as Queue))

@@ -5,7 +5,7 @@ import type { LatestProgress } from '../domain/rules.ts'
 import type { HeldJob } from './lease.ts'
 import { ProgressWriter } from './progress.ts'
 
-/** What a handler gets. Most handlers use little of it, so the costly parts are made when they are asked for. */
+/** What a handler gets. Most handlers use little of it, so the costly parts are made on first use. */
 export class Context implements JobContext<unknown> {
   input: unknown
   readonly jobId: string
@@ -44,7 +44,7 @@ export class Context implements JobContext<unknown> {
     return this.#progress.say
   }
 
-  /** The attempt is over: what is said from now on is not stored. Gives what was said last and may not be stored yet. */
+  /** Ends the attempt: later progress is not stored. Returns the latest progress if it may not be stored yet. */
   end(): LatestProgress | null {
     this.#ended = true
     return this.#progress?.end() ?? null

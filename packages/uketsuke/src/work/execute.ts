@@ -20,13 +20,13 @@ export interface ExecuteParts {
   readonly outputBytes: number
   readonly clock: Clock
   readonly log: Log
-  /** The job types that were warned about progress in fractions. */
+  /** The job types with a warning about progress in fractions. */
   readonly fractions: Set<string>
 }
 
 /**
- * Runs one attempt: parse → run → serialise → settle. Never rejects: whatever happens becomes the attempt's outcome. `done` is called
- * once the handler has ended, when its outcome is still to be stored: that wait need not keep another job from beginning.
+ * Runs one attempt: parse → run → serialize → store the outcome. Never rejects: every error becomes the attempt's outcome. `done` is
+ * called when the handler has ended, before the outcome is stored, so that another job can start meanwhile.
  */
 export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts, done: () => void): Promise<void> {
   const { clock, log, fractions } = parts
@@ -36,7 +36,7 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
   try {
     const input = read(held, type, interruption)
     context.input = input instanceof Promise ? await input : input
-    // As often as it takes: while it was confirmed a neighbour may have blocked the process again.
+    // Repeated, because another handler may block the process during the confirmation.
     while (clock.now() - held.confirmedAt > parts.leaseMs / 2) await interruption.or(confirm(held, parts))
     held.throwIfAborted()
     const output = serializeOutput(await interruption.or(type.run(context, held.job)), parts.outputBytes)
@@ -52,8 +52,8 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
 }
 
 /**
- * The handler is about to begin, and nothing has been heard of the lease for long: a neighbour's handler has blocked this process, or the
- * claim was slow. Another worker may have the job by now. Where that cannot be told the job is given back, and costs no attempt.
+ * Renews the lease before the handler starts, if it was not confirmed for long: another handler blocked this process, or the claim was
+ * slow. Another worker may hold the job by now. If that cannot be determined, the job is given back without spending an attempt.
  */
 async function confirm(held: HeldJob, { store, leaseMs, clock }: ExecuteParts): Promise<void> {
   const asked = clock.now()
@@ -65,12 +65,12 @@ async function confirm(held: HeldJob, { store, leaseMs, clock }: ExecuteParts): 
   held.confirmedAt = asked
 }
 
-/** Thrown where this worker's definition of the job does not fit the stored input. */
+/** The stored input does not fit this worker's definition of the job type. */
 class Unreadable extends Error {}
 
 function read(held: HeldJob, type: Runnable, interruption: Interruption): unknown {
   const unreadable = (thrown: unknown): never => {
-    // What is no JSON is so for every worker. An interruption is none of the schema's doing.
+    // Invalid JSON is invalid for every worker, and an interruption is not an error of the schema.
     if (held.reason !== null || text(thrown, 'code') === 'corrupt') throw thrown
     throw new Unreadable(isInvalid(thrown) ? text(thrown, 'message') : 'Its schema failed.', { cause: thrown })
   }
@@ -84,7 +84,7 @@ function read(held: HeldJob, type: Runnable, interruption: Interruption): unknow
 
 const isInvalid = (thrown: unknown) => text(thrown, 'code') === 'invalid-input'
 
-/** Why the attempt ended decides how: a lost lease writes nothing, a shutdown gives the job back, the rest is a failure. */
+/** A lost lease writes nothing, a shutdown gives the job back, and everything else is a failure. */
 function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock, context: Context): Rule | null {
   const { reason } = held
   if (reason === 'lease-lost') return null

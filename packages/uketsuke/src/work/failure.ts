@@ -2,7 +2,7 @@ import { describe, isA, text } from '../base/thrown.ts'
 import { DeliveryError, errorTitles, type Failure, JobError, UketsukeError } from '../domain/errors.ts'
 import { truncate } from '../domain/text.ts'
 
-/** Whatever a handler threw, as it is stored: a code and a sentence for clients, and for operators what was thrown. */
+/** A handler's error as it is stored: a code and a sentence for clients, and the original error for operators. */
 export function failureOf(thrown: unknown): Failure {
   if (isA(thrown, DeliveryError)) {
     const { code, message, retryable, answer: detail, cause } = thrown
@@ -17,7 +17,7 @@ export function failureOf(thrown: unknown): Failure {
   return { ...forClients(thrown), thrown: describe(thrown).stack }
 }
 
-/** Only errors that were made for clients speak to them. Any other message may hold an address, a path or a password. */
+/** Clients see only the messages of errors that are made for them. Any other message may contain an address, a path or a password. */
 function forClients(thrown: unknown): Failure {
   if (isA(thrown, JobError)) {
     const code = truncate(text(thrown, 'code') || 'job-error')
@@ -25,7 +25,7 @@ function forClients(thrown: unknown): Failure {
   }
   if (isA(thrown, UketsukeError)) {
     const code = text(thrown, 'code')
-    // What a handler gave to progress() is quoted for operators only.
+    // The argument of progress() is quoted for operators only.
     const told = final.has(code) && code !== 'invalid-progress'
     const message = told ? truncate(text(thrown, 'message')) : titleOf(code)
     if (Object.hasOwn(errorTitles, code)) return { code, message, retryable: !final.has(code) }
@@ -44,5 +44,5 @@ function isRetryable(thrown: JobError): boolean {
   }
 }
 
-/** What this package says of an attempt itself. The same handler would do the same again. */
+/** Errors that this package raises about an attempt. Another attempt would fail in the same way. */
 const final = new Set<string>(['corrupt', 'invalid-input', 'invalid-output', 'invalid-progress'])

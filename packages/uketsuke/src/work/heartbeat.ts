@@ -4,8 +4,8 @@ import type { WorkerParts } from './parts.ts'
 import type { RunningJobs } from './running-jobs.ts'
 
 /**
- * Renews all leases of one worker, in one write, every third of a lease, until `signal` aborts. A lease that is lost aborts its
- * handler; a job that somebody else has changed is read again, so that a cancel is heard even where no signal came through.
+ * Renews all leases of one worker in one write, every third of a lease, until `signal` aborts. A lost lease aborts its handler. A job
+ * that another process changed is read again, so that a cancellation arrives even if its hint was lost.
  */
 export async function heartbeat(
   { store, clock, log, leaseMs }: WorkerParts,
@@ -24,7 +24,7 @@ export async function heartbeat(
         jobs.map(({ lease }) => lease),
         leaseMs,
       )
-      // Ended meanwhile: no longer held, and not lost.
+      // Jobs that ended meanwhile are no longer held, and their leases are not lost.
       const still = jobs
         .map((job, i) => ({ job, version: versions[i] }))
         .filter(({ job }) => held.get(job.lease.id) === job)
@@ -42,9 +42,9 @@ export async function heartbeat(
           : []
       for (const [i, { job }] of changed.entries()) if (fresh[i]) job.heard(fresh[i])
     } catch (error) {
-      // The store may be back before the next third of a lease, and others take over what has lapsed.
+      // The store may be back before the next third of a lease, and other workers take over expired leases.
       wait = Math.min(wait, 1_000)
-      log.error({ err: error, jobs: jobs.length }, 'leases could not be renewed; the next beat tries again')
+      log.error({ err: error, jobs: jobs.length }, 'renewing leases failed; retrying')
     }
   }
 }

@@ -2,10 +2,10 @@ import type { Clock } from '../base/clock.ts'
 import { isThenable } from '../base/thrown.ts'
 import type { HeldJob } from './lease.ts'
 
-/** A handler that was asked to stop may take this long to do so tidily; then the job ends without it. Milliseconds. */
+/** How long a cancelled handler may take to stop, in milliseconds. Then the job ends without it. */
 const cancelGrace = 5_000
 
-/** The end of an attempt whether its handler ends or not: it may never settle. */
+/** Ends an attempt even if its handler never settles. */
 export class Interruption {
   readonly #cancelTimer: () => void
   #cancelGrace: (() => void) | null = null
@@ -15,18 +15,18 @@ export class Interruption {
   constructor(held: HeldJob, timeout: number, clock: Clock) {
     this.#cancelTimer = clock.after(timeout, () => held.abort('timeout'))
     held.onAbort((reason, error) => {
-      // A harder reason that comes during the grace ends it.
+      // A timeout, shutdown or lost lease during the grace period ends it.
       if (reason !== 'cancelled') this.#end(error)
       else this.#cancelGrace ??= clock.after(cancelGrace, () => this.#end(error))
     })
   }
 
-  /** What the schema or the handler gives, unless the interruption is there first. */
+  /** The result of the schema or the handler, unless the interruption comes first. */
   or(given: unknown): unknown {
     if (!isThenable(given)) return given
     return new Promise((resolve, reject) => {
       this.#reject = reject
-      // Listened to in any case: a rejection that nobody hears ends the process.
+      // Always handled: an unhandled rejection ends the process.
       given.then(resolve, reject)
       if (this.#error) reject(this.#error)
     })

@@ -7,8 +7,8 @@ import type { Rule, Transition } from '../store/transition.ts'
 export type AbortReason = 'cancelled' | 'timeout' | 'lease-lost' | 'shutdown'
 
 /**
- * One attempt that this worker holds. All that the worker writes about the job goes through `write`, in order, and only while the
- * lease stands: a worker that was taken for dead writes nothing.
+ * One attempt that this worker holds. All writes about the job go through `write`, in order, and only while the lease is valid: a worker
+ * that was considered dead writes nothing.
  */
 export class HeldJob {
   readonly lease: Lease
@@ -18,13 +18,13 @@ export class HeldJob {
   #last: Promise<unknown> = Promise.resolve()
   #reason: AbortReason | null = null
   #error: DOMException | null = null
-  /** Made when a handler asks for its signal: most never do. */
+  /** Created on first use: most handlers never use their signal. */
   #controller: AbortController | null = null
   #listener: ((reason: AbortReason, error: DOMException) => void) | null = null
   #leaving = false
-  /** When the lease was last known to stand, by this process's clock: before it was asked for. */
+  /** When the lease was last known to be valid, by this process's clock: the time before it was requested. */
   confirmedAt: number
-  /** Under way, and waiting their turn. */
+  /** Writes in progress and queued. */
   #writes = 0
 
   constructor(job: Job, transition: Transition, clock: Clock, confirmedAt = clock.now()) {
@@ -47,15 +47,15 @@ export class HeldJob {
     return this.#reason
   }
 
-  /** The worker is to end: whatever the attempt's reason to end was, what cannot be stored now is not waited for. */
+  /** The worker is stopping: an outcome that cannot be stored now is not retried. */
   get leaving(): boolean {
     return this.#leaving
   }
 
-  /** Gives the job as stored, or null where the rule says no or the lease is lost. */
+  /** Returns the job as stored, or null if the rule does not apply or the lease is lost. */
   write(rule: Rule): Promise<Job | null> {
     const mine = () => this.#write(rule)
-    // A failed write must not fail those behind it; its own caller hears of it.
+    // A failed write must not fail the writes behind it. Its own caller gets the error.
     const write = this.#writes++ === 0 ? mine() : this.#last.then(mine, mine)
     this.#last = write
     return write
@@ -78,19 +78,19 @@ export class HeldJob {
     }
   }
 
-  /** News of this job from whoever wrote it: a cancel that was asked for, or a lease that is lost. */
+  /** Another process changed this job: cancellation was requested, or the lease is lost. */
   heard(job: Job): void {
     if (job.version <= this.#job.version) return
     if (isHeldBy(this.lease, job)) {
       this.#job = job
       if (job.cancelRequestedAt !== null) this.abort('cancelled')
     } else if (this.#writes === 0) {
-      // During a write the news may be that very write; if it is not, the swap will miss and find out.
+      // During a write the change may be that very write. If it is not, the write fails on the version and finds out.
       this.abort('lease-lost')
     }
   }
 
-  /** The first reason counts, unless the lease is lost: then nothing may be written. */
+  /** The first reason counts, except that a lost lease replaces it: then nothing may be written. */
   abort(reason: AbortReason): void {
     if (reason === 'shutdown') this.#leaving = true
     if (reason === 'lease-lost') this.#reason = reason
@@ -100,7 +100,7 @@ export class HeldJob {
     this.#listener?.(reason, this.#error)
   }
 
-  /** Hears of every abort, of one that has been as well. */
+  /** Calls `listener` on every abort, and at once for an earlier one. */
   onAbort(listener: (reason: AbortReason, error: DOMException) => void): void {
     this.#listener = listener
     if (this.#reason && this.#error) listener(this.#reason, this.#error)
@@ -114,6 +114,6 @@ export class HeldJob {
 const messages: Record<AbortReason, string> = {
   cancelled: 'The job was cancelled.',
   timeout: 'The attempt timed out.',
-  'lease-lost': 'The job is no longer this worker’s: its lease had run out.',
+  'lease-lost': 'This worker no longer holds the job: its lease expired.',
   shutdown: 'The worker is shutting down; the job will run again elsewhere.',
 }

@@ -2,9 +2,9 @@ import { types } from 'node:util'
 import { UketsukeError } from '../domain/errors.ts'
 
 /**
- * A handler's return as JSON text. What JSON would quietly turn into something else (`{}` of a Map, null of NaN) is refused, with
- * its place; members of objects that are undefined or functions are left out, as JSON leaves them out.
- * @throws `invalid-output` where JSON cannot hold it
+ * Serializes a handler's result. Values that JSON would silently change, such as a Map to `{}` or NaN to null, are refused with their
+ * path. Members of objects that are undefined or functions are left out, as in any JSON.
+ * @throws `invalid-output` if JSON cannot represent it or it exceeds `maxBytes`
  */
 export function serializeOutput(output: unknown, maxBytes: number): string {
   const path = new Path()
@@ -17,14 +17,14 @@ export function serializeOutput(output: unknown, maxBytes: number): string {
     })
     if (text !== undefined) return fitting(text, maxBytes)
   } catch (error) {
-    // The message of a `toJSON` of the handler's own is not for clients.
+    // The error of the handler's own `toJSON` is not for clients.
     throw error instanceof Refused ? error : refused(undefined, error)
   }
   throw refused(`The output is a ${typeof output}, which JSON cannot hold.`)
 }
 
 function fitting(text: string, maxBytes: number): string {
-  // A character is one byte at least, and three at most.
+  // A UTF-16 code unit is one to three bytes in UTF-8.
   const bytes = text.length * 3 <= maxBytes ? 0 : Buffer.byteLength(text)
   if (bytes <= maxBytes) return text
   throw refused(
@@ -35,7 +35,7 @@ function fitting(text: string, maxBytes: number): string {
 class Refused extends UketsukeError {}
 const refused = (sentence: string | undefined, cause?: unknown) => new Refused('invalid-output', sentence, { cause })
 
-/** Where JSON.stringify is: it calls with the object that holds a key, depth first, so that what is no longer around is passed. */
+/** The path of JSON.stringify, which calls depth first with the object that holds each key. */
 class Path {
   readonly #holders: unknown[] = []
   readonly #keys: string[] = []
@@ -53,13 +53,13 @@ class Path {
   }
 
   toString(): string {
-    // The first holder is JSON.stringify's own.
+    // The first holder is a wrapper of JSON.stringify.
     const keys = this.#keys.slice(1).map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`)
     return keys.length === 0 ? 'The output' : `The output at ${keys.join('')}`
   }
 }
 
-/** What `value` is that JSON would lose, as a phrase; null where it loses nothing. `value` has been through its `toJSON` already. */
+/** A phrase for a value that JSON would lose, or null if it loses nothing. `toJSON` has been applied to `value`. */
 function lossOf(value: unknown, holder: unknown, key: string): string | null {
   switch (typeof value) {
     case 'string':
@@ -72,7 +72,7 @@ function lossOf(value: unknown, holder: unknown, key: string): string | null {
     case 'object':
       return value === null ? nullOf(holder, key) : lossOfObject(value, holder, key)
     default:
-      // A member of an object is left out; in an array there would be null in its place.
+      // JSON leaves out a member of an object, and writes null in an array.
       return Array.isArray(holder) ? (value === undefined ? 'undefined' : `a ${typeof value}`) : null
   }
 }
@@ -81,7 +81,7 @@ const nullOf = (holder: unknown, key: string) =>
   types.isDate((holder as Record<string, unknown>)[key]) ? 'an invalid Date' : null
 
 function lossOfObject(value: object, holder: unknown, key: string): string | null {
-  // Boxed, or plain: the most by far.
+  // The most frequent cases.
   if (Array.isArray(value) || types.isBoxedPrimitive(value)) return null
   if (types.isMap(value)) return 'a Map (give Object.fromEntries() of it)'
   if (types.isSet(value)) return 'a Set (give an array)'
@@ -89,7 +89,7 @@ function lossOfObject(value: object, holder: unknown, key: string): string | nul
   if (types.isPromise(value)) return 'a Promise (await it)'
   if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return 'binary data (give it as Base64)'
   if ((value as { type?: unknown }).type === 'Buffer') {
-    // A Buffer has turned itself into an array of numbers.
+    // `toJSON` of a Buffer returns an array of numbers.
     if (ArrayBuffer.isView((holder as Record<string, unknown>)[key])) return 'binary data (give it as Base64)'
   }
   const kind: unknown = Object.getPrototypeOf(value)

@@ -7,8 +7,8 @@ import type { Context } from './context.ts'
 import type { HeldJob } from './lease.ts'
 
 /**
- * Work that is done must not be lost to a store that is down for a while: tries until it is stored or the lease is lost. An outcome that
- * the store refuses would be refused again, and its handler must not run again for it: the job fails with that instead.
+ * Stores an outcome, and retries until it is stored or the lease is lost: an outage must not lose finished work. If the store refuses
+ * the outcome itself, the job fails with `outcome-rejected`, because running the handler again would give the same outcome.
  */
 export async function persistOutcome(held: HeldJob, outcome: Rule, clock: Clock, context: Context): Promise<void> {
   const { log } = context
@@ -20,15 +20,15 @@ export async function persistOutcome(held: HeldJob, outcome: Rule, clock: Clock,
       return
     } catch (error) {
       if (isPassing(error)) {
-        log.error({ err: error }, 'the outcome could not be stored yet')
+        log.error({ err: error }, 'storing the outcome failed; retrying')
         if (held.leaving) return
         await sleep(clock, wait)
         continue
       }
-      log.error({ err: describe(error) }, 'the store refuses the outcome')
-      // The lease will run out, and the rescuer will find the job.
+      log.error({ err: describe(error) }, 'the store refused the outcome')
+      // The lease will expire, and the rescuer will find the job.
       if (rules.length > 2) return
-      // Then without the words of the refusal, if it is them that are refused.
+      // A second refusal may be about the text of the first: leave it out.
       const failure = rules.length === 1 ? { ...rejected, thrown: describe(error).stack } : rejected
       rules.push((job) => fail({ ...job, progressMessage: null }, clock.now(), failure, clock.now()))
     }

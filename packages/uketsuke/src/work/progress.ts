@@ -6,23 +6,23 @@ import { type LatestProgress, progress } from '../domain/rules.ts'
 import { truncate } from '../domain/text.ts'
 import type { HeldJob } from './lease.ts'
 
-/** At most one stored progress in this many milliseconds a job; the latest wins. */
+/** The minimum interval between stored progress updates of a job, in milliseconds. The latest update wins. */
 const interval = 100
 
-/** Turns a handler's calls, however many, into few writes: the first at once, then the latest of each interval. */
+/** Turns any number of `progress()` calls into few writes: the first at once, then the latest of each interval. */
 export class ProgressWriter {
   readonly #held: HeldJob
   readonly #clock: Clock
   readonly #log: Log
   #wanted: LatestProgress | null = null
-  /** What is being written. */
+  /** The write in progress. */
   #writing: LatestProgress | null = null
   #cancelTimer: (() => void) | null = null
   #busy = false
   #ended = false
   #warned = false
   #began = false
-  /** The job types that were warned about fractions. */
+  /** The job types with a warning about fractions. */
   readonly #fractions: Set<string>
 
   constructor(held: HeldJob, clock: Clock, log: Log, fractions: Set<string>) {
@@ -32,7 +32,7 @@ export class ProgressWriter {
     this.#fractions = fractions
   }
 
-  /** What a handler gets as `progress`. */
+  /** The handler's `progress`. */
   readonly say = (percent: number, message?: string): void => {
     if (!(typeof percent === 'number' && percent >= 0 && percent <= 100)) {
       throw new UketsukeError(
@@ -41,7 +41,7 @@ export class ProgressWriter {
       )
     }
     if (this.#ended) {
-      // A stray timer of an ended attempt: throwing there would take the process down. Said once, or it would fill the log.
+      // A stray timer of an ended attempt: throwing there would end the process. Logged once, or it would fill the log.
       if (!this.#warned) this.#log.warn({ percent }, 'progress() was called after its attempt had ended; ignored')
       this.#warned = true
       return
@@ -51,7 +51,7 @@ export class ProgressWriter {
     if (!this.#busy) void this.#write()
   }
 
-  /** A bar that stands still at 0 is most often one that was told in fractions. Said once for each job type. */
+  /** A progress that stays at 0 is most often given as a fraction. Logged once for each job type. */
   #first(percent: number): void {
     this.#began = true
     const { type } = this.#held.job
@@ -63,7 +63,7 @@ export class ProgressWriter {
     )
   }
 
-  /** Gives what may not have been written yet: it is to be stored with the attempt's end. */
+  /** Returns progress that may not be written yet, to store it with the outcome. */
   end(): LatestProgress | null {
     const last = this.#wanted ?? this.#writing
     this.#ended = true
@@ -81,7 +81,7 @@ export class ProgressWriter {
     try {
       await this.#held.write((job) => progress(job, wanted.percent, wanted.message))
     } catch (error) {
-      this.#log.warn({ err: error }, 'progress could not be stored; the next one tries again')
+      this.#log.warn({ err: error }, 'storing progress failed; the next update tries again')
     }
     this.#writing = null
     if (this.#ended) return

@@ -1,12 +1,12 @@
 import type { HeldJob } from './lease.ts'
 
-/** After so many departures the map is made anew. */
+/** The map is replaced after this many removals. */
 const turnover = 256
 
 /**
- * The attempts that a worker holds, by job id. A Map that lives for long while its entries come and go costs V8 dearly: a table that its
- * deletions have filled gives way to a new one and points to it, so that one old table, once it has left the young generation, keeps alive
- * every later one with all that was ever in them, until the next full collection. So the map is left behind before its table is.
+ * The attempts that a worker holds, by job id. A long-lived Map with many insertions and deletions is costly in V8: it replaces its full
+ * table and links the old one to the new one, so an old table in the old generation keeps all later tables and their entries alive until
+ * the next full collection. Replacing the map first avoids that.
  */
 export class RunningJobs {
   #held = new Map<string, HeldJob>()
@@ -29,7 +29,7 @@ export class RunningJobs {
   }
 
   remove(held: HeldJob): void {
-    // The same job may be here again already, under a lease of its own.
+    // The same job may be here again, under a lease of its own.
     if (this.#held.get(held.lease.id) === held) this.#held.delete(held.lease.id)
     if (--this.#present === 0) for (const resolve of this.#waiting.splice(0)) resolve()
     if (++this.#departed < turnover) return
@@ -39,7 +39,7 @@ export class RunningJobs {
     left.clear()
   }
 
-  /** Resolves when nobody is left, those included whose job is here again. */
+  /** Resolves when all attempts have ended, including earlier attempts of a job that is here again. */
   async empty(): Promise<void> {
     if (this.#present > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }

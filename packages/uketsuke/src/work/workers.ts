@@ -5,11 +5,11 @@ import type { WorkerParts, WorkerQueue } from './parts.ts'
 import { Worker } from './worker.ts'
 
 export interface WorkOptions {
-  /** Jobs at a time, up to 100,000; 10 by default. Webhooks have 100 slots of their own. */
+  /** The number of jobs that run at the same time, from 1 to 100,000. Webhooks have 100 slots of their own. Default: 10. */
   concurrency?: number
-  /** Signals on which this worker stops gracefully, such as `SIGTERM`; none by default. */
+  /** Signals on which this worker stops gracefully, such as `SIGTERM`. Default: none. */
   stopOn?: readonly NodeJS.Signals[]
-  /** How long `stop` lets jobs run on, in milliseconds, up to a day; 25,000 by default. */
+  /** How long `stop` lets jobs run on, in milliseconds, up to one day. Default: 25,000. */
   drain?: number
 }
 
@@ -23,10 +23,10 @@ export interface WorkerHandle {
 
 type Types = ReadonlyMap<string, Runnable>
 
-/** Deliveries wait on other people's servers, not on this machine. */
+/** Webhook deliveries wait for receivers, not for this machine. */
 const deliveriesAtOnce = 100
 
-/** All workers of one process. */
+/** The workers of one process. */
 export function createWorkers(
   parts: WorkerParts,
   ready: () => Promise<void>,
@@ -64,9 +64,9 @@ export function createWorkers(
       for (const signal of stopOn) process.once(signal, onSignal)
       return handle
     },
-    /** The job types that somebody in this process works. */
+    /** The job types that run in this process. */
     worked: (): ReadonlySet<string> => new Set(workers.size > 0 ? types.jobs.keys() : []),
-    /** Ends all of them, and lets nobody begin any more. */
+    /** Stops all workers. Later calls of `work` are refused. */
     async close(): Promise<void> {
       closed = true
       await Promise.all([...workers].map((worker) => worker.stop()))
