@@ -16,24 +16,24 @@ const jobs = Number(process.env.CHAOS_JOBS ?? 400)
 const events = Number(process.env.CHAOS_EVENTS ?? Math.max(14, Math.round(jobs / 250)))
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)
 const clientsAtOnce = Number(process.env.CHAOS_CLIENTS ?? 24)
-/** Of the requests so many have not ended at any time, so that what is harmed is under way and not a backlog. */
+/** Of the requests so many have not ended at any time, so that what is hit is under way and not a backlog. */
 const mostUnderWay = 4 * clientsAtOnce
 
 test(
-  `${jobs} jobs through ${events} harms: none lost, none ends twice, each stream reaches the end, each webhook comes`,
+  `${jobs} jobs through ${events} faults: none lost, none ends twice, each stream reaches the end, each webhook comes`,
   async () => {
     console.log(`CHAOS_JOBS=${jobs} CHAOS_EVENTS=${events} CHAOS_SEED=${seed}`)
     const began = performance.now()
     const age = () => Math.round((performance.now() - began) / 1_000)
     // Draws of its own for what happens, so that how many requests there were does not change it.
-    const [fate, taste] = [seeded(seed), seeded(seed + 1)]
-    const stage = await setUp()
+    const [random, taste] = [seeded(seed), seeded(seed + 1)]
+    const setup = await setUp()
     const ledger = new Ledger()
     const { wrong } = ledger
     const hook = await ledger.receive(() => fleet.urls())
-    const fleet = new Fleet(stage, { secret, allowHosts: [hook.host], lease: 2_000 })
+    const fleet = new Fleet(setup, { secret, allowHosts: [hook.host], lease: 2_000 })
     await fleet.ready()
-    await watchRows(stage)
+    await watchRows(setup)
 
     const clients = new Clients(fleet, ledger, hook.url, taste)
     const following: Promise<void>[] = []
@@ -45,41 +45,41 @@ test(
           more: () => fleet.output(),
         })
         if (ledger.requests.length >= jobs) return
-        const wish = clients.make()
-        const seen = await clients.send(wish)
+        const request = clients.make()
+        const seen = await clients.send(request)
         accepted++
         if (accepted % 2_000 === 0) console.log(`${accepted} accepted, ${ledger.ends.size} ended, ${age()} s`)
-        if (wish.follows) following.push(clients.follow(seen))
-        if (wish.cancels) await clients.cancel(seen.jobId)
+        if (request.follows) following.push(clients.follow(seen))
+        if (request.cancels) await clients.cancel(seen.jobId)
         // As a client that did not hear the answer would.
-        if (taste() < 0.1) await clients.send(wish)
+        if (taste() < 0.1) await clients.send(request)
         await pause(taste() * 40)
       }
     }
 
     const done: Record<string, number> = {}
     const underWay = new Map<string, Promise<void>>()
-    async function suffer(harm: Fault): Promise<void> {
+    async function inject(fault: Fault): Promise<void> {
       // One more of it would hit what is down already.
-      await underWay.get(harm.target)
-      const acting = harm.act().finally(() => underWay.delete(harm.target))
+      await underWay.get(fault.target)
+      const acting = fault.act().finally(() => underWay.delete(fault.target))
       // Awaited at the end at the latest.
       acting.catch(() => {})
-      underWay.set(harm.target, acting)
-      done[harm.name] = (done[harm.name] ?? 0) + 1
+      underWay.set(fault.target, acting)
+      done[fault.name] = (done[fault.name] ?? 0) + 1
     }
 
     const working = Promise.all(Array.from({ length: clientsAtOnce }, client))
     working.catch(() => {})
     const supervisor = setInterval(() => fleet.mind(), 100)
     try {
-      const next = faults(stage, fleet, fate)
+      const next = faults(setup, fleet, random)
       for (let n = 1; n <= events; n++) {
         const share = Math.floor((jobs * n) / (events + 1))
         const enough = () => accepted >= share && underWay.size < 2
-        await Promise.race([until(enough, 'it is time for the next harm', { ms: 180_000 }), working])
-        await pause(fate() * 300)
-        await suffer(next.next().value)
+        await Promise.race([until(enough, 'it is time for the next fault', { ms: 180_000 }), working])
+        await pause(random() * 300)
+        await inject(next.next().value)
       }
       await Promise.all(underWay.values())
       await working
@@ -92,11 +92,11 @@ test(
     const left = async () => {
       const open =
         'SELECT id, queue, status, version, attempt, last_error, run_at FROM uketsuke.jobs WHERE completed_at IS NULL'
-      return (await stage.postgres.query(open)).rows
+      return (await setup.postgres.query(open)).rows
     }
     const streams = ['jobs', 'deliveries'].flatMap((queue) => [`uketsuke:${queue}:high`, `uketsuke:${queue}:normal`])
     const entries = async () => {
-      const lengths = await Promise.all(streams.map((key) => stage.redis.command('XLEN', key)))
+      const lengths = await Promise.all(streams.map((key) => setup.redis.command('XLEN', key)))
       return lengths.reduce((sum: number, length) => sum + Number(length), 0)
     }
     const drained = async (what: () => Promise<unknown>, name: string) => {
@@ -115,24 +115,24 @@ test(
     clients.leave()
     await Promise.all(following)
 
-    // Whatever the processes still do, they do before the verdict.
+    // Whatever the processes still do, they do before the verification.
     for (const one of fleet.all()) one.terminate()
     for (const one of fleet.all()) expect(await one.ended()).toBe(0)
     wrong.push(...fleet.wrong)
-    const verdict = await verify(stage, ledger)
-    const sent = ledger.requests.reduce((sum, wish) => sum + wish.sent, 0)
+    const verification = await verify(setup, ledger)
+    const sent = ledger.requests.reduce((sum, request) => sum + request.sent, 0)
     console.log(
-      `chaos: ${events} harms (seed ${seed}: ${Object.entries(done)
+      `chaos: ${events} faults (seed ${seed}: ${Object.entries(done)
         .map(([name, times]) => `${name} ${times}`)
         .join(', ')}), ${fleet.kills} processes killed, ${fleet.starts} starts; ${accepted} requests accepted ` +
-        `(${sent} sent, ${ledger.lostAnswers} answers lost) = ${verdict.jobs} jobs ${JSON.stringify(verdict.outcomes)}; ` +
-        `${fleet.runs} runs heard of, attempts a job p50 ${verdict.attempts.p50} max ${verdict.attempts.max}; ` +
-        `${verdict.webhooks} webhooks, ${verdict.webhooks - ledger.hooks.size} of them again; ` +
+        `(${sent} sent, ${ledger.lostAnswers} answers lost) = ${verification.jobs} jobs ${JSON.stringify(verification.outcomes)}; ` +
+        `${fleet.runs} runs heard of, attempts a job p50 ${verification.attempts.p50} max ${verification.attempts.max}; ` +
+        `${verification.webhooks} webhooks, ${verification.webhooks - ledger.hooks.size} of them again; ` +
         `${followed.clients} event streams over ${followed.connections} connections with ${followed.events} events, ` +
         `${followed.ended} reached the end; ${age()} s; ${wrong.length} lost, doubled or otherwise wrong`,
     )
     expect(wrong.slice(0, 20)).toEqual([])
-    expect(verdict.jobs).toBe(jobs)
+    expect(verification.jobs).toBe(jobs)
     expect(followed.ended).toBe(followed.clients)
   },
   120_000 + jobs * 100,

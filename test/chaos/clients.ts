@@ -3,7 +3,7 @@ import { bearer, blocks, openStream, post, type Seen } from '../crash/support.ts
 import type { Fleet } from './fleet.ts'
 import type { Ledger, Request } from './ledger.ts'
 
-/** However long the harm lasts, nobody is refused for longer than this. */
+/** However long the fault lasts, nobody is refused for longer than this. */
 const patience = 120_000
 
 /** Clients of the API, that want an answer however often what they talk to dies. */
@@ -24,27 +24,27 @@ export class Clients {
 
   make(): Request {
     const draw = this.#draw
-    const key = `wish-${this.#ledger.requests.length}`
-    const fate = draw()
-    const cancels = fate > 0.85 && fate < 0.95
-    const wish: Request = {
+    const key = `request-${this.#ledger.requests.length}`
+    const random = draw()
+    const cancels = random > 0.85 && random < 0.95
+    const request: Request = {
       key,
       input: {
         key,
         // What is to be cancelled lasts long enough for that.
         steps: cancels ? 30 : Math.floor(draw() * 10),
         stepMs: cancels ? 60 : Math.floor(draw() * 100),
-        throws: fate < 0.1 ? 1 : 0,
-        givesUp: fate > 0.95,
-        newer: fate > 0.4 && fate < 0.5,
+        throws: random < 0.1 ? 1 : 0,
+        givesUp: random > 0.95,
+        newer: random > 0.4 && random < 0.5,
       },
       cancels,
       follows: draw() < 0.5,
       jobId: null,
       sent: 0,
     }
-    this.#ledger.requests.push(wish)
-    return wish
+    this.#ledger.requests.push(request)
+    return request
   }
 
   /** Tries until `once` gives something; its throwing is an answer that was lost. */
@@ -67,17 +67,18 @@ export class Clients {
   }
 
   /** Sends until it is answered 202, with the same key. */
-  send(wish: Request): Promise<Seen> {
-    return this.#until(`${wish.key} is answered 202`, async (url) => {
-      wish.sent++
-      const answer = await post(url, 'steps', wish.input, { key: wish.key, webhookUrl: this.#hook })
+  send(request: Request): Promise<Seen> {
+    return this.#until(`${request.key} is answered 202`, async (url) => {
+      request.sent++
+      const answer = await post(url, 'steps', request.input, { key: request.key, webhookUrl: this.#hook })
       const seen = (await answer.json()) as Seen
       if (answer.status !== 202) {
         if (answer.status !== 503 && answer.status !== 409) this.#ledger.wrong.push(`POST: ${answer.status}`)
         return `${answer.status} ${JSON.stringify(seen)}`
       }
-      if (wish.jobId !== null && wish.jobId !== seen.jobId) this.#ledger.wrong.push(`${wish.key} gave two jobs`)
-      wish.jobId = seen.jobId
+      if (request.jobId !== null && request.jobId !== seen.jobId)
+        this.#ledger.wrong.push(`${request.key} gave two jobs`)
+      request.jobId = seen.jobId
       this.#ledger.saw(seen, '202')
       return seen
     })

@@ -8,60 +8,65 @@ import type { Setup } from './setup.ts'
 export interface Fault {
   readonly name: string
   readonly target: string
-  /** Resolves when it is over, and what was harmed is there again. */
+  /** Resolves when it is over, and what was hit is there again. */
   act(): Promise<void>
 }
 
-/** Gives harms for ever: each kind once, in a random order, then again. What is drawn is drawn at once, so that a seed tells all. */
-export function* faults(stage: Setup, fleet: Fleet, fate: () => number): Generator<Fault, never> {
+/** Gives faults for ever: each kind once, in a random order, then again. What is drawn is drawn at once, so that a seed tells all. */
+export function* faults(setup: Setup, fleet: Fleet, random: () => number): Generator<Fault, never> {
   for (;;) {
-    const deck = kinds(stage, fleet, fate)
+    const deck = kinds(setup, fleet, random)
     while (deck.length > 0) {
-      const [one] = deck.splice(Math.floor(fate() * deck.length), 1)
+      const [one] = deck.splice(Math.floor(random() * deck.length), 1)
       if (one !== undefined) yield one
     }
   }
 }
 
-function kinds({ postgres, redis, ways }: Setup, fleet: Fleet, fate: () => number): Fault[] {
-  const ms = (least: number, most: number) => Math.round(least + fate() * (most - least))
-  const [worker, api, down, redisDown] = [Math.floor(fate() * 3), Math.floor(fate() * 2), ms(0, 2_000), ms(0, 3_000)]
-  const keep = fate() < 0.5
-  const stream = `uketsuke:${fate() < 0.7 ? 'jobs' : 'deliveries'}:normal`
+function kinds({ postgres, redis, ways }: Setup, fleet: Fleet, random: () => number): Fault[] {
+  const ms = (least: number, most: number) => Math.round(least + random() * (most - least))
+  const [worker, api, down, redisDown] = [
+    Math.floor(random() * 3),
+    Math.floor(random() * 2),
+    ms(0, 2_000),
+    ms(0, 3_000),
+  ]
+  const keep = random() < 0.5
+  const stream = `uketsuke:${random() < 0.7 ? 'jobs' : 'deliveries'}:normal`
   const command = (...args: string[]): Fault => {
     const name = args.join(' ').replace(stream, 'stream').replace(' workers', '')
     return { name, target: 'redis', act: async () => void (await redis.command(...args)) }
   }
   const network = (to: 'postgres' | 'redis'): Fault[] => {
-    const side = Math.floor(fate() * 3)
+    const side = Math.floor(random() * 3)
     // One way, or both.
-    const hurt = side === 2 ? ways[to] : ways[to].slice(side, side + 1)
-    const harm = (name: string, act: (all: readonly BadNetwork[]) => Promise<void> | void): Fault => ({
+    const hit = side === 2 ? ways[to] : ways[to].slice(side, side + 1)
+    const fault = (name: string, act: (all: readonly BadNetwork[]) => Promise<void> | void): Fault => ({
       name: `${name} ${to}`,
       target: `way to ${to}`,
-      act: async () => act(hurt),
+      act: async () => act(hit),
     })
     const [cut, slow, silent, delay] = [ms(100, 3_000), ms(1_000, 4_000), ms(500, 4_000), ms(20, 400)]
     return [
-      harm('cut', async (all) => {
+      fault('cut', async (all) => {
         for (const one of all) one.cut()
         await pause(cut)
         for (const one of all) one.restore()
       }),
-      harm('delay', async (all) => {
+      fault('delay', async (all) => {
         for (const one of all) one.delay = delay
         await pause(slow)
         for (const one of all) one.delay = 0
       }),
-      harm('silence', async (all) => {
+      fault('silence', async (all) => {
         for (const one of all) one.silence()
         await pause(silent)
         for (const one of all) one.restore()
       }),
-      harm('freeze', (all) => {
+      fault('freeze', (all) => {
         for (const one of all) one.freeze()
       }),
-      harm('lose answers of', (all) => {
+      fault('lose answers of', (all) => {
         for (const one of all) one.loseAnswers()
       }),
     ]

@@ -19,13 +19,13 @@ export class Fleet {
   kills = 0
   /** Runs of handlers that were heard of. */
   runs = 0
-  readonly #stage: Setup
+  readonly #setup: Setup
   readonly #common: Partial<Role>
   readonly #killed = new Set<Program>()
   #rolledOut = false
 
-  constructor(stage: Setup, common: Partial<Role>) {
-    this.#stage = stage
+  constructor(setup: Setup, common: Partial<Role>) {
+    this.#setup = setup
     this.#common = common
   }
 
@@ -53,7 +53,7 @@ export class Fleet {
         if (one?.alive) return
         if (one && !this.#killed.has(one)) this.#ask(kind, one)
         this.starts++
-        const role = { ...this.#common, ...this.#stage.reach(i), takeOverAfter: 3_000 }
+        const role = { ...this.#common, ...this.#setup.reach(i), takeOverAfter: 3_000 }
         const does = kind === 'api' ? { api: true } : { work: { concurrency: 20 }, older: i === 0 && !this.#rolledOut }
         this.slots[kind][i] = new Program({ ...role, ...does, skew: skews[kind][i] ?? 0 }, ({ event }) => {
           if (event === 'start') this.runs++

@@ -42,7 +42,7 @@ function patient(what: string): (why?: unknown) => void {
 }
 
 /** One client's request: what it asked for, and what it was ever told about it. */
-interface Wish {
+interface Request {
   key: string
   input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean; newer: boolean }
   cancels: boolean
@@ -60,7 +60,7 @@ test(
     const [fate, taste] = [seeded(seed), seeded(seed + 1)]
     const file = join(folder(), 'jobs.db')
     const wrong: string[] = []
-    const wishes: Wish[] = []
+    const requests: Request[] = []
     /** The terminal state that somebody was told, by job: there can be only one. */
     const ends = new Map<string, string>()
     const hooks = new Map<string, Received[]>()
@@ -122,19 +122,19 @@ test(
     let closing = false
     let rolledOut = false
     /** Sends until it is answered 202, with the same key: through whatever lives, however often it dies. */
-    async function send(wish: Wish): Promise<Seen> {
-      const patience = patient(`${wish.key} is answered 202`)
+    async function send(request: Request): Promise<Seen> {
+      const patience = patient(`${request.key} is answered 202`)
       for (;;) {
         patience()
         const url = await until(() => urls()[Math.floor(taste() * urls().length)], 'an API lives', { ms: 60_000 })
-        wish.sent++
+        request.sent++
         try {
-          const answer = await post(url, 'steps', wish.input, { key: wish.key, webhookUrl: hook.url })
+          const answer = await post(url, 'steps', request.input, { key: request.key, webhookUrl: hook.url })
           const seen = (await answer.json()) as Seen
           if (answer.status === 202) {
-            if (wish.jobId !== null && wish.jobId !== seen.jobId) wrong.push(`key ${wish.key} gave two jobs`)
-            wish.jobId = seen.jobId
-            wish.answered++
+            if (request.jobId !== null && request.jobId !== seen.jobId) wrong.push(`key ${request.key} gave two jobs`)
+            request.jobId = seen.jobId
+            request.answered++
             saw(seen, '202')
             return seen
           }
@@ -170,10 +170,10 @@ test(
 
     async function client(): Promise<void> {
       while (!closing) {
-        await until(() => closing || wishes.length - ends.size < mostUnderWay, 'there is room', { ms: 120_000 })
-        const key = `wish-${wishes.length}`
+        await until(() => closing || requests.length - ends.size < mostUnderWay, 'there is room', { ms: 120_000 })
+        const key = `request-${requests.length}`
         const draw = taste()
-        const wish: Wish = {
+        const request: Request = {
           key,
           input: {
             key,
@@ -189,11 +189,11 @@ test(
           sent: 0,
           answered: 0,
         }
-        wishes.push(wish)
-        const { jobId } = await send(wish)
-        if (wish.cancels) await cancel(jobId)
+        requests.push(request)
+        const { jobId } = await send(request)
+        if (request.cancels) await cancel(jobId)
         // As a client that did not hear the answer would.
-        if (taste() < 0.2) await send(wish)
+        if (taste() < 0.2) await send(request)
         await new Promise((resolve) => setTimeout(resolve, taste() * 60))
       }
     }
@@ -264,11 +264,11 @@ test(
       if (cursor === null) break
     }
     const byId = new Map(stored.map((one) => [one.jobId, one]))
-    for (const { key, jobId, answered } of wishes) {
+    for (const { key, jobId, answered } of requests) {
       if (answered > 0 && !byId.has(jobId ?? '')) wrong.push(`${key} was accepted as ${jobId} and is lost`)
     }
     // A request that was never answered may have been stored, but each was repeated until it was.
-    if (stored.length !== wishes.length) wrong.push(`${wishes.length} keys gave ${stored.length} jobs`)
+    if (stored.length !== requests.length) wrong.push(`${requests.length} keys gave ${stored.length} jobs`)
 
     const outcomes: Record<string, number> = {}
     const attemptsOf: number[] = []
@@ -309,8 +309,8 @@ test(
 
     const webhooks = [...hooks.values()].reduce((sum, got) => sum + got.length, 0)
     console.log(
-      `kill -9: ${rounds} rounds (seed ${seed}), ${kills} kills, ${suspensions} suspensions, ${starts} starts; ${wishes.length} requests accepted ` +
-        `(${wishes.reduce((sum, { sent }) => sum + sent, 0)} sent, ${lostAnswers} answers lost) = ${stored.length} jobs ` +
+      `kill -9: ${rounds} rounds (seed ${seed}), ${kills} kills, ${suspensions} suspensions, ${starts} starts; ${requests.length} requests accepted ` +
+        `(${requests.reduce((sum, { sent }) => sum + sent, 0)} sent, ${lostAnswers} answers lost) = ${stored.length} jobs ` +
         `${JSON.stringify(outcomes)}; ${runs} runs heard of, attempts a job p50 ${quantile(attemptsOf, 0.5)} ` +
         `max ${Math.max(...attemptsOf)}; ${webhooks} webhooks, ${webhooks - hooks.size} of them again; ` +
         `${wrong.length} lost, doubled or otherwise wrong`,
