@@ -70,7 +70,7 @@ describe('a store that cannot be used', () => {
   test('is read-only', async () => {
     const file = join(here, 'jobs.db')
     await database(file, 'PRAGMA user_version')
-    if (nobody !== undefined) chownSync(here, nobody, nobody)
+    if (nobody !== undefined) for (const path of [here, file]) chownSync(path, nobody, nobody)
     chmodSync(file, 0o444)
     expect(await refusal(file, nobody)).toMatch(/read-only for this process/)
   })
