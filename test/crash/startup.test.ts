@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
@@ -70,7 +70,8 @@ describe('a store that cannot be used', () => {
   test('is read-only', async () => {
     const file = join(here, 'jobs.db')
     await database(file, 'PRAGMA user_version')
-    if (nobody !== undefined) for (const path of [here, file]) chownSync(path, nobody, nobody)
+    const files = readdirSync(here).map((name) => join(here, name))
+    if (nobody !== undefined) for (const path of [here, ...files]) chownSync(path, nobody, nobody)
     chmodSync(file, 0o444)
     expect(await refusal(file, nobody)).toMatch(/read-only for this process/)
   })
