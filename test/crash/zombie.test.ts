@@ -54,7 +54,7 @@ test('a worker that was stopped beyond its lease and continued writes nothing', 
   // It wakes with both on its lips: a progress of 99 and an output.
   zombie.finish('over')
   zombie.continue()
-  for (const key of ['over', 'going']) expect((await zombie.heard('abort', key)).reason).toMatch(/lease had run out/)
+  for (const key of ['over', 'going']) expect((await zombie.heard('abort', key)).reason).toMatch(/lease expired/)
   await zombie.heard('return', 'over')
   // Once it has stopped there is nothing left that it could write.
   zombie.terminate()
