@@ -19,7 +19,8 @@ function statements(columns: readonly Column[], make: (names: string[]) => strin
 }
 
 /** A set of columns is a sum of powers of two. Bitwise operators would alias the 33rd column to the first. */
-const bit = (i: number): number => 2 ** i
+const bits = jobColumns.map((_, i) => 2 ** i)
+const bit = (i: number): number => bits[i] as number
 const has = (set: number, i: number): boolean => Math.floor(set / bit(i)) % 2 === 1
 
 const insert = (names: string[]) => `INSERT INTO jobs (${names}) VALUES (${names.map(() => '?')})`
