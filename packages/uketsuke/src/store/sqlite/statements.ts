@@ -18,6 +18,10 @@ function statements(columns: readonly Column[], make: (names: string[]) => strin
   }
 }
 
+/** Functions in arrays of their own: this runs for every column of every write. */
+const jobValues = jobColumns.map(({ value }) => value)
+const changingValues = changingColumns.map(({ value }) => value)
+
 /** A set of columns is a sum of powers of two. Bitwise operators would alias the 33rd column to the first. */
 const bits = jobColumns.map((_, i) => 2 ** i)
 const bit = (i: number): number => bits[i] as number
@@ -32,7 +36,7 @@ export function insertion(job: Job, { once = false } = {}): Write {
   const values: Parameter[] = []
   let set = 0
   for (let i = 0; i < jobColumns.length; i++) {
-    const value = (jobColumns[i] as Column).value(job)
+    const value = (jobValues[i] as Column['value'])(job)
     if (value === null) continue
     values.push(value)
     set += bit(i)
@@ -57,7 +61,7 @@ export function update(before: Job, after: Job): Write {
   const values: Parameter[] = []
   let set = 0
   for (let i = 0; i < changingColumns.length; i++) {
-    const { value: of } = changingColumns[i] as Column
+    const of = changingValues[i] as Column['value']
     const value = of(after)
     if (value === of(before)) continue
     values.push(value)
