@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { once } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Server, createServer as tcpServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
@@ -111,6 +111,32 @@ describe('a name that resolves to a private address', () => {
   })
 })
 
+it('internal names are looked up as the machine does where private networks are allowed', async () => {
+  const to = await receiver()
+  const dns = await nameServer({})
+  const rules = { allowPrivateNetworks: true, ports: [to.port], nameServers: [dns.address] }
+  const { first } = await deliver(`http://localhost:${to.port}/`, rules)
+  expect(first.status).toBe('completed')
+  expect(dns.asked).toEqual([])
+})
+
+it('what is refused here opens no circuit breaker: each webhook ends at once', async () => {
+  const dns = await nameServer({ 'hook.attacker.com': [['127.0.0.1']] })
+  const { jobs, clock } = open({ quick }, { webhooks: { secret, nameServers: [dns.address] } })
+  await jobs.work()
+  const made = await jobs.enqueueMany('quick', Array(12).fill({}), { webhookUrl: 'https://hook.attacker.com/' })
+  const ended = await until(
+    async () => {
+      await clock.advance(0)
+      const all = await Promise.all(made.map(({ jobId }) => jobs.deliveries(jobId, { owner: allOwners })))
+      return all.flat().length === 12 && all.flat().every(({ status }) => status === 'failed') ? all.flat() : null
+    },
+    'all twelve end',
+    { ms: 5_000 },
+  )
+  expect(new Set(ended.map(({ error }) => error?.code))).toEqual(new Set(['webhook-url-forbidden']))
+})
+
 const send = (url: string, options: Parameters<typeof createWebhookClient>[0]) => {
   const { post, close } = createWebhookClient(options)
   atEnd(close)
@@ -124,6 +150,7 @@ it('an unresponsive DNS server does not delay other lookups of this process', as
   atEnd(close)
   const ended: string[] = []
   const left = new AbortController()
+  setMaxListeners(50, left.signal)
   const posts = Object.keys(zone).map((name) =>
     post(new URL(`https://${name}/`), {}, '{}', left.signal).catch((error: Error) => void ended.push(error.name)),
   )

@@ -1,6 +1,5 @@
 import { acceptor } from '../accept/accept.ts'
 import { manyAcceptor } from '../accept/many.ts'
-import { assertConfiguration } from '../base/assert.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { ulids } from '../base/ids.ts'
 import { defaultLog, guardLog } from '../base/log.ts'
@@ -9,12 +8,11 @@ import { type JobTypes, runnable } from '../definition/define.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
 import { deliveryType } from '../domain/change.ts'
 import { UketsukeError } from '../domain/errors.ts'
-import { checkOwner } from '../domain/identifiers.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
 import { DeliveryLimits } from '../notify/delivery-limits.ts'
 import { destinations } from '../notify/destinations.ts'
-import { ownerSecret } from '../notify/secret.ts'
+import { secretFor } from '../notify/secret.ts'
 import { signer } from '../notify/sign.ts'
 import { Watch } from '../notify/watch.ts'
 import { webhookDelivery } from '../notify/webhook.ts'
@@ -126,7 +124,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
 
   return {
     ...library<Types>(service),
-    webhookSecret: (owner) => secretOf(webhooks, owner),
+    webhookSecret: (owner) => secretFor(webhooks, owner),
     work: workers.work,
     fetch: front.fetch,
     accept: front.accept,
@@ -156,14 +154,6 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
       return closing
     },
   }
-}
-
-/** @throws `invalid-configuration`, `invalid-owner` */
-function secretOf(webhooks: JobsOptions<JobTypes>['webhooks'], owner: string): string {
-  assertConfiguration(webhooks !== undefined, 'webhookSecret(): createJobs() has no webhooks')
-  checkOwner(owner)
-  const [secret = ''] = [webhooks.secret].flat()
-  return webhooks.perOwner ? ownerSecret(secret, owner) : secret
 }
 
 /** Opens the store and the transport once. After a failure, the next call tries again. */

@@ -31,7 +31,7 @@ interface Breaker {
 }
 
 export interface DeliverySlot {
-  /** `reached`: whether the origin responded with a status other than 5xx. */
+  /** `reached`: false if the origin could not be reached or responded with a 5xx. */
   release(reached: boolean): void
 }
 

@@ -18,8 +18,8 @@ export interface Destinations {
   refuse(url: URL): string | null
   /** The same for an address to which the host of `url` resolved or a socket is connected. */
   refuseAddress(url: URL, address: string): string | null
-  /** Whether `allowHosts` contains this host and port. */
-  isNamed(url: URL): boolean
+  /** Whether the system resolves the host, its hosts file included: hosts in `allowHosts`, and internal names if they are allowed. */
+  resolvesLocally(url: URL): boolean
 }
 
 const defaultPorts = [80, 443, 8_080, 8_443]
@@ -28,6 +28,7 @@ const never = 'Webhooks are never sent to link-local addresses or metadata servi
 
 /** Names that are internal by convention (RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`), and metadata services by name. */
 const internalName = /(^|\.)(localhost|local|localdomain|internal|intranet|lan|home\.arpa|test|invalid|example|onion)$/
+const isInternal = (name: string): boolean => internalName.test(name) || !name.includes('.')
 const metadataName = /^(metadata|instance-data)(\.|$)/
 
 /**
@@ -49,11 +50,11 @@ export function destinations(options: EgressOptions = {}): Destinations {
   function refuseName(url: URL, name: string): string | null {
     if (metadataName.test(name)) return never
     if (isNamed(url) || allowPrivateNetworks) return null
-    return internalName.test(name) || !name.includes('.') ? notPublic : null
+    return isInternal(name) ? notPublic : null
   }
 
   return {
-    isNamed,
+    resolvesLocally: (url) => isNamed(url) || (allowPrivateNetworks && isInternal(hostOf(url))),
     refuseAddress,
     refuse(url) {
       if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'Webhook URLs must be http or https.'

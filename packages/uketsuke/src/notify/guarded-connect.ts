@@ -10,9 +10,9 @@ export interface ConnectOptions {
   readonly proxy?: URL | undefined
   /** DNS servers, as `address:port`. Default: those of the system. */
   readonly nameServers?: readonly string[] | undefined
+  /** How long connecting may take, in milliseconds. Default: 5,000. */
+  readonly connectTimeout?: number
 }
-
-const connectMs = 5_000
 
 /**
  * Connects to allowed addresses only (SSRF protection). Every address is validated before a packet is sent, and the remote address of the
@@ -30,13 +30,13 @@ export function guardedConnect(build: typeof buildConnector, options: ConnectOpt
 
 async function connect(
   build: typeof buildConnector,
-  { rules, proxy, nameServers }: ConnectOptions,
+  { rules, proxy, nameServers, connectTimeout: timeout = 5_000 }: ConnectOptions,
   url: URL,
   target: buildConnector.Options,
 ): Promise<Socket> {
   const addresses = await resolveHost(url, rules, nameServers)
-  if (proxy) return throughProxy(build, proxy, addresses, target)
-  const socket = await open(build({ timeout: connectMs, ...{ lookup: fixedLookup(addresses) } }), target)
+  if (proxy) return throughProxy(build, proxy, addresses, target, timeout)
+  const socket = await open(build({ timeout, ...{ lookup: fixedLookup(addresses) } }), target)
   const refused = rules.refuseAddress(url, socket.remoteAddress ?? '')
   if (refused === null) return socket
   socket.destroy()
@@ -65,15 +65,16 @@ async function throughProxy(
   proxy: URL,
   [address]: readonly ResolvedAddress[],
   target: buildConnector.Options,
+  timeout: number,
 ): Promise<Socket> {
   const host = address?.family === 6 ? `[${address.address}]` : address?.address
   const port = target.port || (target.protocol === 'https:' ? '443' : '80')
-  const tunnel = await tunnelTo(proxy, `${host}:${port}`)
+  const tunnel = await tunnelTo(proxy, `${host}:${port}`, timeout)
   if (target.protocol !== 'https:') return tunnel
-  return open(build({ timeout: connectMs }), { ...target, httpSocket: tunnel })
+  return open(build({ timeout }), { ...target, httpSocket: tunnel })
 }
 
-function tunnelTo(proxy: URL, path: string): Promise<Socket> {
+function tunnelTo(proxy: URL, path: string, timeout: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const { username, password } = proxy
     const basic = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`
@@ -83,7 +84,7 @@ function tunnelTo(proxy: URL, path: string): Promise<Socket> {
       method: 'CONNECT',
       path,
       headers: { host: path, ...(username && { 'proxy-authorization': basic }) },
-      timeout: connectMs,
+      timeout,
       agent: false,
     })
     connectRequest.once('connect', (response, socket) => {

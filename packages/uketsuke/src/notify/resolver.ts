@@ -16,7 +16,7 @@ const timeoutMs = 4_000
 
 /**
  * Resolves the host of a URL to all its addresses, all of which are allowed. Uses `dns.lookup`, which shares four threads with the file
- * system, only for hosts in `allowHosts`, so that a DNS server that does not respond delays only its own webhook.
+ * system, only for hosts that the operator has allowed, so that a DNS server that does not respond delays only its own webhook.
  * @param servers DNS servers, as `address:port`; default: those of the system
  * @throws {ForbiddenDestination} if any address is not allowed: the next lookup could return only that one
  */
@@ -37,7 +37,7 @@ async function addressesOf(url: URL, rules: Destinations, servers?: readonly str
   const host = hostOf(url)
   const family = isIP(host)
   if (family === 4 || family === 6) return [{ address: host, family }]
-  if (rules.isNamed(url)) return (await lookup(host, { all: true })) as ResolvedAddress[]
+  if (rules.resolvesLocally(url)) return (await lookup(host, { all: true })) as ResolvedAddress[]
   const resolver = new Resolver({ timeout: timeoutMs, tries: 1 })
   if (servers) resolver.setServers(servers)
   const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])

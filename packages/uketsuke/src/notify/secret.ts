@@ -1,5 +1,7 @@
 import { createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
+import { assertConfiguration } from '../base/assert.ts'
 import { UketsukeError } from '../domain/errors.ts'
+import { checkOwner } from '../domain/identifiers.ts'
 
 const prefix = 'whsec_'
 /** The key size in bytes that Standard Webhooks requires. */
@@ -36,6 +38,22 @@ export function keysOf(secrets: unknown): KeyObject[] {
 export function ownerSecret(master: string, owner: string): string {
   const info = Buffer.from(`uketsuke webhook secret\0${owner}`)
   return prefix + Buffer.from(hkdfSync('sha256', keyOf(master), Buffer.alloc(0), info, 32)).toString('base64')
+}
+
+/**
+ * The secret with which an owner's receivers verify webhooks; during a rotation, the new one.
+ * @throws {UketsukeError} `invalid-configuration` without `webhooks`, `invalid-owner`
+ */
+export function secretFor(webhooks: Secrets | undefined, owner: string): string {
+  assertConfiguration(webhooks !== undefined, 'webhookSecret(): createJobs() has no webhooks')
+  checkOwner(owner)
+  const [secret = ''] = [webhooks.secret].flat()
+  return webhooks.perOwner ? ownerSecret(secret, owner) : secret
+}
+
+interface Secrets {
+  readonly secret: string | readonly string[]
+  readonly perOwner?: boolean
 }
 
 const kindOf = (value: unknown): string =>

@@ -53,7 +53,7 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
       if (refused) throw new UnrecoverableError(refused, { code: 'webhook-url-forbidden' })
       const slot = await parts.limits.acquire(url.origin, job.owner)
       if (typeof slot === 'number') throw new PostponedError('No free slot for this receiver or owner.', slot)
-      let reached = false
+      let unreachable = false
       try {
         const now = parts.clock.now()
         const body = bodyOf(job, parts.base, now)
@@ -64,10 +64,14 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
           ...parts.sign(job.owner, `msg_${job.id}`, now, body),
         }
         const response = await parts.post(url, headers, body, signal)
-        reached = response.status < 500
+        unreachable = response.status >= 500
         return checkResponse(response, now)
+      } catch (thrown) {
+        // Only failures of the receiver count: not those of this machine, of our rules, or of a worker that stops.
+        unreachable ||= thrown instanceof DeliveryError && thrown.code === 'webhook-unreachable'
+        throw thrown
       } finally {
-        slot.release(reached)
+        slot.release(!unreachable)
       }
     },
   }

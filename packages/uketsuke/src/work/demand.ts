@@ -1,6 +1,6 @@
 /**
- * How many jobs a worker's next claim asks for. It claims no more than it was told of where it knows the number, since the other jobs
- * were announced to other workers, and fills all its room where it does not.
+ * How many jobs a worker's next claim asks for: as many as were announced to it if the number is known, because the other jobs were
+ * announced to other workers, and otherwise as many as there is room for.
  *
  *              hint(n)               claim
  *      ┌─────────────────▶ hinted ──────────┐
