@@ -35,9 +35,9 @@ function failing(file = tempFile()) {
     return Object.assign(Object.create(real), {
       get: verb('get', get),
       renew: verb('renew', renew),
-      expired: verb('expiredLeases', expiredLeases),
+      expiredLeases: verb('expiredLeases', expiredLeases),
       replace: verb('replace', replace),
-    })
+    } satisfies Partial<Store>)
   }
   return { store, down, file }
 }
