@@ -177,6 +177,13 @@ const rows: Row[] = [
     errors: [{ pointer: '/__proto__', detail: anyText }],
   },
   {
+    what: 'a number out of range',
+    send: (a) => a.post('', '{"type":"held","input":{"a":[1,-1e999]}}'),
+    code: 'validation-error',
+    status: 422,
+    errors: [{ pointer: '/input/a/1', detail: 'The number is out of range.' }],
+  },
+  {
     what: 'an input that does not match the schema',
     send: (a) => a.post('', { type: 'report', input: { pages: 0 } }),
     code: 'validation-error',

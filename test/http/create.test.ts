@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createJobs, job, silentLog } from '../../packages/uketsuke/src/index.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
 import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 import { until } from '../until.ts'
@@ -149,6 +150,35 @@ describe('Prefer: wait', () => {
 })
 
 describe('Idempotency-Key', () => {
+  it('compares what the client sent, even if the schema changes its value in place', async () => {
+    let calls = 0
+    const validate = (value: unknown) => ({ value: Object.assign(value as object, { call: ++calls }) })
+    const marked = job({ input: { '~standard': { version: 1, vendor: 'test', validate } }, run: () => null })
+    const jobs = createJobs({
+      jobs: { marked },
+      store: sqlite(':memory:'),
+      log: silentLog,
+      authenticate: () => ({ owner: 'alice' }),
+    })
+    const send = () =>
+      jobs.fetch(
+        new Request('http://localhost/api/jobs', {
+          method: 'POST',
+          body: '{"type":"marked","input":{"a":1}}',
+          headers: { 'content-type': 'application/json', 'idempotency-key': 'k' },
+        }),
+      )
+    try {
+      const [first, second] = [await send(), await send()]
+      expect([first.status, second.status, calls]).toEqual([202, 202, 2])
+      const { jobId } = await body(first)
+      expect(await body(second)).toMatchObject({ jobId })
+      expect(await jobs.get(String(jobId), { owner: 'alice', include: ['input'] })).toMatchObject({ input: { a: 1 } })
+    } finally {
+      await jobs.close()
+    }
+  })
+
   it('returns the existing job in its current state for a repeated request', async () => {
     const first = await body(await api.post('', { type: 'held', input: { a: 1, b: 2 } }, keyed('"k 1"')))
     await api.post(`/${first.jobId}/cancel`, '')

@@ -47,7 +47,9 @@ export function acceptor(parts: AcceptParts): Acceptor {
       const valid = validate(request, parts.newId(), parts, now)
       const job = create(valid instanceof Promise ? await valid : valid, now)
       if (!request.idempotency) return await insert(parts, { job }, tx)
-      const { owner: _, idempotency, ...payload } = request
+      const { owner: _, idempotency, inputIsJson, ...payload } = request
+      // The schema may have changed the value that it was given.
+      if (inputIsJson && payload.input !== undefined) payload.input = JSON.parse(job.input)
       return await keyed(job, payload, idempotency, tx)
     },
     again: (job, payload, idempotency) => (idempotency ? keyed(job, payload, idempotency) : insert(parts, { job })),

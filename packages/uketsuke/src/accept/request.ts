@@ -3,6 +3,8 @@ export interface AcceptRequest {
   owner: string
   type: unknown
   input: unknown
+  /** `input` comes from JSON text and belongs to this request: no copy is needed to validate what the handler will get. */
+  inputIsJson?: true | undefined
   priority?: unknown
   webhookUrl?: unknown
   /** Milliseconds from now. */

@@ -57,8 +57,8 @@ export function validate(request: AcceptRequest, id: string, checks: Checks, now
     return { id, type: request.type as string, owner: request.owner, input, ...more, maxAttempts, retainFor }
   }
   if (input === null) return rest(unchecked)
-  // Validate the value after a JSON round trip, since that is what the handler gets.
-  const checked = type.input['~standard'].validate(JSON.parse(input))
+  // Validate what the handler gets: the value after a JSON round trip.
+  const checked = type.input['~standard'].validate(request.inputIsJson ? (request.input ?? null) : JSON.parse(input))
   return isThenable(checked) ? Promise.resolve(checked).then(rest) : rest(checked)
 }
 

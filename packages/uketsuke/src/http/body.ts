@@ -70,12 +70,18 @@ function unknownMember(body: Record<string, unknown>, members: readonly string[]
   return null
 }
 
-/** Finds excessive depth and `__proto__` members. The client chooses the depth, so the recursion stops at the limit. */
+/**
+ * Finds excessive depth, `__proto__` members, and numbers such as 1e999, which `JSON.stringify` would turn into null. The client chooses
+ * the depth, so the recursion stops at the limit.
+ */
 function forbiddenContent(value: object, depth: number): Violation | null {
   if (depth > maxDepth) return { pointer: '', detail: `The request body is nested more than ${maxDepth} levels deep.` }
   for (const name in value) {
     if (name === '__proto__') return { pointer: '/__proto__', detail: 'A member must not be named __proto__.' }
     const inner = (value as Record<string, unknown>)[name]
+    if (inner === Infinity || inner === -Infinity) {
+      return { pointer: `/${token(name)}`, detail: 'The number is out of range.' }
+    }
     if (typeof inner !== 'object' || inner === null) continue
     const found = forbiddenContent(inner, depth + 1)
     if (found !== null) return { ...found, pointer: `/${token(name)}${found.pointer}` }

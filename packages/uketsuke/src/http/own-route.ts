@@ -12,7 +12,7 @@ import { accepted, type HttpResponse, withoutOutput } from './response.ts'
 import type { RequestContext } from './route.ts'
 
 /** The job that a user's own route requests. The owner, the idempotency key and `Prefer` come from the HTTP request. */
-export type RouteJobRequest = Omit<AcceptRequest, 'owner' | 'idempotency'>
+export type RouteJobRequest = Omit<AcceptRequest, 'owner' | 'idempotency' | 'inputIsJson'>
 
 /**
  * Accepts a job on a user's own route. Resolves with the complete response: the 202 with `Location`, `Retry-After`, `statusUrl` and
@@ -28,7 +28,7 @@ export async function acceptOnRoute(
     const options = getOptions()
     const identified = identify(options, request, 'jobs:write')
     const { owner, canRead } = identified instanceof Promise ? await identified : identified
-    return await accept({ service, request, canRead }, { ...job, owner })
+    return await accept({ service, request, canRead }, { ...job, owner, inputIsJson: undefined })
   } catch (thrown) {
     const error = toUketsukeError(thrown, service.log, where(request))
     return problem(fromInput(error))

@@ -1,3 +1,4 @@
+import type { AcceptRequest } from '../../accept/request.ts'
 import { readObject } from '../body.ts'
 import { acceptedAnswer, parameter, problems } from '../openapi/responses.ts'
 import { accept } from '../own-route.ts'
@@ -31,7 +32,7 @@ export const create: Route = {
       members,
       options.maxBodyBytes,
     )
-    const job = { owner, type, input, priority, webhookUrl, delay, runAt, metadata }
+    const job: AcceptRequest = { owner, type, input, inputIsJson: true, priority, webhookUrl, delay, runAt, metadata }
     return await accept(context, job, keyScope(service, this))
   },
 }

@@ -33,18 +33,21 @@ parentPort.on('message', (wanted) => {
  * event loop for 16 MB and two syncs. The log restarts from its beginning only if no one writes during a checkpoint.
  * Once the log is long, the short remainder that the first checkpoint left is therefore copied while commits wait; the
  * event loop is not blocked.
+ *
+ *     idle ── enough commits ──▶ copying ── log is long ──▶ restarting (commits wait)
+ *      ▲                            │                            │
+ *      └──────── done ──────────────┴────────────────────────────┘
+ *     closed: after `close()`, or when the thread fails and SQLite makes the checkpoints again
  */
 export class Checkpoints {
   readonly #path: string
   readonly #takeOver: (active: boolean) => void
   #thread: Worker | null = null
-  /** Closed, or the thread could not be started. */
-  #over = false
-  #since = 0
-  #last = 0
-  #running = false
-  #resume: (() => void) | null = null
-  #paused: Promise<void> | null = null
+  #state: 'idle' | 'copying' | 'restarting' | 'closed' = 'idle'
+  /** Commits since the last checkpoint started, and when it ended. */
+  #commits = 0
+  #endedAt = 0
+  #pause: { over: Promise<void>; end(): void } | null = null
 
   /**
    * `takeOver(true)` is called when the thread makes the checkpoints, and `takeOver(false)` if it fails and SQLite must
@@ -57,22 +60,25 @@ export class Checkpoints {
 
   /** Commits must await this if it is not null. */
   get paused(): Promise<void> | null {
-    return this.#paused
+    return this.#pause?.over ?? null
   }
 
   committed(): void {
-    if (++this.#since < commits || this.#running || this.#over) return
-    if (performance.now() - this.#last < interval) return
-    this.#since = 0
-    this.#running = true
+    if (++this.#commits < commits || this.#state !== 'idle') return
+    if (performance.now() - this.#endedAt < interval) return
+    this.#commits = 0
     this.#thread ??= this.#start()
-    this.#thread?.postMessage('checkpoint')
+    if (this.#thread === null) return
+    this.#state = 'copying'
+    this.#thread.postMessage('checkpoint')
   }
 
   async close(): Promise<void> {
     const thread = this.#thread
-    if (thread === null || this.#over) return
-    this.#over = true
+    const alive = thread !== null && this.#state !== 'closed'
+    this.#state = 'closed'
+    this.#endPause()
+    if (!alive) return
     await new Promise((resolve) => {
       thread.once('exit', resolve)
       thread.ref()
@@ -83,7 +89,7 @@ export class Checkpoints {
   #start(): Worker | null {
     try {
       const thread = new Worker(program, { eval: true, workerData: this.#path, env: {}, execArgv: [] })
-      thread.on('message', (pages: number) => this.#done(pages))
+      thread.on('message', (pages: number) => this.#copied(pages))
       thread.on('error', () => this.#fail())
       thread.on('exit', () => this.#fail())
       // Must come last: adding a listener refs the thread again.
@@ -96,32 +102,37 @@ export class Checkpoints {
     }
   }
 
-  #done(pages: number): void {
-    if (pages >= longLog && this.#resume === null && !this.#over) {
-      this.#paused = new Promise((resolve) => {
-        this.#resume = resolve
-      })
-      // The waiting commits may be all that keeps the process alive.
-      this.#thread?.ref()
-      this.#thread?.postMessage('checkpoint')
-      return
-    }
-    this.#go()
-    this.#running = false
-    this.#last = performance.now()
+  #copied(pages: number): void {
+    if (this.#state === 'closed') return
+    if (this.#state === 'copying' && pages >= longLog) return this.#restart()
+    this.#endPause()
+    this.#state = 'idle'
+    this.#endedAt = performance.now()
   }
 
-  #go(): void {
-    if (this.#resume === null) return
+  #restart(): void {
+    let end = () => {}
+    const over = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    this.#pause = { over, end }
+    this.#state = 'restarting'
+    // The waiting commits may be all that keeps the process alive.
+    this.#thread?.ref()
+    this.#thread?.postMessage('checkpoint')
+  }
+
+  #endPause(): void {
+    if (this.#pause === null) return
     this.#thread?.unref()
-    this.#resume()
-    this.#resume = this.#paused = null
+    this.#pause.end()
+    this.#pause = null
   }
 
   #fail(): void {
-    this.#go()
-    if (this.#over) return
-    this.#over = true
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#endPause()
     this.#takeOver(false)
   }
 }
