@@ -104,7 +104,10 @@ export class Checkpoints {
 
   #copied(pages: number): void {
     if (this.#state === 'closed') return
-    if (this.#state === 'copying' && pages >= longLog) return this.#restart()
+    if (this.#state === 'copying' && pages >= longLog) {
+      this.#restart()
+      return
+    }
     this.#endPause()
     this.#state = 'idle'
     this.#endedAt = performance.now()
