@@ -45,6 +45,7 @@ test('SQLite to PostgreSQL: copies everything, and jobs continue on the new stor
     ['jobs', '6'],
     ['attempts', '2'],
     ['idempotency_keys', '1'],
+    ['records', '0'],
     ['shared', '0'],
   ])
   expect(await uketsuke(args)).toMatchObject({ code: 0, out: 'This migration is already complete. Nothing changed.\n' })

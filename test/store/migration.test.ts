@@ -14,7 +14,7 @@ import { pages } from '../../packages/uketsuke/src/store-migration/pages.ts'
 
 /** An archive as plain as can be, which can be made to fail at a write, to change what it is given, or to be in use. */
 class Shelved implements RawTables {
-  readonly rows: Record<TableName, Row[]> = { jobs: [], attempts: [], idempotency_keys: [], shared: [] }
+  readonly rows: Record<TableName, Row[]> = { jobs: [], attempts: [], idempotency_keys: [], records: [], shared: [] }
   readonly where: string
   writes = Number.POSITIVE_INFINITY
   garble = false

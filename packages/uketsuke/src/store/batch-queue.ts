@@ -83,6 +83,7 @@ export function batched(
     prune: (limit) => store.prune(limit),
     stats: () => store.stats(),
     shared: (name, initial) => store.shared(name, initial),
+    records: store.records,
     onForeignCommit: (fn) => store.onForeignCommit(fn),
     async close() {
       await Promise.all([inserts, changes, ...renewals.values()].map((one) => one.idle()))

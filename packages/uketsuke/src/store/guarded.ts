@@ -5,7 +5,7 @@ import { allOwners, type Insert, type Owner, type Store } from './port.ts'
  * Validates owners and idempotency keys before they reach the store, because engines treat invalid ones differently.
  */
 export function withValidIdentifiers(store: Store): Store {
-  const { insert, insertWithin, get, list, deliveries, attempts, remove } = store
+  const { insert, insertWithin, get, list, deliveries, attempts, remove, records } = store
   return Object.assign(store, {
     insert: async (inserts, waiting) => insert(inserts.map(checked), waiting),
     ...(insertWithin && {
@@ -16,6 +16,15 @@ export function withValidIdentifiers(store: Store): Store {
     deliveries: async (owner, parent) => deliveries(one(owner), parent),
     attempts: async (owner, id) => attempts(one(owner), id),
     remove: async (owner, id) => remove(one(owner), id),
+    records: {
+      get: async (kind, owner, id) => records.get(kind, one(owner), id),
+      list: async (kind, owner, after, limit) => records.list(kind, one(owner), after, limit),
+      put: async (record) => {
+        checkOwner(record.owner)
+        return records.put(record)
+      },
+      remove: async (kind, owner, id) => records.remove(kind, one(owner), id),
+    },
   } satisfies Partial<Store>)
 }
 

@@ -10,6 +10,7 @@ import {
 } from '../domain/job.ts'
 import { claim, isHeldBy } from '../domain/rules.ts'
 import { withValidIdentifiers } from './guarded.ts'
+import { memoryRecords } from './memory-records.ts'
 import { allOwners, type IdempotencyKey, type Insert, type Inserted, type Owner, type StoreFactory } from './port.ts'
 
 /**
@@ -171,6 +172,7 @@ export function memory(): StoreFactory {
         if (!values.has(name)) values.set(name, initial)
         return values.get(name)!
       },
+      records: memoryRecords(),
       onForeignCommit: () => () => {},
       close: async () => {},
     })

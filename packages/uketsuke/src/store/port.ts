@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
+import type { RecordStore } from './records.ts'
 import type { Transaction } from './transaction.ts'
 
 /**
@@ -175,6 +176,8 @@ export interface Store {
    * stored.
    */
   shared(name: string, initial: string): Promise<string>
+  /** Documents that are not jobs, such as API keys and webhook endpoints. */
+  readonly records: RecordStore
   /**
    * Calls `fn` after a commit by another process. Without an argument, anything may have changed. The returned function
    * unsubscribes. A lost call only costs latency.

@@ -29,6 +29,7 @@ export const tables = {
     text: ['owner', 'route', 'key', 'fingerprint', 'job_id'],
     numbers: ['expires_at'],
   },
+  records: { key: ['kind', 'id'], text: ['kind', 'id', 'owner', 'value'], numbers: ['version'] },
   shared: { key: ['name'], text: ['name', 'value'], numbers: [] },
 } as const satisfies Record<string, Layout>
 

@@ -7,6 +7,7 @@ import { inserting } from './store-suite/inserting.ts'
 import { leasing } from './store-suite/leasing.ts'
 import { moving, type RawTablesPair } from './store-suite/moving.ts'
 import { reading } from './store-suite/reading.ts'
+import { recording } from './store-suite/records.ts'
 import { removing } from './store-suite/removing.ts'
 import { replacing } from './store-suite/replacing.ts'
 import { sharing } from './store-suite/sharing.ts'
@@ -44,7 +45,7 @@ export function storeSuite({ test, open, openTwice, openKept }: StoreSuite): voi
       }
     })
 
-  for (const group of [inserting, claiming, replacing, leasing, reading, removing, sharing]) group(check)
+  for (const group of [inserting, claiming, replacing, leasing, reading, removing, sharing, recording]) group(check)
   if (openTwice !== undefined) together({ test, openTwice })
   if (openKept !== undefined) moving({ test, openKept })
 }

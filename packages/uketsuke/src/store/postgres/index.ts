@@ -14,6 +14,7 @@ import { LostClaims } from './lost-claims.ts'
 import { createNotifier } from './notifier.ts'
 import { type PostgresOptions, type PostgresSettings, resolveOptions } from './options.ts'
 import * as queries from './queries.ts'
+import { recordStore } from './records.ts'
 import { prune, remove } from './remove.ts'
 import { renew, replace as replaceRows } from './replace.ts'
 import { type OpenedSchema, start } from './start.ts'
@@ -167,6 +168,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     prune: (limit) => run((sql) => prune(sql, time, limit)),
     stats: () => run(queries.stats),
     shared: (name, initial) => run((sql) => queries.shared(sql, name, initial)),
+    records: recordStore(run),
     onForeignCommit: foreign.listen,
     async close() {
       await opening?.catch(() => {})

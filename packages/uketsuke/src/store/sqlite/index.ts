@@ -13,6 +13,7 @@ import { commitListener } from './listener.ts'
 import { migrate } from './migrations/index.ts'
 import { canUseThreads, databasePath, open } from './open.ts'
 import * as queries from './queries.ts'
+import { getRecord, listRecords, putRecord, removeRecord } from './records.ts'
 import { syncWal } from './sync-wal.ts'
 import { unclaimed } from './unclaimed.ts'
 
@@ -117,6 +118,12 @@ function store(path: string, clock: Clock): Store {
     prune: (limit) => write((sql) => queries.prune(sql, clock.now(), limit)),
     stats: () => read(queries.stats),
     shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
+    records: {
+      get: (kind, owner, id) => read((sql) => getRecord(sql, kind, owner, id)),
+      list: (kind, owner, after, limit) => read((sql) => listRecords(sql, kind, owner, after, limit)),
+      put: (record) => write((sql) => putRecord(sql, record)),
+      remove: (kind, owner, id) => write((sql) => removeRecord(sql, kind, owner, id)),
+    },
     onForeignCommit: foreign.listen,
     async close() {
       foreign.stop()

@@ -168,6 +168,9 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
     { job: job(clock, { id: 'Later', runAt: clock.now() + 60_000 }) },
   ])
   await store.shared('secret', awkward)
+  const record = { kind: awkward, id: awkward, owner: allowed.owner, value: JSON.stringify(awkward) }
+  for (const version of [1, 2]) await store.records.put({ ...record, version })
+  await store.records.put({ ...record, kind: 'key', version: 1 })
 }
 
 async function contents(store: Store): Promise<unknown> {
@@ -178,5 +181,9 @@ async function contents(store: Store): Promise<unknown> {
     deliveries: await store.deliveries(allOwners, 'done'),
     stats: await store.stats(),
     secret: await store.shared('secret', 'none'),
+    records: [
+      await store.records.list(awkward, allOwners, null, 10),
+      await store.records.list('key', allOwners, null, 10),
+    ],
   }
 }

@@ -2,9 +2,10 @@ import { UketsukeError } from '../../../domain/errors.ts'
 import type { Sql } from '../connection.ts'
 import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
+import { records } from './003-records.ts'
 
 /** Forward only: released migrations never change; new ones are appended. */
-const migrations: readonly string[] = [jobs, dueByType]
+const migrations: readonly string[] = [jobs, dueByType, records]
 export const schemaVersion = migrations.length
 
 /**
@@ -62,7 +63,7 @@ async function vacant(sql: Sql, schema: string): Promise<void> {
 async function writable(sql: Sql, schema: string): Promise<void> {
   const [row] = await sql.query(
     `SELECT bool_and(has_table_privilege(format('%I.%I', $1::text, name), wanted)) AS fine, current_user AS me
-     FROM unnest('{jobs,attempts,idempotency_keys,shared}'::text[]) AS name, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS wanted`,
+     FROM unnest('{jobs,attempts,idempotency_keys,shared,records}'::text[]) AS name, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS wanted`,
     [schema],
   )
   if (row?.fine === true) return

@@ -2,12 +2,13 @@ import { UketsukeError } from '../../../domain/errors.ts'
 import type { Connection } from '../connection.ts'
 import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
+import { records } from './003-records.ts'
 
 /**
  * Forward only: released migrations never change; new ones are appended. `PRAGMA user_version` counts the applied
  * migrations.
  */
-const migrations: readonly string[] = [jobs, dueByType]
+const migrations: readonly string[] = [jobs, dueByType, records]
 export const schemaVersion = migrations.length
 
 /** "uket" in ASCII. Distinguishes our files from databases of other programs. */
