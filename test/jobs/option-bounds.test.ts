@@ -14,6 +14,8 @@ const types = { one: job({ input, run: () => 1 }) }
 const define = (options: object) => job({ input, run: () => 1, ...options })
 const create = (options: object) => createJobs({ jobs: types, store: sqlite(':memory:'), log: silentLog, ...options })
 const limits = (options: object) => create({ limits: options })
+const quotas = (options: object) => create({ quotas: options })
+const requests = (options: object) => quotas({ requests: { limit: 1, ...options } })
 const database = (options: object) => postgres({ connectionString: 'postgres://localhost/x', ...options })
 const connections = (options: object) => redis({ url: 'redis://localhost', ...options })
 const backoff = (options: object) => define({ backoff: options })
@@ -27,6 +29,10 @@ const numbers: [string, string, (options: object) => unknown, number, number][] 
   ['job() backoff', 'max', backoff, 0, 366 * day],
   ['createJobs()', 'lease', create, 1_000, day],
   ['createJobs()', 'maxBodyBytes', create, 1, 256 << 20],
+  ['createJobs() quotas', 'waitingJobs', quotas, 1, 10_000_000],
+  ['createJobs() quotas', 'streamsPerOwner', quotas, 1, 10_000_000],
+  ['createJobs() quotas', 'streamsPerProcess', quotas, 1, 10_000_000],
+  ['createJobs() quotas.requests', 'window', requests, 1_000, 3_600_000],
   ['createJobs() limits', 'inputBytes', limits, 1, 256 << 20],
   ['createJobs() limits', 'metadataBytes', limits, 1, 256 << 20],
   ['createJobs() limits', 'delay', limits, 0, century],

@@ -11,7 +11,7 @@ const layers = [
   ['base'],
   ['definition'],
   ['redis', 'store'],
-  ['dispatch', 'notify'],
+  ['dispatch', 'notify', 'quota'],
   ['transport'],
   ['accept', 'work'],
   ['service'],

@@ -23,9 +23,9 @@ export {
   type Violation,
 } from './domain/errors.ts'
 export type { JobStatus, Priority } from './domain/job.ts'
+export { type Quota, QuotaExceeded } from './domain/quota.ts'
 export type { EventType, JobEvent, JobView } from './domain/view.ts'
 export type { Identity, Scope } from './http/identity.ts'
-export { type Quota, QuotaExceeded } from './http/rate-limit.ts'
 export { verifyWebhook } from './notify/sign.ts'
 export { allOwners, type Store, type StoreFactory } from './store/port.ts'
 export { sqlite } from './store/sqlite/index.ts'

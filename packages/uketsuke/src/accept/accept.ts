@@ -3,9 +3,11 @@ import type { JobType } from '../definition/define.ts'
 import type { Dispatch } from '../dispatch/port.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
+import { QuotaExceeded } from '../domain/quota.ts'
 import { create } from '../domain/rules.ts'
 import type { Destinations } from '../notify/destinations.ts'
-import type { Insert, Store } from '../store/port.ts'
+import type { WaitingJobs } from '../quota/waiting-jobs.ts'
+import type { IdempotencyKey, Insert, Store } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
 import type { AcceptRequest, Idempotency } from './request.ts'
@@ -24,6 +26,8 @@ export interface AcceptParts {
   types: ReadonlyMap<string, JobType>
   destinations: Destinations
   limits: Limits
+  /** Null if the number of waiting jobs is not limited. */
+  waitingJobs: WaitingJobs | null
   newId: () => string
 }
 
@@ -56,9 +60,13 @@ export function acceptor(parts: AcceptParts): Acceptor {
   }
 }
 
-async function insert({ store, dispatch }: AcceptParts, row: Insert, tx?: Transaction): Promise<Accepted> {
-  const storing = tx ? insertWithinOf(store)(tx, [row]) : store.insert([row])
-  const [stored] = await storing.catch((error: unknown) => {
+async function insert(parts: AcceptParts, row: Insert, tx?: Transaction): Promise<Accepted> {
+  const { store, dispatch, waitingJobs } = parts
+  const insertRow = () => (tx ? insertWithinOf(store)(tx, [row]) : store.insert([row]))
+  const limited = waitingJobs !== null && row.job.queue === 'jobs'
+  const storing = limited ? waitingJobs.admit(row.job.owner, 1, insertRow) : insertRow()
+  const [stored] = await storing.catch(async (error: unknown) => {
+    if (row.key && error instanceof QuotaExceeded) return replayed(store, row.job.owner, row.key, error)
     throw withJobId(error, row.job)
   })
   if (row.key && stored?.fingerprint !== row.key.fingerprint) {
@@ -69,6 +77,13 @@ async function insert({ store, dispatch }: AcceptParts, row: Insert, tx?: Transa
   // In a caller's transaction, the commit announces the job.
   if (stored.created && !tx) dispatch.announce([stored.job])
   return { job: stored.job, created: stored.created }
+}
+
+/** A replay creates no job, so it succeeds even if there is no room for one. @throws `exceeded` if the key is free */
+async function replayed(store: Store, owner: string, { route, key }: IdempotencyKey, exceeded: QuotaExceeded) {
+  const found = await store.keyed(owner, route, key)
+  if (found === null) throw exceeded
+  return [{ ...found, created: false }]
 }
 
 /** Adds the job id to an error with an unknown outcome, so that the client can check whether the job was stored. */

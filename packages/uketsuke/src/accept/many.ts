@@ -15,13 +15,15 @@ const maxBytes = 64 << 20
 export function manyAcceptor(
   parts: AcceptParts,
 ): (requests: readonly AcceptRequest[], tx?: Transaction) => Promise<Job[]> {
-  const { store, dispatch, clock } = parts
+  const { store, dispatch, clock, waitingJobs } = parts
   return async (requests, tx) => {
     if (requests.length > maxJobs) invalid([{ pointer: '', detail: `One call can enqueue at most ${maxJobs} jobs.` }])
     if (requests.length === 0) return []
     const jobs = await validateAll(requests, parts, clock.now())
     const inserts = jobs.map((job) => ({ job }))
-    await (tx ? insertWithinOf(store)(tx, inserts) : store.insert(inserts))
+    const insert = () => (tx ? insertWithinOf(store)(tx, inserts) : store.insert(inserts))
+    // One call has one owner.
+    await (waitingJobs ? waitingJobs.admit(jobs[0]!.owner, jobs.length, insert) : insert())
     // In a caller's transaction, the commit announces the jobs.
     if (!tx) dispatch.announce(jobs)
     return jobs

@@ -17,11 +17,13 @@ import { signer } from '../notify/sign.ts'
 import { Watch } from '../notify/watch.ts'
 import { webhookDelivery } from '../notify/webhook.ts'
 import { createWebhookClient } from '../notify/webhook-client.ts'
+import { TokenBuckets } from '../quota/token-bucket.ts'
+import { WaitingJobs } from '../quota/waiting-jobs.ts'
 import { createJobService, type JobService } from '../service.ts'
 import { batched } from '../store/batch-queue.ts'
 import type { Store } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
-import { storeTransport, type Transport } from '../transport/port.ts'
+import { storeTransport } from '../transport/port.ts'
 import { createWorkers } from '../work/workers.ts'
 import type { Jobs } from './jobs.ts'
 import { library } from './library.ts'
@@ -37,7 +39,7 @@ const closeTimeout = 1_500
 export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>): Jobs<Types> {
   checkOptions(options)
   const { webhooks } = options
-  const { lease, limits, maxBodyBytes } = numbersOf(options)
+  const { lease, limits, maxBodyBytes, quotas } = numbersOf(options)
   const log = guardLog(options.log ?? defaultLog())
   const { base, prefixes, here } = resolveBasePath(options)
   const types = new Map(Object.entries(options.jobs))
@@ -67,10 +69,17 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   })
 
   const ids = ulids(clock)
-  const accepting = { store, dispatch, clock, types, destinations: allowed, limits, newId: ids }
+  const waitingJobs = quotas.waitingJobs === null ? null : new WaitingJobs(quotas.waitingJobs, store, clock)
+  const accepting = { store, dispatch, clock, types, destinations: allowed, limits, newId: ids, waitingJobs }
   const draining = new AbortController()
   const noWorkerWarning = new NoWorkerWarning({ store, clock, log }, () => workers.worked())
-  const ready = opening(store, transport, () => noWorkerWarning.start())
+  const prepare = async () => {
+    if (waitingJobs !== null) await store.indexWaiting()
+    await transport.start()
+    noWorkerWarning.start()
+  }
+  const ready = opening(store, prepare)
+  const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
   const service = createJobService({
     base,
     prefixes,
@@ -116,10 +125,10 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   )
 
   const http = () => {
-    if (options.authenticate) return { authenticate: options.authenticate, maxBodyBytes }
+    if (options.authenticate) return { authenticate: options.authenticate, maxBodyBytes, requests }
     throw new UketsukeError('invalid-configuration', 'createJobs(): authenticate is required to serve HTTP requests.')
   }
-  const front = createEntryPoints(service, http)
+  const front = createEntryPoints(service, http, quotas.streams)
   let closing: Promise<void> | null = null
 
   return {
@@ -156,14 +165,13 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   }
 }
 
-/** Opens the store and the transport once. After a failure, the next call tries again. */
-function opening(store: Store, transport: Transport, opened: () => void): JobService['ready'] {
+/** Opens the store and what needs it once. After a failure, the next call tries again. */
+function opening(store: Store, prepare: () => Promise<void>): JobService['ready'] {
   let open: Promise<void> | null = null
   return () => {
     open ??= store
       .migrate()
-      .then(() => transport.start())
-      .then(opened)
+      .then(prepare)
       .catch((error: unknown) => {
         open = null
         throw error

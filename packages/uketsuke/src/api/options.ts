@@ -6,7 +6,7 @@ import type { JobTypes } from '../definition/define.ts'
 import { deliveryType } from '../domain/change.ts'
 import { isTypeName } from '../domain/identifiers.ts'
 import type { Priority } from '../domain/job.ts'
-import { century, day, integerOption, maxInteger } from '../domain/numbers.ts'
+import { type Bounds, century, day, integerOption, maxInteger } from '../domain/numbers.ts'
 import type { HttpOptions } from '../http/identity.ts'
 import { keysOf } from '../notify/secret.ts'
 import type { StoreFactory } from '../store/port.ts'
@@ -72,6 +72,23 @@ export interface JobsOptions<Types extends JobTypes> {
   maxBodyBytes?: number
   /** Limits for new jobs. */
   limits?: Partial<Limits>
+  /** Limits per owner, enforced by all processes on the store together. A request over a limit gets 429 with `quota-exceeded`. */
+  quotas?: {
+    /**
+     * HTTP requests of one owner: at most `limit` in `window` milliseconds (1,000 to one hour; default 1,000), and as many at once.
+     * Default: no limit.
+     */
+    requests?: { limit: number; window?: number }
+    /**
+     * Pending jobs of one owner, delayed ones included, from 1 to 10,000,000. It also applies to `enqueue`. The first start creates an
+     * index in the store. Default: no limit.
+     */
+    waitingJobs?: number
+    /** Event streams of one owner, in each process. Default: 1,000. */
+    streamsPerOwner?: number
+    /** Event streams of one process. Default: 20,000. */
+    streamsPerProcess?: number
+  }
   /** The logger. Default: pino at level `info`. */
   log?: Log
   /** The clock, for tests. Default: the system clock. */
@@ -162,7 +179,7 @@ const isTextList = (value: unknown): boolean =>
   value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string'))
 
 /** Validates the numeric options and applies their defaults. @throws {UketsukeError} `invalid-configuration` */
-export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>) {
+export function numbersOf({ lease, maxBodyBytes, limits, quotas }: JobsOptions<JobTypes>) {
   const of = 'milliseconds'
   const bytes = { min: 1, max: maxInteger, of: 'bytes' }
   const { inputBytes, outputBytes, metadataBytes, delay, acceptTimeout } = limits ?? {}
@@ -181,5 +198,33 @@ export function numbersOf({ lease, maxBodyBytes, limits }: JobsOptions<JobTypes>
         of,
       }),
     },
+    quotas: quotasOf(quotas ?? {}),
   }
 }
+
+function quotasOf({ requests, waitingJobs, streamsPerOwner, streamsPerProcess }: Quotas) {
+  const count = { min: 1, max: 10_000_000 }
+  const of = 'milliseconds'
+  const integer = (name: string, value: unknown, usual: number, bounds: Bounds) =>
+    integerOption(`createJobs(): quotas.${name}`, value, usual, bounds)
+  assertConfiguration(
+    requests === undefined || (typeof requests === 'object' && requests?.limit !== undefined),
+    'createJobs(): quotas.requests must be an object with a limit',
+  )
+  return {
+    requests:
+      requests === undefined
+        ? null
+        : {
+            limit: integer('requests.limit', requests.limit, 0, count),
+            window: integer('requests.window', requests.window, 1_000, { min: 1_000, max: 60 * 60_000, of }),
+          },
+    waitingJobs: waitingJobs === undefined ? null : integer('waitingJobs', waitingJobs, 0, count),
+    streams: {
+      perOwner: integer('streamsPerOwner', streamsPerOwner, 1_000, count),
+      perProcess: integer('streamsPerProcess', streamsPerProcess, 20_000, count),
+    },
+  }
+}
+
+type Quotas = NonNullable<JobsOptions<JobTypes>['quotas']>

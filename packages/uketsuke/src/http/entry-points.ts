@@ -6,6 +6,7 @@ import { acceptOnRoute, type RouteJobRequest } from './own-route.ts'
 import { fromFetchRequest, type HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
 import { handleRequest } from './router.ts'
+import type { StreamQuota } from './sse/stream-limits.ts'
 
 /** The entry points of the HTTP API, as fetch handlers. */
 export interface EntryPoints {
@@ -26,8 +27,12 @@ type EntryPoint = ((...args: never[]) => Promise<Response>) & { [direct]?: Direc
 export const directHandlers = (entryPoint: EntryPoint): DirectHandlers | undefined => entryPoint[direct]
 
 /** Both reject only for an argument that is not a `Request`. */
-export function createEntryPoints(jobService: JobService, options: () => HttpOptions): EntryPoints {
-  const service = createHttpService(jobService)
+export function createEntryPoints(
+  jobService: JobService,
+  options: () => HttpOptions,
+  streams: StreamQuota,
+): EntryPoints {
+  const service = createHttpService(jobService, streams)
   const handlers: DirectHandlers = {
     fetch: (request) => handleRequest(service, options, request),
     accept: (request, job) => acceptOnRoute(service, options, request, job),

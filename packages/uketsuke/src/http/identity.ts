@@ -1,6 +1,7 @@
 import { isThenable } from '../base/thrown.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { checkOwner } from '../domain/identifiers.ts'
+import type { TokenBuckets } from '../quota/token-bucket.ts'
 import type { HttpRequest } from './request.ts'
 
 /** What a credential may do: `jobs:read` to read jobs, `jobs:write` to create, cancel, retry and delete them. */
@@ -23,6 +24,8 @@ export interface HttpOptions {
   authenticate: (request: Request) => Identity | null | undefined | Promise<Identity | null | undefined>
   /** The maximum size of a request body in bytes. Default: 1 MiB. */
   maxBodyBytes?: number | undefined
+  /** The request quota of each owner. Default: none. */
+  requests?: TokenBuckets | undefined
 }
 
 /** Who calls, and whether the credential may read jobs: one that may only write gets no outputs. */
@@ -31,11 +34,17 @@ export interface Caller {
   readonly canRead: boolean
 }
 
-/** Authenticates the caller; a promise only if `authenticate` returns one. @throws `unauthorized`, `forbidden`, `invalid-owner` */
+/**
+ * Authenticates the caller and charges the request to its quota. Returns a promise only if one of the two does.
+ * @throws `unauthorized`, `forbidden`, `invalid-owner`, `quota-exceeded`
+ */
 export function identify(options: HttpOptions, request: HttpRequest, scope: Scope | null): Caller | Promise<Caller> {
   const identity = options.authenticate(request.request)
-  if (isThenable(identity)) return Promise.resolve(identity).then((one) => callerOf(one, scope))
-  return callerOf(identity, scope)
+  const admit = (one: Identity | null | undefined) => {
+    const caller = callerOf(one, scope)
+    return options.requests?.take(caller.owner)?.then(() => caller) ?? caller
+  }
+  return isThenable(identity) ? Promise.resolve(identity).then(admit) : admit(identity)
 }
 
 function callerOf(identity: Identity | null | undefined, scope: Scope | null): Caller {

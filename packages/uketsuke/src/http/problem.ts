@@ -1,7 +1,7 @@
 import type { Log } from '../base/log.ts'
 import { describe, isA } from '../base/thrown.ts'
 import { type ErrorCode, errorTitles, UketsukeError } from '../domain/errors.ts'
-import { QuotaExceeded } from './rate-limit.ts'
+import { QuotaExceeded } from '../domain/quota.ts'
 import type { HttpResponse } from './response.ts'
 
 /** The error codes that clients can get, with their HTTP status. Any other error is an internal error: 500 without details. */

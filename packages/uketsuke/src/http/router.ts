@@ -54,6 +54,7 @@ async function callRoute(
 ): Promise<HttpResponse> {
   const { route, jobId } = found
   const admitted = route.admit ? await route.admit(service, request.query, jobId) : null
+  if (admitted !== null) await options.requests?.take(admitted)
   const identified = admitted === null ? identify(options, request, route.scope) : { owner: admitted, canRead: true }
   const { owner, canRead } = identified instanceof Promise ? await identified : identified
   if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')

@@ -83,6 +83,9 @@ export function batched(
     prune: (limit) => store.prune(limit),
     stats: () => store.stats(),
     shared: (name, initial) => store.shared(name, initial),
+    keyed: (owner, route, key) => store.keyed(owner, route, key),
+    indexWaiting: () => store.indexWaiting(),
+    countWaiting: (owner, most) => store.countWaiting(owner, most),
     records: store.records,
     onForeignCommit: (fn) => store.onForeignCommit(fn),
     async close() {

@@ -19,9 +19,9 @@ export function withValidIdentifiers(store: Store): Store {
     records: {
       get: async (kind, owner, id) => records.get(kind, one(owner), id),
       list: async (kind, owner, after, limit) => records.list(kind, one(owner), after, limit),
-      put: async (record) => {
-        checkOwner(record.owner)
-        return records.put(record)
+      update: async (kind, owner, id, change) => {
+        checkOwner(owner)
+        return records.update(kind, owner, id, change)
       },
       remove: async (kind, owner, id) => records.remove(kind, one(owner), id),
     },

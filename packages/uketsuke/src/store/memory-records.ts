@@ -14,12 +14,12 @@ export function memoryRecords(): RecordStore {
         .filter((one) => one.kind === kind && one.id > (after ?? '') && seen(owner, one) !== null)
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, limit),
-    put: async (record) => {
-      const stored = records.get(at(record.kind, record.id))
-      if ((stored?.version ?? 0) !== record.version - 1 || (stored?.owner ?? record.owner) !== record.owner)
-        return false
-      records.set(at(record.kind, record.id), record)
-      return true
+    update: async (kind, owner, id, change) => {
+      const stored = records.get(at(kind, id))
+      if (stored !== undefined && stored.owner !== owner) return null
+      const value = change(stored?.value ?? null)
+      if (value !== null) records.set(at(kind, id), { kind, id, owner, value })
+      return value
     },
     remove: async (kind, owner, id) => seen(owner, records.get(at(kind, id))) !== null && records.delete(at(kind, id)),
   }

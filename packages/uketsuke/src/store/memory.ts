@@ -32,17 +32,21 @@ export function memory(): StoreFactory {
     const waiting = (queue: Queue, types: readonly string[]) =>
       all().filter((job) => job.status === 'pending' && job.queue === queue && types.includes(job.type))
 
+    const created = ({ jobId, key }: { jobId: string; key: IdempotencyKey }) => ({
+      job: jobs.get(jobId) ?? null,
+      fingerprint: key.fingerprint,
+    })
     const insert = ({ job, key }: Insert): Inserted => {
-      const taken = key && keys.get(scope(job, key))
-      if (taken) return { job: jobs.get(taken.jobId) ?? null, created: false, fingerprint: taken.key.fingerprint }
+      const taken = key && keys.get(scope(job.owner, key.route, key.key))
+      if (taken) return { ...created(taken), created: false }
       if (jobs.has(job.id)) throw new UketsukeError('internal-error', `Job ${job.id} already exists.`)
       jobs.set(job.id, job)
-      if (key) keys.set(scope(job, key), { jobId: job.id, key })
+      if (key) keys.set(scope(job.owner, key.route, key.key), { jobId: job.id, key })
       return { job, created: true, fingerprint: key?.fingerprint ?? null }
     }
     const withdraw = ({ job, key }: Insert) => {
       jobs.delete(job.id)
-      if (key) keys.delete(scope(job, key))
+      if (key) keys.delete(scope(job.owner, key.route, key.key))
     }
 
     const replace = ({ before, after, spawn, attempt }: Change): boolean => {
@@ -172,6 +176,13 @@ export function memory(): StoreFactory {
         if (!values.has(name)) values.set(name, initial)
         return values.get(name)!
       },
+      keyed: async (owner, route, key) => {
+        const taken = keys.get(scope(owner, route, key))
+        return taken === undefined ? null : created(taken)
+      },
+      indexWaiting: async () => {},
+      countWaiting: async (owner, most) =>
+        Math.min(most, all().filter((job) => isWaiting(job) && job.owner === owner).length),
       records: memoryRecords(),
       onForeignCommit: () => () => {},
       close: async () => {},
@@ -179,7 +190,8 @@ export function memory(): StoreFactory {
   }
 }
 
-const scope = (job: Job, { route, key }: IdempotencyKey) => JSON.stringify([job.owner, route, key])
+const isWaiting = (job: Job) => job.queue === 'jobs' && job.status === 'pending'
+const scope = (owner: string, route: string, key: string) => JSON.stringify([owner, route, key])
 
 /**
  * A renewal does not change the version, so a swap may have been based on an older lease. The later lease wins while

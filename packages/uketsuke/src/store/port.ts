@@ -1,15 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
+import { allOwners, type Owner } from './owner.ts'
 import type { RecordStore } from './records.ts'
 import type { Transaction } from './transaction.ts'
 
-/**
- * Whose jobs a read or write may access. Calls on behalf of a client must pass its owner; `allOwners` is for the system
- * itself.
- */
-export type Owner = string | typeof allOwners
-/** Passed as `owner` to access the jobs of all owners. */
-export const allOwners: unique symbol = Symbol('allOwners')
+export { allOwners, type Owner }
 
 /** Ensures that a request sent twice creates one job. The scope is (owner, route, key). */
 export interface IdempotencyKey {
@@ -176,6 +171,12 @@ export interface Store {
    * stored.
    */
   shared(name: string, initial: string): Promise<string>
+  /** What an idempotency key has created; null if the key is free. */
+  keyed(owner: string, route: string, key: string): Promise<Omit<Inserted, 'created'> | null>
+  /** Creates the index for `countWaiting` if it does not exist. Only programs that use it pay for it. */
+  indexWaiting(): Promise<void>
+  /** The number of pending jobs of an owner, counted up to `most`. */
+  countWaiting(owner: string, most: number): Promise<number>
   /** Documents that are not jobs, such as API keys and webhook endpoints. */
   readonly records: RecordStore
   /**

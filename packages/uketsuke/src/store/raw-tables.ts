@@ -29,7 +29,7 @@ export const tables = {
     text: ['owner', 'route', 'key', 'fingerprint', 'job_id'],
     numbers: ['expires_at'],
   },
-  records: { key: ['kind', 'id'], text: ['kind', 'id', 'owner', 'value'], numbers: ['version'] },
+  records: { key: ['kind', 'id'], text: ['kind', 'id', 'owner', 'value'], numbers: [] },
   shared: { key: ['name'], text: ['name', 'value'], numbers: [] },
 } as const satisfies Record<string, Layout>
 

@@ -1,4 +1,4 @@
-import type { Owner } from './port.ts'
+import type { Owner } from './owner.ts'
 
 /** A small document that is not a job, such as an API key or a webhook endpoint. */
 export interface StoredRecord {
@@ -7,8 +7,6 @@ export interface StoredRecord {
   /** Unique within its kind. */
   readonly id: string
   readonly owner: string
-  /** 1 when created, incremented by every change. */
-  readonly version: number
   /** JSON text that no query inspects. */
   readonly value: string
 }
@@ -20,10 +18,16 @@ export interface RecordStore {
   /** Up to `limit` records after the id `after`, in bytewise id order. */
   list(kind: string, owner: Owner, after: string | null, limit: number): Promise<StoredRecord[]>
   /**
-   * Compare-and-swap: stores the record if the stored version is `record.version - 1`, or if it is 1 and none is stored. The owner of a
-   * record never changes. Returns whether it was stored.
+   * Reads a record and stores what `change` makes of it, atomically. `change` gets null if the record is absent, and returns null to
+   * store nothing. It may be called more than once. Returns the stored value, or null if nothing was stored. A record of another owner
+   * is left unchanged.
    */
-  put(record: StoredRecord): Promise<boolean>
+  update(
+    kind: string,
+    owner: string,
+    id: string,
+    change: (value: string | null) => string | null,
+  ): Promise<string | null>
   /** Returns whether the record existed. */
   remove(kind: string, owner: Owner, id: string): Promise<boolean>
 }

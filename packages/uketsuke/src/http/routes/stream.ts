@@ -37,9 +37,15 @@ export const stream: Route = {
     if (isTerminal(job) && version !== null && version >= job.version) {
       return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
     }
-    const follower = await service.follow(owner, jobId, job.version)
-    // Skip the state only if the client already has it. An id from the future is ignored.
-    return eventStream(service, follower, version === job.version ? null : job)
+    const ended = service.streams.open(owner)
+    try {
+      const follower = await service.follow(owner, jobId, job.version)
+      // Skip the state only if the client already has it. An id from the future is ignored.
+      return eventStream(service, follower, version === job.version ? null : job, ended)
+    } catch (error) {
+      ended()
+      throw error
+    }
   },
   /** 429 and 503 end a browser's EventSource permanently, so a reconnect gets a `retry:` instead. */
   soften(request, { code, retryAfter }) {

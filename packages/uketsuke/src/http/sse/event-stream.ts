@@ -23,9 +23,14 @@ export function retryLaterStream(retryAfter = 1): HttpResponse {
   return { status: 200, headers, body: jitteredRetry(retryAfter * 1_000) }
 }
 
-/** Streams the states of a job. `first` is the current state, or null if the client already has it. */
-export function eventStream(service: HttpService, follower: Follower, first: Job | null): HttpResponse {
-  return { status: 200, headers, body: new EventStream(service, follower, first) }
+/** Streams the states of a job. `first` is the current state, or null if the client already has it. Calls `ended` at the end. */
+export function eventStream(
+  service: HttpService,
+  follower: Follower,
+  first: Job | null,
+  ended: () => void,
+): HttpResponse {
+  return { status: 200, headers, body: new EventStream(service, follower, first, ended) }
 }
 
 /**
@@ -36,15 +41,17 @@ class EventStream implements Streamed {
   readonly #service: HttpService
   readonly #follower: Follower
   readonly #writer: PacedWriter
+  readonly #ended: () => void
   #first: Job | null
   #started = false
   #sentFirst = false
   #offDraining: (() => void) | null = null
 
-  constructor(service: HttpService, follower: Follower, first: Job | null) {
+  constructor(service: HttpService, follower: Follower, first: Job | null, ended: () => void) {
     this.#service = service
     this.#follower = follower
     this.#first = first
+    this.#ended = ended
     this.#writer = new PacedWriter(service.clock, () => this.#release())
   }
 
@@ -123,5 +130,6 @@ class EventStream implements Streamed {
     this.#service.heartbeats.cancel(this)
     this.#offDraining?.()
     this.#follower.close()
+    this.#ended()
   }
 }

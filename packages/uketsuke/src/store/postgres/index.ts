@@ -7,7 +7,7 @@ import { withValidIdentifiers } from '../guarded.ts'
 import type { ClaimQuery, Store, StoreFactory } from '../port.ts'
 import { adoptLostClaims, type Claimed, claim } from './claim.ts'
 import type { Sql } from './connection.ts'
-import { insert } from './insert.ts'
+import { insert, keyed } from './insert.ts'
 import { insertWithin } from './insert-in-transaction.ts'
 import { commitListener } from './listener.ts'
 import { LostClaims } from './lost-claims.ts'
@@ -20,6 +20,7 @@ import { renew, replace as replaceRows } from './replace.ts'
 import { type OpenedSchema, start } from './start.ts'
 import { time as timeBy } from './time.ts'
 import { unclaimed } from './unclaimed.ts'
+import { countWaiting, indexWaiting } from './waiting.ts'
 
 export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
 export type { PostgresOptions } from './options.ts'
@@ -168,7 +169,10 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     prune: (limit) => run((sql) => prune(sql, time, limit)),
     stats: () => run(queries.stats),
     shared: (name, initial) => run((sql) => queries.shared(sql, name, initial)),
-    records: recordStore(run),
+    keyed: (owner, route, key) => run((sql) => keyed(sql, owner, route, key)),
+    indexWaiting: () => indexWaiting(opened().connection, settings.schema),
+    countWaiting: (owner, most) => run((sql) => countWaiting(sql, owner, most)),
+    records: recordStore(run, (work) => opened().connection.transaction(work)),
     onForeignCommit: foreign.listen,
     async close() {
       await opening?.catch(() => {})

@@ -113,6 +113,20 @@ async function written(
   throw new UketsukeError('internal-error', 'A job with this id already exists.', { cause: error })
 }
 
+export async function keyed(
+  sql: Sql,
+  owner: string,
+  route: string,
+  key: string,
+): Promise<Omit<Inserted, 'created'> | null> {
+  const [row] = await sql.query(
+    `SELECT taken.fingerprint, jobs.* FROM uketsuke.idempotency_keys AS taken
+     LEFT JOIN uketsuke.jobs ON jobs.id = taken.job_id WHERE (taken.owner, route, key) = ($1, $2, $3)`,
+    [owner, route, key],
+  )
+  return row === undefined ? null : created(row)
+}
+
 /** The jobs of taken keys, by place. Free keys have no entry. */
 async function lookUp(sql: Sql, keyed: readonly Keyed[]): Promise<Map<unknown, Omit<Inserted, 'created'>>> {
   const parameters = new Parameters()
@@ -123,12 +137,12 @@ async function lookUp(sql: Sql, keyed: readonly Keyed[]): Promise<Map<unknown, O
      LEFT JOIN uketsuke.jobs ON jobs.id = taken.job_id`,
     parameters.values,
   )
-  return new Map(
-    rows.map((row) => [
-      row.place,
-      { job: row.id === null ? null : toJob(row), fingerprint: row.fingerprint as string },
-    ]),
-  )
+  return new Map(rows.map((row) => [row.place, created(row)]))
 }
+
+const created = (row: Record<string, unknown>): Omit<Inserted, 'created'> => ({
+  job: row.id === null ? null : toJob(row),
+  fingerprint: row.fingerprint as string,
+})
 
 const scope = ({ job, key }: Keyed) => JSON.stringify([job.owner, key.route, key.key])

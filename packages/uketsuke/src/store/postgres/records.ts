@@ -2,13 +2,14 @@ import { allOwners, type Owner } from '../port.ts'
 import type { RecordStore, StoredRecord } from '../records.ts'
 import type { Sql } from './connection.ts'
 
-const columns = 'kind, id, owner, version, value'
+const columns = 'kind, id, owner, value'
 const nobody = (owner: Owner): string | null => (owner === allOwners ? null : owner)
 const mine = (position: number) => `($${position}::text IS NULL OR owner = $${position})`
 
 type Run = <T>(work: (sql: Sql, maybeCommitted: boolean) => Promise<T>) => Promise<T>
+type Transaction = <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
 
-export function recordStore(run: Run): RecordStore {
+export function recordStore(run: Run, transaction: Transaction): RecordStore {
   return {
     get: (kind, owner, id) =>
       run(async (sql) => {
@@ -21,7 +22,7 @@ export function recordStore(run: Run): RecordStore {
         const text = `SELECT ${columns} FROM uketsuke.records WHERE kind = $1 AND id > $2 AND ${mine(3)} ORDER BY id LIMIT $4`
         return (await sql.query(text, [kind, after ?? '', nobody(owner), limit])).map(toRecord)
       }),
-    put: (record) => run((sql, maybeCommitted) => put(sql, record, maybeCommitted)),
+    update: (kind, owner, id, change) => transaction((sql) => update(sql, { kind, owner, id }, change)),
     remove: (kind, owner, id) =>
       run(async (sql, maybeCommitted) => {
         const text = `DELETE FROM uketsuke.records WHERE kind = $1 AND id = $2 AND ${mine(3)} RETURNING id`
@@ -31,22 +32,24 @@ export function recordStore(run: Run): RecordStore {
   }
 }
 
-async function put(sql: Sql, { kind, id, owner, version, value }: StoredRecord, maybeCommitted: boolean) {
-  const parameters = [kind, id, owner, version, value]
-  const text =
-    version === 1
-      ? `INSERT INTO uketsuke.records (${columns}) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id`
-      : `UPDATE uketsuke.records SET version = $4, value = $5
-         WHERE kind = $1 AND id = $2 AND owner = $3 AND version = $4 - 1 RETURNING id`
-  if ((await sql.query(text, parameters)).length === 1) return true
-  if (!maybeCommitted) return false
-  // The response of a first try was lost: the same row means that it was committed.
-  const [row] = await sql.query(
-    'SELECT FROM uketsuke.records WHERE (kind, id, owner, version, value) = ($1, $2, $3, $4, $5)',
-    parameters,
-  )
-  return row !== undefined
+async function update(
+  sql: Sql,
+  { kind, owner, id }: Omit<StoredRecord, 'value'>,
+  change: (value: string | null) => string | null,
+): Promise<string | null> {
+  const lock = 'SELECT owner, value FROM uketsuke.records WHERE kind = $1 AND id = $2 FOR UPDATE'
+  for (;;) {
+    const [stored] = await sql.query(lock, [kind, id])
+    if (stored !== undefined && stored.owner !== owner) return null
+    const value = change((stored?.value as string | undefined) ?? null)
+    if (value === null) return null
+    const text =
+      stored === undefined
+        ? `INSERT INTO uketsuke.records (${columns}) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING id`
+        : 'UPDATE uketsuke.records SET value = $4 WHERE kind = $1 AND id = $2 AND owner = $3 RETURNING id'
+    // An insert that met another one has waited for its commit: the next look finds the row.
+    if ((await sql.query(text, [kind, id, owner, value])).length === 1) return value
+  }
 }
 
-const toRecord = (row: Record<string, unknown>): StoredRecord =>
-  ({ ...row, version: Number(row.version) }) as StoredRecord
+const toRecord = (row: Record<string, unknown>): StoredRecord => ({ ...row }) as unknown as StoredRecord

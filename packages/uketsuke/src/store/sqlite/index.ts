@@ -13,9 +13,10 @@ import { commitListener } from './listener.ts'
 import { migrate } from './migrations/index.ts'
 import { canUseThreads, databasePath, open } from './open.ts'
 import * as queries from './queries.ts'
-import { getRecord, listRecords, putRecord, removeRecord } from './records.ts'
+import { getRecord, listRecords, removeRecord, updateRecord } from './records.ts'
 import { syncWal } from './sync-wal.ts'
 import { unclaimed } from './unclaimed.ts'
+import { countWaiting, indexWaiting } from './waiting.ts'
 
 /**
  * Stores jobs in a SQLite file on a local disk. Several processes on one machine can share the file. A relative path is
@@ -118,10 +119,13 @@ function store(path: string, clock: Clock): Store {
     prune: (limit) => write((sql) => queries.prune(sql, clock.now(), limit)),
     stats: () => read(queries.stats),
     shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
+    keyed: (owner, route, key) => read((sql) => queries.keyed(sql, owner, route, key)),
+    indexWaiting: () => write(indexWaiting),
+    countWaiting: (owner, most) => read((sql) => countWaiting(sql, owner, most)),
     records: {
       get: (kind, owner, id) => read((sql) => getRecord(sql, kind, owner, id)),
       list: (kind, owner, after, limit) => read((sql) => listRecords(sql, kind, owner, after, limit)),
-      put: (record) => write((sql) => putRecord(sql, record)),
+      update: (kind, owner, id, change) => write((sql) => updateRecord(sql, kind, owner, id, change)),
       remove: (kind, owner, id) => write((sql) => removeRecord(sql, kind, owner, id)),
     },
     onForeignCommit: foreign.listen,

@@ -19,19 +19,8 @@ import { insertion, update, type Write } from './statements.ts'
 
 export function insert(sql: Sql, { job, key }: Insert): Inserted {
   if (key !== undefined) {
-    const taken = sql.get(
-      'SELECT job_id, fingerprint FROM idempotency_keys WHERE owner = ? AND route = ? AND key = ?',
-      job.owner,
-      key.route,
-      key.key,
-    )
-    if (taken !== undefined) {
-      return {
-        job: get(sql, allOwners, taken.job_id as string),
-        created: false,
-        fingerprint: taken.fingerprint as string,
-      }
-    }
+    const taken = keyed(sql, job.owner, key.route, key.key)
+    if (taken !== null) return { ...taken, created: false }
     sql.run(
       'INSERT INTO idempotency_keys (owner, route, key, fingerprint, job_id, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
       job.owner,
@@ -44,6 +33,13 @@ export function insert(sql: Sql, { job, key }: Insert): Inserted {
   }
   write(sql, insertion(job))
   return { job, created: true, fingerprint: key?.fingerprint ?? null }
+}
+
+export function keyed(sql: Sql, owner: string, route: string, key: string): Omit<Inserted, 'created'> | null {
+  const where = 'WHERE owner = ? AND route = ? AND key = ?'
+  const taken = sql.get(`SELECT job_id, fingerprint FROM idempotency_keys ${where}`, owner, route, key)
+  if (taken === undefined) return null
+  return { job: get(sql, allOwners, taken.job_id as string), fingerprint: taken.fingerprint as string }
 }
 
 const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...values)

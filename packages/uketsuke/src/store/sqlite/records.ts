@@ -3,7 +3,7 @@ import type { StoredRecord } from '../records.ts'
 import type { Row, Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
 
-const select = 'SELECT kind, id, owner, version, value FROM records WHERE kind = ?'
+const select = 'SELECT kind, id, owner, value FROM records WHERE kind = ?'
 const toRecord = (row: Row): StoredRecord => ({ ...row }) as unknown as StoredRecord
 const owned = (owner: Owner): [string, Parameter[]] => (owner === allOwners ? ['', []] : ['AND owner = ?', [owner]])
 
@@ -18,13 +18,20 @@ export function listRecords(sql: Sql, kind: string, owner: Owner, after: string 
   return sql.all(`${select} AND id > ? ${mine} ORDER BY id LIMIT ?`, kind, after ?? '', ...whose, limit).map(toRecord)
 }
 
-export function putRecord(sql: Sql, { kind, id, owner, version, value }: StoredRecord): boolean {
-  if (version === 1) {
-    const insert = 'INSERT INTO records (kind, id, owner, version, value) VALUES (?, ?, ?, 1, ?) ON CONFLICT DO NOTHING'
-    return sql.run(insert, kind, id, owner, value) === 1
-  }
-  const update = 'UPDATE records SET version = ?, value = ? WHERE kind = ? AND id = ? AND owner = ? AND version = ?'
-  return sql.run(update, version, value, kind, id, owner, version - 1) === 1
+export function updateRecord(
+  sql: Sql,
+  kind: string,
+  owner: string,
+  id: string,
+  change: (value: string | null) => string | null,
+): string | null {
+  const stored = getRecord(sql, kind, allOwners, id)
+  if (stored !== null && stored.owner !== owner) return null
+  const value = change(stored?.value ?? null)
+  if (value === null) return null
+  const upsert = 'ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value'
+  sql.run(`INSERT INTO records (kind, id, owner, value) VALUES (?, ?, ?, ?) ${upsert}`, kind, id, owner, value)
+  return value
 }
 
 export function removeRecord(sql: Sql, kind: string, owner: Owner, id: string): boolean {

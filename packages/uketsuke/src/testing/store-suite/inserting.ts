@@ -95,6 +95,37 @@ export function inserting(check: Check): void {
     )
   })
 
+  check('keyed: what a key has created, for its owner and route only', async ({ store, clock }) => {
+    await store.insert([{ job: job(clock, { id: 'a' }), key: key(allowed.key) }])
+    assert.equal((await store.keyed('ann', 'jobs', allowed.key))?.job?.id, 'a')
+    assert.equal((await store.keyed('ann', 'jobs', allowed.key))?.fingerprint, 'print')
+    for (const [owner, route, name] of [
+      ['bob', 'jobs', allowed.key],
+      ['ann', 'other', allowed.key],
+      ['ann', 'jobs', 'k'],
+    ] as const) {
+      assert.equal(await store.keyed(owner, route, name), null)
+    }
+    await end(store, clock)
+    assert.equal(await store.remove('ann', 'a'), true)
+    assert.deepEqual(await store.keyed('ann', 'jobs', allowed.key), { job: null, fingerprint: 'print' })
+  })
+
+  check('countWaiting: the pending jobs of an owner, up to a bound', async ({ store, clock }) => {
+    await store.indexWaiting()
+    await store.indexWaiting()
+    const later = { runAt: clock.now() + 60_000 }
+    const jobs = ['a', 'b', 'c'].map((id) => job(clock, { id })).concat(job(clock, { id: 'd', ...later }))
+    await store.insert([...jobs, job(clock, { id: 'e', owner: 'bob' })].map((one) => ({ job: one })))
+    const counts = () =>
+      Promise.all([store.countWaiting('ann', 10), store.countWaiting('ann', 2), store.countWaiting('bob', 10)])
+    assert.deepEqual(await counts(), [4, 2, 1])
+    await store.claim({ ...asked, limit: 2 })
+    assert.deepEqual(await counts(), [2, 2, 1])
+    await end(store, clock)
+    assert.deepEqual(await counts(), [1, 1, 0])
+  })
+
   check('insert: a key outlives its job and is free after it is pruned', async ({ store, clock }) => {
     const expiresAt = clock.now() + 1_000
     const insert = (id: string) => store.insert([{ job: job(clock, { id }), key: key('k', { expiresAt }) }])

@@ -168,9 +168,7 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
     { job: job(clock, { id: 'Later', runAt: clock.now() + 60_000 }) },
   ])
   await store.shared('secret', awkward)
-  const record = { kind: awkward, id: awkward, owner: allowed.owner, value: JSON.stringify(awkward) }
-  for (const version of [1, 2]) await store.records.put({ ...record, version })
-  await store.records.put({ ...record, kind: 'key', version: 1 })
+  for (const kind of [awkward, 'key']) await store.records.update(kind, allowed.owner, awkward, () => awkward)
 }
 
 async function contents(store: Store): Promise<unknown> {

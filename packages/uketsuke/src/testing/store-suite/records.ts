@@ -1,48 +1,57 @@
 import assert from 'node:assert/strict'
 import { allOwners } from '../../store/port.ts'
-import type { StoredRecord } from '../../store/records.ts'
+import type { RecordStore } from '../../store/records.ts'
 import type { Check } from './fixture.ts'
 
-const record = (more: Partial<StoredRecord> = {}): StoredRecord => ({
-  kind: 'key',
-  id: 'a',
-  owner: 'ann',
-  version: 1,
-  value: '{"a":1}',
-  ...more,
-})
+const put = (records: RecordStore, id: string, { kind = 'key', owner = 'ann', value = '{}' } = {}) =>
+  records.update(kind, owner, id, () => value)
 
 export function recording(check: Check): void {
-  check('records: a record is created once and changed by compare-and-swap', async ({ store: { records } }) => {
-    assert.equal(await records.put(record()), true)
-    assert.equal(await records.put(record({ value: '2' })), false)
-    assert.equal(await records.put(record({ version: 3 })), false)
-    assert.equal(await records.put(record({ version: 2, value: '"é\\u0000"' })), true)
-    assert.equal(await records.put(record({ version: 2 })), false)
-    assert.deepEqual(await records.get('key', 'ann', 'a'), record({ version: 2, value: '"é\\u0000"' }))
-    assert.equal(await records.put(record({ id: 'absent', version: 2 })), false)
+  check('records: a record is created, read and changed', async ({ store: { records } }) => {
+    assert.equal(await records.get('key', 'ann', 'a'), null)
+    const seen: (string | null)[] = []
+    const change = (value: string) => (before: string | null) => {
+      seen.push(before)
+      return value
+    }
+    assert.equal(await records.update('key', 'ann', 'a', change('1')), '1')
+    assert.equal(await records.update('key', 'ann', 'a', change('"é\\u0000"')), '"é\\u0000"')
+    assert.equal(await records.update('key', 'ann', 'a', () => null), null)
+    assert.deepEqual(seen, [null, '1'])
+    assert.deepEqual(await records.get('key', 'ann', 'a'), { kind: 'key', id: 'a', owner: 'ann', value: '"é\\u0000"' })
   })
 
-  check('records: of concurrent writes of one version, one is stored', async ({ store: { records } }) => {
-    const tries = (version: number) =>
-      Promise.all(Array.from({ length: 10 }, (_, i) => records.put(record({ version, value: String(i) }))))
-    for (const version of [1, 2]) assert.equal((await tries(version)).filter(Boolean).length, 1)
+  check('records: concurrent changes are applied one after another', async ({ store: { records } }) => {
+    const increment = () => records.update('key', 'ann', 'a', (value) => String(Number(value) + 1))
+    const values = await Promise.all(Array.from({ length: 20 }, increment))
+    assert.equal(new Set(values).size, 20)
+    assert.equal((await records.get('key', 'ann', 'a'))?.value, '20')
+  })
+
+  check('records: a change that throws stores nothing', async ({ store: { records } }) => {
+    await put(records, 'a', { value: '1' })
+    const broken = () => {
+      throw new RangeError('no')
+    }
+    await assert.rejects(records.update('key', 'ann', 'a', broken), RangeError)
+    assert.equal((await records.get('key', 'ann', 'a'))?.value, '1')
   })
 
   check('records: a foreign record is like an absent one', async ({ store: { records } }) => {
-    await records.put(record())
+    await put(records, 'a')
     assert.equal(await records.get('key', 'bob', 'a'), null)
-    assert.equal(await records.put(record({ owner: 'bob', version: 2 })), false)
+    assert.equal(await put(records, 'a', { owner: 'bob', value: '2' }), null)
     assert.deepEqual(await records.list('key', 'bob', null, 10), [])
     assert.equal(await records.remove('key', 'bob', 'a'), false)
-    assert.equal((await records.get('key', allOwners, 'a'))?.owner, 'ann')
+    assert.deepEqual(await records.get('key', allOwners, 'a'), { kind: 'key', id: 'a', owner: 'ann', value: '{}' })
     await assert.rejects(records.list('key', '', null, 10), { code: 'invalid-owner' })
+    await assert.rejects(put(records, 'b', { owner: '' }), { code: 'invalid-owner' })
   })
 
   check('records: listed by kind and owner, in pages', async ({ store: { records } }) => {
-    for (const id of ['b', 'a', 'C', 'é']) await records.put(record({ id }))
-    await records.put(record({ id: 'aa', owner: 'bob' }))
-    await records.put(record({ kind: 'other' }))
+    for (const id of ['b', 'a', 'C', 'é']) await put(records, id)
+    await put(records, 'aa', { owner: 'bob' })
+    await put(records, 'a', { kind: 'other' })
     const ids = async (owner: string | typeof allOwners, after: string | null, limit: number) =>
       (await records.list('key', owner, after, limit)).map(({ id }) => id)
     assert.deepEqual(await ids(allOwners, null, 10), ['C', 'a', 'aa', 'b', 'é'])
@@ -51,9 +60,9 @@ export function recording(check: Check): void {
   })
 
   check('records: removed once', async ({ store: { records } }) => {
-    await records.put(record())
+    await put(records, 'a')
     assert.equal(await records.remove('key', 'ann', 'a'), true)
     assert.equal(await records.remove('key', allOwners, 'a'), false)
-    assert.equal(await records.put(record({ value: '3' })), true)
+    assert.equal(await put(records, 'a', { value: '3' }), '3')
   })
 }

@@ -4,7 +4,6 @@ CREATE TABLE uketsuke.records (
   kind text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   owner text COLLATE "C" NOT NULL,
-  version integer NOT NULL,
   value text NOT NULL,
   PRIMARY KEY (kind, id)
 );

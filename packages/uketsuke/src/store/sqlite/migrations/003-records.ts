@@ -4,7 +4,6 @@ CREATE TABLE records (
   kind TEXT NOT NULL,
   id TEXT NOT NULL,
   owner TEXT NOT NULL,
-  version INTEGER NOT NULL,
   value TEXT NOT NULL,
   PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;

@@ -1,4 +1,4 @@
-import { UketsukeError } from '../domain/errors.ts'
+import { UketsukeError } from './errors.ts'
 
 /** A rate limit for the `RateLimit` and `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers). */
 export interface Quota {
