@@ -66,60 +66,63 @@ const kinds = [{ kind: 'a limit on the size of files', possible: canLimit, disk:
 // The longer proof, of another kind of full disk.
 if (process.env.CRASH_MOUNT === '1') kinds.push({ kind: 'a small file system', possible: true, disk: small })
 
-describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
+describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
   // Big enough that what is left in the last pages of the log never takes one.
   const filler = 'x'.repeat(20_000)
 
-  test.skipIf(!possible)('is 503 with Retry-After, never a 202 without a commit, and passes by itself', async () => {
-    const { path, fill, free } = disk()
-    const file = join(path, 'jobs.db')
-    const api = await Program.start({ file, api: true })
-    const url = api.url ?? ''
-    const kept = new Set<string>()
-    for (let n = 0; n < 3; n++) kept.add((await accepted(url, 'steps', { key: `before-${n}`, filler })).jobId)
+  test.skipIf(!possible)(
+    'responds with 503 and Retry-After, never with a 202 without a commit, and recovers',
+    async () => {
+      const { path, fill, free } = disk()
+      const file = join(path, 'jobs.db')
+      const api = await Program.start({ file, api: true })
+      const url = api.url ?? ''
+      const kept = new Set<string>()
+      for (let n = 0; n < 3; n++) kept.add((await accepted(url, 'steps', { key: `before-${n}`, filler })).jobId)
 
-    fill([api])
-    const asked = Array.from({ length: 20 }, (_, n) =>
-      post(url, 'steps', { key: `full-${n}`, filler }, { key: `full-${n}` }),
-    )
-    const refused = await until(async () => {
-      const answers = await Promise.all(asked)
-      // A page or two may have been free in a log that exists already: what was accepted is to be kept.
-      for (const answer of answers) {
-        if (answer.status === 202) kept.add(((await answer.json()) as { jobId: string }).jobId)
+      fill([api])
+      const asked = Array.from({ length: 20 }, (_, n) =>
+        post(url, 'steps', { key: `full-${n}`, filler }, { key: `full-${n}` }),
+      )
+      const refused = await until(async () => {
+        const answers = await Promise.all(asked)
+        // A page or two may have been free in a log that exists already: what was accepted is to be kept.
+        for (const answer of answers) {
+          if (answer.status === 202) kept.add(((await answer.json()) as { jobId: string }).jobId)
+        }
+        return answers.filter(({ status }) => status !== 202)
+      }, 'all are answered')
+      expect(refused.length).toBeGreaterThan(0)
+      for (const answer of refused) {
+        expect(answer.status).toBe(503)
+        expect(answer.headers.get('content-type')).toBe('application/problem+json')
+        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+        const problem = (await answer.json()) as { type: string; detail: string }
+        expect(problem.type).toMatch(/temporarily-unavailable$/)
+        expect(problem.detail).not.toContain(path)
       }
-      return answers.filter(({ status }) => status !== 202)
-    }, 'all are answered')
-    expect(refused.length).toBeGreaterThan(0)
-    for (const answer of refused) {
-      expect(answer.status).toBe(503)
-      expect(answer.headers.get('content-type')).toBe('application/problem+json')
-      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
-      const problem = (await answer.json()) as { type: string; detail: string }
-      expect(problem.type).toMatch(/temporarily-unavailable$/)
-      expect(problem.detail).not.toContain(path)
-    }
-    // What is there can be read all the while.
-    for (const id of kept) expect((await status(url, id)).jobId).toBe(id)
+      // What is there can be read all the while.
+      for (const id of kept) expect((await status(url, id)).jobId).toBe(id)
 
-    free([api])
-    for (let n = 0; n < 20; n++) {
-      // The same key as the request that was refused, which is not remembered.
-      const answer = await until(async () => {
-        const again = await post(url, 'steps', { key: `full-${n}`, filler }, { key: `full-${n}` })
-        return again.status === 202 && again
-      }, 'it accepts again')
-      kept.add(((await (answer as Response).json()) as { jobId: string }).jobId)
-    }
-    await api.kill()
-    const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
-    const stored = await jobs.list({ owner: allOwners, limit: 100 })
-    await jobs.close()
-    expect(new Set(stored.items.map((one) => (one as { jobId: string }).jobId))).toEqual(kept)
-    expect(kept.size).toBe(23)
-  })
+      free([api])
+      for (let n = 0; n < 20; n++) {
+        // The same key as the request that was refused, which is not remembered.
+        const answer = await until(async () => {
+          const again = await post(url, 'steps', { key: `full-${n}`, filler }, { key: `full-${n}` })
+          return again.status === 202 && again
+        }, 'it accepts again')
+        kept.add(((await (answer as Response).json()) as { jobId: string }).jobId)
+      }
+      await api.kill()
+      const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
+      const stored = await jobs.list({ owner: allOwners, limit: 100 })
+      await jobs.close()
+      expect(new Set(stored.items.map((one) => (one as { jobId: string }).jobId))).toEqual(kept)
+      expect(kept.size).toBe(23)
+    },
+  )
 
-  test.skipIf(!possible)('does not lose what a worker has done meanwhile', async () => {
+  test.skipIf(!possible)('does not lose the outcomes of a worker', async () => {
     const { path, fill, free } = disk()
     const file = join(path, 'jobs.db')
     const api = await Program.start({ file, api: true })
@@ -141,7 +144,7 @@ describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
     await until(async () => (await status(url, next.jobId)).completedAt, 'the next job completes')
   })
 
-  test.skipIf(!possible)('longer than a lease costs no attempt where nobody else could take the job', async () => {
+  test.skipIf(!possible)('for longer than a lease costs no attempt if no other worker takes the job', async () => {
     const { path, fill, free } = disk()
     const file = join(path, 'jobs.db')
     const api = await Program.start({ file, api: true })
@@ -160,7 +163,7 @@ describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
     expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: worker.pid } })
   })
 
-  test.skipIf(!possible)('at a stop does not keep the worker from ending', async () => {
+  test.skipIf(!possible)('does not prevent the worker from stopping', async () => {
     const { path, fill, free } = disk()
     const file = join(path, 'jobs.db')
     const api = await Program.start({ file, api: true })
@@ -180,20 +183,23 @@ describe.each(kinds)('a full disk, by $kind', ({ possible, disk }) => {
   })
 })
 
-test.skipIf(!canLimit)('a full disk does not keep a worker from ending while it cannot store a cancel', async () => {
-  const file = join(folder(), 'jobs.db')
-  const api = await Program.start({ file, api: true })
-  const url = api.url ?? ''
-  const leaver = await Program.start({ file, work: { concurrency: 1, drain: 200 } })
-  const { jobId } = await accepted(url, 'held', { key: 'cancelled' })
-  await leaver.heard('start', 'cancelled')
-  // The worker's disk alone: the API can still take the cancel.
-  limit([leaver], '1')
-  await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer })
-  await until(() => leaver.output.includes('storing the outcome failed'), 'the worker cannot store it')
-  leaver.terminate()
-  expect(await leaver.ended()).toBe(0)
-  await Program.start({ file, work: { concurrency: 1 } })
-  await until(async () => (await status(url, jobId)).completedAt, 'the rescuer ends the job')
-  expect(await status(url, jobId)).toMatchObject({ status: 'cancelled', attempt: 1 })
-})
+test.skipIf(!canLimit)(
+  'a full disk does not prevent a worker from stopping while it cannot store a cancellation',
+  async () => {
+    const file = join(folder(), 'jobs.db')
+    const api = await Program.start({ file, api: true })
+    const url = api.url ?? ''
+    const leaver = await Program.start({ file, work: { concurrency: 1, drain: 200 } })
+    const { jobId } = await accepted(url, 'held', { key: 'cancelled' })
+    await leaver.heard('start', 'cancelled')
+    // The worker's disk alone: the API can still take the cancel.
+    limit([leaver], '1')
+    await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer })
+    await until(() => leaver.output.includes('storing the outcome failed'), 'the worker cannot store it')
+    leaver.terminate()
+    expect(await leaver.ended()).toBe(0)
+    await Program.start({ file, work: { concurrency: 1 } })
+    await until(async () => (await status(url, jobId)).completedAt, 'the rescuer ends the job')
+    expect(await status(url, jobId)).toMatchObject({ status: 'cancelled', attempt: 1 })
+  },
+)

@@ -321,7 +321,7 @@ test(
   120_000 + rounds * 20_000,
 )
 
-test('a job that kills every worker that runs it fails with lease-lost, and its webhook says so', async () => {
+test('a job that kills each of its workers fails with lease-lost, and its webhook reports that', async () => {
   const file = join(folder(), 'jobs.db')
   const hook = await receiver()
   const common = { file, secret, allowHosts: [hook.host] }

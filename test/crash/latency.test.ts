@@ -18,7 +18,7 @@ async function pair() {
   return { file, url: api.url ?? '', worker }
 }
 
-test('an event stream follows progress that another process makes within 100 ms', timing, async () => {
+test('an event stream shows progress of another process within 100 ms', timing, async () => {
   const { url } = await pair()
   const follow = async () => {
     const { jobId } = await accepted(url, 'clock', { times: 14, everyMs: 150 })
@@ -43,7 +43,7 @@ test('an event stream follows progress that another process makes within 100 ms'
   expect(quantile(late, 0.9)).toBeLessThan(200)
 })
 
-test('a cancel that one process takes aborts the handler in another', timing, async () => {
+test('a cancellation in one process aborts the handler in another', timing, async () => {
   const { url, worker } = await pair()
   const late: number[] = []
   for (let n = 0; n < 10; n++) {
@@ -67,7 +67,7 @@ test('a cancel that one process takes aborts the handler in another', timing, as
   expect(quantile(late, 0.5)).toBeLessThan(300)
 })
 
-test('a job that one process accepts starts in another', timing, async () => {
+test('a job accepted by one process starts in another', timing, async () => {
   const { url, worker } = await pair()
   const sinceAsked: number[] = []
   const sinceAnswered: number[] = []

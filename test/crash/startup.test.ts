@@ -35,22 +35,22 @@ async function database(file: string, then: string): Promise<void> {
   db.close()
 }
 
-describe('a store that cannot be used', () => {
-  test('is a directory', async () => {
+describe('an unusable store', () => {
+  test('a directory', async () => {
     expect(await refusal(here)).toMatch(/is a directory: specify a file in it/)
   })
 
-  test('is in a folder that does not exist', async () => {
+  test('a path in a missing folder', async () => {
     expect(await refusal(join(here, 'nowhere', 'jobs.db'))).toMatch(/the folder .*nowhere" does not exist: create it/)
   })
 
-  test('is no database', async () => {
+  test('a file that is not a database', async () => {
     const file = join(here, 'jobs.db')
     writeFileSync(file, 'Dear diary, today I was taken for a database.\n'.repeat(200))
     expect(await refusal(file)).toMatch(/is not a SQLite database, or it is damaged/)
   })
 
-  test("is another program's database", async () => {
+  test('the database of another program', async () => {
     const file = join(here, 'jobs.db')
     const db = await open(file)
     db.exec('CREATE TABLE recipes (name TEXT)')
@@ -58,7 +58,7 @@ describe('a store that cannot be used', () => {
     expect(await refusal(file)).toMatch(/the database of another program/)
   })
 
-  test('is of a later schema', async () => {
+  test('a later schema version', async () => {
     const file = join(here, 'jobs.db')
     await database(file, 'PRAGMA user_version = 99')
     expect(await refusal(file)).toMatch(/has schema version 99, .* upgrade uketsuke/)
@@ -67,7 +67,7 @@ describe('a store that cannot be used', () => {
   // Nobody is kept from writing as root: the child becomes somebody else.
   const nobody = process.getuid?.() === 0 ? 65_534 : undefined
 
-  test('is read-only', async () => {
+  test('a read-only file', async () => {
     const file = join(here, 'jobs.db')
     await database(file, 'PRAGMA user_version')
     const files = readdirSync(here).map((name) => join(here, name))
@@ -76,7 +76,7 @@ describe('a store that cannot be used', () => {
     expect(await refusal(file, nobody)).toMatch(/read-only for this process/)
   })
 
-  test('is in a read-only folder', async () => {
+  test('a file in a read-only folder', async () => {
     const folder = join(here, 'locked')
     mkdirSync(folder)
     chmodSync(here, 0o755)

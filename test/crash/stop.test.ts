@@ -9,7 +9,7 @@ import { accepted, type Block, endAll, finally_, folder, Program, post, status, 
 
 afterEach(endAll)
 
-test('SIGTERM: a worker claims nothing more, lets what runs finish, and exits with 0', async () => {
+test('SIGTERM: a worker stops claiming, finishes running jobs, and exits with 0', async () => {
   const file = join(folder(), 'jobs.db')
   const api = await Program.start({ file, api: true })
   const url = api.url ?? ''
@@ -34,7 +34,7 @@ test('SIGTERM: a worker claims nothing more, lets what runs finish, and exits wi
   expect(await status(url, late.jobId)).toMatchObject({ status: 'pending', attempt: 0 })
 })
 
-test('SIGTERM: what does not finish in time is given back at once, and costs no attempt', async () => {
+test('SIGTERM: a job that does not finish in time is released at once and costs no attempt', async () => {
   const file = join(folder(), 'jobs.db')
   const api = await Program.start({ file, api: true })
   const url = api.url ?? ''
@@ -72,7 +72,7 @@ test('SIGTERM: what does not finish in time is given back at once, and costs no 
   }
 })
 
-test('SIGTERM: an API ends its streams with a jittered retry, refuses new work, and they go on elsewhere', async () => {
+test('SIGTERM: an API ends its streams with a jittered retry and rejects new jobs; the streams continue elsewhere', async () => {
   const file = join(folder(), 'jobs.db')
   const [leaver, other] = await Promise.all([Program.start({ file, api: true }), Program.start({ file, api: true })])
   const worker = await Program.start({ file, work: { concurrency: 10 } })

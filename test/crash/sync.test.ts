@@ -34,8 +34,8 @@ async function serve() {
   return { file, flag, url: `http://127.0.0.1:${String(port).trim()}/api/jobs`, kill }
 }
 
-describe.runIf(process.platform === 'linux')('a disk that fails a sync', () => {
-  test('the answer says that the outcome is unknown, and after a crash the job is there to be asked for', async () => {
+describe.runIf(process.platform === 'linux')('a failing fsync', () => {
+  test('responds with an unknown outcome; after a crash the job can be looked up', async () => {
     const { file, flag, url, kill } = await serve()
     const post = async () => {
       const headers = { 'content-type': 'application/json' }
@@ -60,7 +60,7 @@ describe.runIf(process.platform === 'linux')('a disk that fails a sync', () => {
     expect((await jobs.list({ owner: allOwners })).items).toHaveLength(2)
   })
 
-  test('a disk that works again decides: what is stored next takes the place of what was not', async () => {
+  test('a later commit replaces the unsynced one once the disk works again', async () => {
     const { file, flag, url, kill } = await serve()
     const headers = { 'content-type': 'application/json' }
     const post = () => fetch(url, { method: 'POST', headers, body: '{"type":"quick","input":1}' })

@@ -19,7 +19,7 @@ async function books(file: string) {
   return jobs
 }
 
-test('a worker that was stopped beyond its lease and continued writes nothing', async () => {
+test('a worker suspended beyond its lease writes nothing when it continues', async () => {
   const file = join(folder(), 'jobs.db')
   const api = await Program.start({ file, api: true })
   const url = api.url ?? ''
@@ -71,7 +71,7 @@ test('a worker that was stopped beyond its lease and continued writes nothing', 
   expect(heir.find('abort')).toBeUndefined()
 })
 
-test('a worker that writes before it can have heard that its lease is lost is turned away by the store', async () => {
+test('the store rejects the write of a worker that does not know yet that its lease is lost', async () => {
   const here = folder()
   const file = join(here, 'jobs.db')
   const flag = join(here, 'flag')
@@ -97,7 +97,7 @@ test('a worker that writes before it can have heard that its lease is lost is tu
   expect(await store.attempts(jobId, { owner: allOwners })).toEqual(attempts)
 })
 
-test('a worker that was stopped beyond its lease while nobody else was there goes on where it was', async () => {
+test('a worker suspended beyond its lease continues if no other worker took the job', async () => {
   const file = join(folder(), 'jobs.db')
   const api = await Program.start({ file, api: true })
   const url = api.url ?? ''

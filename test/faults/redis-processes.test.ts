@@ -34,7 +34,7 @@ const connected = (...programs: Program[]) =>
 const lengths = (redis: RedisServer) =>
   Promise.all(['high', 'normal'].map((priority) => redis.command('XLEN', `uketsuke:jobs:${priority}`)))
 
-test('with Redis a job that one process accepts starts in another', async () => {
+test('starts a job that another process accepted', async () => {
   const { redis, start } = await place()
   const [api, worker] = await Promise.all([start({ api: true }), start({ work: { concurrency: 10 } })])
   await connected(api, worker)
@@ -54,7 +54,7 @@ test('with Redis a job that one process accepts starts in another', async () => 
   await until(async () => (await lengths(redis)).every((length) => length === 0), 'the streams are empty')
 })
 
-test('with Redis an event stream follows progress that another process makes', async () => {
+test('an event stream follows progress made in another process', async () => {
   const { start } = await place()
   const [api, worker] = await Promise.all([start({ api: true }), start({ work: { concurrency: 10 } })])
   await connected(api, worker)
@@ -75,7 +75,7 @@ test('with Redis an event stream follows progress that another process makes', a
   expect(quantile(late, 0.5)).toBeLessThan(50)
 })
 
-test('workers, Redis and its content are killed at random: every job ends, and nothing is left in Redis', async () => {
+test('ends every job and leaves nothing in Redis while workers and Redis are killed at random', async () => {
   const { redis, start } = await place()
   const random = seeded(3)
   const api = await start({ api: true })

@@ -31,7 +31,7 @@ async function staffed(stage: Stage, { workers = 1, concurrency = 5 } = {}) {
   return { api, workers: all, enqueue, done, prompt }
 }
 
-test('jobs of one process run in another, each once, and no entry is left', async () => {
+test('runs jobs of one process in another, each once, and leaves no entry', async () => {
   const redis = await server()
   const stage = processes(redis.url)
   const { api, done } = await staffed(stage)
@@ -43,7 +43,7 @@ test('jobs of one process run in another, each once, and no entry is left', asyn
   expect(stage.lines.all.filter(({ level }) => level !== 'info')).toEqual([])
 })
 
-test('an entry wakes one worker, so two workers share a burst', async () => {
+test('an entry wakes one worker, so that two workers share a burst', async () => {
   const redis = await server()
   const stage = processes(redis.url)
   const { api, done } = await staffed(stage, { workers: 2, concurrency: 20 })
@@ -55,7 +55,7 @@ test('an entry wakes one worker, so two workers share a burst', async () => {
   await empty(redis)
 })
 
-test('a worker without room leaves entries to those who have it', async () => {
+test('a worker without a free slot leaves entries to others', async () => {
   const redis = await server()
   const stage = processes(redis.url)
   const { enqueue, done, prompt } = await staffed(stage, { workers: 2, concurrency: 1 })
@@ -68,7 +68,7 @@ test('a worker without room leaves entries to those who have it', async () => {
   await empty(redis)
 })
 
-test('a job whose entry came to a worker that does not know its type wakes one that does', async () => {
+test('an entry read by a worker that lacks the job type wakes one that has it', async () => {
   const redis = await server()
   const stage = processes(redis.url)
   const [print, mail] = [counted('print', stage.ran), counted('mail', stage.ran)]
@@ -87,7 +87,7 @@ test('a job whose entry came to a worker that does not know its type wakes one t
   await empty(redis)
 })
 
-test('what a dead worker read is run by another within a second, and its entry is taken over', async () => {
+test('runs within a second what a dead worker had read, and takes over its entry', async () => {
   const redis = await server()
   const stage = processes(redis.url, { takeOverAfter: 200 })
   const { enqueue, done, workers } = await staffed(stage)
@@ -103,7 +103,7 @@ test('what a dead worker read is run by another within a second, and its entry i
   expect(await redis.command('XPENDING', key('jobs', 'normal'), 'workers')).toEqual([0, null, null, null])
 })
 
-test('workers that are gone leave no consumers behind', async () => {
+test('stopped workers leave no consumers behind', async () => {
   const redis = await server()
   const stage = processes(redis.url)
   const { workers, enqueue, done } = await staffed(stage, { workers: 2 })
@@ -127,8 +127,8 @@ test('workers that are gone leave no consumers behind', async () => {
   })
 })
 
-describe('a Redis that is lost', () => {
-  test('killed and started again, it costs time and one line each way', async () => {
+describe('an outage of Redis', () => {
+  test('costs latency and logs one line at each end', async () => {
     const redis = await server()
     const stage = processes(redis.url, { takeOverAfter: 500 })
     const { enqueue, done, prompt } = await staffed(stage, { workers: 2 })
@@ -146,7 +146,7 @@ describe('a Redis that is lost', () => {
     expect(stage.lines.of('Redis is unavailable')).toBe(3)
   })
 
-  test('not there at the start, it is waited for elsewhere', async () => {
+  test('at startup does not block the program', async () => {
     const redis = await server()
     await redis.kill()
     const stage = processes(redis.url)
@@ -196,7 +196,7 @@ describe('a Redis that is lost', () => {
   })
 })
 
-describe('a Redis whose content is lost', () => {
+describe('loss of the data in Redis', () => {
   test.each([
     ['FLUSHALL', ['FLUSHALL']],
     ['DEL of the stream', ['DEL', key('jobs', 'normal')]],
@@ -222,8 +222,8 @@ describe('a Redis whose content is lost', () => {
   })
 })
 
-describe('a Redis that is not what it should be', () => {
-  test('one that evicts is warned of, once, with what it costs', async () => {
+describe('an unsuitable Redis', () => {
+  test('that evicts is reported once, with the consequence', async () => {
     const redis = await server('--maxmemory-policy', 'allkeys-lru')
     const stage = processes(redis.url)
     const { enqueue, done } = await staffed(stage)
@@ -234,7 +234,7 @@ describe('a Redis that is not what it should be', () => {
     expect(warnings[0]?.message).toContain('a second late')
   })
 
-  test('a replica is not used, and it is said why', async () => {
+  test('that is a replica is not used, with the reason', async () => {
     const [master, replica] = [await server(), await server()]
     await replica.command('REPLICAOF', '127.0.0.1', `${master.port}`)
     await expectPolling(replica.url, 'replica')
@@ -242,19 +242,19 @@ describe('a Redis that is not what it should be', () => {
     await replica.command('REPLICAOF', 'NO', 'ONE')
   })
 
-  test('a full one that refuses writes is not used', async () => {
+  test('that is full and rejects writes is not used', async () => {
     const redis = await server('--maxmemory', '1')
     await expectPolling(redis.url, 'OOM')
   })
 
-  test('a wrong password is said without the password', async () => {
+  test('with a wrong password is reported without the password', async () => {
     const redis = await server('--requirepass', 'right')
     const stage = await expectPolling(redis.url.replace('//', '//default:s3cret-and-wrong@'), 'WRONGPASS')
     expect(JSON.stringify(stage.lines.all)).not.toContain('s3cret')
     expect(JSON.stringify(stage.lines.all)).toContain(`127.0.0.1:${redis.port}`)
   })
 
-  test('a right password is used', async () => {
+  test('with the right password is used', async () => {
     const redis = await server('--requirepass', 'p@ss/word')
     const stage = processes(redis.url.replace('//', `//:${encodeURIComponent('p@ss/word')}@`))
     const { enqueue, done } = await staffed(stage)
@@ -275,8 +275,8 @@ describe('a Redis that is not what it should be', () => {
   }
 })
 
-describe('a watch in one process of a job in another', () => {
-  test('follows it over Redis', async () => {
+describe('a watch on a job in another process', () => {
+  test('follows it through Redis', async () => {
     const redis = await server()
     const { api } = await staffed(processes(redis.url))
     const { jobId } = await api.enqueue('count', { n: 0, ms: 300 })
@@ -311,7 +311,7 @@ describe('a watch in one process of a job in another', () => {
   })
 })
 
-describe('a user that may run only some commands', () => {
+describe('a user with limited commands', () => {
   const needed =
     '+ping +hello +auth +select +publish +subscribe +unsubscribe +xadd +xreadgroup +xack +xdel +xautoclaim +xgroup|create +xgroup|delconsumer +xgroup|setid +multi +exec'
   const rules: [name: string, rules: string][] = [
@@ -336,7 +336,7 @@ describe('a user that may run only some commands', () => {
     expect(allowedToFail).not.toMatch(/"(xadd|xreadgroup|xack|xdel|xautoclaim|publish|subscribe|multi|exec|xgroup)/)
   })
 
-  test('without one of them it is said which, and the store does the work', async () => {
+  test('names a missing command, and falls back to the store', async () => {
     const redis = await server()
     await redis.command(
       'ACL',

@@ -83,7 +83,7 @@ async function lock(schema: string, mode: string): Promise<() => Promise<unknown
 
 const stored = async (schema: string) => (await server.query(`SELECT count(*)::int AS n FROM ${schema}.jobs`)).rows[0].n
 
-test('while another session holds the table, each POST is decided within its deadline, and a 503 has stored nothing', async () => {
+test('decides each POST within its deadline while another session locks the table; a 503 has stored nothing', async () => {
   const { jobs, schema, post } = await serve()
   const unlock = await lock(schema, 'ACCESS EXCLUSIVE')
   const first = Array.from({ length: 6 }, (_, i) => post(i % 2 ? `key-${i}` : undefined))
@@ -106,7 +106,7 @@ test('while another session holds the table, each POST is decided within its dea
   expect(await stored(schema)).toBe(1)
 })
 
-test('where it cannot be known, the answer says so, and names the job to ask for', async () => {
+test('responds with an unknown outcome and the job id when the server does not answer in time', async () => {
   const { schema, url, post } = await serve()
   await post()
   // The server is there and says nothing; what was sent may still be done.
@@ -120,7 +120,7 @@ test('where it cannot be known, the answer says so, and names the job to ask for
   expect(asked.status).toBe((await stored(schema)) === 2 ? 200 : 404)
 })
 
-test('a claim that took too long is ended in the server, and its jobs run', async () => {
+test('cancels a claim that takes too long in the server, and its jobs run', async () => {
   const { jobs, schema, ran } = await serve({ statementTimeout: 1_000 })
   const made = await jobs.enqueueMany(
     'once',
@@ -140,7 +140,7 @@ test('a claim that took too long is ended in the server, and its jobs run', asyn
   await worker.stop()
 })
 
-test('a claim whose answer was lost is found by its mark: its jobs run, on their first attempt', async () => {
+test('finds a claim whose response was lost by its token: its jobs run on their first attempt', async () => {
   const { jobs, schema, ran, lines } = await serve({ statementTimeout: 1_000, connectTimeout: 500 })
   await jobs.enqueueMany(
     'once',

@@ -30,11 +30,11 @@ async function ended(child: ChildProcess, within = 10_000): Promise<number | nul
   return child.exitCode
 }
 
-test('a program that only enqueues ends by itself', async () => {
+test('a program that only enqueues exits by itself', async () => {
   expect(await ended(await start('enqueue'))).toBe(0)
 })
 
-test('a worker that stops at SIGTERM ends by itself, with nothing to close', async () => {
+test('a worker that stops on SIGTERM exits by itself without close()', async () => {
   const child = await start('worker')
   child.kill('SIGTERM')
   expect(await ended(child)).toBe(0)

@@ -42,7 +42,7 @@ const done = (one: Job) => change(one, rules.succeed(one, Date.now(), '1')!, Dat
 const givenBack = (one: Job) => change(one, rules.release(one, Date.now())!, Date.now())
 const key = (name: string) => ({ route: 'r', key: name, fingerprint: 'f', expiresAt: Date.now() + 60_000 })
 
-test('an answer that is lost on its way is found out about, whatever was asked', async () => {
+test('recovers the result of each operation whose response is lost', async () => {
   const schema = place()
   const direct = await open({ schema })
   const store = await open({ schema, connectionString: proxied(), pollOnly: true, max: 2 })
@@ -72,7 +72,7 @@ test('an answer that is lost on its way is found out about, whatever was asked',
   expect(await direct.get('o', ['a', 'b'])).toEqual([null, expect.objectContaining({ status: 'completed' })])
 })
 
-test('killed in mid-commit, again and again: what was told is stored once, what was not told is not lost', async () => {
+test('stores each acknowledged job once when the server is killed during commits', async () => {
   const store = batched(await open({ max: 4 }))
   const told = new Set<string>()
   let next = 0
@@ -105,7 +105,7 @@ test('killed in mid-commit, again and again: what was told is stored once, what 
   expect([...told].filter((id) => !stored.some((one) => one?.id === id))).toEqual([])
 }, 120_000)
 
-test('a server that is down is "not now" after a bound, and the store goes on when it is back', async () => {
+test('rejects with temporarily-unavailable after a timeout while the server is down, and recovers', async () => {
   const store = await open()
   await store.insert([{ job: job('a') }])
   await server.kill()
@@ -127,7 +127,7 @@ test('a server that is down is "not now" after a bound, and the store goes on wh
   expect(await store.insert([{ job: job('c') }])).toMatchObject([{ created: true }])
 }, 90_000)
 
-test('a pool that is exhausted is "not now" after a bound', async () => {
+test('rejects with temporarily-unavailable after a timeout when the pool is exhausted', async () => {
   const schema = place()
   const store = await open({ schema, max: 2, connectTimeout: 300, statementTimeout: 4_000 })
   const holder = server.query(`BEGIN; LOCK TABLE ${schema}.jobs; SELECT pg_sleep(1.5); COMMIT`)
@@ -144,7 +144,7 @@ test('a pool that is exhausted is "not now" after a bound', async () => {
   await holder
 })
 
-test('two lanes that change the same jobs in opposite orders all come through', async () => {
+test('concurrent batches that change the same jobs in opposite orders do not deadlock', async () => {
   const schema = place()
   const [one, two] = [await open({ schema }), await open({ schema })]
   const ids = Array.from({ length: 40 }, (_, i) => `job-${i}`)
@@ -169,7 +169,7 @@ test('two lanes that change the same jobs in opposite orders all come through', 
   }
 })
 
-test('a row that cannot be read fails alone, and its batch goes on', async () => {
+test('an unreadable row fails alone, and the rest of its batch continues', async () => {
   const schema = place()
   const store = await open({ schema })
   await store.insert(['a', 'b', 'c'].map((id) => ({ job: job(id, { webhookUrl: 'https://example.com/' }) })))
@@ -183,7 +183,7 @@ test('a row that cannot be read fails alone, and its batch goes on', async () =>
   expect((await store.list({ owner: 'o', limit: 10 })).map(({ id }) => id)).toEqual(['c', 'b', 'a'])
 })
 
-test('a clock that jumps while the store is open: the database’s time is found again, and what is due can be claimed', async () => {
+test('measures the database’s time again after the local clock jumps', async () => {
   const store = await open({ schema: place() })
   const right = systemClock.now
   await store.insert([{ job: job('soon', { runAt: right() + 10_000 }) }])
@@ -202,7 +202,7 @@ test('a clock that jumps while the store is open: the database’s time is found
   expect(await store.claim(asked)).toEqual([])
 })
 
-test('news of other processes: what changed and where something waits; after a cut or a silence, that anything may have', async () => {
+test('reports commits of other processes, and after a lost connection that anything may have changed', async () => {
   const schema = place()
   const writer = await open({ schema })
   const reader = await open({ schema, connectionString: proxied() })

@@ -57,7 +57,7 @@ async function expectNotNow(answer: Response): Promise<void> {
 
 const count = async (schema: string) => (await server.query(`SELECT count(*)::int FROM ${schema}.jobs`)).rows[0].count
 
-test('a pool that is exhausted answers 503 after a bound, and then works as before', async () => {
+test('responds with 503 after a timeout when the pool is exhausted, and recovers', async () => {
   const { url, schema } = await serve({ max: 2, connectTimeout: 500 })
   const { jobId } = (await (await post(url, 'double', { n: 1 })).json()) as Seen
   const locks = `SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted`
@@ -78,7 +78,7 @@ test('a pool that is exhausted answers 503 after a bound, and then works as befo
   expect(await count(schema)).toBe(2)
 })
 
-test('a server that goes away in mid-commit: the answer is found out, and a key makes one job', async () => {
+test('recovers the result when the server stops during a commit; a key creates one job', async () => {
   const { url, schema } = await serve({ max: 2 })
   for (const key of [undefined, 'a', 'b']) {
     network.loseAnswers()
@@ -93,7 +93,7 @@ test('a server that goes away in mid-commit: the answer is found out, and a key 
   expect(await count(schema)).toBe(3)
 })
 
-test('a database that is down: 503 to requests and first connects, a soft answer to streams that come back', async () => {
+test('responds with 503 while the database is down, and softly to reconnecting streams', async () => {
   const { url, schema } = await serve()
   const { jobId } = (await (await post(url, 'double', { n: 1 })).json()) as Seen
   const open = (last?: number) => openStream(url, jobId, last, AbortSignal.timeout(20_000))
@@ -114,7 +114,7 @@ test('a database that is down: 503 to requests and first connects, a soft answer
   await stream.body?.cancel()
 }, 90_000)
 
-test('an outcome that the database refuses ends its job alone, as outcome-rejected, and nothing runs again', async () => {
+test('an outcome that the database rejects ends only its job, with outcome-rejected', async () => {
   const { jobs, url, schema } = await serve()
   await server.query(`ALTER TABLE ${schema}.jobs ADD CONSTRAINT small CHECK (output <> '4')`)
   const ids: string[] = []
@@ -131,7 +131,7 @@ test('an outcome that the database refuses ends its job alone, as outcome-reject
   expect(JSON.stringify(ended[2])).not.toContain('constraint')
 })
 
-test('an unreadable row ends alone as corrupt and is told so; its batch goes on', async () => {
+test('an unreadable row fails alone with code corrupt, and its batch continues', async () => {
   const hook = await receiver()
   const { jobs, url, schema } = await serve({}, [hook.host])
   const ids: string[] = []
@@ -161,7 +161,7 @@ test('an unreadable row ends alone as corrupt and is told so; its batch goes on'
   }
 })
 
-test('a damaged row does not take its neighbours along, and an owner that is none is refused', async () => {
+test('a damaged row does not affect others; an invalid owner is rejected', async () => {
   const { jobs, schema, url } = await serve()
   const worker = await jobs.work()
   const owner = 'alice'

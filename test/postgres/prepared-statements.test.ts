@@ -26,7 +26,7 @@ async function reads(): Promise<{ scans: number; entries: number }> {
   return rows[0]
 }
 
-test('plans that were made on an empty table are right for a full one', async () => {
+test('plans prepared on an empty table suit a full one', async () => {
   const first = postgres(server.url())(systemClock)
   await first.migrate()
   await first.close()
@@ -60,7 +60,7 @@ test('plans that were made on an empty table are right for a full one', async ()
   expect(after.entries).toBeLessThan(rounds * 100 * 10)
 }, 60_000)
 
-test('a statement that was forgotten, or whose table has changed, is prepared anew', async () => {
+test('prepares a statement again after it was deallocated or its table changed', async () => {
   const store = postgres({ connectionString: server.url(), schema: 'changing', max: 2 })(systemClock)
   await store.migrate()
   await store.insert([{ job: create('a') }])

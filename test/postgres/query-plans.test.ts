@@ -138,7 +138,7 @@ test(`claims among ${finished} finished jobs and ${waiting} waiting ones read th
   console.info(figures, { hundred: hundred.blocks, one: one.blocks, idle: idle.blocks })
 }, 900_000)
 
-test('claims and looks ahead read as little beside a backlog of other types as on an empty table', async () => {
+test('claims and nextDue read no more beside a backlog of other types than on an empty table', async () => {
   const types = ['mine', 'yours', 'ours']
   const measure = async () => {
     const some = await claiming({ ...asked, types, limit: 10 })

@@ -88,6 +88,6 @@ test.each([-10 * minutes, 10 * minutes])(
 
 afterEach(() => void vi.useRealTimers())
 
-test('jobs are accepted, run, followed and closed under fake timers', async () => {
+test('accepts, runs, follows and closes under fake timers', async () => {
   await liveUnder(() => void vi.useFakeTimers(), createJobs, postgres(await server.create()))
 })

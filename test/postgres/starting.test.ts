@@ -20,7 +20,7 @@ const failure = async (options: string | PostgresOptions) => {
   return error
 }
 
-test('a wrong password, and none', async () => {
+test('a wrong password, and a missing one', async () => {
   const url = server.url()
   expect(await failure(url.replace(':secret@', ':wrong@'))).toMatchObject({
     code: 'store-unusable',
@@ -34,7 +34,7 @@ test('a wrong password, and none', async () => {
   })
 })
 
-test('a wrong host, a port where nobody listens, no such database', async () => {
+test('a wrong host, a closed port, a missing database', async () => {
   expect(await failure('postgres://u:p@no-such-host.invalid/db')).toMatchObject({
     code: 'store-unusable',
     message: expect.stringMatching(/host name in u@no-such-host\.invalid:5432\/db cannot be resolved/),
@@ -53,13 +53,13 @@ test('a wrong host, a port where nobody listens, no such database', async () => 
   })
 })
 
-test('what no connection string can be is told before anything is tried', () => {
+test('rejects an invalid connection string before connecting', () => {
   for (const options of ['jobs.db', 'postgres://u:p#w@host:port/db', { schema: 'Bad"name' }, { max: 1 }]) {
     expect(() => postgres(options)).toThrowError(expect.objectContaining({ code: 'invalid-configuration' }))
   }
 })
 
-test('no right to create the schema; no right to write to it; rights enough without that of creating', async () => {
+test('no privilege to create the schema, or to write to it; sufficient privileges without CREATE', async () => {
   await server.query("CREATE ROLE clerk LOGIN PASSWORD 'secret'")
   const url = await server.create('guarded')
   const clerk = url.replace('super:', 'clerk:')
@@ -86,7 +86,7 @@ test('no right to create the schema; no right to write to it; rights enough with
   expect(await failure(clerk)).toBeUndefined()
 })
 
-test('a later schema, and one that is another program’s', async () => {
+test('a later schema version, and a schema of another program', async () => {
   const url = await server.create('later')
   const store = open(url)
   await store.migrate()
@@ -103,7 +103,7 @@ test('a later schema, and one that is another program’s', async () => {
   })
 })
 
-test('ten that start at once all find one schema', async () => {
+test('ten stores that start at once share one schema', async () => {
   const url = await server.create('race')
   const stores = Array.from({ length: 10 }, () => open({ connectionString: url, max: 2 }))
   await Promise.all(stores.map((store) => store.migrate()))
@@ -113,7 +113,7 @@ test('ten that start at once all find one schema', async () => {
   await Promise.all(stores.map((store) => store.close()))
 })
 
-test('a start that failed can be tried again', async () => {
+test('a failed start can be repeated', async () => {
   const store = open(server.url('born_later'))
   await expect(store.migrate()).rejects.toMatchObject({ code: 'store-unusable' })
   await server.create('born_later')
@@ -122,7 +122,7 @@ test('a start that failed can be tried again', async () => {
   await store.close()
 })
 
-test('durability is told as it is found, and synchronous_commit = off is put right', async () => {
+test('describes the durability as configured, and overrides synchronous_commit = off', async () => {
   const url = await server.create('careless')
   await server.query('ALTER DATABASE careless SET synchronous_commit = off')
   const store = open(url)
@@ -158,7 +158,7 @@ test.each(['repeatable read', 'serializable'])(
   },
 )
 
-test('rows that others change meanwhile, where the server’s default is serializable', async () => {
+test('tolerates concurrent changes where the server’s default isolation is serializable', async () => {
   const database = await server.create()
   await server.query(
     `ALTER DATABASE ${new URL(database).pathname.slice(1)} SET default_transaction_isolation = 'serializable'`,
@@ -182,7 +182,7 @@ test('rows that others change meanwhile, where the server’s default is seriali
   await Promise.all([one.close(), two.close()])
 })
 
-test('a pooler in front of a server whose default is not read committed', async () => {
+test('refuses a pooler in front of a server whose default isolation is not read committed', async () => {
   // Before it makes its first connection.
   await server.query("ALTER ROLE super SET default_transaction_isolation = 'serializable'")
   const pooler = await startPgBouncer(server)
@@ -197,7 +197,7 @@ test('a pooler in front of a server whose default is not read committed', async 
   }
 })
 
-test('a pooler that pools single statements', async () => {
+test('refuses a pooler in statement mode', async () => {
   const pooler = await startPgBouncer(server, 'statement')
   try {
     const began = performance.now()

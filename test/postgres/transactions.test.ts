@@ -114,7 +114,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     await library.close()
   })
 
-  test('rolled back: no job, and nobody is told', async () => {
+  test('rollback: no job and no notification', async () => {
     const heard: unknown[] = []
     const stop = opened().onForeignCommit((commit) => heard.push(commit))
     const lost = library.transaction(async (tx) => {
@@ -134,7 +134,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     expect(again.status).toBe('pending')
   })
 
-  test('committed: the job starts at once, together with what else was written', async () => {
+  test('commit: the job starts at once, together with the other writes', async () => {
     const worker = await jobs.work({ concurrency: 1 })
     const to = `${name} ${awkward}`
     const { id, at } = await library.transaction(async (tx, run) => {
@@ -161,7 +161,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     await worker.stop()
   })
 
-  test('many are all there with the commit, and none without it', async () => {
+  test('enqueueMany stores all jobs with the commit, and none without it', async () => {
     const inputs = ['a', 'b', 'c'].map((to) => ({ to: `${name} ${to}` }))
     const enqueue = (tx: Transaction) => jobs.enqueueMany('mail', inputs, { tx, delay: 60_000 })
     const kept = await library.transaction(enqueue)
@@ -183,7 +183,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     ).toMatchObject(inputs.map((input) => ({ status: 'pending', input })))
   })
 
-  test('a key makes one job, within a transaction and over several', async () => {
+  test('a key creates one job, within one transaction and across several', async () => {
     const idempotencyKey = `${name}-key`
     const enqueue = (tx: Transaction, to = 'one') => jobs.enqueue('mail', { to }, { tx, idempotencyKey, delay: 60_000 })
     const [first, second] = await library.transaction(async (tx) => [await enqueue(tx), await enqueue(tx)])
@@ -196,7 +196,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
   })
 })
 
-test('a store without transactions says so', async () => {
+test('a store without transaction support rejects tx', async () => {
   const mail = job({ input: z.object({}), run: () => {} })
   const jobs = createJobs({ jobs: { mail }, store: sqlite(':memory:'), log: silentLog })
   const tx = { query: async () => [] }

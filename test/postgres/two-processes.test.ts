@@ -54,7 +54,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-test('two processes with the same keys make one job for each, and two workers run each once', async () => {
+test('two processes with the same keys create one job per key, and two workers run each once', async () => {
   const answers = await Promise.all(
     [start({ enqueue: 200 }), start({ enqueue: 200 })].map(async (child) => {
       const [said] = (await once(child, 'message')) as [Said]
@@ -73,7 +73,7 @@ test('two processes with the same keys make one job for each, and two workers ru
   expect((await server.query('SELECT count(*) FROM uketsuke.attempts')).rows).toEqual([{ count: '0' }])
 })
 
-test('what a worker says is seen by whoever watches in another process, within 50 ms in the median', {
+test('a watcher in another process sees progress within 50 ms in the median', {
   retry: 2,
 }, async () => {
   const began = Date.now()

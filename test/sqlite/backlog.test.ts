@@ -29,7 +29,7 @@ const verbs = {
 const now = 2_000_000
 const claim = { queue: 'jobs', limit: 10, worker: 'w', leaseMs: 30_000 } as const
 
-test('each statement reads a range of the index, none a backlog of other types', async () => {
+test('each statement reads a range of the index, not the backlog of other types', async () => {
   const db = await filled(0)
   const texts = new Set<string>()
   const spy = (sql: string, parameters: unknown[]) =>

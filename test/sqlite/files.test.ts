@@ -36,7 +36,7 @@ async function raw(path: string, work: (db: Database) => void): Promise<void> {
   }
 }
 
-describe('a path that cannot be a store says why, and what to do', () => {
+describe('an unusable path is rejected with the reason and the remedy', () => {
   it('a directory', async () => {
     const path = join(folder, 'directory')
     mkdirSync(path)
@@ -53,7 +53,7 @@ describe('a path that cannot be a store says why, and what to do', () => {
     expect(await refusal(path)).toMatch(/not a SQLite database/)
   })
 
-  it('a database that was damaged', async () => {
+  it('a damaged database', async () => {
     const path = join(folder, 'damaged.db')
     const store = sqlite(path)(clock)
     await store.migrate()
@@ -69,7 +69,7 @@ describe('a path that cannot be a store says why, and what to do', () => {
     expect(await refusal(path)).toMatch(/the database of another program: use a separate file for the jobs/)
   })
 
-  it('a schema of a later version, which is left as it is', async () => {
+  it('a later schema version, which stays unchanged', async () => {
     const path = join(folder, 'later.db')
     const store = sqlite(path)(clock)
     await store.migrate()
@@ -79,13 +79,13 @@ describe('a path that cannot be a store says why, and what to do', () => {
     await raw(path, (db) => expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 99 }))
   })
 
-  it('a store that was not opened', async () => {
+  it('a store that is not open', async () => {
     await expect(sqlite(join(folder, 'a.db'))(clock).stats()).rejects.toThrow('call migrate() first')
   })
 })
 
-describe('a file that is in order', () => {
-  it.skipIf(process.platform === 'win32')('is its user’s alone, and so are the files beside it', async () => {
+describe('a usable file', () => {
+  it.skipIf(process.platform === 'win32')('is accessible to its user only, like the files beside it', async () => {
     const path = join(folder, 'private.db')
     const store = sqlite(path)(manualClock())
     await store.migrate()
@@ -94,7 +94,7 @@ describe('a file that is in order', () => {
     await store.close()
   })
 
-  it('tells the engine and the durability', async () => {
+  it('describes the engine and the durability', async () => {
     const onDisk = sqlite(join(folder, 'told.db'))(clock)
     await onDisk.migrate()
     expect(onDisk.description.engine).toMatch(/^SQLite 3\.\d+\.\d+$/)
@@ -106,7 +106,7 @@ describe('a file that is in order', () => {
     await inMemory.close()
   })
 
-  it('can be tried again after a refusal', async () => {
+  it('can be opened after a failed attempt', async () => {
     const path = join(folder, 'soon', 'jobs.db')
     const store = sqlite(path)(clock)
     await expect(store.migrate()).rejects.toThrow('create it')
@@ -117,7 +117,7 @@ describe('a file that is in order', () => {
     await expect(store.get('ann', ['a'])).rejects.toThrow('The store is closed.')
   })
 
-  it('keeps the log bounded and leaves nothing in it', async () => {
+  it('bounds the write-ahead log and empties it on close', async () => {
     const path = join(folder, 'bounded.db')
     const store = sqlite(path)(clock)
     await store.migrate()
@@ -131,7 +131,7 @@ describe('a file that is in order', () => {
     expect(statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
   })
 
-  it('gives each insert five seconds from when it was asked for, also where it waited for another', async () => {
+  it('limits each insert to five seconds from its call, including time in the queue', async () => {
     const path = join(folder, 'queued.db')
     const store = batched(sqlite(path)(clock), { acceptTimeout: 10_000 })
     await store.migrate()
@@ -166,7 +166,7 @@ describe('a file that is in order', () => {
     await store.close()
   })
 
-  it('waits for a lock without blocking, and gives up in time with nothing written', async () => {
+  it('waits for a lock without blocking, and gives up in time without a write', async () => {
     const path = join(folder, 'locked.db')
     const store = sqlite(path)(clock)
     await store.migrate()
@@ -198,7 +198,7 @@ describe('a file that is in order', () => {
     await store.close()
   })
 
-  it('walks no index but the one that is meant', async () => {
+  it('uses the intended index for each query', async () => {
     const path = join(folder, 'plans.db')
     const store = sqlite(path)(clock)
     await store.migrate()

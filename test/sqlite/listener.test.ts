@@ -44,7 +44,7 @@ const times = (fn: ReturnType<typeof vi.fn>, count: number) =>
 describe.runIf(process.platform === 'linux')(
   'a commit of another process is heard without asking again and again',
   () => {
-    it('each one, and one’s own is no news', async () => {
+    it('reports each commit of another connection and none of its own', async () => {
       const { heard, mine, others, listen, close } = await twoHandles(join(folder, 'heard.db'))
       await listen()
       for (let count = 1; count <= 5; count++) {
@@ -55,7 +55,7 @@ describe.runIf(process.platform === 'linux')(
       await close()
     })
 
-    it('after the log was copied back and emptied', async () => {
+    it('reports commits after the log was checkpointed and emptied', async () => {
       const path = join(folder, 'emptied.db')
       const { heard, others, listen, close } = await twoHandles(path)
       await listen()
@@ -70,7 +70,7 @@ describe.runIf(process.platform === 'linux')(
       await close()
     })
 
-    it('where one of them opened the file by a symbolic link', async () => {
+    it('works through a symbolic link to the file', async () => {
       const path = join(folder, 'pointed-to.db')
       symlinkSync(path, join(folder, 'link.db'))
       const { heard, others, listen, close } = await twoHandles(path, join(folder, 'link.db'))
@@ -82,7 +82,7 @@ describe.runIf(process.platform === 'linux')(
   },
 )
 
-it('a commit that comes before the first look is not missed', async () => {
+it('does not miss a commit before the first check', async () => {
   const path = join(folder, 'early.db')
   const store = sqlite(path)(manualClock())
   await store.migrate()
@@ -95,8 +95,8 @@ it('a commit that comes before the first look is not missed', async () => {
   await store.close()
 })
 
-describe.skipIf(process.platform === 'win32')('where there is nothing to watch and to touch', () => {
-  it('a commit of another process is heard by asking, every 20 ms', async () => {
+describe.skipIf(process.platform === 'win32')('without file watching', () => {
+  it('polls for commits of other processes every 20 ms', async () => {
     const path = join(folder, 'unwatched.db')
     const { clock, heard, others, listen, close } = await twoHandles(path)
     renameSync(`${path}-shm`, `${path}-elsewhere`)

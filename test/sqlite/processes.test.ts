@@ -91,7 +91,7 @@ async function filled(path: string, count: number) {
 }
 
 describe('several processes on one file', () => {
-  it('may all be the first', async () => {
+  it('can create the file at the same time', async () => {
     const path = join(folder, 'first.db')
     const body = `
       await started()
@@ -107,7 +107,7 @@ describe('several processes on one file', () => {
     await store.close()
   })
 
-  it('end by themselves without a close, and with all that they were told', async () => {
+  it('exit without close() and keep everything acknowledged', async () => {
     const path = join(folder, 'left.db')
     const body = `
       await store.migrate()
@@ -149,7 +149,7 @@ describe('several processes on one file', () => {
     await store.close()
   })
 
-  it('lose nothing that was accepted when one is killed', async () => {
+  it('lose no accepted job when one is killed', async () => {
     const path = join(folder, 'killed.db')
     const one = child(
       path,
@@ -175,9 +175,9 @@ describe('several processes on one file', () => {
   })
 })
 
-describe.skipIf(process.platform !== 'linux')('a disk that takes no more', () => {
+describe.skipIf(process.platform !== 'linux')('a full disk', () => {
   // A limit on the size of files is the full disk that needs no mount: write(2) fails for real, and can be made to work again.
-  it('is "not now" with nothing written, and accepts again by itself', async () => {
+  it('rejects with temporarily-unavailable, writes nothing, and recovers', async () => {
     const path = join(folder, 'full.db')
     const body = `
       const limit = (bytes) => execFileSync('prlimit', ['--fsize=' + bytes, '--pid', String(process.pid)])
@@ -221,7 +221,7 @@ describe.skipIf(process.platform !== 'linux')('a disk that takes no more', () =>
   })
 })
 
-describe.skipIf(process.platform === 'win32')('rights that are missing', () => {
+describe.skipIf(process.platform === 'win32')('missing permissions', () => {
   const body = `
     const error = await store.migrate().catch((error) => error)
     tell([error.code, error.message])
@@ -258,7 +258,7 @@ describe.skipIf(process.platform === 'win32')('rights that are missing', () => {
     chmodSync(home, 0o755)
   })
 
-  it('a file that is somebody else’s', async () => {
+  it('a file of another user', async () => {
     const { path } = await place('unreadable')
     chmodSync(path, 0o000)
     expect(await refusal(path)).toEqual(['store-unusable', expect.stringMatching(/cannot be opened/)])

@@ -66,7 +66,7 @@ function filled(jobs = 300): Shelved {
   return source
 }
 
-test('killed at any write, a move that is run again comes to the same end; never are both stores open', async () => {
+test('a migration killed at any write resumes to the same result; both stores are never open at once', async () => {
   for (let writes = 0; ; writes++) {
     const [source, target] = [filled(), new Shelved('target')]
     target.writes = writes
@@ -95,7 +95,7 @@ test('killed at any write, a move that is run again comes to the same end; never
   }
 })
 
-test('rows that differ afterwards are no move: the target stays closed and the source open', async () => {
+test('a checksum mismatch leaves the target closed and the source open', async () => {
   const [source, target] = [filled(3), new Shelved('target')]
   target.garble = true
   await expect(go(source, target)).rejects.toMatchObject({
@@ -108,7 +108,7 @@ test('rows that differ afterwards are no move: the target stays closed and the s
   ])
 })
 
-test('a target with anything of its own, or half of another move, is refused; a source that was left is too', async () => {
+test('rejects a target with jobs of its own or of another migration, and a source that was migrated away', async () => {
   for (const shelf of ['jobs', 'attempts', 'idempotency_keys'] as const) {
     const target = new Shelved('target')
     target.rows[shelf].push(row(shelf, { id: 'own' }))
@@ -123,14 +123,14 @@ test('a target with anything of its own, or half of another move, is refused; a 
   await expect(go(source, new Shelved('another'))).rejects.toThrow('has already been migrated to target')
 })
 
-test('a chain of moves takes the rows along and leaves the notes', async () => {
+test('a chain of migrations copies the rows and not the notes', async () => {
   const [one, two, three] = [filled(1), new Shelved('two'), new Shelved('three')]
   await go(one, two)
   await go(two, three)
   expect(three.rows.shared.map(({ name }) => name).sort()).toEqual([migrationNotes.into, 'ticket-key'])
 })
 
-test('a checksum is of the rows and not of their order', async () => {
+test('a checksum does not depend on the order of the rows', async () => {
   const [one, other] = [filled(5), filled(5)]
   other.rows.jobs.reverse()
   expect(await sum(one, 'jobs')).toEqual(await sum(other, 'jobs'))
@@ -138,7 +138,7 @@ test('a checksum is of the rows and not of their order', async () => {
   expect(await sum(one, 'jobs')).not.toEqual(await sum(other, 'jobs'))
 })
 
-test('a page is as long as its rows are short', async () => {
+test('a page has more rows the shorter they are', async () => {
   const lengths = async (padding: number) => {
     const archive = new Shelved('padded')
     for (let id = 0; id < 60; id++) archive.rows.jobs.push(row('jobs', { id: `job-${id}`, input: 'x'.repeat(padding) }))

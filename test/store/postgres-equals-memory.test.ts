@@ -13,7 +13,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => server.stop())
 
-test('does what the reference store does, whatever is asked of it', async () => {
+test('behaves like the reference store for random operations', async () => {
   await equalsMemory(async (clock) => {
     await server.query('TRUNCATE uketsuke.jobs, uketsuke.attempts, uketsuke.idempotency_keys')
     return postgres(server.url())(clock)

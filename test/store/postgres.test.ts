@@ -47,14 +47,14 @@ describe('postgres, behind PgBouncer in transaction mode', () => {
     },
   })
 
-  test('the pooler is noticed, and said', async () => {
+  test('detects the pooler and names it', async () => {
     const store = postgres(pooled())(systemClock)
     await store.migrate()
     expect(store.description.durability).toContain('found by polling, without LISTEN')
     await store.close()
   })
 
-  test('a pooler whose server answers before the disk does is refused', async () => {
+  test('refuses a pooler in front of a server with synchronous_commit = off', async () => {
     await server.create('careless')
     await server.query('ALTER DATABASE careless SET synchronous_commit = off')
     const store = postgres({ connectionString: bouncer.url.replace('/postgres', '/careless') })(systemClock)
@@ -63,7 +63,7 @@ describe('postgres, behind PgBouncer in transaction mode', () => {
   })
 })
 
-describe('postgres, behind group commit', () => {
+describe('postgres with group commit', () => {
   storeSuite({
     test,
     open: async (clock) => batched(postgres(options())(clock)),

@@ -47,7 +47,7 @@ describe('sqlite, in memory', () => {
   storeSuite({ test, open: async (clock) => sqlite(':memory:')(clock) })
 })
 
-describe('sqlite, behind group commit', () => {
+describe('sqlite with group commit', () => {
   storeSuite({
     test,
     open: async (clock) => batched(sqlite(file())(clock)),
