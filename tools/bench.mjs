@@ -1,6 +1,6 @@
-/** `npm run bench`: makes the clone ready, builds the bench where it is stale, and runs it in this very process. */
-import { ready, readyBench } from './ready.mjs'
+/** `npm run bench`: prepares the checkout, builds the benchmark if it is stale, and runs it in this process. */
+import { prepare, prepareBench } from './prepare.mjs'
 
-ready()
-readyBench()
+prepare()
+prepareBench()
 await import('../bench/dist/run.js')

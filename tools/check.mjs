@@ -1,70 +1,65 @@
-/** `npm run check`: everything that can be said about the code without running it. One line a check; what fails shows why. */
+/** `npm run check`: all static checks. Prints one line per check, and the output of those that fail. */
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ready } from './ready.mjs'
+import { prepare } from './prepare.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const examples = readdirSync(join(root, 'examples')).filter((name) =>
   existsSync(join(root, 'examples', name, 'tsconfig.json')),
 )
 
-/** A name, and either a command line or a function that gives what is wrong ('' where nothing is). */
+/** A name, and either a command line or a function that returns an error message ('' if the check passes). */
 const checks = [
   ['biome', 'biome ci --colors=off --max-diagnostics=20 .'],
   ['types', 'tsc --noEmit'],
   ...examples.map((name) => [`types of examples/${name}`, `tsc --noEmit -p examples/${name}`]),
-  ['types of the demo’s page', 'tsc --noEmit -p examples/reports/page'],
+  ['types of the demo page', 'tsc --noEmit -p examples/reports/page'],
   ['types of bench', 'tsc --noEmit -p bench'],
   ['knip', 'knip'],
   ['publint', 'publint --strict packages/uketsuke'],
   ['attw', 'attw --profile esm-only --pack packages/uketsuke'],
-  ['lock file', lockFile],
+  ['lock file', checkLockFile],
 ]
 
-/** Whoever installs asks the registry of their own configuration, so the lock file must name none. */
-function lockFile() {
-  const addresses = readFileSync(join(root, 'package-lock.json'), 'utf8').match(/https?:\/\/[^"]*\.tgz/g) ?? []
-  return addresses.length === 0 ? '' : `package-lock.json names a registry ${addresses.length} times: ${addresses[0]}`
+/** The lock file must not name a registry, so that npm uses the one in each user's own configuration. */
+function checkLockFile() {
+  const urls = readFileSync(join(root, 'package-lock.json'), 'utf8').match(/https?:\/\/[^"]*\.tgz/g) ?? []
+  return urls.length === 0 ? '' : `package-lock.json contains ${urls.length} registry URLs, such as ${urls[0]}`
 }
 
 function run(command) {
   const path = `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH}`
   return new Promise((resolve) => {
     const child = spawn(command, { shell: true, cwd: root, env: { ...process.env, PATH: path, NO_COLOR: '1' } })
-    let said = ''
-    const hear = (chunk) => {
-      said += chunk
+    let output = ''
+    const collect = (chunk) => {
+      output += chunk
     }
-    child.stdout.on('data', hear)
-    child.stderr.on('data', hear)
-    child.on('close', (code) => resolve(code === 0 ? '' : said || `it ended with ${code}`))
+    child.stdout.on('data', collect)
+    child.stderr.on('data', collect)
+    child.on('close', (code) => resolve(code === 0 ? '' : output || `exited with code ${code}`))
   })
 }
 
-try {
-  ready()
-} catch (error) {
-  console.error(error.message)
-  process.exit(1)
-}
+prepare()
 
 let failed = 0
-const waiting = [...checks]
-/** Two at a time: as many as the smallest machine has cores. */
-async function next() {
-  for (let check = waiting.shift(); check; check = waiting.shift()) {
-    const [name, what] = check
-    const began = performance.now()
-    const wrong = typeof what === 'string' ? await run(what) : what()
-    const seconds = ((performance.now() - began) / 1_000).toFixed(1)
-    console.log(`${wrong ? 'FAIL' : 'ok  '} ${name} (${seconds} s)`)
-    if (wrong) {
+const queue = [...checks]
+/** Two of these run at a time, since the smallest supported machine has two cores. */
+async function runChecks() {
+  for (let entry = queue.shift(); entry; entry = queue.shift()) {
+    const [name, check] = entry
+    const startedAt = performance.now()
+    const error = typeof check === 'string' ? await run(check) : check()
+    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+    console.log(`${error ? 'FAIL' : 'ok  '} ${name} (${seconds} s)`)
+    if (error) {
       failed++
-      console.log(wrong.trimEnd())
+      console.log(error.trimEnd())
     }
   }
 }
-await Promise.all([next(), next()])
+await Promise.all([runChecks(), runChecks()])
 if (failed > 0) process.exitCode = 1

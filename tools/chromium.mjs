@@ -4,35 +4,35 @@ import { delimiter, join } from 'node:path'
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
-/** A Chromium that is there: `CHROMIUM`, else one of the usual names on the PATH; null where there is none. */
-function find() {
+/** An installed Chromium: `CHROMIUM`, else one of the usual names on the PATH, else null. */
+function findChromium() {
   if (process.env.CHROMIUM) return existsSync(process.env.CHROMIUM) ? process.env.CHROMIUM : null
   const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
   return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path)) ?? null
 }
 
 /**
- * The path of a Chromium for the browser tests. Installs Debian's where there is none and this may: root, with apt-get.
- * @throws a sentence that says what to do
+ * The path of a Chromium for the browser tests. As root with apt-get, installs Debian's package if there is none.
+ * @throws an Error that says what to do
  */
 export function chromium() {
-  const found = find()
+  const found = findChromium()
   if (found) return found
-  if (process.env.CHROMIUM) throw new Error(`CHROMIUM is ${process.env.CHROMIUM}, and there is no such file.`)
-  const apt = process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0
-  if (apt) {
-    console.log('Chromium is not here: installing it with apt-get.')
+  if (process.env.CHROMIUM) throw new Error(`CHROMIUM is set to ${process.env.CHROMIUM}, which does not exist.`)
+  const hasApt = process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0
+  if (hasApt) {
+    console.log('Chromium not found: installing it with apt-get…')
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    const quietly = { stdio: ['ignore', 'ignore', 'inherit'], env }
+    const options = { stdio: ['ignore', 'ignore', 'inherit'], env }
     try {
-      execFileSync('apt-get', ['update', '-qq'], quietly)
-      // Without the font, Japanese shows as boxes.
+      execFileSync('apt-get', ['update', '-qq'], options)
+      // Without the font, Japanese text renders as boxes.
       const packages = ['chromium', 'fonts-ipafont-gothic']
-      execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], quietly)
+      execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options)
     } catch {
-      throw new Error('apt-get could not install Chromium. Install it by hand, or set CHROMIUM to the path of one.')
+      throw new Error('apt-get could not install Chromium. Install it manually, or set CHROMIUM to its path.')
     }
-    const installed = find()
+    const installed = findChromium()
     if (installed) return installed
   }
   throw new Error(

@@ -1,4 +1,4 @@
-/** Before the package is packed: gives it the documents that its users read on the registry, from the root of the workspace. */
+/** Runs before the package is packed: copies the documents that the registry shows from the workspace root. */
 import { copyFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

@@ -1,12 +1,12 @@
-/** `npm start`: makes the clone ready, then is the demo's server. In this very process, so that signals need no forwarding. */
-import { ready } from './ready.mjs'
+/** `npm start`: prepares the checkout, then runs the demo server in this process, so that it receives signals directly. */
+import { prepare } from './prepare.mjs'
 
-// npm passes a SIGTERM on to the shell between it and this process, which dies of it and tells nobody. So watch for that.
+// npm sends a SIGTERM to the shell that started this process. The shell exits and does not forward it, so detect its exit.
 const shell = process.ppid
 if (process.env.npm_lifecycle_event === 'start') {
-  const orphaned = () => process.ppid !== shell && process.kill(process.pid, 'SIGTERM')
-  setInterval(orphaned, 500).unref()
+  const stopWithShell = () => process.ppid !== shell && process.kill(process.pid, 'SIGTERM')
+  setInterval(stopWithShell, 500).unref()
 }
 
-ready()
+prepare()
 await import('../examples/reports/dist/server.js')

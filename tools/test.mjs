@@ -1,20 +1,20 @@
-/** `npm test`: installs what is missing, checks, runs every test, and ends with the count. Arguments go to vitest. */
+/** `npm test`: prepares the checkout, runs the static checks and all tests, and prints the totals. Passes its arguments to vitest. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from './chromium.mjs'
-import { ready, readyBench } from './ready.mjs'
+import { prepare, prepareBench } from './prepare.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const run = (program, args, env = {}) =>
   spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }).status ?? 1
 
-/** What is installed, built or found; what is in the way is said in a sentence. */
-function prepare() {
+/** The environment of the tests. On failure, prints the error and exits the process. */
+function testEnvironment() {
+  prepare()
   try {
-    ready()
     return { CHROMIUM: chromium() }
   } catch (error) {
     console.error(error.message)
@@ -22,49 +22,49 @@ function prepare() {
   }
 }
 
-const env = prepare()
-const asked = process.argv.slice(2)
+const env = testEnvironment()
+const args = process.argv.slice(2)
 
-// A failed check does not hide how the tests fare.
-const checked = asked.length > 0 ? 0 : run(process.execPath, [fileURLToPath(new URL('check.mjs', import.meta.url))])
+// The tests run even if a check fails.
+const checkStatus = args.length > 0 ? 0 : run(process.execPath, [fileURLToPath(new URL('check.mjs', import.meta.url))])
 
 const folder = mkdtempSync(join(tmpdir(), 'uketsuke-test-'))
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
 
-/** Tells how many passed and failed; a run that ended badly without a test that failed is a failure of its own. */
-function test(node, files, name) {
+/** Returns the number of passed and failed tests. A run that fails without a failed test counts as one failure. */
+function runTests(node, files, name) {
   const file = join(folder, `${name}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const ended = run(node, [vitest, 'run', ...files, ...reporters], env)
-  const { passed, failed } = count(file)
-  if (ended === 0 || failed > 0) return { passed, failed }
+  const status = run(node, [vitest, 'run', ...files, ...reporters], env)
+  const { passed, failed } = countResults(file)
+  if (status === 0 || failed > 0) return { passed, failed }
   // Coverage below its threshold, or an error outside any test.
-  console.log('vitest ended with an error, though no test failed; see above.')
+  console.log('vitest failed, although no test failed; see above.')
   return { passed, failed: 1 }
 }
 
-/** Node's own SQLite, and the thread that makes its checkpoints, where the Node that runs this has none: the bench's Node does. */
+/** Tests the built-in SQLite and its checkpoint thread with the benchmark's Node if the current Node lacks them. */
 async function testNewerNode() {
   if (process.getBuiltinModule?.('node:sqlite')?.StatementSync.prototype.setReturnArrays)
     return { passed: 0, failed: 0 }
   try {
-    readyBench()
+    prepareBench()
     const { node } = await import('../bench/dist/node.js')
     const { path, version } = node('24')
-    console.log(`SQLite again, with Node ${version}:`)
-    return test(path, ['test/sqlite', 'test/store/sqlite'], 'newer')
+    console.log(`Running the SQLite tests again with Node ${version}:`)
+    return runTests(path, ['test/sqlite', 'test/store/sqlite'], 'newer')
   } catch (error) {
-    console.error(`A newer Node could not be had: ${error.message}`)
+    console.error(`Could not get a newer Node: ${error.message}`)
     return { passed: 0, failed: 1 }
   }
 }
 
-const runs = [test(process.execPath, asked.length > 0 ? asked : ['--coverage'], 'all')]
-if (asked.length === 0) runs.push(await testNewerNode())
+const runs = [runTests(process.execPath, args.length > 0 ? args : ['--coverage'], 'all')]
+if (args.length === 0) runs.push(await testNewerNode())
 rmSync(folder, { recursive: true, force: true })
 
-/** A file that could not be loaded has no tests that could fail: it counts as one. */
-function count(path) {
+/** A test file that could not be loaded reports no tests, so it counts as one failure. */
+function countResults(path) {
   try {
     const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(path, 'utf8'))
     const broken = testResults.filter(
@@ -76,9 +76,9 @@ function count(path) {
   }
 }
 
-if (checked !== 0) console.log('A check failed; see above.')
+if (checkStatus !== 0) console.log('A check failed; see above.')
 const passed = runs.reduce((sum, one) => sum + one.passed, 0)
-const failed = runs.reduce((sum, one) => sum + one.failed, Number(checked !== 0))
-if (passed === 0) console.log('No test passed.')
+const failed = runs.reduce((sum, one) => sum + one.failed, Number(checkStatus !== 0))
+if (passed === 0) console.log('No tests passed.')
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
