@@ -49,8 +49,8 @@ async function testNewerNode() {
     return { passed: 0, failed: 0 }
   try {
     prepareBench()
-    const { node } = await import('../bench/dist/node.js')
-    const { path, version } = node('24')
+    const { resolveNode } = await import('../bench/dist/node.js')
+    const { path, version } = resolveNode('24')
     console.log(`Running the SQLite tests again with Node ${version}:`)
     return runTests(path, ['test/sqlite', 'test/store/sqlite'], 'newer')
   } catch (error) {

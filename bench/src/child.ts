@@ -1,62 +1,62 @@
-/** A child process: plays one role of one measure with one system, and tells the main process what came of it. */
+/** The entry point of a child process: runs one role of one measure with one system and sends the result to the main process. */
 import { EventEmitter } from 'node:events'
 import { measure } from './measures/index.ts'
-import type { Scene } from './measures/port.ts'
+import type { ChildContext } from './measures/port.ts'
 import { system } from './systems/index.ts'
 
 export interface Task {
   readonly measure: string
   readonly role: string
   readonly system: string | null
-  readonly entry: Scene['entry']
-  readonly settings: Scene['settings']
-  readonly place: Scene['place']
-  readonly given: unknown
+  readonly entry: ChildContext['entry']
+  readonly settings: ChildContext['settings']
+  readonly resources: ChildContext['resources']
+  readonly input: unknown
 }
 
-export interface Said {
+export interface Message {
   readonly event: string
   readonly value?: unknown
 }
 
 const task = JSON.parse(process.argv[2] ?? '') as Task
-const heard = new EventEmitter()
-const kept = new Map<string, unknown>()
+const events = new EventEmitter()
+const received = new Map<string, unknown>()
 
-process.on('message', ({ event, value }: Said) => {
-  kept.set(event, value)
-  heard.emit(event)
+process.on('message', ({ event, value }: Message) => {
+  received.set(event, value)
+  events.emit(event)
 })
-// Whoever started this is gone, so nobody would end it.
+// The main process has exited, so no other process would stop this one.
 process.on('disconnect', () => process.exit(1))
 
-const scene: Scene = {
+const context: ChildContext = {
   ...task,
-  say: (event, value) => void process.send?.({ event, value } satisfies Said),
-  heard: (event) =>
+  send: (event, value) => void process.send?.({ event, value } satisfies Message),
+  receive: (event) =>
     new Promise((resolve) => {
-      const told = () => resolve(kept.get(event))
-      if (kept.has(event)) told()
-      else heard.once(event, told)
+      const deliver = () => resolve(received.get(event))
+      if (received.has(event)) deliver()
+      else events.once(event, deliver)
     }),
   async open(options = {}) {
     if (task.system === null) throw new Error('This entry has no job system.')
-    return (await system(task.system).load())(task.place, options)
+    return (await system(task.system).load())(task.resources, options)
   },
 }
 
-async function play(): Promise<void> {
+async function run(): Promise<void> {
   const role = measure(task.measure).roles[task.role]
   if (role === undefined) throw new Error(`${task.measure} has no role "${task.role}".`)
-  const value = (await role(scene)) ?? null
-  process.send?.({ event: 'done', value } satisfies Said, () => process.exit(0))
+  const value = (await role(context)) ?? null
+  process.send?.({ event: 'done', value } satisfies Message, () => process.exit(0))
 }
 
-const failed = (error: unknown) => {
+const fail = (error: unknown) => {
   const value = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  if (process.connected) process.send?.({ event: 'failed', value } satisfies Said, () => process.exit(1))
+  if (process.connected) process.send?.({ event: 'failed', value } satisfies Message, () => process.exit(1))
   else process.exit(1)
 }
-process.on('uncaughtException', failed)
-process.on('unhandledRejection', failed)
-void play().catch(failed)
+process.on('uncaughtException', fail)
+process.on('unhandledRejection', fail)
+void run().catch(fail)

@@ -5,26 +5,26 @@ import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 
 export function postgresBinaries(): string {
-  const home = '/usr/lib/postgresql'
-  const versions = existsSync(home) ? readdirSync(home).sort((a, b) => Number(b) - Number(a)) : []
-  const folders = [...versions.map((one) => join(home, one, 'bin')), ...path()]
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
+  const folders = [...versions.map((version) => join(debian, version, 'bin')), ...pathFolders()]
   const found = folders.find((folder) => ['postgres', 'initdb'].every((name) => existsSync(join(folder, name))))
-  if (found === undefined) throw new Error('PostgreSQL is not here: install it (Debian: apt-get install postgresql).')
+  if (found === undefined) throw new Error('PostgreSQL not found: install it (Debian: apt-get install postgresql).')
   return found
 }
 
 export function redisBinary(): string {
-  const found = path()
+  const found = pathFolders()
     .map((folder) => join(folder, 'redis-server'))
     .find((file) => existsSync(file))
-  if (found === undefined) throw new Error('Redis is not here: install it (Debian: apt-get install redis-server).')
+  if (found === undefined) throw new Error('Redis not found: install it (Debian: apt-get install redis-server).')
   return found
 }
 
-const path = () => ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
+const pathFolders = () => ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
 
-/** PostgreSQL refuses to run as root. */
-export function account(): { uid: number; gid: number } {
+/** The account for PostgreSQL, which refuses to run as root. */
+export function serverAccount(): { uid: number; gid: number } {
   const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
   if (uid !== 0) return { uid, gid }
   const id = (flag: string, name: string) =>
@@ -45,7 +45,7 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-/** Linux counts in hundredths of a second. What a child that has ended used is its parent's by then. */
+/** CPU seconds of a process and its children. Linux counts ticks of 10 ms, and adds those of an exited child to its parent. */
 export function cpuOf(pid: number): number {
   let ticks = 0
   for (const name of readdirSync('/proc')) {
@@ -56,7 +56,7 @@ export function cpuOf(pid: number): number {
       if (Number(name) !== pid && Number(fields[1]) !== pid) continue
       ticks += fields.slice(11, 15).reduce((sum, one) => sum + Number(one), 0)
     } catch {
-      // It has ended meanwhile.
+      // The process has exited.
     }
   }
   return ticks / 100

@@ -4,30 +4,30 @@ import { cpus, loadavg, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { System } from './systems/index.ts'
 
-/** What the figures depend on. */
-export function machine(folder: string): string[] {
+/** Facts about the machine that the figures depend on. */
+export function describeMachine(folder: string): string[] {
   const [cpu] = cpus()
-  const said = (program: string, args: string[]) => {
+  const outputOf = (program: string, args: string[]) => {
     try {
       return execFileSync(program, args, { encoding: 'utf8', stdio: 'pipe' }).trim()
     } catch {
       return ''
     }
   }
-  const [disk = ''] = said('df', ['--output=fstype,source', folder]).split('\n').slice(1)
-  const commit = said('git', ['rev-parse', '--short', 'HEAD'])
+  const [disk = ''] = outputOf('df', ['--output=fstype,source', folder]).split('\n').slice(1)
+  const commit = outputOf('git', ['rev-parse', '--short', 'HEAD'])
   return [
     `${cpus().length} × ${cpu?.model.trim() ?? 'CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     `Linux ${release()}, files and databases on ${disk.trim().replace(/\s+/g, ' ')}`,
-    `load average when it began: ${loadavg()
+    `load average at start: ${loadavg()
       .map((one) => one.toFixed(2))
       .join(' ')}`,
     `commit ${commit || 'unknown'}`,
   ]
 }
 
-/** Of the packages that were measured. */
-export function versions(systems: readonly System[]): string[] {
+/** Of the measured packages. */
+export function packageVersions(systems: readonly System[]): string[] {
   const names = new Set(systems.flatMap(({ packages }) => packages))
   return [...names].map((name) => `${name} ${version(name)}`)
 }

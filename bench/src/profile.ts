@@ -7,18 +7,20 @@ interface Profile {
   timeDeltas: number[]
 }
 
-/** The functions in which most time was spent, themselves and not what they call, for each profile in the folder. */
-export function hottest(folder: string, most = 30): string {
+/** The functions with the most self time, for each profile in the folder. */
+export function hottestFunctions(folder: string, limit = 30): string {
   const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))
   return files
-    .map((name) => `${join(folder, name)}\n${top(JSON.parse(readFileSync(join(folder, name), 'utf8')), most)}`)
+    .map(
+      (name) => `${join(folder, name)}\n${topFunctions(JSON.parse(readFileSync(join(folder, name), 'utf8')), limit)}`,
+    )
     .join('\n\n')
 }
 
-function top({ nodes, samples, timeDeltas }: Profile, most: number): string {
+function topFunctions({ nodes, samples, timeDeltas }: Profile, limit: number): string {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
   const times = new Map<string, number>()
-  let all = 0
+  let total = 0
   samples.forEach((id, i) => {
     const frame = frames.get(id)
     const ms = (timeDeltas[i] ?? 0) / 1_000
@@ -27,11 +29,11 @@ function top({ nodes, samples, timeDeltas }: Profile, most: number): string {
       frame.url === '' ? '' : ` ${frame.url.replace(/^.*\/(node_modules|dist)\//, '')}:${frame.lineNumber + 1}`
     const name = `${frame.functionName || '(anonymous)'}${where}`
     times.set(name, (times.get(name) ?? 0) + ms)
-    all += ms
+    total += ms
   })
   return [...times]
     .sort(([, a], [, b]) => b - a)
-    .slice(0, most)
-    .map(([name, ms]) => `${((100 * ms) / all).toFixed(1).padStart(6)} % ${ms.toFixed(0).padStart(7)} ms  ${name}`)
+    .slice(0, limit)
+    .map(([name, ms]) => `${((100 * ms) / total).toFixed(1).padStart(6)} % ${ms.toFixed(0).padStart(7)} ms  ${name}`)
     .join('\n')
 }

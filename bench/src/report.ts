@@ -1,10 +1,10 @@
 import { median } from './clock.ts'
-import type { Entry, Figure, Measure, Sample } from './measures/port.ts'
+import type { Entry, Figure, Measure, RunResult } from './measures/port.ts'
 
-/** What came of one entry, over all rounds. */
+/** The results of one entry over all rounds. */
 export interface Row {
   readonly entry: Entry
-  readonly samples: Sample[]
+  readonly results: RunResult[]
   readonly failures: string[]
 }
 
@@ -13,30 +13,31 @@ export interface Table {
   readonly rows: readonly Row[]
 }
 
-const width = ({ samples }: Row, key: string) =>
-  samples.map(({ figures }) => figures[key]).filter((one) => one !== undefined)
-const middle = (row: Row, key: string) => median(width(row, key))
+const valuesOf = ({ results }: Row, key: string) =>
+  results.map(({ figures }) => figures[key]).filter((value) => value !== undefined)
+const medianOf = (row: Row, key: string) => median(valuesOf(row, key))
 
-/** As Markdown: the median with minimum and maximum, and each of ours over each row. */
+/** A Markdown table: medians with minimum and maximum, and the ratios of our systems to each row. */
 export function markdown({ measure, rows }: Table): string {
-  const ours = rows.filter(({ entry, samples }) => entry.system?.ours && samples.length > 0)
+  const ours = rows.filter(({ entry, results }) => entry.system?.ours && results.length > 0)
   const [main] = measure.figures.filter(({ better }) => better !== null)
   const compared = main && rows.length > 1 ? ours : []
   const head = [
     '',
     ...measure.figures.map(({ title }) => title),
-    ...compared.map(({ entry }) => `${short(entry)} ÷ this`),
+    ...compared.map(({ entry }) => `${shortName(entry)} ÷ this`),
     'durability',
     'rounds',
   ]
   const lines = rows.map((row) => {
-    if (row.samples.length === 0) return [row.entry.label, `failed: ${row.failures[0] ?? 'no run'}`]
+    const { entry, results, failures } = row
+    if (results.length === 0) return [entry.label, `failed: ${failures[0] ?? 'no run'}`]
     return [
-      row.entry.label,
-      ...measure.figures.map((figure) => range(width(row, figure.key), figure)),
-      ...compared.map((one) => (main ? ratio(middle(one, main.key), middle(row, main.key)) : '')),
-      row.samples[0]?.durability ?? '',
-      `${row.samples.length}${row.failures.length > 0 ? `, ${row.failures.length} failed: ${row.failures[0]}` : ''}`,
+      entry.label,
+      ...measure.figures.map((figure) => formatRange(valuesOf(row, figure.key), figure)),
+      ...compared.map((one) => (main ? formatRatio(medianOf(one, main.key), medianOf(row, main.key)) : '')),
+      results[0]?.durability ?? '',
+      `${results.length}${failures.length > 0 ? `, ${failures.length} failed: ${failures[0]}` : ''}`,
     ]
   })
   const cells = [
@@ -47,25 +48,25 @@ export function markdown({ measure, rows }: Table): string {
   const text = cells
     .map((line) => `| ${line.map((cell) => cell.replaceAll('|', '/').replaceAll(/\s+/g, ' ')).join(' | ')} |`)
     .join('\n')
-  const ratios = main && compared.length > 0 ? ` Ratios are of “${main.title}”; ${main.better} is better.` : ''
+  const ratios = main && compared.length > 0 ? ` Ratios compare “${main.title}”; ${main.better} is better.` : ''
   return `## ${measure.title}\n\n\`${measure.name}\`. ${measure.about}${ratios}\n\n${text}\n`
 }
 
-function short({ name }: Entry): string {
+function shortName({ name }: Entry): string {
   return name.replace(/^uketsuke-/, '')
 }
 
-function ratio(a: number, b: number): string {
+function formatRatio(a: number, b: number): string {
   const value = a / b
   return Number.isFinite(value) ? `${value.toFixed(2)}×` : ''
 }
 
-function range(values: readonly number[], { digits = 1 }: Figure): string {
+function formatRange(values: readonly number[], { digits = 1 }: Figure): string {
   const finite = values.filter(Number.isFinite)
   if (finite.length === 0) return 'n/a'
-  const show = (value: number) =>
+  const format = (value: number) =>
     value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
-  const all = [Math.min(...finite), Math.max(...finite)].map(show)
-  const about = finite.length > 1 && all[0] !== all[1] ? ` (${all.join('…')})` : ''
-  return `${show(median(finite))}${about}`
+  const bounds = [Math.min(...finite), Math.max(...finite)].map(format)
+  const range = finite.length > 1 && bounds[0] !== bounds[1] ? ` (${bounds.join('…')})` : ''
+  return `${format(median(finite))}${range}`
 }

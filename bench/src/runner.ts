@@ -1,22 +1,22 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { actor } from './actor.ts'
 import type { Task } from './child.ts'
-import type { Actor, Entry, Measure, Sample, Stage } from './measures/port.ts'
+import type { Child, Entry, Measure, RunContext, RunResult } from './measures/port.ts'
 import { type Server, startPostgres, startRedis } from './servers.ts'
 import type { Settings } from './settings.ts'
-import { ask } from './systems/pg-facts.ts'
-import type { Place } from './systems/port.ts'
+import { spawnChild } from './spawn.ts'
+import { query } from './systems/pg-query.ts'
+import type { Resources } from './systems/port.ts'
 
-/** The servers of one bench, and the runs on them: each at a place of its own, with processes of its own. */
+/** Starts the servers and runs the measures on them, each run with its own resources and processes. */
 export class Runner {
   readonly #folder: string
   readonly #node: string
   #postgres: Server | null = null
   #redis: Server | null = null
   #redisAlways: Server | null = null
-  #places = 0
+  #count = 0
 
   constructor(folder: string, node: string) {
     this.#folder = folder
@@ -34,23 +34,23 @@ export class Runner {
     return [this.#postgres, this.#redis].filter((server) => server !== null).map(({ version }) => version)
   }
 
-  /** One run of one entry. Whatever it leaves behind is ended and removed. */
-  async run(measure: Measure, entry: Entry, settings: Settings, profiles: string | null): Promise<Sample> {
-    const actors: Actor[] = []
-    const used: Place[] = []
-    const fresh = async () => {
-      const place = await this.#place(entry)
-      used.push(place)
-      return place
+  /** One run of one entry. Kills its processes and removes its resources afterwards. */
+  async run(measure: Measure, entry: Entry, settings: Settings, profiles: string | null): Promise<RunResult> {
+    const children: Child[] = []
+    const used: Resources[] = []
+    const newResources = async () => {
+      const resources = await this.#create(entry)
+      used.push(resources)
+      return resources
     }
-    const place = await fresh()
-    const stage: Stage = {
+    const resources = await newResources()
+    const context: RunContext = {
       settings,
       entry,
-      place,
-      fresh,
+      resources,
+      newResources,
       serverCpu: () => this.#serversOf(entry).reduce((sum, server) => sum + server.cpu(), 0),
-      play: (role, given = null, at = place) => {
+      spawn: (role, input = null, childResources = resources) => {
         const { name, variant, system } = entry
         const task = {
           measure: measure.name,
@@ -58,19 +58,20 @@ export class Runner {
           system: system?.name ?? null,
           entry: { name, variant, size: system?.size ?? 1 },
           settings,
-          place: at,
-          given,
+          resources: childResources,
+          input,
         }
-        const started = actor(this.#node, profiles === null ? [] : profiling(profiles, task), task, settings.patience)
-        actors.push(started)
-        return started
+        const flags = profiles === null ? [] : profilerFlags(profiles, task)
+        const child = spawnChild(this.#node, flags, task, settings.patience)
+        children.push(child)
+        return child
       },
     }
     try {
-      return await measure.run(stage)
+      return await measure.run(context)
     } finally {
-      await Promise.all(actors.map((one) => one.kill()))
-      for (const one of used) await this.#clear(one)
+      await Promise.all(children.map((child) => child.kill()))
+      for (const one of used) await this.#remove(one)
     }
   }
 
@@ -88,30 +89,30 @@ export class Runner {
     return (system?.needs ?? []).flatMap((need) => used[need]).filter((server) => server !== null)
   }
 
-  async #place({ system }: Entry): Promise<Place> {
-    const name = `run${++this.#places}`
+  async #create({ system }: Entry): Promise<Resources> {
+    const name = `run${++this.#count}`
     const folder = join(this.#folder, name)
     mkdirSync(folder)
     const url = this.#postgres?.url ?? ''
     if (system?.needs.includes('postgres')) {
-      await ask(url, `CREATE DATABASE ${name}`)
-      // No run pays for what the one before has left in the buffers.
-      await ask(url, 'CHECKPOINT')
+      await query(url, `CREATE DATABASE ${name}`)
+      // So that no run pays for the dirty buffers of the previous one.
+      await query(url, 'CHECKPOINT')
     }
     if (system?.needs.includes('redis')) for (const server of [this.#redis, this.#redisAlways]) await flush(server)
     const [redis, redisAlways] = [this.#redis?.url ?? '', this.#redisAlways?.url ?? '']
     return { folder, postgres: url.replace(/postgres$/, name), redis, redisAlways }
   }
 
-  async #clear({ folder, postgres }: Place): Promise<void> {
+  async #remove({ folder, postgres }: Resources): Promise<void> {
     rmSync(folder, { recursive: true, force: true })
     if (this.#postgres === null) return
-    await ask(this.#postgres.url, `DROP DATABASE IF EXISTS ${postgres.split('/').at(-1)} WITH (FORCE)`)
+    await query(this.#postgres.url, `DROP DATABASE IF EXISTS ${postgres.split('/').at(-1)} WITH (FORCE)`)
   }
 }
 
-/** One file for each child, by what it played. */
-function profiling(folder: string, { measure, entry, role }: Task): string[] {
+/** One profile for each child, named after its role. */
+function profilerFlags(folder: string, { measure, entry, role }: Task): string[] {
   const name = `${measure}-${entry.name}-${role}-${Date.now()}.cpuprofile`
   return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}`]
 }

@@ -5,42 +5,46 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
-import { account, cpuOf, freePort, postgresBinaries, redisBinary } from './host.ts'
-import { ask } from './systems/pg-facts.ts'
+import { cpuOf, freePort, postgresBinaries, redisBinary, serverAccount } from './host.ts'
+import { query } from './systems/pg-query.ts'
 
-/** Ends the server and removes its folder when this process ends, however it ends. */
+/** Stops the server and removes its folder when this process exits for any reason. */
 const keeper = fileURLToPath(new URL('../../test/servers/keep.mjs', import.meta.url))
 
 export interface Server {
   readonly url: string
   readonly version: string
-  /** CPU seconds of the server and its children, those that have ended included. */
+  /** CPU seconds of the server and its children, including exited ones. */
   cpu(): number
   stop(): Promise<void>
 }
 
-/** The machine's PostgreSQL with its defaults, fsync among them, on a free port. */
+/** The installed PostgreSQL with its defaults (fsync on), on a free port. */
 export async function startPostgres(folder: string): Promise<Server> {
   const bin = postgresBinaries()
-  const who = account()
+  const account = serverAccount()
   const home = mkdtempSync(join(folder, 'pg-'))
-  chownSync(home, who.uid, who.gid)
+  chownSync(home, account.uid, account.gid)
   const data = join(home, 'data')
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'bench', '--auth=trust', '--encoding=UTF8', '--locale=C'], {
-    uid: who.uid,
-    gid: who.gid,
+    uid: account.uid,
+    gid: account.gid,
     cwd: home,
     stdio: 'pipe',
   })
   const port = await freePort()
   const flags = ['-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=']
-  const server = keep(home, String(who.uid), String(who.gid), join(bin, 'postgres'), ['-D', data, ...flags])
+  const server = startWithKeeper(home, String(account.uid), String(account.gid), join(bin, 'postgres'), [
+    '-D',
+    data,
+    ...flags,
+  ])
   const url = `postgres://bench@127.0.0.1:${port}/postgres`
-  await patiently(server, () => ask(url, 'SELECT 1'))
-  const [row] = await ask<Record<string, string>>(url, 'SHOW server_version')
-  const main = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
+  await waitUntilReady(server, () => query(url, 'SELECT 1'))
+  const [row] = await query<Record<string, string>>(url, 'SHOW server_version')
+  const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
   const version = `PostgreSQL ${Object.values(row ?? {})[0]}`
-  return { url, version, cpu: () => cpuOf(main), stop: () => end(server) }
+  return { url, version, cpu: () => cpuOf(pid), stop: () => stopServer(server) }
 }
 
 /** redis-server with its defaults and an append-only file. */
@@ -49,9 +53,15 @@ export async function startRedis(folder: string, appendfsync: 'everysec' | 'alwa
   chmodSync(home, 0o700)
   const port = await freePort()
   const flags = ['--port', String(port), '--bind', '127.0.0.1', '--dir', home, '--save', '']
-  const server = keep(home, '', '', redisBinary(), [...flags, '--appendonly', 'yes', '--appendfsync', appendfsync])
+  const server = startWithKeeper(home, '', '', redisBinary(), [
+    ...flags,
+    '--appendonly',
+    'yes',
+    '--appendfsync',
+    appendfsync,
+  ])
   const url = `redis://127.0.0.1:${port}`
-  const info = await patiently(server, async () => {
+  const info = await waitUntilReady(server, async () => {
     const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
     client.on('error', () => {})
     try {
@@ -63,10 +73,16 @@ export async function startRedis(folder: string, appendfsync: 'everysec' | 'alwa
   })
   const pid = Number(/process_id:(\d+)/.exec(info)?.[1])
   const version = `Redis ${/redis_version:(\S+)/.exec(info)?.[1]}`
-  return { url, version, cpu: () => cpuOf(pid), stop: () => end(server) }
+  return { url, version, cpu: () => cpuOf(pid), stop: () => stopServer(server) }
 }
 
-function keep(home: string, uid: string, gid: string, program: string, args: readonly string[]): ChildProcess {
+function startWithKeeper(
+  home: string,
+  uid: string,
+  gid: string,
+  program: string,
+  args: readonly string[],
+): ChildProcess {
   const child = spawn(process.execPath, [keeper, home, uid, gid, program, ...args], {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
@@ -74,14 +90,14 @@ function keep(home: string, uid: string, gid: string, program: string, args: rea
   return child
 }
 
-async function end(server: ChildProcess): Promise<void> {
+async function stopServer(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null) return
-  const gone = once(server, 'exit')
+  const exited = once(server, 'exit')
   server.stdin?.end()
-  await gone
+  await exited
 }
 
-async function patiently<T>(server: ChildProcess, attempt: () => Promise<T>): Promise<T> {
+async function waitUntilReady<T>(server: ChildProcess, attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await attempt()
@@ -92,11 +108,11 @@ async function patiently<T>(server: ChildProcess, attempt: () => Promise<T>): Pr
   }
 }
 
-/** A folder of its own on the disk that is to be measured. */
+/** A new folder on the disk to be measured. */
 export function workFolder(base: string): string {
   mkdirSync(base, { recursive: true })
   const folder = mkdtempSync(join(base, 'uketsuke-bench-'))
-  // PostgreSQL's own user has to get through.
+  // PostgreSQL's account needs access.
   chmodSync(folder, 0o755)
   return folder
 }

@@ -1,21 +1,21 @@
 import { parseArgs } from 'node:util'
 
-/** How much is done. `short` is for CI: it proves that no job is lost, and its figures mean nothing. */
+/** The size of a run. `short` is for CI: it verifies that no job is lost, and its figures are not meaningful. */
 export interface Settings {
   readonly short: boolean
-  /** Of each measure that runs for a time. */
+  /** The duration of each timed run. */
   readonly seconds: number
-  /** Enqueues at once. */
+  /** Enqueue calls in flight. */
   readonly concurrency: number
   /** The base number of jobs, which a system's `size` multiplies. */
   readonly jobs: number
-  /** Jobs of which a latency is taken, one every 50 ms. */
+  /** Jobs whose latency is measured, one every 50 ms. */
   readonly samples: number
   readonly connections: number
   readonly events: number
   readonly finished: number
   readonly backlog: number
-  /** Seconds after which a run is given up. */
+  /** Seconds after which a child process is killed. */
   readonly patience: number
 }
 
@@ -45,24 +45,24 @@ const short: Settings = {
   patience: 60,
 }
 
-export interface Asked {
+export interface Options {
   readonly settings: Settings
-  /** Of a measure; null for its own number. */
+  /** The rounds of a measure; null for its default. */
   rounds(measure: string): number | null
   readonly only: readonly string[]
   readonly systems: readonly string[]
   readonly profile: boolean
-  /** Which Node runs the children: `current`, or a major version of the npm package. */
+  /** The Node of the child processes: `current`, or a major version of the npm package. */
   readonly node: string
-  /** Where files and databases are kept. */
+  /** Where files and databases are stored. */
   readonly folder: string | null
-  /** Where the report goes; null for nowhere. */
+  /** The file of the report; null for none. */
   readonly out: string | null
   readonly list: boolean
 }
 
-/** @throws an Error about an option that does not exist */
-export function asked(args: readonly string[]): Asked {
+/** @throws if an option is unknown or invalid */
+export function parseOptions(args: readonly string[]): Options {
   const number = { type: 'string' } as const
   const { values } = parseArgs({
     args: [...args],
@@ -92,7 +92,7 @@ export function asked(args: readonly string[]): Asked {
   for (const key of Object.keys(base) as (keyof Settings)[]) {
     const given = key === 'short' ? undefined : values[key]
     if (given === undefined || key === 'short') continue
-    if (!(Number(given) >= 0)) throw new Error(`--${key} must be a number.`)
+    if (!(Number(given) >= 0)) throw new Error(`--${key} must be a number of at least 0.`)
     Object.assign(settings, { [key]: Number(given) })
   }
   const list = (text: string | undefined) => text?.split(',').filter(Boolean) ?? []
@@ -105,17 +105,17 @@ export function asked(args: readonly string[]): Asked {
     profile: values.profile !== undefined,
     node: values.node ?? (values.short ? 'current' : '24'),
     folder: values.folder ?? null,
-    // A part of the table must not pass for the whole one, unless it is asked for.
+    // A partial run does not overwrite the full report by default.
     out: values.out ?? (partial || values.profile !== undefined ? null : 'RESULTS.md'),
     list: values.list === true,
   }
 }
 
-/** `2` is for all measures, `growth=1` for one. */
-function roundsOf(given: readonly string[]): Asked['rounds'] {
+/** `2` applies to all measures, `growth=1` to one. */
+function roundsOf(given: readonly string[]): Options['rounds'] {
   const counts = new Map(given.map((one) => (one.includes('=') ? one.split('=', 2) : ['', one]) as [string, string]))
   for (const [name, count] of counts) {
-    if (!/^[1-9]\d*$/.test(count)) throw new Error(`--rounds must be a number from 1${name ? ` for ${name}` : ''}.`)
+    if (!/^[1-9]\d*$/.test(count)) throw new Error(`--rounds${name ? ` of ${name}` : ''} must be a positive integer.`)
   }
   return (measure) => {
     const count = counts.get(measure) ?? counts.get('')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { exactlyOnce, ran, Tally } from '../../bench/src/tally.ts'
+import { exactlyOnce, runCounts, Tally } from '../../bench/src/tally.ts'
 
 const job = (n: number) => ({ n, at: 0, pad: '' })
 
@@ -9,22 +9,22 @@ function tallied(numbers: readonly number[]): Tally {
   return tally
 }
 
-test('a run counts where every job ran and ended once, whatever its number', () => {
+test('a run is valid if every job ran and finished once, including negative numbers', () => {
   const numbers = [0, 1, 5, 1_000_000, -1, -2]
-  expect(() => exactlyOnce(6, ran(tallied(numbers), { waiting: 0, ended: 6 }))).not.toThrow()
-  expect(() => exactlyOnce(6, ran(tallied(numbers), { waiting: 0, ended: null }))).not.toThrow()
+  expect(() => exactlyOnce(6, runCounts(tallied(numbers), { unfinished: 0, completed: 6 }))).not.toThrow()
+  expect(() => exactlyOnce(6, runCounts(tallied(numbers), { unfinished: 0, completed: null }))).not.toThrow()
 })
 
 test.each([
-  ['lost', [0, 2], { waiting: 0, ended: 3 }, '1 of 3 jobs never ran'],
-  ['run twice', [0, 1, 1, 2], { waiting: 0, ended: 3 }, '1 runs too many'],
-  ['not ended', [0, 1, 2], { waiting: 1, ended: 2 }, '1 have not ended; 2 are kept as completed, not 3'],
-  ['ended without having run', [0, 1], { waiting: 0, ended: 3 }, '1 of 3 jobs never ran'],
-])('no rate is told of a run with a job %s', (_, numbers, counts, sentence) => {
-  expect(() => exactlyOnce(3, ran(tallied(numbers), counts))).toThrow(sentence)
+  ['lost', [0, 2], { unfinished: 0, completed: 3 }, '1 of 3 jobs never ran'],
+  ['run twice', [0, 1, 1, 2], { unfinished: 0, completed: 3 }, 'duplicate runs: 1'],
+  ['not finished', [0, 1, 2], { unfinished: 1, completed: 2 }, 'unfinished jobs: 1; completed jobs: 2, expected 3'],
+  ['completed without a run', [0, 1], { unfinished: 0, completed: 3 }, '1 of 3 jobs never ran'],
+])('a run with a job %s is rejected', (_, numbers, counts, message) => {
+  expect(() => exactlyOnce(3, runCounts(tallied(numbers), counts))).toThrow(message)
 })
 
-test('waiting for a number of runs', async () => {
+test('reaches resolves after the given number of runs', async () => {
   const tally = tallied([0])
   await tally.reaches(1)
   let reached = false

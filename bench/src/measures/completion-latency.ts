@@ -1,102 +1,103 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { now, percentile } from '../clock.ts'
-import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
-import { allEnded, every50ms, payload } from './flood.ts'
+import { exactlyOnce, type RunCounts, runCounts, Tally } from '../tally.ts'
 import type { Entry, Measure } from './port.ts'
 import { SseClient } from './sse-client.ts'
+import { allFinished, every50ms, payload } from './workload.ts'
 
-interface Told {
-  /** Null where nothing came within ten seconds. */
+interface Latencies {
+  /** Null for a job without a result after ten seconds. */
   ms: (number | null)[]
 }
 
-const warm = 10
-const hung = 10_000
+const warmup = 10
+const hangTimeout = 10_000
 
-async function timed(told: Promise<unknown>): Promise<number | null> {
-  const output = (await Promise.race([told, sleep(hung, null, { ref: false })])) as { at: number } | null
+async function latency(result: Promise<unknown>): Promise<number | null> {
+  const output = (await Promise.race([result, sleep(hangTimeout, null, { ref: false })])) as { at: number } | null
   return output === null ? null : now() - output.at
 }
 
 export const completionLatency: Measure = {
   name: 'completion-latency',
-  title: 'Told of the end, in another process',
+  title: 'Completion latency, another process',
   about:
-    'A job every 50 ms. From the end of its handler in the working process until the producer, in another process, has the result: for ours through a third process over HTTP and SSE (“SSE”), or by `watch`; for BullMQ through QueueEvents. Hangs: not told within 10 s.',
+    'A job every 50 ms. Time from the end of its handler in the worker process until the producer, in another process, has the result. Uketsuke is measured over HTTP and SSE through a third process (“SSE”) and with `watch`; BullMQ with QueueEvents. Hangs: no result within 10 s.',
   rounds: 5,
   short: true,
   figures: [
-    { key: 'p50', title: 'p50, ms', better: 'less', digits: 2 },
-    { key: 'p99', title: 'p99, ms', better: 'less', digits: 2 },
+    { key: 'p50', title: 'p50, ms', better: 'lower', digits: 2 },
+    { key: 'p99', title: 'p99, ms', better: 'lower', digits: 2 },
     { key: 'hangs', title: 'hangs', better: null, digits: 0 },
   ],
   entries: (systems) =>
     systems.flatMap((system): Entry[] => {
-      const { name, label } = system
+      const { name, label, supports } = system
       const sse = { name: `${name}-sse`, label: `${label}: SSE`, system, variant: 'sse' }
       const direct = { name, label: system.ours ? `${label}: watch` : label, system, variant: 'direct' }
-      return [...(system.can.includes('serve') ? [sse] : []), ...(system.can.includes('tell') ? [direct] : [])]
+      return [...(supports.includes('serve') ? [sse] : []), ...(supports.includes('await-result') ? [direct] : [])]
     }),
-  async run(stage) {
-    const worker = stage.play('worker')
-    await worker.heard('ready')
-    let result: Told
-    if (stage.entry.variant === 'sse') {
-      const server = stage.play('server')
-      result = (await stage.play('client', await server.heard('listening')).done()) as Told
-      server.say('stop')
-      await server.done()
+  async run({ entry, settings, spawn }) {
+    const worker = spawn('worker')
+    await worker.receive('ready')
+    let result: Latencies
+    if (entry.variant === 'sse') {
+      const server = spawn('server')
+      result = (await spawn('client', await server.receive('listening')).result()) as Latencies
+      server.send('stop')
+      await server.result()
     } else {
-      result = (await stage.play('producer').done()) as Told
+      result = (await spawn('producer').result()) as Latencies
     }
-    const { ran, durability } = (await worker.done()) as { ran: Ran; durability: string }
-    exactlyOnce(stage.settings.samples + warm, ran)
-    const came = result.ms.filter((ms) => ms !== null)
-    const figures = { p50: percentile(came, 0.5), p99: percentile(came, 0.99), hangs: result.ms.length - came.length }
-    return { durability, figures }
+    const { counts, durability } = (await worker.result()) as { counts: RunCounts; durability: string }
+    exactlyOnce(settings.samples + warmup, counts)
+    const measured = result.ms.filter((ms) => ms !== null)
+    const hangs = result.ms.length - measured.length
+    return { durability, figures: { p50: percentile(measured, 0.5), p99: percentile(measured, 0.99), hangs } }
   },
   roles: {
-    async worker({ open, say, settings }) {
+    async worker({ open, send, settings }) {
       const queue = await open()
       const tally = new Tally()
       const stop = await queue.work(async (job) => {
         tally.mark(job)
-        // Long enough that whoever wants to be told is listening.
+        // Long enough for the client to subscribe before the job finishes.
         await sleep(60)
         return { at: now() }
       })
-      say('ready')
-      await allEnded(queue, tally, settings.samples + warm)
+      send('ready')
+      await allFinished(queue, tally, settings.samples + warmup)
       const durability = await queue.durability()
       await stop()
-      const counts = await queue.counts()
+      const counts = runCounts(tally, await queue.counts())
       await queue.close()
-      return { ran: ran(tally, counts), durability }
+      return { counts, durability }
     },
-    async producer({ open, settings }): Promise<Told> {
+    async producer({ open, settings }): Promise<Latencies> {
       const queue = await open()
       const ms: (number | null)[] = []
-      await every50ms(settings.samples + warm, async (n) => {
-        const late = await timed(queue.tell?.(payload(n)) ?? Promise.reject(new Error('It cannot tell.')))
-        if (n >= warm) ms.push(late)
+      await every50ms(settings.samples + warmup, async (n) => {
+        const unsupported = () => Promise.reject(new Error('This system cannot wait for a result.'))
+        const late = await latency(queue.enqueueAndWait?.(payload(n)) ?? unsupported())
+        if (n >= warmup) ms.push(late)
       })
       await queue.close()
       return { ms }
     },
-    async server({ open, say, heard }) {
+    async server({ open, send, receive }) {
       const queue = await open()
       const server = await queue.serve?.('node')
-      say('listening', server?.url)
-      await heard('stop')
+      send('listening', server?.url)
+      await receive('stop')
       await server?.close()
       await queue.close()
     },
-    async client({ settings, given }): Promise<Told> {
-      const client = new SseClient(given as string)
+    async client({ settings, input }): Promise<Latencies> {
+      const client = new SseClient(input as string)
       const ms: (number | null)[] = []
-      await every50ms(settings.samples + warm, async (n) => {
-        const late = await timed(client.run(payload(n)))
-        if (n >= warm) ms.push(late)
+      await every50ms(settings.samples + warmup, async (n) => {
+        const late = await latency(client.run(payload(n)))
+        if (n >= warmup) ms.push(late)
       })
       client.close()
       return { ms }

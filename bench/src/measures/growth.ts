@@ -2,127 +2,127 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { now } from '../clock.ts'
 import type { Counts } from '../systems/port.ts'
 import { Tally } from '../tally.ts'
-import { fill, flood, payload } from './flood.ts'
-import { type Measure, type Scene, type Stage, working } from './port.ts'
+import { type ChildContext, type Measure, type RunContext, withWorkers } from './port.ts'
+import { enqueueConcurrently, fill, payload } from './workload.ts'
 
-/** How many jobs lie there already. */
-interface Lies {
+/** The jobs that are in the store before the measured time. */
+interface Seed {
   finished: number
   waiting: number
-  /** What waits is of a type that no worker here runs. */
-  foreign?: boolean
+  /** The waiting jobs are of a type that the worker does not run. */
+  otherType?: boolean
 }
 
 interface Rates {
-  enqueued: number
-  drained: number
+  enqueue: number
+  drain: number
   durability: string
 }
-
-/** What one run enqueues or finds besides: ours and the seeds must not share a number. */
-const own = (scene: Pick<Scene, 'settings' | 'entry'>) => scene.settings.jobs * scene.entry.size
 
 export const growth: Measure = {
   name: 'growth',
   title: 'Growth: 1,000,000 finished, 500,000 waiting, 500,000 of another type',
   about:
-    'Enqueue (as above, half of the time) and then drain (the other half) on an empty store, on one with finished jobs, on one with a backlog, and on one with a backlog of a type that the worker does not run (only ours); the rates on a full one over those on the empty one. The rows are copies of rows that the system wrote itself. graphile-worker and liteque keep no finished jobs.',
+    'Enqueue (as above, for half of the time), then drain (the other half): on an empty store, on one with finished jobs, on one with a backlog, and (Uketsuke only) on one with a backlog of a type that the worker does not run. Each ratio divides the rate on a full store by the rate on the empty one. The seeded rows are copies of rows that the system wrote itself. graphile-worker and liteque keep no finished jobs.',
   rounds: 3,
   short: true,
   figures: [
     { key: 'enqueue', title: 'empty: enqueued/s', better: null, digits: 0 },
     { key: 'drain', title: 'empty: drained/s', better: null, digits: 0 },
-    { key: 'enqueueFinished', title: 'finished: enqueue kept', better: 'more', digits: 2 },
-    { key: 'drainFinished', title: 'finished: drain kept', better: 'more', digits: 2 },
-    { key: 'enqueueWaiting', title: 'backlog: enqueue kept', better: 'more', digits: 2 },
-    { key: 'drainWaiting', title: 'backlog: drain kept', better: 'more', digits: 2 },
-    { key: 'enqueueForeign', title: 'other type: enqueue kept', better: 'more', digits: 2 },
-    { key: 'drainForeign', title: 'other type: drain kept', better: 'more', digits: 2 },
+    { key: 'enqueueFinished', title: 'finished: enqueue ratio', better: 'higher', digits: 2 },
+    { key: 'drainFinished', title: 'finished: drain ratio', better: 'higher', digits: 2 },
+    { key: 'enqueueWaiting', title: 'backlog: enqueue ratio', better: 'higher', digits: 2 },
+    { key: 'drainWaiting', title: 'backlog: drain ratio', better: 'higher', digits: 2 },
+    { key: 'enqueueOtherType', title: 'other type: enqueue ratio', better: 'higher', digits: 2 },
+    { key: 'drainOtherType', title: 'other type: drain ratio', better: 'higher', digits: 2 },
   ],
-  entries: (systems) => working(systems.filter(({ can }) => can.includes('seed'))),
-  async run(stage) {
-    const { finished, backlog: waiting } = stage.settings
-    const empty = await rates(stage, { finished: 0, waiting: 0 })
-    const keeps = stage.entry.system?.can.includes('finish')
-    const aged = keeps ? await rates(stage, { finished, waiting: 0 }) : null
-    const full = await rates(stage, { finished: 0, waiting })
-    const ours = stage.entry.system?.ours
-    const foreign = ours ? await rates(stage, { finished: 0, waiting, foreign: true }) : null
+  entries: (systems) => withWorkers(systems.filter(({ supports }) => supports.includes('seed'))),
+  async run(context) {
+    const { finished, backlog: waiting } = context.settings
+    const { system } = context.entry
+    const empty = await measureRates(context, { finished: 0, waiting: 0 })
+    const withFinished = system?.supports.includes('keep-finished')
+      ? await measureRates(context, { finished, waiting: 0 })
+      : null
+    const withBacklog = await measureRates(context, { finished: 0, waiting })
+    const withOtherType = system?.ours ? await measureRates(context, { finished: 0, waiting, otherType: true }) : null
+    const ratio = (rates: Rates | null, key: 'enqueue' | 'drain') => (rates ? rates[key] / empty[key] : Number.NaN)
     return {
       durability: empty.durability,
       figures: {
-        enqueue: empty.enqueued,
-        drain: empty.drained,
-        enqueueFinished: aged === null ? Number.NaN : aged.enqueued / empty.enqueued,
-        drainFinished: aged === null ? Number.NaN : aged.drained / empty.drained,
-        enqueueWaiting: full.enqueued / empty.enqueued,
-        drainWaiting: full.drained / empty.drained,
-        enqueueForeign: foreign === null ? Number.NaN : foreign.enqueued / empty.enqueued,
-        drainForeign: foreign === null ? Number.NaN : foreign.drained / empty.drained,
+        enqueue: empty.enqueue,
+        drain: empty.drain,
+        enqueueFinished: ratio(withFinished, 'enqueue'),
+        drainFinished: ratio(withFinished, 'drain'),
+        enqueueWaiting: ratio(withBacklog, 'enqueue'),
+        drainWaiting: ratio(withBacklog, 'drain'),
+        enqueueOtherType: ratio(withOtherType, 'enqueue'),
+        drainOtherType: ratio(withOtherType, 'drain'),
       },
     }
   },
-  roles: { filler, worker },
+  roles: { seeder, worker },
 }
 
-async function rates(stage: Stage, lies: Lies): Promise<Rates> {
-  const place = await stage.fresh()
-  await stage.play('filler', lies, place).done()
-  return (await stage.play('worker', lies, place).done()) as Rates
+async function measureRates({ spawn, newResources }: RunContext, seed: Seed): Promise<Rates> {
+  const resources = await newResources()
+  await spawn('seeder', seed, resources).result()
+  return (await spawn('worker', seed, resources).result()) as Rates
 }
 
-async function filler(scene: Scene): Promise<void> {
-  const { finished, waiting, foreign } = scene.given as Lies
-  const queue = await scene.open()
+async function seeder({ open, input }: ChildContext): Promise<void> {
+  const { finished, waiting, otherType } = input as Seed
+  const queue = await open()
   if (finished > 0) {
     const tally = new Tally()
     await queue.enqueue(payload(0))
     const stop = await queue.work((job) => tally.mark(job))
     await tally.reaches(1)
-    while ((await queue.counts()).waiting > 0) await sleep(5)
+    while ((await queue.counts()).unfinished > 0) await sleep(5)
     await stop()
   }
   if (waiting > 0) await queue.enqueue(payload(1))
-  await queue.seed?.(finished, waiting, foreign)
+  await queue.seed?.(finished, waiting, otherType)
   await queue.close()
 }
 
-async function worker(scene: Scene): Promise<Rates> {
-  const { settings, given } = scene
-  const { finished, waiting, foreign } = given as Lies
-  const queue = await scene.open()
+async function worker({ settings, entry, open, input }: ChildContext): Promise<Rates> {
+  const { finished, waiting, otherType } = input as Seed
+  const queue = await open()
   const before = await queue.counts()
-  if (before.waiting < waiting || (before.ended !== null && before.ended < finished)) {
-    throw new Error(`The store was to hold ${finished} and ${waiting}; it holds ${before.ended} and ${before.waiting}`)
+  if (before.unfinished < waiting || (before.completed !== null && before.completed < finished)) {
+    throw new Error(
+      `Expected ${finished} finished and ${waiting} waiting jobs, found ${before.completed} and ${before.unfinished}`,
+    )
   }
-  // So that those who drain faster than they enqueue have enough to drain.
-  await fill(queue, own(scene))
+  // Enough jobs for systems that drain faster than they enqueue.
+  const from = settings.jobs * entry.size
+  await fill(queue, from)
   const seconds = settings.seconds / 2
-  const from = own(scene)
-  let began = now()
-  const until = await flood(queue, { once: settings.concurrency, seconds, most: 1_000_000 }, from)
-  const enqueued = (1_000 * (until - from)) / (now() - began)
+  let startedAt = now()
+  const next = await enqueueConcurrently(queue, { concurrency: settings.concurrency, seconds, max: 1_000_000 }, from)
+  const enqueue = (1_000 * (next - from)) / (now() - startedAt)
 
   const tally = new Tally()
   const stop = await queue.work((job) => tally.mark(job))
-  // From the first run on: starting a worker costs what it costs, whatever lies in the store.
+  // Measured from the first run, since the start of a worker costs the same regardless of the store's content.
   await tally.reaches(1)
-  began = now()
-  const runnable = until + (foreign ? 1 : before.waiting)
+  startedAt = now()
+  const runnable = next + (otherType ? 1 : before.unfinished)
   await Promise.race([tally.reaches(runnable), sleep(seconds * 1_000)])
-  const drained = (1_000 * tally.runs) / (now() - began)
+  const drain = (1_000 * tally.runs) / (now() - startedAt)
   await stop()
-  check(tally, before, until, await queue.counts())
+  checkCounts(tally, before, next, await queue.counts())
   const durability = await queue.durability()
   await queue.close()
-  return { enqueued, drained, durability }
+  return { enqueue, drain, durability }
 }
 
-function check({ runs, distinct }: Tally, before: Counts, enqueued: number, after: Counts): void {
-  // Number 1 is both the waiting template and one of the run's own.
-  if (runs - distinct > 1) throw new Error(`${runs - distinct} runs too many`)
-  const left = before.waiting + enqueued - runs
-  if (after.waiting !== left) throw new Error(`${left} should wait still, and ${after.waiting} do`)
-  const ended = before.ended === null || after.ended === null ? runs : after.ended - before.ended
-  if (ended !== runs) throw new Error(`${runs} jobs ran and ${ended} ended`)
+function checkCounts({ runs, distinct }: Tally, before: Counts, enqueued: number, after: Counts): void {
+  // Number 1 is used twice: by the row that `seed` copies and by this run.
+  if (runs - distinct > 1) throw new Error(`duplicate runs: ${runs - distinct}`)
+  const expected = before.unfinished + enqueued - runs
+  if (after.unfinished !== expected) throw new Error(`Expected ${expected} unfinished jobs, found ${after.unfinished}`)
+  const completed = before.completed === null || after.completed === null ? runs : after.completed - before.completed
+  if (completed !== runs) throw new Error(`${runs} jobs ran, but ${completed} completed`)
 }

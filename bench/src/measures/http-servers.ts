@@ -7,27 +7,27 @@ export interface Server {
   close(): Promise<void>
 }
 
-type Answer = (input: Payload) => Promise<{ jobId: string; status: string }>
+type Accept = (input: Payload) => Promise<{ jobId: string; status: string }>
 
 const accepted = { jobId: '01JD0000000000000000000000', status: 'pending' }
-const nothing: Answer = async () => accepted
+const noop: Accept = async () => accepted
 
-export function serveNothing(stack: string): Promise<Server> {
+export function serveNoop(stack: string): Promise<Server> {
   if (stack === 'node') return listen(createServer(plain((res, text) => res.end(text))))
   if (stack === 'node-batched') return listen(createServer(plain(inBatches())))
-  if (stack === 'hono') return onHono(nothing)
-  return stack === 'fastify' ? onFastify(nothing) : onExpress(nothing)
+  if (stack === 'hono') return onHono(noop)
+  return stack === 'fastify' ? onFastify(noop) : onExpress(noop)
 }
 
-/** A route that somebody would write around a queue, or this project's own adapter. */
+/** Our own adapter if there is one, else a route that a user would write around the queue. */
 export async function serveQueue(queue: Queue, stack: string): Promise<Server> {
   if (queue.serve !== undefined && (stack === 'node' || stack === 'express')) return queue.serve(stack)
   let count = 0
-  const answer: Answer = async (input) => {
+  const accept: Accept = async (input) => {
     await queue.enqueue(input)
     return { jobId: String(++count), status: 'pending' }
   }
-  return stack === 'fastify' ? onFastify(answer) : onExpress(answer)
+  return stack === 'fastify' ? onFastify(accept) : onExpress(accept)
 }
 
 function plain(end: (res: ServerResponse, text: string) => void): RequestListener {
@@ -43,57 +43,57 @@ function plain(end: (res: ServerResponse, text: string) => void): RequestListene
   }
 }
 
-/** What group commit does to the answers, without a commit: they leave together, at the end of a turn of the loop. */
+/** Sends responses as group commit does, without a commit: together, at the end of an event-loop turn. */
 function inBatches(): (res: ServerResponse, text: string) => void {
-  let waiting: (() => void)[] = []
+  let pending: (() => void)[] = []
   return (res, text) => {
-    if (waiting.length === 0) {
+    if (pending.length === 0) {
       setImmediate(() => {
-        const batch = waiting
-        waiting = []
-        for (const answer of batch) answer()
+        const batch = pending
+        pending = []
+        for (const send of batch) send()
       })
     }
-    waiting.push(() => res.end(text))
+    pending.push(() => res.end(text))
   }
 }
 
-async function onFastify(answer: Answer): Promise<Server> {
+async function onFastify(accept: Accept): Promise<Server> {
   const { fastify } = await import('fastify')
   const app = fastify()
   app.post<{ Body: { input: Payload } }>('/jobs', async (request, reply) => {
     reply.code(202)
-    return answer(request.body.input)
+    return accept(request.body.input)
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}/jobs`, close: () => closing(app.server) }
+  return { url: `http://127.0.0.1:${port}/jobs`, close: () => closeServer(app.server) }
 }
 
-async function onExpress(answer: Answer): Promise<Server> {
+async function onExpress(accept: Accept): Promise<Server> {
   const { default: express } = await import('express')
   const app = express()
   app.post('/jobs', express.json(), async (req, res) => {
-    res.status(202).json(await answer((req.body as { input: Payload }).input))
+    res.status(202).json(await accept((req.body as { input: Payload }).input))
   })
   return listen(createServer(app))
 }
 
-async function onHono(answer: Answer): Promise<Server> {
+async function onHono(accept: Accept): Promise<Server> {
   const { Hono } = await import('hono')
   const { getRequestListener } = await import('@hono/node-server')
   const app = new Hono()
-  app.post('/jobs', async (c) => c.json(await answer(((await c.req.json()) as { input: Payload }).input), 202))
+  app.post('/jobs', async (c) => c.json(await accept(((await c.req.json()) as { input: Payload }).input), 202))
   const listener = getRequestListener(app.fetch)
   return listen(createServer((req, res) => void listener(req, res)))
 }
 
 async function listen(server: ReturnType<typeof createServer>): Promise<Server> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jobs`, close: () => closing(server) }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jobs`, close: () => closeServer(server) }
 }
 
-function closing(server: Pick<ReturnType<typeof createServer>, 'close' | 'closeAllConnections'>): Promise<void> {
+function closeServer(server: Pick<ReturnType<typeof createServer>, 'close' | 'closeAllConnections'>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
     server.closeAllConnections()

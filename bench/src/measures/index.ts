@@ -4,10 +4,10 @@ import { drain } from './drain.ts'
 import { bulk, enqueue } from './enqueue.ts'
 import { growth } from './growth.ts'
 import { http } from './http.ts'
-import { pickup, pickupHere } from './pickup.ts'
+import { pickup, pickupSameProcess } from './pickup.ts'
 import type { Measure } from './port.ts'
 import { sse } from './sse.ts'
-import { steady, steadyApart } from './steady.ts'
+import { steady, steadyTwoProcesses } from './steady.ts'
 import { webhooks } from './webhooks.ts'
 
 /** In the order of the report. */
@@ -16,9 +16,9 @@ export const measures: readonly Measure[] = [
   bulk,
   drain,
   steady,
-  steadyApart,
+  steadyTwoProcesses,
   pickup,
-  pickupHere,
+  pickupSameProcess,
   completionLatency,
   http,
   growth,
@@ -30,6 +30,6 @@ export const measures: readonly Measure[] = [
 export function measure(name: string): Measure {
   const found = measures.find((one) => one.name === name)
   if (found === undefined)
-    throw new Error(`There is no measure "${name}": ${measures.map((one) => one.name).join(', ')}`)
+    throw new Error(`Unknown measure "${name}"; available: ${measures.map((one) => one.name).join(', ')}`)
   return found
 }

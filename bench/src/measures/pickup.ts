@@ -1,94 +1,94 @@
 import { now, percentile } from '../clock.ts'
 import type { Queue } from '../systems/port.ts'
-import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
-import { allEnded, every50ms, payload } from './flood.ts'
-import { type Measure, type Scene, working } from './port.ts'
+import { exactlyOnce, type RunCounts, runCounts, Tally } from '../tally.ts'
+import { type ChildContext, type Measure, type RunContext, withWorkers } from './port.ts'
+import { allFinished, every50ms, payload } from './workload.ts'
 
-interface Picked {
-  ran: Ran
+interface PickedUp {
+  counts: RunCounts
   ms: number[]
   durability: string
 }
 
-/** The first are not counted: connections and code are new. */
-const warm = 10
+/** Jobs that are not measured, since connections and code are still cold. */
+const warmup = 10
 
-async function worker(queue: Queue, { settings }: Scene, enqueue: () => Promise<unknown>): Promise<Picked> {
+async function work(queue: Queue, { settings }: ChildContext, enqueue: () => Promise<unknown>): Promise<PickedUp> {
   const tally = new Tally()
   const ms: number[] = []
   const stop = await queue.work((job) => {
-    const late = now() - job.at
-    if (job.n >= warm) ms.push(late)
+    const latency = now() - job.at
+    if (job.n >= warmup) ms.push(latency)
     tally.mark(job)
   })
   await enqueue()
-  await allEnded(queue, tally, settings.samples + warm)
+  await allFinished(queue, tally, settings.samples + warmup)
   const durability = await queue.durability()
   await stop()
-  const counts = await queue.counts()
+  const counts = runCounts(tally, await queue.counts())
   await queue.close()
-  return { ran: ran(tally, counts), ms, durability }
+  return { counts, ms, durability }
 }
 
-const produce = (queue: Queue, { settings }: Scene) =>
-  every50ms(settings.samples + warm, (n) => queue.enqueue(payload(n)))
+const produce = (queue: Queue, { settings }: ChildContext) =>
+  every50ms(settings.samples + warmup, (n) => queue.enqueue(payload(n)))
 
-function picking(
-  about: Pick<Measure, 'name' | 'title' | 'about'>,
-  play: (stage: Parameters<Measure['run']>[0]) => Promise<Picked>,
+function pickupMeasure(
+  description: Pick<Measure, 'name' | 'title' | 'about'>,
+  runRoles: (context: RunContext) => Promise<PickedUp>,
 ): Measure {
   return {
-    ...about,
+    ...description,
     rounds: 3,
     short: true,
     figures: [
-      { key: 'p50', title: 'p50, ms', better: 'less', digits: 2 },
-      { key: 'p99', title: 'p99, ms', better: 'less', digits: 2 },
+      { key: 'p50', title: 'p50, ms', better: 'lower', digits: 2 },
+      { key: 'p99', title: 'p99, ms', better: 'lower', digits: 2 },
     ],
-    entries: working,
-    async run(stage) {
-      const { ran, ms, durability } = await play(stage)
-      exactlyOnce(stage.settings.samples + warm, ran)
+    entries: withWorkers,
+    async run(context) {
+      const { counts, ms, durability } = await runRoles(context)
+      exactlyOnce(context.settings.samples + warmup, counts)
       return { durability, figures: { p50: percentile(ms, 0.5), p99: percentile(ms, 0.99) } }
     },
     roles: {
-      async worker(scene) {
-        const queue = await scene.open()
-        return worker(queue, scene, async () => scene.say('ready'))
+      async worker(context) {
+        const queue = await context.open()
+        return work(queue, context, async () => context.send('ready'))
       },
-      async producer(scene) {
-        const queue = await scene.open()
-        await produce(queue, scene)
+      async producer(context) {
+        const queue = await context.open()
+        await produce(queue, context)
         await queue.close()
       },
-      async both(scene) {
-        const queue = await scene.open()
-        return worker(queue, scene, () => produce(queue, scene))
+      async both(context) {
+        const queue = await context.open()
+        return work(queue, context, () => produce(queue, context))
       },
     },
   }
 }
 
-export const pickup = picking(
+export const pickup = pickupMeasure(
   {
     name: 'pickup',
-    title: 'Pick-up by another process',
+    title: 'Pickup latency, another process',
     about:
-      'One process enqueues a job every 50 ms, another one waits for work. From the call of enqueue until the handler runs, the commit included.',
+      'One process enqueues a job every 50 ms; another one waits for work. Time from the enqueue call until the handler runs, commit included.',
   },
-  async (stage) => {
-    const worker = stage.play('worker')
-    await worker.heard('ready')
-    await stage.play('producer').done()
-    return (await worker.done()) as Picked
+  async ({ spawn }) => {
+    const worker = spawn('worker')
+    await worker.receive('ready')
+    await spawn('producer').result()
+    return (await worker.result()) as PickedUp
   },
 )
 
-export const pickupHere = picking(
+export const pickupSameProcess = pickupMeasure(
   {
-    name: 'pickup-here',
-    title: 'Pick-up in the same process',
+    name: 'pickup-same-process',
+    title: 'Pickup latency, same process',
     about: 'The same with the producer and the worker in one process.',
   },
-  async (stage) => (await stage.play('both').done()) as Picked,
+  async ({ spawn }) => (await spawn('both').result()) as PickedUp,
 )

@@ -1,89 +1,91 @@
 import type { Settings } from '../settings.ts'
 import type { System } from '../systems/index.ts'
-import type { OpenOptions, Place, Queue } from '../systems/port.ts'
+import type { OpenOptions, Queue, Resources } from '../systems/port.ts'
 
 /** One row of a measure's table. */
 export interface Entry {
   readonly name: string
   readonly label: string
-  /** Null for what needs no job system, such as an HTTP server that answers nothing. */
+  /** Null for an entry without a job system, such as a no-op HTTP server. */
   readonly system: System | null
-  /** What else the measure must know of it. */
+  /** Selects a variant of the measure. */
   readonly variant?: string
 }
 
 export interface Figure {
   readonly key: string
   readonly title: string
-  /** Whether a ratio is of use, and which way is better. */
-  readonly better: 'more' | 'less' | null
+  /** Which direction is better; null for figures that are not compared. */
+  readonly better: 'higher' | 'lower' | null
   readonly digits?: number
 }
 
-/** What one run found, by the figures' keys. */
-export interface Sample {
+/** The figures of one run, by their keys. */
+export interface RunResult {
   readonly figures: Readonly<Record<string, number>>
   readonly durability?: string
 }
 
-/** What a child process gets. Everything passes between the processes as JSON. */
-export interface Scene {
+/** What a role gets in its child process. All values between the processes are JSON. */
+export interface ChildContext {
   readonly settings: Settings
   readonly entry: Pick<Entry, 'name'> & { variant?: string | undefined; size: number }
-  readonly place: Place
-  /** What the measure gave to `play`. */
-  readonly given: unknown
+  readonly resources: Resources
+  /** The `input` of `spawn`. */
+  readonly input: unknown
   open(options?: OpenOptions): Promise<Queue>
-  /** Tells the main process. */
-  say(event: string, value?: unknown): void
-  /** Resolves with what the main process says. */
-  heard(event: string): Promise<unknown>
+  /** Sends an event to the main process. */
+  send(event: string, value?: unknown): void
+  /** Resolves with the value of an event from the main process. */
+  receive(event: string): Promise<unknown>
 }
 
-/** A child process that plays a role. */
-export interface Actor {
+/** A child process that runs a role, seen from the main process. */
+export interface Child {
   readonly pid: number
-  /** Rejects where the child fails or ends instead. */
-  heard(event: string): Promise<unknown>
-  say(event: string, value?: unknown): void
-  /** What the role gave. */
-  done(): Promise<unknown>
+  /** Resolves with the value of an event from the child. Rejects if the child fails or exits first. */
+  receive(event: string): Promise<unknown>
+  send(event: string, value?: unknown): void
+  /** What the role returned. */
+  result(): Promise<unknown>
   /** SIGKILL. */
   kill(): Promise<void>
 }
 
-export interface Stage {
+/** What a measure's `run` gets in the main process. */
+export interface RunContext {
   readonly settings: Settings
   readonly entry: Entry
-  readonly place: Place
-  /** Starts a child; at this run's place unless another is given. */
-  play(role: string, given?: unknown, place?: Place): Actor
-  /** Another place, as new as the first. */
-  fresh(): Promise<Place>
-  /** CPU seconds that PostgreSQL and Redis have used until now. */
+  readonly resources: Resources
+  /** Starts a child process, with this run's resources by default. */
+  spawn(role: string, input?: unknown, resources?: Resources): Child
+  /** Further resources, as empty as the first. */
+  newResources(): Promise<Resources>
+  /** CPU seconds that PostgreSQL and Redis have used so far. */
   serverCpu(): number
 }
 
 export interface Measure {
   readonly name: string
   readonly title: string
-  /** What the figures mean, for the report. */
+  /** What is measured, for the report. */
   readonly about: string
   readonly figures: readonly Figure[]
-  /** How often by default. */
+  /** The default number of rounds. */
   readonly rounds: number
-  /** In CI too. */
+  /** Whether it is part of the short form. */
   readonly short: boolean
   entries(systems: readonly System[]): Entry[]
-  /** One run of one entry, in the main process. Throws rather than give a figure about jobs that were lost or ran twice. */
-  run(stage: Stage): Promise<Sample>
-  /** What children do. */
-  readonly roles: Readonly<Record<string, (scene: Scene) => Promise<unknown>>>
+  /** One run of one entry, in the main process. Throws if jobs were lost or ran twice. */
+  run(context: RunContext): Promise<RunResult>
+  /** The roles of the child processes. */
+  readonly roles: Readonly<Record<string, (context: ChildContext) => Promise<unknown>>>
 }
 
-/** A row for each system. */
+/** An entry for each system. */
 export const each = (systems: readonly System[]): Entry[] =>
   systems.map((system) => ({ name: system.name, label: system.label, system }))
 
-/** A row for each system whose worker runs here. */
-export const working = (systems: readonly System[]): Entry[] => each(systems.filter(({ idle }) => idle === undefined))
+/** An entry for each system whose worker can be measured. */
+export const withWorkers = (systems: readonly System[]): Entry[] =>
+  each(systems.filter(({ enqueueOnly }) => enqueueOnly === undefined))

@@ -1,36 +1,36 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import type { Place } from '../systems/port.ts'
+import type { Resources } from '../systems/port.ts'
 
 export interface FanOut {
   readonly port: number
   readonly path: string
-  /** Changes what all connections follow. */
+  /** Changes the state that all connections follow. */
   change(n: number, message: string): void
   close(): Promise<void>
 }
 
-export async function fanOut(variant: string, place: Place): Promise<FanOut> {
-  if (variant === 'ours') return ours(place)
+export async function startFanOut(variant: string, resources: Resources): Promise<FanOut> {
+  if (variant === 'ours') return ours(resources)
   return variant === 'better-sse' ? betterSse() : bare()
 }
 
-async function ours(place: Place): Promise<FanOut> {
+async function ours(resources: Resources): Promise<FanOut> {
   const { createJobs, job, silentLog, sqlite } = await import('uketsuke')
   const { nodeListener } = await import('uketsuke/node')
   const { z } = await import('zod')
   let report: (percent: number, message: string) => void = () => {}
   let end: () => void = () => {}
-  let begun: () => void = () => {}
+  let started: () => void = () => {}
   const running = new Promise<void>((resolve) => {
-    begun = resolve
+    started = resolve
   })
   const ticker = job({
     input: z.object({}),
     run({ progress }) {
       report = progress
-      begun()
+      started()
       return new Promise<void>((resolve) => {
         end = resolve
       })
@@ -38,7 +38,7 @@ async function ours(place: Place): Promise<FanOut> {
   })
   const jobs = createJobs({
     jobs: { ticker },
-    store: sqlite(join(place.folder, 'jobs.db')),
+    store: sqlite(join(resources.folder, 'jobs.db')),
     authenticate: () => ({ owner: 'bench' }),
     log: silentLog,
   })
@@ -58,7 +58,7 @@ async function ours(place: Place): Promise<FanOut> {
   }
 }
 
-/** As long as an event of ours, with the marker in the same place. */
+/** Has the length of our events, with the marker in the same position. */
 const event = (n: number, message: string) =>
   `id: ${n}\ndata: ${JSON.stringify({ type: 'job.progress', timestamp: '2026-01-01T00:00:00.000Z', data: { ...state, progress: n, progressMessage: message } })}\n\n`
 

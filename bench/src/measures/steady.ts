@@ -1,104 +1,105 @@
 import { now } from '../clock.ts'
 import type { Queue } from '../systems/port.ts'
-import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
-import { allEnded, flood, payload } from './flood.ts'
-import { type Measure, type Scene, working } from './port.ts'
+import { exactlyOnce, type RunCounts, runCounts, Tally } from '../tally.ts'
+import { type ChildContext, type Measure, type RunContext, withWorkers } from './port.ts'
+import { allFinished, enqueueConcurrently, payload } from './workload.ts'
 
 interface Produced {
   jobs: number
-  began: number
+  startedAt: number
 }
 
 interface Worked {
-  ran: Ran
-  ended: number
+  counts: RunCounts
+  finishedAt: number
   durability: string
 }
 
-const warm = 200
+const warmup = 200
 
-async function produce(queue: Queue, { settings }: Scene): Promise<Produced> {
-  for (let n = 0; n < warm; n += 20) await queue.bulk(Array.from({ length: 20 }, (_, i) => payload(n + i)))
-  const began = now()
-  const { concurrency: once, seconds } = settings
-  return { jobs: await flood(queue, { once, seconds, most: 1_000_000 }, warm), began }
+async function produce(queue: Queue, { settings }: ChildContext): Promise<Produced> {
+  for (let n = 0; n < warmup; n += 20) {
+    await queue.enqueueMany(Array.from({ length: 20 }, (_, i) => payload(n + i)))
+  }
+  const startedAt = now()
+  const { concurrency, seconds } = settings
+  return { jobs: await enqueueConcurrently(queue, { concurrency, seconds, max: 1_000_000 }, warmup), startedAt }
 }
 
 async function finish(queue: Queue, tally: Tally, stop: () => Promise<void>, jobs: number): Promise<Worked> {
-  const ended = await allEnded(queue, tally, jobs)
+  const finishedAt = await allFinished(queue, tally, jobs)
   const durability = await queue.durability()
   await stop()
-  const counts = await queue.counts()
-  return { ran: ran(tally, counts), ended, durability }
+  return { counts: runCounts(tally, await queue.counts()), finishedAt, durability }
 }
 
 const roles: Measure['roles'] = {
-  async both(scene) {
-    const queue = await scene.open()
+  async both(context) {
+    const queue = await context.open()
     const tally = new Tally()
     const stop = await queue.work((job) => tally.mark(job))
-    const produced = await produce(queue, scene)
+    const produced = await produce(queue, context)
     const worked = await finish(queue, tally, stop, produced.jobs)
     await queue.close()
     return { ...produced, ...worked }
   },
-  async producer(scene) {
-    const queue = await scene.open()
-    const produced = await produce(queue, scene)
+  async producer(context) {
+    const queue = await context.open()
+    const produced = await produce(queue, context)
     await queue.close()
     return produced
   },
-  async worker(scene) {
-    const queue = await scene.open()
+  async worker(context) {
+    const queue = await context.open()
     const tally = new Tally()
     const stop = await queue.work((job) => tally.mark(job))
-    scene.say('ready')
-    const worked = await finish(queue, tally, stop, (await scene.heard('jobs')) as number)
+    context.send('ready')
+    const worked = await finish(queue, tally, stop, (await context.receive('jobs')) as number)
     await queue.close()
     return worked
   },
 }
 
-function steadily(
-  about: Pick<Measure, 'name' | 'title' | 'about'>,
-  play: (stage: Parameters<Measure['run']>[0]) => Promise<Produced & Worked>,
+function steadyMeasure(
+  description: Pick<Measure, 'name' | 'title' | 'about'>,
+  runRoles: (context: RunContext) => Promise<Produced & Worked>,
 ): Measure {
   return {
-    ...about,
+    ...description,
     rounds: 5,
     short: true,
-    figures: [{ key: 'rate', title: 'jobs/s', better: 'more', digits: 0 }],
-    entries: working,
+    figures: [{ key: 'rate', title: 'jobs/s', better: 'higher', digits: 0 }],
+    entries: withWorkers,
     roles,
-    async run(stage) {
-      const { jobs, began, ended, durability, ran } = await play(stage)
-      exactlyOnce(jobs, ran)
-      return { durability, figures: { rate: (1_000 * (jobs - warm)) / (ended - began) } }
+    async run(context) {
+      const { jobs, startedAt, finishedAt, durability, counts } = await runRoles(context)
+      exactlyOnce(jobs, counts)
+      return { durability, figures: { rate: (1_000 * (jobs - warmup)) / (finishedAt - startedAt) } }
     },
   }
 }
 
-export const steady = steadily(
+export const steady = steadyMeasure(
   {
     name: 'steady',
     title: 'Steady state, one process',
     about:
-      'One process works and keeps 200 enqueues in flight for the time of the run. The rate is of all its jobs, from the first enqueue until the last is stored as ended, so what piles up counts against it.',
+      'One process runs jobs and keeps 200 enqueue calls in flight for the duration of the run. The rate covers all of its jobs, from the first enqueue until the last job is stored as finished, so a backlog lowers it.',
   },
-  async (stage) => (await stage.play('both').done()) as Produced & Worked,
+  async ({ spawn }) => (await spawn('both').result()) as Produced & Worked,
 )
 
-export const steadyApart = steadily(
+export const steadyTwoProcesses = steadyMeasure(
   {
-    name: 'steady-apart',
+    name: 'steady-two-processes',
     title: 'Steady state, two processes',
-    about: 'The same, with the producer and the worker in a process working.',
+    about: 'The same with the producer and the worker in separate processes.',
   },
-  async (stage) => {
-    const worker = stage.play('worker')
-    await worker.heard('ready')
-    const produced = (await stage.play('producer').done()) as Produced
-    worker.say('jobs', produced.jobs)
-    return { ...produced, ...((await worker.done()) as Worked) }
+  async ({ spawn }) => {
+    const worker = spawn('worker')
+    await worker.receive('ready')
+    const produced = (await spawn('producer').result()) as Produced
+    worker.send('jobs', produced.jobs)
+    return { ...produced, ...((await worker.result()) as Worked) }
   },
 )

@@ -1,94 +1,95 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { now } from '../clock.ts'
-import { exactlyOnce, type Ran, ran, Tally } from '../tally.ts'
-import { allEnded, fill } from './flood.ts'
-import { each, type Measure, type Scene } from './port.ts'
+import { exactlyOnce, type RunCounts, runCounts, Tally } from '../tally.ts'
+import { each, type Measure } from './port.ts'
+import { allFinished, fill } from './workload.ts'
 
 interface Received {
   distinct: number
   deliveries: number
-  ended: number
+  lastAt: number
 }
-
-const jobsOf = ({ settings }: Pick<Scene, 'settings'>) => settings.jobs
 
 export const webhooks: Measure = {
   name: 'webhooks',
-  title: 'A webhook on every job',
+  title: 'A webhook for every job',
   about:
-    'Jobs that do nothing, enqueued before, each with a webhook to a receiver on loopback that answers 204. From the call that starts the worker until the receiver has the last one. Peers have no webhooks.',
+    'No-op jobs, enqueued beforehand, each with a webhook to a receiver on loopback that responds 204. Time from the call that starts the worker until the receiver has the last webhook. The peers have no webhooks.',
   rounds: 3,
   short: true,
   figures: [
-    { key: 'rate', title: 'jobs/s done and told', better: 'more', digits: 0 },
+    { key: 'rate', title: 'jobs/s completed and delivered', better: 'higher', digits: 0 },
     { key: 'cpu', title: 'CPU s per 10k, process', better: null, digits: 2 },
   ],
   entries: (systems) => each(systems.filter(({ ours }) => ours)),
-  async run(stage) {
-    const jobs = jobsOf(stage)
-    const receiver = stage.play('receiver')
-    const url = await receiver.heard('listening')
-    await stage.play('filler', url).done()
-    const worker = stage.play('worker', url)
-    const began = (await worker.heard('began')) as number
-    await receiver.heard('all')
-    worker.say('received')
-    const worked = (await worker.done()) as { ran: Ran; cpu: number; durability: string }
-    receiver.say('stop')
-    const { distinct, deliveries, ended } = (await receiver.done()) as Received
-    exactlyOnce(jobs, worked.ran)
-    if (distinct !== jobs || worked.ran.delivered !== jobs) {
-      throw new Error(`${distinct} of ${jobs} webhooks came, and ${worked.ran.delivered} are stored as delivered`)
+  async run({ settings: { jobs }, spawn }) {
+    const receiver = spawn('receiver')
+    const url = await receiver.receive('listening')
+    await spawn('producer', url).result()
+    const worker = spawn('worker', url)
+    const startedAt = (await worker.receive('started')) as number
+    await receiver.receive('all')
+    worker.send('received')
+    const { counts, cpu, durability } = (await worker.result()) as {
+      counts: RunCounts
+      cpu: number
+      durability: string
     }
-    if (deliveries !== jobs) throw new Error(`${deliveries - jobs} webhooks came again`)
-    const { durability, cpu } = worked
-    return { durability, figures: { rate: (1_000 * jobs) / (ended - began), cpu: (cpu * 10_000) / jobs } }
+    receiver.send('stop')
+    const { distinct, deliveries, lastAt } = (await receiver.result()) as Received
+    exactlyOnce(jobs, counts)
+    if (distinct !== jobs || counts.delivered !== jobs) {
+      throw new Error(`${distinct} of ${jobs} webhooks arrived, and ${counts.delivered} are stored as delivered`)
+    }
+    if (deliveries !== jobs) throw new Error(`${deliveries - jobs} webhooks were delivered more than once`)
+    return { durability, figures: { rate: (1_000 * jobs) / (lastAt - startedAt), cpu: (cpu * 10_000) / jobs } }
   },
   roles: {
-    async receiver({ settings, say, heard }): Promise<Received> {
+    async receiver({ settings, send, receive }): Promise<Received> {
       const ids = new Set<unknown>()
-      const result: Received = { distinct: 0, deliveries: 0, ended: 0 }
+      const result: Received = { distinct: 0, deliveries: 0, lastAt: 0 }
       const server = createServer((req, res) => {
         req.resume()
         req.on('end', () => {
           ids.add(req.headers['webhook-id'])
           result.deliveries++
           res.writeHead(204).end()
-          if (ids.size !== jobsOf({ settings }) || result.ended > 0) return
-          result.ended = now()
-          say('all')
+          if (ids.size !== settings.jobs || result.lastAt > 0) return
+          result.lastAt = now()
+          send('all')
         })
       })
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      say('listening', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-      await heard('stop')
+      send('listening', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+      await receive('stop')
       server.close()
       server.closeAllConnections()
       return { ...result, distinct: ids.size }
     },
-    async filler(scene) {
-      const queue = await scene.open({ webhookUrl: scene.given as string })
-      await fill(queue, jobsOf(scene))
+    async producer({ open, input, settings }) {
+      const queue = await open({ webhookUrl: input as string })
+      await fill(queue, settings.jobs)
       await queue.close()
     },
-    async worker(scene) {
-      const queue = await scene.open({ webhookUrl: scene.given as string })
+    async worker({ open, input, settings, send, receive }) {
+      const queue = await open({ webhookUrl: input as string })
       const tally = new Tally()
-      const cpu = process.cpuUsage()
-      scene.say('began', now())
+      const cpuBefore = process.cpuUsage()
+      send('started', now())
       const stop = await queue.work((job) => tally.mark(job))
-      await allEnded(queue, tally, jobsOf(scene))
-      await scene.heard('received')
-      const used = process.cpuUsage(cpu)
+      await allFinished(queue, tally, settings.jobs)
+      await receive('received')
+      const { user, system } = process.cpuUsage(cpuBefore)
       const durability = await queue.durability()
-      // The last answers are still to be stored.
-      while (((await queue.counts()).delivered ?? 0) < jobsOf(scene))
+      // The results of the last deliveries may not be stored yet.
+      while (((await queue.counts()).delivered ?? 0) < settings.jobs) {
         await new Promise((resolve) => setTimeout(resolve, 5))
+      }
       await stop()
-      const counts = await queue.counts()
+      const counts = runCounts(tally, await queue.counts())
       await queue.close()
-      return { ran: ran(tally, counts), cpu: (used.user + used.system) / 1e6, durability }
+      return { counts, cpu: (user + system) / 1e6, durability }
     },
   },
 }

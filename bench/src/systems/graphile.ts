@@ -1,9 +1,9 @@
 import { Logger, makeWorkerUtils, run } from 'graphile-worker'
-import { ask, pgDurability } from './pg-facts.ts'
-import type { Handler, Payload, Place, Queue } from './port.ts'
+import { pgDurability, query } from './pg-query.ts'
+import type { Handler, Payload, Queue, Resources } from './port.ts'
 
-/** As "Performance" of its documentation tunes it: a local queue, batched completion, more connections. Ended jobs are deleted. */
-export async function open({ postgres, folder }: Place): Promise<Queue> {
+/** Tuned as "Performance" in its documentation recommends: a local queue, batched completion, more connections. It deletes finished jobs. */
+export async function open({ postgres, folder }: Resources): Promise<Queue> {
   const logger = new Logger(() => () => {})
   const utils = await makeWorkerUtils({ connectionString: postgres, logger })
   await utils.migrate()
@@ -11,7 +11,7 @@ export async function open({ postgres, folder }: Place): Promise<Queue> {
   return {
     durability: () => pgDurability(postgres),
     enqueue: (payload) => utils.addJob('noop', payload),
-    bulk: (payloads) => utils.addJobs(payloads.map((payload) => ({ identifier: 'noop', payload }))),
+    enqueueMany: (payloads) => utils.addJobs(payloads.map((payload) => ({ identifier: 'noop', payload }))),
     async work(handler: Handler, { concurrency = 24 } = {}) {
       const runner = await run({
         connectionString: postgres,
@@ -33,17 +33,17 @@ export async function open({ postgres, folder }: Place): Promise<Queue> {
       return () => runner.stop()
     },
     async counts() {
-      const [row] = await ask<{ waiting: number }>(postgres, `SELECT count(*)::int AS waiting FROM ${jobs}`)
-      return { waiting: row?.waiting ?? 0, ended: null }
+      const [row] = await query<{ unfinished: number }>(postgres, `SELECT count(*)::int AS unfinished FROM ${jobs}`)
+      return { unfinished: row?.unfinished ?? 0, completed: null }
     },
     async seed(_, waiting) {
-      await ask(
+      await query(
         postgres,
         `SELECT count(graphile_worker.add_job('noop', json_build_object('n', -n, 'at', 0, 'pad', repeat('x', 100))))
          FROM generate_series(1, $1::int) AS n`,
         [waiting],
       )
-      await ask(postgres, `VACUUM ANALYZE ${jobs}`)
+      await query(postgres, `VACUUM ANALYZE ${jobs}`)
     },
     close: async () => void (await utils.release()),
   }

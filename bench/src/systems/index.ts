@@ -1,25 +1,28 @@
 import type { OpenQueue } from './port.ts'
 
-/** What is known of a system before it is loaded. */
+/** The optional methods of `Queue`, and `keep-finished`: the store keeps finished jobs. */
+export type Feature = 'await-result' | 'serve' | 'seed' | 'keep-finished'
+
+/** The facts about a system that are known before it is loaded. */
 export interface System {
   readonly name: string
   readonly label: string
-  /** This project: the others are measured against it. */
+  /** Uketsuke itself. */
   readonly ours?: true
   readonly needs: readonly ('postgres' | 'redis')[]
-  /** The oldest Node it runs on, as `major * 100 + minor`. */
+  /** The oldest supported Node, as `major * 100 + minor`. */
   readonly node?: number
-  /** How many times the base number of jobs it gets, so that a fast system's run is not over in an instant. */
+  /** Multiplies the base number of jobs, so that the run of a fast system lasts long enough. */
   readonly size: number
-  /** Why its worker cannot be measured. */
-  readonly idle?: string
-  readonly can: readonly ('tell' | 'serve' | 'seed' | 'finish')[]
-  /** Packages whose versions belong into the report. */
+  /** Why its worker cannot be measured, and only enqueueing is. */
+  readonly enqueueOnly?: string
+  readonly supports: readonly Feature[]
+  /** Packages whose versions the report lists. */
   readonly packages: readonly string[]
   load(): Promise<OpenQueue>
 }
 
-/** 2,000 jobs a second or less drained, or ten times that. */
+/** For systems that drain about 2,000 jobs/s or fewer, and for those that drain about ten times as many. */
 const slow = 1
 const fast = 4
 
@@ -30,7 +33,7 @@ export const systems: readonly System[] = [
     ours: true,
     needs: [],
     size: fast,
-    can: ['tell', 'serve', 'seed', 'finish'],
+    supports: ['await-result', 'serve', 'seed', 'keep-finished'],
     packages: [],
     load: async () => (await import('./uketsuke.ts')).onSqlite,
   },
@@ -40,7 +43,7 @@ export const systems: readonly System[] = [
     ours: true,
     needs: ['postgres'],
     size: fast,
-    can: ['tell', 'serve', 'seed', 'finish'],
+    supports: ['await-result', 'serve', 'seed', 'keep-finished'],
     packages: ['pg'],
     load: async () => (await import('./uketsuke.ts')).onPostgres,
   },
@@ -50,7 +53,7 @@ export const systems: readonly System[] = [
     ours: true,
     needs: ['postgres', 'redis'],
     size: fast,
-    can: ['tell', 'serve', 'seed', 'finish'],
+    supports: ['await-result', 'serve', 'seed', 'keep-finished'],
     packages: ['pg', '@redis/client'],
     load: async () => (await import('./uketsuke.ts')).onPostgresAndRedis,
   },
@@ -59,7 +62,7 @@ export const systems: readonly System[] = [
     label: 'BullMQ, Redis everysec',
     needs: ['redis'],
     size: slow,
-    can: ['tell', 'seed', 'finish'],
+    supports: ['await-result', 'seed', 'keep-finished'],
     packages: ['bullmq', 'ioredis'],
     load: async () => (await import('./bullmq.ts')).onRedis,
   },
@@ -68,7 +71,7 @@ export const systems: readonly System[] = [
     label: 'BullMQ, Redis always',
     needs: ['redis'],
     size: slow,
-    can: ['tell', 'finish'],
+    supports: ['await-result', 'keep-finished'],
     packages: ['bullmq'],
     load: async () => (await import('./bullmq.ts')).onRedisAlways,
   },
@@ -77,7 +80,7 @@ export const systems: readonly System[] = [
     label: 'BullMQ, PostgreSQL',
     needs: ['postgres'],
     size: slow,
-    can: ['tell', 'finish'],
+    supports: ['await-result', 'keep-finished'],
     packages: ['bullmq'],
     load: async () => (await import('./bullmq.ts')).onPostgres,
   },
@@ -87,7 +90,7 @@ export const systems: readonly System[] = [
     needs: ['postgres'],
     node: 2212,
     size: slow,
-    can: ['seed', 'finish'],
+    supports: ['seed', 'keep-finished'],
     packages: ['pg-boss'],
     load: async () => (await import('./pg-boss.ts')).open,
   },
@@ -97,7 +100,7 @@ export const systems: readonly System[] = [
     needs: ['postgres'],
     node: 2218,
     size: slow,
-    can: ['seed'],
+    supports: ['seed'],
     packages: ['graphile-worker'],
     load: async () => (await import('./graphile.ts')).open,
   },
@@ -107,7 +110,7 @@ export const systems: readonly System[] = [
     needs: [],
     node: 2200,
     size: slow,
-    can: ['seed', 'finish'],
+    supports: ['seed', 'keep-finished'],
     packages: ['plainjob', 'better-sqlite3'],
     load: async () => (await import('./plainjob.ts')).full,
   },
@@ -117,7 +120,7 @@ export const systems: readonly System[] = [
     needs: [],
     node: 2200,
     size: slow,
-    can: ['finish'],
+    supports: ['keep-finished'],
     packages: ['plainjob'],
     load: async () => (await import('./plainjob.ts')).normal,
   },
@@ -127,17 +130,18 @@ export const systems: readonly System[] = [
     needs: [],
     node: 2200,
     size: slow,
-    can: [],
-    idle: 'better-sqlite3 refuses its worker’s asynchronous transactions in every release that has a binary for this Node',
+    supports: [],
+    enqueueOnly:
+      'better-sqlite3 rejects its worker’s asynchronous transactions in every release that has a binary for this Node',
     packages: ['liteque'],
     load: async () => (await import('./liteque.ts')).open,
   },
   {
     name: 'recipe',
-    label: 'plain recipe: one INSERT a job, XADD',
+    label: 'hand-written queue: INSERT and XADD per job',
     needs: ['postgres', 'redis'],
     size: slow,
-    can: ['finish'],
+    supports: ['keep-finished'],
     packages: ['pg', 'ioredis'],
     load: async () => (await import('./recipe.ts')).open,
   },
@@ -145,6 +149,7 @@ export const systems: readonly System[] = [
 
 export function system(name: string): System {
   const found = systems.find((one) => one.name === name)
-  if (found === undefined) throw new Error(`There is no system "${name}": ${systems.map((one) => one.name).join(', ')}`)
+  if (found === undefined)
+    throw new Error(`Unknown system "${name}"; available: ${systems.map((one) => one.name).join(', ')}`)
   return found
 }

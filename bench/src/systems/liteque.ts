@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { Database } from 'better-sqlite3'
 import { buildDBClient, Runner, SqliteQueue } from 'liteque'
-import type { Payload, Place, Queue } from './port.ts'
+import type { Payload, Queue, Resources } from './port.ts'
 
-/** Polls every 100 ms when it found nothing: a tenth of what its README shows. Ended jobs are deleted. */
-export async function open({ folder }: Place): Promise<Queue> {
+/** Polls every 100 ms when idle, a tenth of the interval in its README. It deletes finished jobs. */
+export async function open({ folder }: Resources): Promise<Queue> {
   const db = buildDBClient(join(folder, 'liteque.db'), { runMigrations: true })
-  // Its Drizzle keeps the connection inside; it has set NORMAL, after which a power cut may lose what was accepted.
+  // The connection is inside its Drizzle client. It sets NORMAL, with which a power failure can lose accepted jobs.
   const { client } = (db as unknown as { session: { client: Database } }).session
   client.pragma('synchronous = FULL')
   client.pragma('busy_timeout = 5000')
@@ -15,7 +15,7 @@ export async function open({ folder }: Place): Promise<Queue> {
     durability: async () =>
       `WAL, synchronous=${client.pragma('synchronous', { simple: true }) === 2 ? 'FULL' : 'NORMAL'}`,
     enqueue: (payload) => queue.enqueue(payload),
-    bulk: (payloads) => Promise.all(payloads.map((payload) => queue.enqueue(payload))),
+    enqueueMany: (payloads) => Promise.all(payloads.map((payload) => queue.enqueue(payload))),
     async work(handler, { concurrency = 10 } = {}) {
       const runner = new Runner<Payload>(
         queue,
@@ -30,7 +30,7 @@ export async function open({ folder }: Place): Promise<Queue> {
     },
     async counts() {
       const { pending, pending_retry, running, failed } = await queue.stats()
-      return { waiting: pending + pending_retry + running + failed || 0, ended: null }
+      return { unfinished: pending + pending_retry + running + failed || 0, completed: null }
     },
     close: async () => void client.close(),
   }

@@ -1,15 +1,15 @@
 import { PgBoss } from 'pg-boss'
-import { ask, pgDurability } from './pg-facts.ts'
-import type { Payload, Place, Queue } from './port.ts'
+import { pgDurability, query } from './pg-query.ts'
+import type { Payload, Queue, Resources } from './port.ts'
 import { seedPostgres } from './seed.ts'
 
 const name = 'bench'
 
 /**
- * As its documentation tunes it: NOTIFY on, batches with `burstWhenBatchFull` (fetch at once while batches come back full), polling at the
- * shortest interval it takes. Completing a batch is one statement.
+ * Tuned as its documentation recommends: NOTIFY, batches with `burstWhenBatchFull` (fetch again at once while batches are full), and the
+ * shortest polling interval. It completes a batch in one statement.
  */
-export async function open({ postgres }: Place): Promise<Queue> {
+export async function open({ postgres }: Resources): Promise<Queue> {
   const boss = new PgBoss({ connectionString: postgres, useListenNotify: true, schedule: false })
   boss.on('error', () => {})
   boss.on('warning', () => {})
@@ -18,7 +18,7 @@ export async function open({ postgres }: Place): Promise<Queue> {
   return {
     durability: () => pgDurability(postgres),
     enqueue: (payload) => boss.send(name, payload),
-    bulk: (payloads) =>
+    enqueueMany: (payloads) =>
       boss.insert(
         name,
         payloads.map((data) => ({ data })),
@@ -37,10 +37,10 @@ export async function open({ postgres }: Place): Promise<Queue> {
       return () => boss.offWork(name, { wait: true })
     },
     async counts() {
-      const sql = `SELECT count(*) FILTER (WHERE state = 'completed')::int AS ended, count(*) FILTER (WHERE state <> 'completed')::int AS waiting
+      const sql = `SELECT count(*) FILTER (WHERE state = 'completed')::int AS completed, count(*) FILTER (WHERE state <> 'completed')::int AS unfinished
         FROM pgboss.job WHERE name = $1`
-      const [row] = await ask<{ ended: number; waiting: number }>(postgres, sql, [name])
-      return row ?? { waiting: 0, ended: 0 }
+      const [row] = await query<{ completed: number; unfinished: number }>(postgres, sql, [name])
+      return row ?? { unfinished: 0, completed: 0 }
     },
     seed: (finished, waiting) =>
       seedPostgres(postgres, finished, waiting, {

@@ -1,27 +1,27 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { better, defineQueue, defineWorker, JobStatus } from 'plainjob'
-import type { Payload, Place, Queue } from './port.ts'
+import type { Payload, Queue, Resources } from './port.ts'
 import { seedSqlite } from './seed.ts'
 
-export const full = (place: Place) => open(place, 'FULL')
-export const normal = (place: Place) => open(place, 'NORMAL')
+export const full = (resources: Resources) => open(resources, 'FULL')
+export const normal = (resources: Resources) => open(resources, 'NORMAL')
 
 const silent = { error() {}, warn() {}, info() {}, debug() {} }
 
-/** One job at a time, as its worker is made; it polls once a second, which is its default, when it found nothing. */
-async function open({ folder }: Place, synchronous: 'FULL' | 'NORMAL'): Promise<Queue> {
+/** Its worker runs one job at a time and polls once per second when idle, which is its default. */
+async function open({ folder }: Resources, synchronous: 'FULL' | 'NORMAL'): Promise<Queue> {
   const file = join(folder, 'plainjob.db')
   const database = new Database(file)
   const queue = defineQueue({ connection: better(database), logger: silent })
-  // It has set NORMAL, after which a power cut may lose what was accepted.
+  // It sets NORMAL, with which a power failure can lose accepted jobs.
   database.pragma(`synchronous = ${synchronous}`)
   const workers: { stop(): Promise<void> }[] = []
   return {
     durability: async () =>
-      `WAL, synchronous=${database.pragma('synchronous', { simple: true }) === 2 ? 'FULL' : 'NORMAL: a power cut may lose jobs'}`,
+      `WAL, synchronous=${database.pragma('synchronous', { simple: true }) === 2 ? 'FULL' : 'NORMAL: a power failure can lose jobs'}`,
     enqueue: async (payload) => queue.add('noop', payload),
-    bulk: async (payloads) => queue.addMany('noop', [...payloads]),
+    enqueueMany: async (payloads) => queue.addMany('noop', [...payloads]),
     async work(handler) {
       const worker = defineWorker('noop', async ({ data }) => void (await handler(JSON.parse(data) as Payload)), {
         queue,
@@ -35,10 +35,10 @@ async function open({ folder }: Place, synchronous: 'FULL' | 'NORMAL'): Promise<
       }
     },
     async counts() {
-      const of = (status: JobStatus) => queue.countJobs({ status })
+      const count = (status: JobStatus) => queue.countJobs({ status })
       return {
-        waiting: of(JobStatus.Pending) + of(JobStatus.Processing) + of(JobStatus.Failed),
-        ended: of(JobStatus.Done),
+        unfinished: count(JobStatus.Pending) + count(JobStatus.Processing) + count(JobStatus.Failed),
+        completed: count(JobStatus.Done),
       }
     },
     seed: (finished, waiting) =>

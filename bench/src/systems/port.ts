@@ -1,8 +1,8 @@
-/** Where one run keeps its jobs: new and empty each time. */
-export interface Place {
-  /** A folder for files, on a real disk. */
+/** Where a run stores its jobs: new and empty for each run. */
+export interface Resources {
+  /** A folder on the measured disk. */
   readonly folder: string
-  /** A database of this run's own. */
+  /** The URL of a new database. */
   readonly postgres: string
   /** Redis with `appendfsync everysec`. */
   readonly redis: string
@@ -10,7 +10,7 @@ export interface Place {
   readonly redisAlways: string
 }
 
-/** What each job carries: its number, when its producer asked for it (see `clock.ts`), and some ballast. */
+/** The payload of a job: its number, the time of the enqueue call (see `clock.ts`), and padding. */
 export interface Payload {
   readonly n: number
   readonly at: number
@@ -20,39 +20,42 @@ export interface Payload {
 export type Handler = (payload: Payload) => unknown
 
 export interface OpenOptions {
-  /** Every job asks to be told of here; only for this project. */
+  /** The webhook URL of every job; Uketsuke only. */
   readonly webhookUrl?: string
-  /** Milliseconds; the system's own default where absent. */
+  /** Milliseconds; by default the system's own. */
   readonly lease?: number
 }
 
 export interface Counts {
-  /** Jobs that have not ended. */
-  readonly waiting: number
-  /** Jobs kept as ended well; null where the system deletes them. */
-  readonly ended: number | null
-  /** Webhooks that were delivered. */
+  /** Jobs that have not finished. */
+  readonly unfinished: number
+  /** Jobs stored as completed; null if the system deletes them. */
+  readonly completed: number | null
+  /** Webhooks stored as delivered. */
   readonly delivered?: number
 }
 
-/** What a measure needs of a job system. */
+/** What a measure needs from a job system. */
 export interface Queue {
-  /** What an accepted job survives, as the running system says. */
+  /** What an accepted job survives, as reported by the running system. */
   durability(): Promise<string>
-  /** Resolves when the job is accepted, at this system's durability. */
+  /** Resolves when the system has accepted the job, with the durability above. */
   enqueue(payload: Payload): Promise<unknown>
-  /** Many at once, by the system's own way to do that. */
-  bulk(payloads: readonly Payload[]): Promise<unknown>
-  /** Runs jobs in this process. Gives a function that stops gracefully. */
+  /** Uses the system's own bulk call, if it has one. */
+  enqueueMany(payloads: readonly Payload[]): Promise<unknown>
+  /** Runs jobs in this process. Returns a function that stops the worker gracefully. */
   work(handler: Handler, options?: { concurrency?: number }): Promise<() => Promise<void>>
   counts(): Promise<Counts>
-  /** Enqueues and resolves with what the handler returned once this process is told so; absent where only polling could. */
-  tell?(payload: Payload): Promise<unknown>
-  /** Serves the jobs API on loopback, or a route on Express by the project's adapter; only for this project. */
+  /** Enqueues a job and resolves with its result; absent if the system can only poll for it. */
+  enqueueAndWait?(payload: Payload): Promise<unknown>
+  /** Serves the jobs API, or a route with the Express adapter, on loopback; Uketsuke only. */
   serve?(on: 'node' | 'express'): Promise<{ url: string; close(): Promise<void> }>
-  /** Puts rows beside the present ones, as they would be after many jobs. `foreign`: what waits is of another type. Called on a queue in which one job has ended. */
-  seed?(finished: number, waiting: number, foreign?: boolean): Promise<void>
+  /**
+   * Adds rows by copying a finished and a waiting job, of which the queue must hold one each if their number is not 0.
+   * `otherType`: the waiting jobs get a type that no worker runs.
+   */
+  seed?(finished: number, waiting: number, otherType?: boolean): Promise<void>
   close(): Promise<void>
 }
 
-export type OpenQueue = (place: Place, options: OpenOptions) => Promise<Queue>
+export type OpenQueue = (resources: Resources, options: OpenOptions) => Promise<Queue>

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { pgDurability } from './pg-facts.ts'
-import type { Payload, Place, Queue } from './port.ts'
+import { pgDurability } from './pg-query.ts'
+import type { Payload, Queue, Resources } from './port.ts'
 
 /**
- * What one writes by hand: a row a job, then XADD; a consumer group reads, marks the row as running, runs it, marks it as completed. With
- * `pg` in the place of Prisma, which makes it faster than the recipe usually is.
+ * A queue as applications write it by hand: insert a row, then XADD. A consumer group reads the entry, marks the row as running, runs the
+ * job and marks the row as completed. It uses `pg` instead of the more usual Prisma, which makes it faster.
  */
-export async function open(place: Place): Promise<Queue> {
-  const pool = new pg.Pool({ connectionString: place.postgres, max: 10 })
+export async function open(resources: Resources): Promise<Queue> {
+  const pool = new pg.Pool({ connectionString: resources.postgres, max: 10 })
   pool.on('error', () => {})
-  const redis = new Redis(place.redis, { maxRetriesPerRequest: null })
+  const redis = new Redis(resources.redis, { maxRetriesPerRequest: null })
   await pool.query(`CREATE TABLE IF NOT EXISTS jobs (id uuid PRIMARY KEY, status text NOT NULL DEFAULT 'pending', input jsonb NOT NULL,
     output jsonb, created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now())`)
   await redis.xgroup('CREATE', 'jobs', 'workers', '0', 'MKSTREAM').catch(() => {})
@@ -30,9 +30,9 @@ export async function open(place: Place): Promise<Queue> {
     await redis.xadd('jobs', '*', 'id', id)
   }
   return {
-    durability: async () => `${await pgDurability(place.postgres)}; the stream appendfsync=everysec`,
+    durability: async () => `${await pgDurability(resources.postgres)}; stream: appendfsync=everysec`,
     enqueue,
-    bulk: (payloads) => Promise.all(payloads.map(enqueue)),
+    enqueueMany: (payloads) => Promise.all(payloads.map(enqueue)),
     async work(handler, { concurrency = 50 } = {}) {
       let stopping = false
       const reader = redis.duplicate()
@@ -67,10 +67,10 @@ export async function open(place: Place): Promise<Queue> {
       }
     },
     async counts() {
-      const { rows } = await pool.query<{ waiting: number; ended: number }>(
-        `SELECT count(*) FILTER (WHERE status = 'completed')::int AS ended, count(*) FILTER (WHERE status <> 'completed')::int AS waiting FROM jobs`,
+      const { rows } = await pool.query<{ unfinished: number; completed: number }>(
+        `SELECT count(*) FILTER (WHERE status = 'completed')::int AS completed, count(*) FILTER (WHERE status <> 'completed')::int AS unfinished FROM jobs`,
       )
-      return rows[0] ?? { waiting: 0, ended: 0 }
+      return rows[0] ?? { unfinished: 0, completed: 0 }
     },
     async close() {
       await pool.end()

@@ -1,96 +1,96 @@
 import type { Redis } from 'ioredis'
-import { ask } from './pg-facts.ts'
+import { query } from './pg-query.ts'
 
 type Engine = typeof import('@photostructure/sqlite')
 
-/** How a system's table is filled: by copying a row that the system itself has written, with another id and another payload. */
-export interface Rows {
+/** How to fill a system's table: by copying a row that the system wrote, with a new id and payload. */
+export interface SeedTable {
   readonly table: string
   readonly id: string
   readonly payload: string
-  /** What waits is to be of a type that nobody runs. */
-  readonly foreign?: boolean | undefined
-  /** An id for the number in the SQL expression `n`, smaller than the system's own. */
+  /** The waiting jobs get a type that no worker runs. */
+  readonly otherType?: boolean | undefined
+  /** SQL for the id of row number `n` (an SQL expression), smaller than the ids of the system. */
   sqlId(n: string): string
 }
 
-/** Numbers below zero: a job that a run has not enqueued itself. */
+/** Negative numbers mark jobs that the run did not enqueue itself. */
 const payload = (n: string) => `'{"n":' || (-(${n})) || ',"at":0,"pad":"${'x'.repeat(100)}"}'`
 
-/** The oldest row that has ended is copied `finished` times, the oldest that waits `waiting` times. */
-export async function seedSqlite(file: string, finished: number, waiting: number, rows: Rows): Promise<void> {
+/** Copies the oldest finished row `finished` times and the oldest waiting row `waiting` times. */
+export async function seedSqlite(file: string, finished: number, waiting: number, target: SeedTable): Promise<void> {
   const builtIn = process.getBuiltinModule?.('node:sqlite') as unknown as Engine | undefined
   const { DatabaseSync } = builtIn ?? (await import('@photostructure/sqlite'))
   const db = new DatabaseSync(file)
   db.exec('PRAGMA busy_timeout = 5000')
   const columns = db
-    .prepare(`SELECT name FROM pragma_table_info('${rows.table}')`)
+    .prepare(`SELECT name FROM pragma_table_info('${target.table}')`)
     .all()
     .map(({ name }) => String(name))
-  const waits = columns.includes('completed_at') ? 'completed_at IS NULL' : 'status = 0'
-  const copy = (many: number, from: number, condition: string) => {
-    if (many === 0) return
+  const isWaiting = columns.includes('completed_at') ? 'completed_at IS NULL' : 'status = 0'
+  const copy = (count: number, from: number, condition: string) => {
+    if (count === 0) return
     const values = columns.map((name) =>
-      name === rows.id
-        ? rows.sqlId('i.n')
-        : name === rows.payload
+      name === target.id
+        ? target.sqlId('i.n')
+        : name === target.payload
           ? payload('i.n')
-          : name === 'type' && rows.foreign
-            ? `'elsewhere'`
+          : name === 'type' && target.otherType
+            ? `'other'`
             : `t."${name}"`,
     )
-    db.exec(`WITH RECURSIVE i(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM i WHERE n < ${from + many - 1})
-      INSERT INTO ${rows.table} (${columns.map((name) => `"${name}"`).join(', ')})
-      SELECT ${values.join(', ')} FROM i, (SELECT * FROM ${rows.table} WHERE ${condition} ORDER BY ${rows.id} LIMIT 1) AS t`)
+    db.exec(`WITH RECURSIVE i(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM i WHERE n < ${from + count - 1})
+      INSERT INTO ${target.table} (${columns.map((name) => `"${name}"`).join(', ')})
+      SELECT ${values.join(', ')} FROM i, (SELECT * FROM ${target.table} WHERE ${condition} ORDER BY ${target.id} LIMIT 1) AS t`)
   }
-  copy(finished, 1, `NOT (${waits})`)
-  copy(waiting, finished + 1, waits)
+  copy(finished, 1, `NOT (${isWaiting})`)
+  copy(waiting, finished + 1, isWaiting)
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   db.close()
 }
 
-export async function seedPostgres(url: string, finished: number, waiting: number, rows: Rows): Promise<void> {
+export async function seedPostgres(url: string, finished: number, waiting: number, target: SeedTable): Promise<void> {
   const columns = (
-    await ask<{ name: string }>(
+    await query<{ name: string }>(
       url,
       `SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`,
-      [rows.table],
+      [target.table],
     )
   ).map(({ name }) => name)
-  const waits = columns.includes('completed_at') ? 'completed_at IS NULL' : 'completed_on IS NULL'
+  const isWaiting = columns.includes('completed_at') ? 'completed_at IS NULL' : 'completed_on IS NULL'
   const type = (
-    await ask<{ type: string }>(
+    await query<{ type: string }>(
       url,
       'SELECT format_type(atttypid, NULL) AS type FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2',
-      [rows.table, rows.payload],
+      [target.table, target.payload],
     )
   )[0]?.type
-  const id = rows.id === 'id' && rows.table.startsWith('uketsuke') ? `lpad(n::text, 26, '0')` : rows.sqlId('n')
-  const copy = async (many: number, from: number, condition: string) => {
-    if (many === 0) return
+  const id = target.id === 'id' && target.table.startsWith('uketsuke') ? `lpad(n::text, 26, '0')` : target.sqlId('n')
+  const copy = async (count: number, from: number, condition: string) => {
+    if (count === 0) return
     const values = columns.map((name) =>
-      name === rows.id
+      name === target.id
         ? id
-        : name === rows.payload
+        : name === target.payload
           ? `(${payload('n')})::${type}`
-          : name === 'type' && rows.foreign
-            ? `'elsewhere'`
+          : name === 'type' && target.otherType
+            ? `'other'`
             : `t."${name}"`,
     )
-    await ask(
+    await query(
       url,
-      `INSERT INTO ${rows.table} (${columns.map((name) => `"${name}"`).join(', ')})
-       SELECT ${values.join(', ')} FROM generate_series(${from}, ${from + many - 1}) AS n,
-         (SELECT * FROM ${rows.table} WHERE ${condition} ORDER BY ${rows.id} LIMIT 1) AS t`,
+      `INSERT INTO ${target.table} (${columns.map((name) => `"${name}"`).join(', ')})
+       SELECT ${values.join(', ')} FROM generate_series(${from}, ${from + count - 1}) AS n,
+         (SELECT * FROM ${target.table} WHERE ${condition} ORDER BY ${target.id} LIMIT 1) AS t`,
     )
   }
-  await copy(finished, 1, `NOT (${waits})`)
-  await copy(waiting, finished + 1, waits)
-  await ask(url, `VACUUM ANALYZE ${rows.table}`)
-  await ask(url, 'CHECKPOINT')
+  await copy(finished, 1, `NOT (${isWaiting})`)
+  await copy(waiting, finished + 1, isWaiting)
+  await query(url, `VACUUM ANALYZE ${target.table}`)
+  await query(url, 'CHECKPOINT')
 }
 
-/** Copies a job's hash inside Redis, and puts it where jobs of its state are listed. */
+/** Copies a job's hash inside Redis and adds the copies to the list or set of their state. */
 export async function seedBullmq(redis: Redis, queue: string, finished: number, waiting: number): Promise<void> {
   const script = `
     local base, from, to, state, data = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]

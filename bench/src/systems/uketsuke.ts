@@ -16,49 +16,49 @@ import { nodeListener } from 'uketsuke/node'
 import { postgres } from 'uketsuke/postgres'
 import { redis } from 'uketsuke/redis'
 import { z } from 'zod'
-import type { Handler, OpenOptions, Payload, Place, Queue } from './port.ts'
+import type { Handler, OpenOptions, Payload, Queue, Resources } from './port.ts'
 import { seedPostgres, seedSqlite } from './seed.ts'
 
-export const onSqlite = (place: Place, options: OpenOptions) => {
-  const file = join(place.folder, 'jobs.db')
-  return open(sqlite(file), {}, options, (finished, waiting, foreign) =>
-    seedSqlite(file, finished, waiting, { ...ours, foreign }),
+export const onSqlite = (resources: Resources, options: OpenOptions) => {
+  const file = join(resources.folder, 'jobs.db')
+  return open(sqlite(file), {}, options, (finished, waiting, otherType) =>
+    seedSqlite(file, finished, waiting, { ...ours, otherType }),
   )
 }
 
-export const onPostgres = (place: Place, options: OpenOptions) =>
-  open(postgres(place.postgres), {}, options, seedTable(place))
+export const onPostgres = (resources: Resources, options: OpenOptions) =>
+  open(postgres(resources.postgres), {}, options, seedTable(resources))
 
-export const onPostgresAndRedis = (place: Place, options: OpenOptions) =>
-  open(postgres(place.postgres), { dispatch: redis(place.redis) }, options, seedTable(place))
+export const onPostgresAndRedis = (resources: Resources, options: OpenOptions) =>
+  open(postgres(resources.postgres), { dispatch: redis(resources.redis) }, options, seedTable(resources))
 
-/** Old ids that are ULIDs too; the input is found by its column, whatever else the table has. */
+/** The seeded ids are valid ULIDs that sort before all others. */
 const ours = { table: 'jobs', id: 'id', payload: 'input', sqlId: (n: string) => `printf('%026d', ${n})` }
 
-function seedTable(place: Place): NonNullable<Queue['seed']> {
-  const rows = { ...ours, table: 'uketsuke.jobs' }
-  return (finished, waiting, foreign) => seedPostgres(place.postgres, finished, waiting, { ...rows, foreign })
+function seedTable(resources: Resources): NonNullable<Queue['seed']> {
+  const table = { ...ours, table: 'uketsuke.jobs' }
+  return (finished, waiting, otherType) => seedPostgres(resources.postgres, finished, waiting, { ...table, otherType })
 }
 
-/** The schema that its user would write. */
+/** The schema that a user would write. */
 const input = z.object({ n: z.number(), at: z.number(), pad: z.string() })
 const owner = 'bench'
 
 async function open(
   store: StoreFactory,
-  more: Pick<JobsOptions<JobTypes>, 'dispatch'>,
+  dispatch: Pick<JobsOptions<JobTypes>, 'dispatch'>,
   { webhookUrl, lease }: OpenOptions,
   seed: NonNullable<Queue['seed']>,
 ): Promise<Queue> {
   let handler: Handler = () => {
-    throw new Error('No handler yet.')
+    throw new Error('The worker has not started.')
   }
   const options: JobsOptions<{ noop: ReturnType<typeof noop> }> = {
     jobs: { noop: noop((payload) => handler(payload)) },
     store,
     authenticate: () => ({ owner }),
     log: silentLog,
-    ...more,
+    ...dispatch,
   }
   if (lease !== undefined) options.lease = lease
   if (webhookUrl !== undefined) {
@@ -66,34 +66,38 @@ async function open(
   }
   const jobs = createJobs(options)
   await jobs.ready()
-  const asked = webhookUrl === undefined ? { owner } : { owner, webhookUrl }
-  const enqueue = (payload: Payload) => jobs.enqueue('noop', payload, asked)
+  const request = webhookUrl === undefined ? { owner } : { owner, webhookUrl }
+  const enqueue = (payload: Payload) => jobs.enqueue('noop', payload, request)
 
   async function onExpress() {
     const { default: express } = await import('express')
     const app = express()
-    const asked = ({ body }: { body?: unknown }) => ({
+    const toRequest = ({ body }: { body?: unknown }) => ({
       type: 'noop' as const,
       input: (body as { input: unknown }).input,
     })
-    app.post('/jobs', express.json(), expressAccept(jobs, asked))
+    app.post('/jobs', express.json(), expressAccept(jobs, toRequest))
     return app
   }
 
   return {
     durability: async () => jobs.store.description.durability,
     enqueue,
-    bulk: (payloads) => jobs.enqueueMany('noop', payloads, asked),
+    enqueueMany: (payloads) => jobs.enqueueMany('noop', payloads, request),
     async work(run, { concurrency = 200 } = {}) {
       handler = run
       const worker = await jobs.work({ concurrency })
       return () => worker.stop()
     },
     async counts() {
-      const { jobs: mine, deliveries } = await jobs.stats()
-      return { waiting: mine.pending + mine.running, ended: mine.completed, delivered: deliveries.completed }
+      const { jobs: states, deliveries } = await jobs.stats()
+      return {
+        unfinished: states.pending + states.running,
+        completed: states.completed,
+        delivered: deliveries.completed,
+      }
     },
-    async tell(payload) {
+    async enqueueAndWait(payload) {
       const { jobId } = await enqueue(payload)
       for await (const state of jobs.watch<'noop'>(jobId, { owner: allOwners }))
         if (state.status === 'completed') return state.output

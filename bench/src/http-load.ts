@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
-export interface Load {
-  /** Answered with 2xx. */
+export interface LoadResult {
+  /** With a 2xx response. */
   readonly requests: number
   readonly errors: number
   readonly rate: number
@@ -14,12 +14,12 @@ export interface Load {
 }
 
 const connections = 64
-let tool: string | null | undefined
+let wrk: string | null | undefined
 
-/** wrk where it is or can be had (root, apt-get): it takes the least from the server under load. Else autocannon. */
-export function loadTool(): string | null {
-  tool ??= find() ?? install()
-  return tool
+/** The path of wrk, which takes the least CPU from the measured server. Installs it as root with apt-get; null if that fails. */
+function wrkPath(): string | null {
+  wrk ??= find() ?? install()
+  return wrk
 }
 
 const find = () =>
@@ -30,24 +30,24 @@ const find = () =>
 
 function install(): string | null {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return null
-  const quietly = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
+  const options = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
   try {
-    execFileSync('apt-get', ['update', '-qq'], quietly)
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'wrk'], quietly)
+    execFileSync('apt-get', ['update', '-qq'], options)
+    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'wrk'], options)
   } catch {
     return null
   }
   return find()
 }
 
-/** POSTs `body` over 64 connections for some seconds. */
-export function load(url: string, body: string, seconds: number): Promise<Load> {
-  const wrk = loadTool()
-  const whole = Math.max(1, Math.round(seconds))
-  return wrk === null ? withAutocannon(url, body, whole) : withWrk(wrk, url, body, whole)
+/** POSTs `body` over 64 connections for `seconds`, with wrk if available, else with autocannon. */
+export function runLoad(url: string, body: string, seconds: number): Promise<LoadResult> {
+  const program = wrkPath()
+  const wholeSeconds = Math.max(1, Math.round(seconds))
+  return program === null ? runAutocannon(url, body, wholeSeconds) : runWrk(program, url, body, wholeSeconds)
 }
 
-/** Lua's long brackets take the body as it is. */
+/** Lua's long brackets quote the body without escapes. */
 const script = (body: string) => `wrk.method = "POST"
 wrk.body = [==[${body}]==]
 wrk.headers["Content-Type"] = "application/json"
@@ -57,17 +57,17 @@ done = function(summary, latency)
     summary.duration, latency:percentile(50), latency:percentile(99)))
 end`
 
-async function withWrk(wrk: string, url: string, body: string, seconds: number): Promise<Load> {
+async function runWrk(program: string, url: string, body: string, seconds: number): Promise<LoadResult> {
   const folder = mkdtempSync(join(tmpdir(), 'uketsuke-wrk-'))
   try {
     const file = join(folder, 'post.lua')
     writeFileSync(file, script(body))
     const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', file, url]
-    const { stdout } = await promisify(execFile)(wrk, args)
+    const { stdout } = await promisify(execFile)(program, args)
     const [requests = 0, errors = 0, us = 1, p50 = 0, p99 = 0] = (/^@ (.*)$/m.exec(stdout)?.[1] ?? '')
       .split(' ')
       .map(Number)
-    // In its own numbers microseconds.
+    // wrk reports microseconds.
     return {
       requests: requests - errors,
       errors,
@@ -80,15 +80,15 @@ async function withWrk(wrk: string, url: string, body: string, seconds: number):
   }
 }
 
-async function withAutocannon(url: string, body: string, seconds: number): Promise<Load> {
+async function runAutocannon(url: string, body: string, seconds: number): Promise<LoadResult> {
   const { default: autocannon } = await import('autocannon')
   const headers = { 'content-type': 'application/json' }
   const result = await autocannon({ url, method: 'POST', headers, body, connections, duration: seconds })
-  const { '2xx': fine, non2xx, errors, timeouts, latency, duration } = result
+  const { '2xx': requests, non2xx, errors, timeouts, latency, duration } = result
   return {
-    requests: fine,
+    requests,
     errors: non2xx + errors + timeouts,
-    rate: fine / duration,
+    rate: requests / duration,
     p50: latency.p50,
     p99: latency.p99,
   }

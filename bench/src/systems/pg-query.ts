@@ -1,7 +1,7 @@
 import pg from 'pg'
 
-/** A short question to PostgreSQL, on a connection of its own. */
-export async function ask<Row extends pg.QueryResultRow>(
+/** Runs one query on a connection of its own. */
+export async function query<Row extends pg.QueryResultRow>(
   url: string,
   sql: string,
   values: unknown[] = [],
@@ -15,9 +15,9 @@ export async function ask<Row extends pg.QueryResultRow>(
   }
 }
 
-/** What a commit on this server means, as the server says. */
+/** The durability of a commit, as reported by the server. */
 export async function pgDurability(url: string): Promise<string> {
   const sql = `SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit`
-  const [row] = await ask<{ fsync: string; commit: string }>(url, sql)
+  const [row] = await query<{ fsync: string; commit: string }>(url, sql)
   return `fsync=${row?.fsync}, synchronous_commit=${row?.commit}`
 }
