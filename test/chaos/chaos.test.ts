@@ -51,7 +51,7 @@ test(
         if (accepted % 2_000 === 0) console.log(`${accepted} accepted, ${ledger.ends.size} ended, ${age()} s`)
         if (request.follows) following.push(clients.follow(seen))
         if (request.cancels) await clients.cancel(seen.jobId)
-        // As a client that did not hear the answer would.
+        // Like a client that did not get the response.
         if (taste() < 0.1) await clients.send(request)
         await pause(taste() * 40)
       }
@@ -115,7 +115,7 @@ test(
     clients.leave()
     await Promise.all(following)
 
-    // Whatever the processes still do, they do before the verification.
+    // The processes finish their work before the verification.
     for (const one of fleet.all()) one.terminate()
     for (const one of fleet.all()) expect(await one.ended()).toBe(0)
     wrong.push(...fleet.wrong)

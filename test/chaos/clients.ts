@@ -3,7 +3,7 @@ import { bearer, blocks, openStream, post, type Seen } from '../crash/support.ts
 import type { Fleet } from './fleet.ts'
 import type { Ledger, Request } from './ledger.ts'
 
-/** However long the fault lasts, nobody is refused for longer than this. */
+/** No request is rejected for longer than this, however long a fault lasts. */
 const patience = 120_000
 
 /** Clients of the API, that want an answer however often what they talk to dies. */
@@ -84,7 +84,7 @@ export class Clients {
     })
   }
 
-  /** Cancelling again is harmless. */
+  /** Cancellation is idempotent. */
   cancel(jobId: string): Promise<Seen> {
     return this.#until(`${jobId} is cancelled`, async (url) => {
       const signal = AbortSignal.timeout(20_000)
@@ -143,7 +143,7 @@ export class Clients {
     else wrong.push(`${jobId}: an event stream did not reach the end, but version ${last}`)
   }
 
-  /** Whoever still follows gives up. */
+  /** Ends all remaining streams. */
   leave(): void {
     this.#left = true
     for (const one of this.#open) one.abort()

@@ -12,7 +12,7 @@ export interface Fault {
   act(): Promise<void>
 }
 
-/** Gives faults for ever: each kind once, in a random order, then again. What is drawn is drawn at once, so that a seed tells all. */
+/** Yields faults endlessly: each kind once in random order, then again. Draws all random numbers up front, so that a seed reproduces a run. */
 export function* faults(setup: Setup, fleet: Fleet, random: () => number): Generator<Fault, never> {
   for (;;) {
     const deck = kinds(setup, fleet, random)

@@ -17,7 +17,7 @@ export class Fleet {
   readonly wrong: string[] = []
   starts = 0
   kills = 0
-  /** Runs of handlers that were heard of. */
+  /** Handler runs that were reported. */
   runs = 0
   readonly #setup: Setup
   readonly #common: Partial<Role>
@@ -46,7 +46,7 @@ export class Fleet {
     return until(look, 'an API lives', { ms: 60_000 })
   }
 
-  /** Starts whatever does not run, as a supervisor would. */
+  /** Starts every process that is not running, like a supervisor. */
   mind(): void {
     for (const kind of ['api', 'worker'] as const) {
       this.slots[kind].forEach((one, i) => {

@@ -1,6 +1,6 @@
 import { type Received, receiver, type Seen, status } from '../crash/support.ts'
 
-/** One client's request: what it asked for, and what it was ever told about it. */
+/** One client's request, and everything that the client learned about it. */
 export interface Request {
   readonly key: string
   readonly input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean; newer: boolean }
@@ -11,11 +11,11 @@ export interface Request {
   sent: number
 }
 
-/** All that anybody was told, and whatever of it cannot be true together. */
+/** Everything that clients learned, and the contradictions in it. */
 export class Ledger {
   readonly wrong: string[] = []
   readonly requests: Request[] = []
-  /** The terminal state that somebody was told, by job: there can be only one. */
+  /** The terminal state that clients saw, by job: there can be only one. */
   readonly ends = new Map<string, string>()
   readonly hooks = new Map<string, Received[]>()
   lostAnswers = 0
@@ -30,7 +30,7 @@ export class Ledger {
     if (known !== end) this.wrong.push(`${seen.jobId} ended twice: ${known}, then (${by}) ${end}`)
   }
 
-  /** Receives webhooks; whoever has one and reads the status sees that version or a later one, on either API. */
+  /** Receives webhooks. A receiver that then reads the status sees that version or a later one, on either API. */
   async receive(urls: () => string[]): Promise<{ host: string; url: string }> {
     return receiver(
       () => Math.random() * 50,

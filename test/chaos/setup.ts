@@ -10,11 +10,11 @@ export interface Setup {
   readonly postgres: PostgresServer
   readonly redis: RedisServer
   readonly ways: { readonly postgres: Ways; readonly redis: Ways }
-  /** What a process is told: the database and the Redis as the way of that number leads there. */
+  /** The environment of a process: the addresses of the database and Redis through its own proxy. */
   reach(way: number): { database: { connectionString: string; statementTimeout: number }; redisUrl: string }
 }
 
-/** A PostgreSQL, a Redis that keeps its data, and the network between them and whoever uses them. */
+/** PostgreSQL, a persistent Redis, and the proxies between them and their clients. */
 export async function setUp(): Promise<Setup> {
   const postgres = await startPostgres()
   finally_(() => postgres.stop())

@@ -32,7 +32,7 @@ export interface Verification {
   readonly webhooks: number
 }
 
-/** Holds what is stored against what was told; what does not fit goes to `ledger.wrong`. */
+/** Compares what is stored with what clients learned. Contradictions go to `ledger.wrong`. */
 export async function verify({ postgres }: Setup, ledger: Ledger): Promise<Verification> {
   const { wrong, requests, hooks, ends } = ledger
   const rows: Row[] = (await postgres.query(everything)).rows
@@ -40,7 +40,7 @@ export async function verify({ postgres }: Setup, ledger: Ledger): Promise<Verif
   for (const { key, jobId } of requests) {
     if (!byId.has(jobId ?? '')) wrong.push(`${key} was accepted as ${jobId} and is lost`)
   }
-  // Each request was repeated until it was answered, so that none is left that may have been stored or not.
+  // Each request was repeated until it was answered, so the outcome of each is known.
   if (rows.length !== requests.length) wrong.push(`${requests.length} keys gave ${rows.length} jobs`)
   for (const { id, was, became } of (await postgres.query('SELECT * FROM public.irregular')).rows) {
     wrong.push(`${id}: the database saw ${was} become ${became}`)
@@ -50,13 +50,13 @@ export async function verify({ postgres }: Setup, ledger: Ledger): Promise<Verif
     outcomes[row.status] = (outcomes[row.status] ?? 0) + 1
     check(row)
   }
-  for (const id of hooks.keys()) if (!byId.has(id)) wrong.push(`a webhook told of ${id}, which is not stored`)
+  for (const id of hooks.keys()) if (!byId.has(id)) wrong.push(`a webhook reported ${id}, which is not stored`)
 
   function check({ id, status, version, completed_at, attempt, worker, log, webhooks }: Row): void {
     if (completed_at === null) wrong.push(`${id} has not ended: ${status}, version ${version}`)
     const told = ends.get(id)
     if (told !== undefined && !told.startsWith(`["${status}",${version},`)) {
-      wrong.push(`${id} was told to have ended as ${told}, and is ${status} at ${version}`)
+      wrong.push(`${id} was reported as ended with ${told}, and is ${status} at ${version}`)
     }
     // A job that is cancelled while it waits ends without an attempt.
     if (worker === null && status !== 'cancelled') wrong.push(`${id} is ${status} without an attempt`)
@@ -71,7 +71,7 @@ export async function verify({ postgres }: Setup, ledger: Ledger): Promise<Verif
     for (const { id: webhookId, type, data, valid } of got) {
       if (!valid) wrong.push(`${id}: a signature is not valid`)
       if (webhookId !== `msg_${id}`) wrong.push(`${id}: its webhook-id is ${webhookId}`)
-      if (type !== `job.${status}`) wrong.push(`${id} is ${status} and was told as ${type}`)
+      if (type !== `job.${status}`) wrong.push(`${id} is ${status} and was reported as ${type}`)
       if (data.version > version) wrong.push(`${id}: a webhook has version ${data.version} of ${version}`)
     }
   }

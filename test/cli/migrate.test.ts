@@ -41,7 +41,7 @@ test('SQLite to PostgreSQL: copies everything, and jobs continue on the new stor
   const moved = await uketsuke(args)
   expect(moved).toMatchObject({ code: 0, err: '' })
   // Five jobs and a delivery. An attempt has a row of its own once its job continues: one attempt failed, one was released.
-  expect(sums(moved.out).map(([shelf, rows]) => [shelf, rows])).toEqual([
+  expect(sums(moved.out).map(([table, rows]) => [table, rows])).toEqual([
     ['jobs', '6'],
     ['attempts', '2'],
     ['idempotency_keys', '1'],

@@ -41,7 +41,7 @@ function limited(): Disk {
   }
 }
 
-/** A file system of its own, of 8 MiB, filled to the last page: ENOSPC. It needs root, so it is only mounted where that is wished for. */
+/** A separate file system of 8 MiB, filled to the last page: ENOSPC. Mounting needs root, so it is opt-in. */
 function small(): Disk {
   const path = join(folder(), 'disk')
   mkdirSync(path)
@@ -67,7 +67,7 @@ const kinds = [{ kind: 'a limit on the size of files', possible: canLimit, disk:
 if (process.env.CRASH_MOUNT === '1') kinds.push({ kind: 'a small file system', possible: true, disk: small })
 
 describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
-  // Big enough that what is left in the last pages of the log never takes one.
+  // Too large for the space that is left in the last pages of the log.
   const filler = 'x'.repeat(20_000)
 
   test.skipIf(!possible)(
@@ -130,16 +130,16 @@ describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
     // A lease that outlives the shortage: it is the worker that must try again.
     const worker = await Program.start({ file, lease: 60_000, work: { concurrency: 2 } })
     const { jobId } = await accepted(url, 'held', { key: 'done' })
-    await worker.heard('start', 'done')
+    await worker.reported('start', 'done')
     fill([api, worker])
     worker.finish('done')
-    await worker.heard('return', 'done')
+    await worker.reported('return', 'done')
     await until(() => worker.output.includes('storing the outcome failed'), 'the worker cannot store it')
     expect(await status(url, jobId)).toMatchObject({ status: 'running', attempt: 1 })
     free([api, worker])
     await until(async () => (await status(url, jobId)).completedAt, 'it is stored after all')
     expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: worker.pid } })
-    // And it goes on claiming.
+    // And it continues to claim.
     const next = await accepted(url, 'steps', { key: 'next', steps: 1, stepMs: 1 })
     await until(async () => (await status(url, next.jobId)).completedAt, 'the next job completes')
   })
@@ -151,7 +151,7 @@ describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
     const url = api.url ?? ''
     const worker = await Program.start({ file, work: { concurrency: 2 } })
     const { jobId } = await accepted(url, 'held', { key: 'late' })
-    await worker.heard('start', 'late')
+    await worker.reported('start', 'late')
     const store = sqlite(file)(systemClock)
     await store.migrate()
     finally_(() => store.close())
@@ -170,14 +170,14 @@ describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
     const url = api.url ?? ''
     const leaver = await Program.start({ file, work: { concurrency: 2, drain: 200 } })
     const { jobId } = await accepted(url, 'held', { key: 'given back' })
-    await leaver.heard('start', 'given back')
+    await leaver.reported('start', 'given back')
     fill([api, leaver])
     leaver.terminate()
     expect(await leaver.ended()).toBe(0)
     free([api])
     // It could not be given back, so the lease must run out.
     const heir = await Program.start({ file, work: { concurrency: 2 } })
-    expect((await heir.heard('start', 'given back')).attempt).toBe(2)
+    expect((await heir.reported('start', 'given back')).attempt).toBe(2)
     heir.finish('given back')
     await until(async () => (await status(url, jobId)).completedAt, 'the other worker completes it')
   })
@@ -191,7 +191,7 @@ test.skipIf(!canLimit)(
     const url = api.url ?? ''
     const leaver = await Program.start({ file, work: { concurrency: 1, drain: 200 } })
     const { jobId } = await accepted(url, 'held', { key: 'cancelled' })
-    await leaver.heard('start', 'cancelled')
+    await leaver.reported('start', 'cancelled')
     // The worker's disk alone: the API can still take the cancel.
     limit([leaver], '1')
     await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer })

@@ -41,7 +41,7 @@ function patient(what: string): (why?: unknown) => void {
   }
 }
 
-/** One client's request: what it asked for, and what it was ever told about it. */
+/** One client's request, and everything that the client learned about it. */
 interface Request {
   key: string
   input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean; newer: boolean }
@@ -61,7 +61,7 @@ test(
     const file = join(folder(), 'jobs.db')
     const wrong: string[] = []
     const requests: Request[] = []
-    /** The terminal state that somebody was told, by job: there can be only one. */
+    /** The terminal state that clients saw, by job: there can be only one. */
     const ends = new Map<string, string>()
     const hooks = new Map<string, Received[]>()
     let kills = 0
@@ -87,7 +87,7 @@ test(
         hooks.set(received.data.jobId, [...(hooks.get(received.data.jobId) ?? []), received])
         saw(received.data, 'webhook')
         const [url] = urls()
-        // Whoever has the webhook and reads the status sees that version or a later one. The process may be gone meanwhile.
+        // A receiver that reads the status sees that version or a later one. The process may be gone by then.
         if (url)
           void status(url, received.data.jobId).then(
             (seen) => check(seen, received),
@@ -121,7 +121,7 @@ test(
 
     let closing = false
     let rolledOut = false
-    /** Sends until it is answered 202, with the same key: through whatever lives, however often it dies. */
+    /** Repeats the request with the same key until a process responds with 202. */
     async function send(request: Request): Promise<Seen> {
       const patience = patient(`${request.key} is answered 202`)
       for (;;) {
@@ -162,7 +162,7 @@ test(
           if (answer.ok) return saw(seen, 'cancel')
           patience(answer.status)
         } catch (error) {
-          // Cancelling again is harmless.
+          // Cancellation is idempotent.
           patience(error)
         }
       }
@@ -192,7 +192,7 @@ test(
         requests.push(request)
         const { jobId } = await send(request)
         if (request.cancels) await cancel(jobId)
-        // As a client that did not hear the answer would.
+        // Like a client that did not get the response.
         if (taste() < 0.2) await send(request)
         await new Promise((resolve) => setTimeout(resolve, taste() * 60))
       }
@@ -211,7 +211,7 @@ test(
 
     startMissing()
     const clients = Promise.all(Array.from({ length: 6 }, client))
-    // Awaited at the end; a client that has given up is not to be a rejection that nobody handles until then.
+    // Awaited at the end; until then, a client that has given up must not be an unhandled rejection.
     clients.catch(() => {})
     for (let round = 0; round < rounds; round++) {
       startMissing()
@@ -252,7 +252,7 @@ test(
       'everything ends',
       { ms: 60_000, more: () => running.worker.map((one) => one?.output).join('\n') },
     )
-    // Whatever the workers still do, they do before this.
+    // The workers finish their work first.
     for (const one of running.worker) one?.terminate()
     for (const one of running.worker) expect(await one?.ended()).toBe(0)
 
@@ -296,7 +296,7 @@ test(
       for (const { id, type, data, valid } of got) {
         if (!valid) wrong.push(`${job.jobId}: a signature is not valid`)
         if (id !== `msg_${job.jobId}`) wrong.push(`${job.jobId}: its webhook-id is ${id}`)
-        if (type !== `job.${job.status}`) wrong.push(`${job.jobId} is ${job.status} and was told as ${type}`)
+        if (type !== `job.${job.status}`) wrong.push(`${job.jobId} is ${job.status} and was reported as ${type}`)
         if (data.version > job.version)
           wrong.push(`${job.jobId}: the webhook has version ${data.version} of ${job.version}`)
       }
@@ -305,7 +305,7 @@ test(
         wrong.push(`${job.jobId} has deliveries ${JSON.stringify(deliveries)}`)
       }
     }
-    for (const id of hooks.keys()) if (!byId.has(id)) wrong.push(`a webhook told of ${id}, which is not stored`)
+    for (const id of hooks.keys()) if (!byId.has(id)) wrong.push(`a webhook reported ${id}, which is not stored`)
 
     const webhooks = [...hooks.values()].reduce((sum, got) => sum + got.length, 0)
     console.log(
@@ -330,7 +330,7 @@ test('a job that kills each of its workers fails with lease-lost, and its webhoo
   const { jobId } = await accepted(url, 'deadly', { key: 'poison' }, hook.url)
   for (let attempt = 1; attempt <= 2; attempt++) {
     const worker = await Program.start({ ...common, work: { concurrency: 1 } })
-    expect((await worker.heard('start', 'poison')).attempt).toBe(attempt)
+    expect((await worker.reported('start', 'poison')).attempt).toBe(attempt)
     expect(await worker.ended()).toBeNull()
   }
   await Program.start({ ...common, work: { concurrency: 1 } })

@@ -5,7 +5,7 @@ import { accepted, bearer, endAll, figures, folder, Program, quantile, type Seen
 
 afterEach(endAll)
 
-/** What is measured here is the program and not whatever else the machine has to do: a bad minute is looked at again. */
+/** Repeats a slow measurement: it must measure the program, not other load on the machine. */
 const timing = { retry: 2 }
 
 /** The API and the worker as two processes on one file. */
@@ -31,7 +31,7 @@ test('an event stream shows progress of another process within 100 ms', timing, 
       if (data?.data.completedAt) end = data.type
     }
     expect(end).toBe('job.completed')
-    // Newer each time, so nothing was told twice or backwards.
+    // Versions increase, so no event was repeated or out of order.
     expect(versions).toEqual([...new Set(versions)].toSorted((a, b) => a - b))
     return late
   }
@@ -49,12 +49,12 @@ test('a cancellation in one process aborts the handler in another', timing, asyn
   for (let n = 0; n < 10; n++) {
     const key = `cancelled-${n}`
     const { jobId } = await accepted(url, 'held', { key })
-    await worker.heard('start', key)
+    await worker.reported('start', key)
     const asked = Date.now()
     const answer = await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer })
     expect(answer.status).toBe(202)
     expect(((await answer.json()) as Seen & { cancelRequestedAt: string }).cancelRequestedAt).not.toBeNull()
-    const { at, reason } = await worker.heard('abort', key)
+    const { at, reason } = await worker.reported('abort', key)
     expect(reason).toBe('The job was cancelled.')
     late.push(at - asked)
     const ended = await until(async () => {
@@ -76,7 +76,7 @@ test('a job accepted by one process starts in another', timing, async () => {
     const asked = Date.now()
     await accepted(url, 'steps', { key, steps: 0, stepMs: 0 })
     const answered = Date.now()
-    const { at } = await worker.heard('start', key)
+    const { at } = await worker.reported('start', key)
     sinceAsked.push(at - asked)
     sinceAnswered.push(Math.max(0, at - answered))
   }

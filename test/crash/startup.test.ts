@@ -13,10 +13,10 @@ beforeEach(() => {
   here = folder()
 })
 
-/** What a process that cannot use `file` says: the code, the sentence that it also prints, and exit code 2. */
+/** The error of a process that cannot use `file`: its code, its message, which is also printed, and exit code 2. */
 async function refusal(file: string, uid?: number): Promise<string> {
   const started = new Program({ file, api: true, work: {}, ...(uid !== undefined && { uid }) })
-  const { code, message } = await started.heard('unusable')
+  const { code, message } = await started.reported('unusable')
   expect(await started.ended()).toBe(2)
   expect(code).toBe('store-unusable')
   expect(started.output).toContain(message)
@@ -64,7 +64,7 @@ describe('an unusable store', () => {
     expect(await refusal(file)).toMatch(/has schema version 99, .* upgrade uketsuke/)
   })
 
-  // Nobody is kept from writing as root: the child becomes somebody else.
+  // Root may write anywhere, so the child changes its user.
   const nobody = process.getuid?.() === 0 ? 65_534 : undefined
 
   test('a read-only file', async () => {

@@ -15,11 +15,11 @@ test('SIGTERM: a worker stops claiming, finishes running jobs, and exits with 0'
   const url = api.url ?? ''
   const worker = await Program.start({ file, work: { concurrency: 5 } })
   const running = await accepted(url, 'held', { key: 'running' })
-  await worker.heard('start', 'running')
+  await worker.reported('start', 'running')
   worker.terminate()
-  await worker.heard('stopping')
+  await worker.reported('stopping')
   const late = await accepted(url, 'steps', { key: 'late', steps: 0, stepMs: 0 })
-  // It goes on making progress, and longer than a poll of the store takes.
+  // It continues to report progress, for longer than a poll of the store takes.
   const { progress } = await status(url, running.jobId)
   await until(async () => (await status(url, running.jobId)).progress >= progress + 25, 'it goes on')
   expect(worker.find('abort')).toBeUndefined()
@@ -45,15 +45,15 @@ test('SIGTERM: a job that does not finish in time is released at once and costs 
     await accepted(url, 'held', { key: 'tidy' }),
     await accepted(url, 'held', { key: 'deaf', obeys: false }),
   ]
-  await Promise.all([leaver.heard('start', 'tidy'), leaver.heard('start', 'deaf')])
+  await Promise.all([leaver.reported('start', 'tidy'), leaver.reported('start', 'deaf')])
   const heir = await Program.start({ file, lease, work: { concurrency: 2 } })
   leaver.terminate()
   for (const key of ['tidy', 'deaf']) {
-    expect(await leaver.heard('abort', key)).toMatchObject({
+    expect(await leaver.reported('abort', key)).toMatchObject({
       attempt: 1,
       reason: expect.stringMatching(/shutting down/),
     })
-    expect((await heir.heard('start', key)).attempt).toBe(1)
+    expect((await heir.reported('start', key)).attempt).toBe(1)
     heir.finish(key)
   }
   expect(await leaver.ended()).toBe(0)
@@ -77,7 +77,7 @@ test('SIGTERM: an API ends its streams with a jittered retry and rejects new job
   const [leaver, other] = await Promise.all([Program.start({ file, api: true }), Program.start({ file, api: true })])
   const worker = await Program.start({ file, work: { concurrency: 10 } })
   const { jobId } = await accepted(leaver.url ?? '', 'held', { key: 'watched' })
-  await worker.heard('start', 'watched')
+  await worker.reported('start', 'watched')
 
   const readers = Array.from({ length: 5 }, () => {
     const blocks: Block[] = []

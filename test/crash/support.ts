@@ -15,8 +15,8 @@ const program = fileURLToPath(new URL('./program.mjs', import.meta.url))
 export const secret = 'whsec_YSBzZWNyZXQgb2YgdGhlIGNyYXNoIHRlc3Rz'
 export const owner = 'alice'
 
-/** What a child tells about itself. */
-export interface Told {
+/** A report of a child process. */
+export interface Report {
   event: 'ready' | 'unusable' | 'start' | 'abort' | 'return' | 'dying' | 'stopping' | 'stopped'
   /** When, by the child's clock, which is this machine's. */
   at: number
@@ -71,13 +71,13 @@ async function died(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
   await ended
 }
 
-/** One process, and what it has told so far. */
+/** One process and its reports so far. */
 export class Program {
-  readonly told: Told[] = []
+  readonly reports: Report[] = []
   readonly #child: ChildProcess
   #output = ''
 
-  constructor(role: Role, heard: (told: Told) => void = () => {}) {
+  constructor(role: Role, onReport: (report: Report) => void = () => {}) {
     // Without vitest's own flags.
     const { skew = 0 } = role
     this.#child = fork(program, [JSON.stringify(role)], {
@@ -87,9 +87,9 @@ export class Program {
     })
     running.add(this.#child)
     this.#child.once('exit', () => running.delete(this.#child))
-    this.#child.on('message', (told: Told) => {
-      this.told.push(told)
-      heard(told)
+    this.#child.on('message', (report: Report) => {
+      this.reports.push(report)
+      onReport(report)
     })
     const keep = (chunk: Buffer) => {
       this.#output = (this.#output + chunk).slice(-4_000)
@@ -101,7 +101,7 @@ export class Program {
   /** Starts one and waits until it serves and works. */
   static async start(role: Role): Promise<Program> {
     const started = new Program(role)
-    await started.heard('ready')
+    await started.reported('ready')
     return started
   }
 
@@ -120,15 +120,15 @@ export class Program {
   }
   /** Null before it serves. */
   get url(): string | null {
-    const port = this.told.find(({ event }) => event === 'ready')?.port
+    const port = this.reports.find(({ event }) => event === 'ready')?.port
     return port === undefined ? null : `http://127.0.0.1:${port}/api/jobs`
   }
 
-  find(event: Told['event'], key?: string): Told | undefined {
-    return this.told.find((told) => told.event === event && (key === undefined || told.key === key))
+  find(event: Report['event'], key?: string): Report | undefined {
+    return this.reports.find((one) => one.event === event && (key === undefined || one.key === key))
   }
 
-  heard(event: Told['event'], key?: string, ms = 30_000): Promise<Told> {
+  reported(event: Report['event'], key?: string, ms = 30_000): Promise<Report> {
     return until(() => this.find(event, key), `process ${this.pid} tells "${event}" ${key ?? ''}`, {
       ms,
       more: () => this.output,
@@ -142,7 +142,7 @@ export class Program {
   stop(): void {
     this.#child.kill('SIGSTOP')
   }
-  /** Stops it, but not in the middle of a commit to `file`: whoever is frozen there holds up everybody else, as SQLite has it. */
+  /** Suspends it, but not during a commit to `file`: SQLite would block all other processes. */
   async freeze(file: string): Promise<void> {
     const db = await open(file)
     const free = () => {
@@ -299,7 +299,7 @@ export async function* stream(url: string, id: string, lastEventId?: number): As
   }
 }
 
-/** As EventSource asks, whatever the answer. */
+/** Requests a stream like EventSource, and returns any response. */
 export const openStream = (url: string, id: string, lastEventId: number | undefined, signal: AbortSignal) =>
   fetch(`${url}/${id}/stream`, {
     headers: { ...bearer, ...(lastEventId !== undefined && { 'last-event-id': String(lastEventId) }) },

@@ -11,7 +11,7 @@ import { accepted, endAll, finally_, folder, Program, status } from './support.t
 
 afterEach(endAll)
 
-/** What the store itself says, beside all processes. */
+/** The state in the store itself, independent of all processes. */
 async function books(file: string) {
   const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
   await jobs.ready()
@@ -31,14 +31,14 @@ test('a worker suspended beyond its lease writes nothing when it continues', asy
     await accepted(url, 'held', { key: 'over', obeys: false }),
     await accepted(url, 'held', { key: 'going' }),
   ]
-  await zombie.heard('start', 'over')
-  await zombie.heard('start', 'going')
+  await zombie.reported('start', 'over')
+  await zombie.reported('start', 'going')
   await until(async () => (await status(url, over.jobId)).progress >= 3, 'the first attempt makes progress')
   await zombie.freeze(file)
 
   const heir = await Program.start({ file, work: { concurrency: 2 } })
-  expect((await heir.heard('start', 'over')).attempt).toBe(2)
-  expect((await heir.heard('start', 'going')).attempt).toBe(2)
+  expect((await heir.reported('start', 'over')).attempt).toBe(2)
+  expect((await heir.reported('start', 'going')).attempt).toBe(2)
   heir.finish('over')
   const ended = await until(async () => {
     const seen = await status(url, over.jobId)
@@ -54,8 +54,8 @@ test('a worker suspended beyond its lease writes nothing when it continues', asy
   // It wakes with both on its lips: a progress of 99 and an output.
   zombie.finish('over')
   zombie.continue()
-  for (const key of ['over', 'going']) expect((await zombie.heard('abort', key)).reason).toMatch(/lease expired/)
-  await zombie.heard('return', 'over')
+  for (const key of ['over', 'going']) expect((await zombie.reported('abort', key)).reason).toMatch(/lease expired/)
+  await zombie.reported('return', 'over')
   // Once it has stopped there is nothing left that it could write.
   zombie.terminate()
   expect(await zombie.ended()).toBe(0)
@@ -79,7 +79,7 @@ test('the store rejects the write of a worker that does not know yet that its le
   const url = api.url ?? ''
   const zombie = await Program.start({ file, work: { concurrency: 1 } })
   const { jobId } = await accepted(url, 'blocking', { key: 'blocked', file: flag })
-  await zombie.heard('start', 'blocked')
+  await zombie.reported('start', 'blocked')
   await zombie.freeze(file)
   const heir = await Program.start({ file, work: { concurrency: 1 } })
   await until(async () => (await status(url, jobId)).completedAt, 'attempt 2 completes')
@@ -90,7 +90,7 @@ test('the store rejects the write of a worker that does not know yet that its le
 
   writeFileSync(flag, '')
   zombie.continue()
-  await zombie.heard('return', 'blocked')
+  await zombie.reported('return', 'blocked')
   zombie.terminate()
   expect(await zombie.ended()).toBe(0)
   expect(await status(url, jobId)).toEqual(ended)
@@ -103,7 +103,7 @@ test('a worker suspended beyond its lease continues if no other worker took the 
   const url = api.url ?? ''
   const worker = await Program.start({ file, work: { concurrency: 1 } })
   const { jobId } = await accepted(url, 'held', { key: 'mine' })
-  await worker.heard('start', 'mine')
+  await worker.reported('start', 'mine')
   await worker.freeze(file)
   const store = sqlite(file)(systemClock)
   await store.migrate()

@@ -44,7 +44,7 @@ test('starts a job that another process accepted', async () => {
     const asked = Date.now()
     await accepted(api.url ?? '', 'steps', { key, steps: 0, stepMs: 0 })
     const answered = Date.now()
-    const { at } = await worker.heard('start', key)
+    const { at } = await worker.reported('start', key)
     sinceAsked.push(at - asked)
     sinceAnswered.push(Math.max(0, at - answered))
   }

@@ -6,26 +6,26 @@ import { redis as useRedis } from '../../packages/uketsuke/src/transport/redis.t
 import { until } from '../until.ts'
 import { atEnd, counted, empty, key, processes, proxy, server } from './redis-setup.ts'
 
-type Stage = ReturnType<typeof processes>
+type Setup = ReturnType<typeof processes>
 
 /** An API and some workers, all connected. */
-async function staffed(stage: Stage, { workers = 1, concurrency = 5 } = {}) {
-  const api = stage.one('api')
+async function withWorkers(setup: Setup, { workers = 1, concurrency = 5 } = {}) {
+  const api = setup.one('api')
   await api.ready()
   const names = Array.from({ length: workers }, (_, i) => `worker-${i}`)
-  const all = names.map((name) => stage.one(name))
+  const all = names.map((name) => setup.one(name))
   await Promise.all(all.map((one) => one.work({ concurrency })))
-  await until(() => stage.lines.of('Redis is connected') === 1 + workers)
+  await until(() => setup.lines.of('Redis is connected') === 1 + workers)
   const enqueue = async (count: number, from = 0, ms = 0) => {
     for (let n = from; n < from + count; n++) await api.enqueue('count', { n, ms })
   }
   /** All of 0…count-1 have run. */
-  const done = (count: number) => until(() => new Set(stage.ran.map(({ n }) => n)).size === count)
+  const done = (count: number) => until(() => new Set(setup.ran.map(({ n }) => n)).size === count)
   /** How long until this one job has started, in milliseconds. */
   const prompt = async (n: number) => {
     await enqueue(1, n)
     const asked = performance.now()
-    const { at } = await until(() => stage.ran.find((one) => one.n === n))
+    const { at } = await until(() => setup.ran.find((one) => one.n === n))
     return at - asked
   }
   return { api, workers: all, enqueue, done, prompt }
@@ -33,55 +33,55 @@ async function staffed(stage: Stage, { workers = 1, concurrency = 5 } = {}) {
 
 test('runs jobs of one process in another, each once, and leaves no entry', async () => {
   const redis = await server()
-  const stage = processes(redis.url)
-  const { api, done } = await staffed(stage)
+  const setup = processes(redis.url)
+  const { api, done } = await withWorkers(setup)
   const priority = (n: number) => (n % 3 === 0 ? 'high' : 'normal')
   await Promise.all(Array.from({ length: 100 }, (_, n) => api.enqueue('count', { n }, { priority: priority(n) })))
   await done(100)
   await empty(redis)
-  expect(stage.ran).toHaveLength(100)
-  expect(stage.lines.all.filter(({ level }) => level !== 'info')).toEqual([])
+  expect(setup.ran).toHaveLength(100)
+  expect(setup.lines.all.filter(({ level }) => level !== 'info')).toEqual([])
 })
 
 test('an entry wakes one worker, so that two workers share a burst', async () => {
   const redis = await server()
-  const stage = processes(redis.url)
-  const { api, done } = await staffed(stage, { workers: 2, concurrency: 20 })
+  const setup = processes(redis.url)
+  const { api, done } = await withWorkers(setup, { workers: 2, concurrency: 20 })
   await Promise.all(Array.from({ length: 40 }, (_, n) => api.enqueue('count', { n, ms: 200 })))
   await done(40)
   for (const name of ['worker-0', 'worker-1']) {
-    expect(stage.ran.filter(({ by }) => by === name).length).toBeGreaterThanOrEqual(10)
+    expect(setup.ran.filter(({ by }) => by === name).length).toBeGreaterThanOrEqual(10)
   }
   await empty(redis)
 })
 
 test('a worker without a free slot leaves entries to others', async () => {
   const redis = await server()
-  const stage = processes(redis.url)
-  const { enqueue, done, prompt } = await staffed(stage, { workers: 2, concurrency: 1 })
+  const setup = processes(redis.url)
+  const { enqueue, done, prompt } = await withWorkers(setup, { workers: 2, concurrency: 1 })
   await enqueue(1, 0, 3_000)
   await done(1)
   const late: number[] = []
   for (let n = 1; n <= 10; n++) late.push(await prompt(n))
-  expect(new Set(stage.ran.slice(1).map(({ by }) => by)).size).toBe(1)
+  expect(new Set(setup.ran.slice(1).map(({ by }) => by)).size).toBe(1)
   expect(late.toSorted((a, b) => a - b)[5]).toBeLessThan(500)
   await empty(redis)
 })
 
 test('an entry read by a worker that lacks the job type wakes one that has it', async () => {
   const redis = await server()
-  const stage = processes(redis.url)
-  const [print, mail] = [counted('print', stage.ran), counted('mail', stage.ran)]
-  const [api, printing, mailing] = [stage.open({ print, mail }), stage.open({ print }), stage.open({ mail })]
+  const setup = processes(redis.url)
+  const [print, mail] = [counted('print', setup.ran), counted('mail', setup.ran)]
+  const [api, printing, mailing] = [setup.open({ print, mail }), setup.open({ print }), setup.open({ mail })]
   await api.ready()
   await printing.work()
   await mailing.work()
-  await until(() => stage.lines.of('Redis is connected') === 3)
+  await until(() => setup.lines.of('Redis is connected') === 3)
   const late: number[] = []
   for (let n = 0; n < 10; n++) {
     await api.enqueue(n % 2 === 0 ? 'print' : 'mail', { n })
     const asked = performance.now()
-    late.push((await until(() => stage.ran.find((one) => one.n === n))).at - asked)
+    late.push((await until(() => setup.ran.find((one) => one.n === n))).at - asked)
   }
   expect(late.toSorted((a, b) => a - b)[5]).toBeLessThan(500)
   await empty(redis)
@@ -89,14 +89,14 @@ test('an entry read by a worker that lacks the job type wakes one that has it', 
 
 test('runs within a second what a dead worker had read, and takes over its entry', async () => {
   const redis = await server()
-  const stage = processes(redis.url, { takeOverAfter: 200 })
-  const { enqueue, done, workers } = await staffed(stage)
+  const setup = processes(redis.url, { takeOverAfter: 200 })
+  const { enqueue, done, workers } = await withWorkers(setup)
   await workers[0]?.close()
   await enqueue(3)
-  // It reads, and is never heard of again.
+  // It reads an entry and then disappears.
   const read = ['XREADGROUP', 'GROUP', 'workers', 'ghost', 'STREAMS', key('jobs', 'normal'), '>']
   expect(await redis.command(...read)).not.toBeNull()
-  const living = stage.one('living')
+  const living = setup.one('living')
   await living.work()
   await done(3)
   await empty(redis)
@@ -105,8 +105,8 @@ test('runs within a second what a dead worker had read, and takes over its entry
 
 test('stopped workers leave no consumers behind', async () => {
   const redis = await server()
-  const stage = processes(redis.url)
-  const { workers, enqueue, done } = await staffed(stage, { workers: 2 })
+  const setup = processes(redis.url)
+  const { workers, enqueue, done } = await withWorkers(setup, { workers: 2 })
   await enqueue(10)
   await done(10)
   const consumers = async () =>
@@ -130,34 +130,34 @@ test('stopped workers leave no consumers behind', async () => {
 describe('an outage of Redis', () => {
   test('costs latency and logs one line at each end', async () => {
     const redis = await server()
-    const stage = processes(redis.url, { takeOverAfter: 500 })
-    const { enqueue, done, prompt } = await staffed(stage, { workers: 2 })
+    const setup = processes(redis.url, { takeOverAfter: 500 })
+    const { enqueue, done, prompt } = await withWorkers(setup, { workers: 2 })
     await enqueue(10)
     await redis.kill()
     await enqueue(10, 10)
     await done(20)
-    await until(() => stage.lines.of('Redis is unavailable') === 3)
+    await until(() => setup.lines.of('Redis is unavailable') === 3)
     expect(await prompt(20)).toBeLessThan(1_500)
     await redis.start()
-    await until(() => stage.lines.of('Redis is available again') === 3)
+    await until(() => setup.lines.of('Redis is available again') === 3)
     await enqueue(10, 21)
     await done(31)
     await empty(redis)
-    expect(stage.lines.of('Redis is unavailable')).toBe(3)
+    expect(setup.lines.of('Redis is unavailable')).toBe(3)
   })
 
   test('at startup does not block the program', async () => {
     const redis = await server()
     await redis.kill()
-    const stage = processes(redis.url)
-    const [api, worker] = [stage.one('api'), stage.one('worker')]
+    const setup = processes(redis.url)
+    const [api, worker] = [setup.one('api'), setup.one('worker')]
     await worker.work()
     await api.enqueue('count', { n: 0 })
-    await until(() => stage.ran.length === 1)
+    await until(() => setup.ran.length === 1)
     await redis.start()
-    await until(() => stage.lines.of('Redis is available again') === 2)
+    await until(() => setup.lines.of('Redis is available again') === 2)
     await api.enqueue('count', { n: 1 })
-    await until(() => stage.ran.length === 2)
+    await until(() => setup.ran.length === 2)
     await empty(redis)
   })
 
@@ -173,8 +173,8 @@ describe('an outage of Redis', () => {
   ])('%s, it holds up neither accepting nor working', async (_, harm) => {
     const redis = await server()
     const network = await proxy(redis.port)
-    const stage = processes(`redis://127.0.0.1:${network.port}`, { takeOverAfter: 500 })
-    const { enqueue, done, prompt } = await staffed(stage)
+    const setup = processes(`redis://127.0.0.1:${network.port}`, { takeOverAfter: 500 })
+    const { enqueue, done, prompt } = await withWorkers(setup)
     await enqueue(5)
     await done(5)
     harm(network)
@@ -183,13 +183,13 @@ describe('an outage of Redis', () => {
     expect(performance.now() - began).toBeLessThan(1_500)
     await done(10)
     expect(performance.now() - began).toBeLessThan(3_500)
-    await until(() => stage.lines.of('Redis is unavailable') === 2)
+    await until(() => setup.lines.of('Redis is unavailable') === 2)
     const late: number[] = []
     for (let n = 10; n < 15; n++) late.push(await prompt(n))
     expect(late.toSorted((a, b) => a - b)[2]).toBeLessThan(1_000)
     network.delay = 0
     network.restore()
-    await until(() => stage.lines.of('Redis is available again') >= 2)
+    await until(() => setup.lines.of('Redis is available again') >= 2)
     await enqueue(5, 15)
     await done(20)
     await empty(redis)
@@ -203,8 +203,8 @@ describe('loss of the data in Redis', () => {
     ['XGROUP DESTROY', ['XGROUP', 'DESTROY', key('jobs', 'normal'), 'workers']],
   ])('%s: no job is lost, and the group is there again', async (_, command) => {
     const redis = await server()
-    const stage = processes(redis.url)
-    const { enqueue, done, prompt } = await staffed(stage, { workers: 2, concurrency: 2 })
+    const setup = processes(redis.url)
+    const { enqueue, done, prompt } = await withWorkers(setup, { workers: 2, concurrency: 2 })
     for (let round = 0; round < 3; round++) {
       await enqueue(10, round * 12)
       await redis.command(...command)
@@ -218,18 +218,18 @@ describe('loss of the data in Redis', () => {
     await empty(redis)
     const groups = (await redis.command('XINFO', 'GROUPS', key('jobs', 'normal'))) as unknown[]
     expect(groups).toHaveLength(1)
-    expect(stage.lines.of('Redis is unavailable')).toBe(0)
+    expect(setup.lines.of('Redis is unavailable')).toBe(0)
   })
 })
 
 describe('an unsuitable Redis', () => {
   test('that evicts is reported once, with the consequence', async () => {
     const redis = await server('--maxmemory-policy', 'allkeys-lru')
-    const stage = processes(redis.url)
-    const { enqueue, done } = await staffed(stage)
+    const setup = processes(redis.url)
+    const { enqueue, done } = await withWorkers(setup)
     await enqueue(1)
     await done(1)
-    const warnings = stage.lines.all.filter(({ message }) => message.includes('maxmemory-policy is allkeys-lru'))
+    const warnings = setup.lines.all.filter(({ message }) => message.includes('maxmemory-policy is allkeys-lru'))
     expect(warnings.map(({ level }) => level)).toEqual(['warn', 'warn'])
     expect(warnings[0]?.message).toContain('a second late')
   })
@@ -249,36 +249,36 @@ describe('an unsuitable Redis', () => {
 
   test('with a wrong password is reported without the password', async () => {
     const redis = await server('--requirepass', 'right')
-    const stage = await expectPolling(redis.url.replace('//', '//default:s3cret-and-wrong@'), 'WRONGPASS')
-    expect(JSON.stringify(stage.lines.all)).not.toContain('s3cret')
-    expect(JSON.stringify(stage.lines.all)).toContain(`127.0.0.1:${redis.port}`)
+    const setup = await expectPolling(redis.url.replace('//', '//default:s3cret-and-wrong@'), 'WRONGPASS')
+    expect(JSON.stringify(setup.lines.all)).not.toContain('s3cret')
+    expect(JSON.stringify(setup.lines.all)).toContain(`127.0.0.1:${redis.port}`)
   })
 
   test('with the right password is used', async () => {
     const redis = await server('--requirepass', 'p@ss/word')
-    const stage = processes(redis.url.replace('//', `//:${encodeURIComponent('p@ss/word')}@`))
-    const { enqueue, done } = await staffed(stage)
+    const setup = processes(redis.url.replace('//', `//:${encodeURIComponent('p@ss/word')}@`))
+    const { enqueue, done } = await withWorkers(setup)
     await enqueue(1)
     await done(1)
-    expect(JSON.stringify(stage.lines.all)).not.toContain('word')
+    expect(JSON.stringify(setup.lines.all)).not.toContain('word')
   })
 
-  async function expectPolling(url: string, reason: string): Promise<Stage> {
-    const stage = processes(url)
-    const [api, worker] = [stage.one('api'), stage.one('worker')]
+  async function expectPolling(url: string, reason: string): Promise<Setup> {
+    const setup = processes(url)
+    const [api, worker] = [setup.one('api'), setup.one('worker')]
     await worker.work()
     await api.enqueue('count', { n: 0 })
-    await until(() => stage.ran.length === 1 && stage.lines.of('Redis is unavailable') === 2)
-    expect(stage.lines.all.filter(({ fields }) => JSON.stringify(fields).includes(reason))).toHaveLength(2)
-    expect(stage.lines.of('Redis is connected') + stage.lines.of('Redis is available')).toBe(0)
-    return stage
+    await until(() => setup.ran.length === 1 && setup.lines.of('Redis is unavailable') === 2)
+    expect(setup.lines.all.filter(({ fields }) => JSON.stringify(fields).includes(reason))).toHaveLength(2)
+    expect(setup.lines.of('Redis is connected') + setup.lines.of('Redis is available')).toBe(0)
+    return setup
   }
 })
 
 describe('a watch on a job in another process', () => {
   test('follows it through Redis', async () => {
     const redis = await server()
-    const { api } = await staffed(processes(redis.url))
+    const { api } = await withWorkers(processes(redis.url))
     const { jobId } = await api.enqueue('count', { n: 0, ms: 300 })
     const seen: string[] = []
     for await (const { status } of api.watch(jobId, { owner: allOwners })) seen.push(status)
@@ -291,20 +291,20 @@ describe('a watch on a job in another process', () => {
   ])('reaches the end though the Redis %s is lost on the way', async (_, both) => {
     const redis = await server()
     const network = await proxy(redis.port)
-    const stage = processes(`redis://127.0.0.1:${network.port}`)
-    const direct = stage.open({ count: counted('api', []) }, { dispatch: useRedis(redis.url) })
+    const setup = processes(`redis://127.0.0.1:${network.port}`)
+    const direct = setup.open({ count: counted('api', []) }, { dispatch: useRedis(redis.url) })
     await direct.ready()
-    const watching = both ? stage.one('api') : direct
+    const watching = both ? setup.one('api') : direct
     await watching.ready()
-    await stage.one('worker').work()
-    await until(() => stage.lines.of('Redis is connected') === (both ? 3 : 2))
+    await setup.one('worker').work()
+    await until(() => setup.lines.of('Redis is connected') === (both ? 3 : 2))
     const { jobId } = await watching.enqueue('count', { n: 0, ms: 1_000 })
     const seen: string[] = []
     for await (const { status } of watching.watch(jobId, { owner: allOwners })) {
       seen.push(status)
       if (status === 'running') network.silence()
     }
-    const ended = stage.ran[0]?.at ?? 0
+    const ended = setup.ran[0]?.at ?? 0
     expect(seen.at(-1)).toBe('completed')
     // The handler took a second; the end was seen about a second later at most.
     expect(performance.now() - ended).toBeLessThan(3_000)
@@ -325,12 +325,12 @@ describe('a user with limited commands', () => {
     const acl = ['on', '>secret', '~uketsuke:*', '&uketsuke:*', ...commands.split(' ')]
     await redis.command('ACL', 'SETUSER', 'app', ...acl)
     const url = redis.url.replace('redis://', 'redis://app:secret@')
-    const stage = processes(url)
-    const { done, enqueue } = await staffed(stage, { workers: 2 })
+    const setup = processes(url)
+    const { done, enqueue } = await withWorkers(setup, { workers: 2 })
     await enqueue(20)
     await done(20)
     await empty(redis)
-    expect(stage.lines.of('Redis is unavailable')).toBe(0)
+    expect(setup.lines.of('Redis is unavailable')).toBe(0)
     const refused = (await redis.command('ACL', 'LOG')) as unknown[]
     const allowedToFail = JSON.stringify(refused).toLowerCase()
     expect(allowedToFail).not.toMatch(/"(xadd|xreadgroup|xack|xdel|xautoclaim|publish|subscribe|multi|exec|xgroup)/)
@@ -350,12 +350,12 @@ describe('a user with limited commands', () => {
       '-xadd',
       '-xgroup',
     )
-    const stage = processes(redis.url.replace('redis://', 'redis://app:secret@'))
-    const api = stage.one('api')
-    const worker = stage.one('worker')
+    const setup = processes(redis.url.replace('redis://', 'redis://app:secret@'))
+    const api = setup.one('api')
+    const worker = setup.one('worker')
     await worker.work()
     await api.enqueue('count', { n: 1 })
-    await until(() => stage.ran.length === 1)
-    await until(() => JSON.stringify(stage.lines.all).includes('NOPERM'))
+    await until(() => setup.ran.length === 1)
+    await until(() => JSON.stringify(setup.lines.all).includes('NOPERM'))
   })
 })

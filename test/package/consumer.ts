@@ -4,15 +4,15 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url))
 
-/** A strict program of somebody else's, as `tsc --init` would have it. Library types are checked too: they are ours. */
+/** A strict program of a user, with the options of `tsc --init`. Library types are checked too. */
 const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node']
 
-/** What the compiler says about the files, '' where they compile. */
+/** The compiler's messages about the files; '' if they compile. */
 export function compile(folder: string, files: readonly string[], more: readonly string[] = []): string {
   return run(process.execPath, [tsc, ...options, ...more, ...files], folder).said
 }
 
-/** Runs a program to its end. Gives what it said, '' where it said nothing, and its exit code. */
+/** Runs a program to its end. Returns its output and its exit code. */
 export function run(program: string, args: readonly string[], cwd: string): { said: string; code: number } {
   try {
     return { said: execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe' }), code: 0 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 
 /**
  * The layers, lowest first: a part of `src/` imports from parts of lower layers only, types included. Two parts of one layer do not
- * know each other. So there is no cycle between parts, and whoever reads a part has read all it stands on before.
+ * import each other. So there is no cycle between parts.
  */
 const layers = [
   ['domain'],

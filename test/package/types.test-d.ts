@@ -48,7 +48,7 @@ export async function enqueue() {
   await jobs.enqueue('clean', { days: '7' })
   // @ts-expect-error An owner that may be missing is none.
   await jobs.get('id', { owner: undefined as string | undefined })
-  // @ts-expect-error Nobody is asked about.
+  // @ts-expect-error The owner is missing.
   await jobs.list({ limit: 5 })
   // @ts-expect-error There is no such priority.
   await jobs.enqueue('mail', { to: 'ann' }, { priority: 'urgent' })
@@ -58,7 +58,7 @@ export async function get(id: string) {
   const found = await jobs.get(id, { owner: allOwners })
   if (found === null) return
   same<typeof found.type, 'report' | 'mail' | 'clean'>(true)
-  // `type` tells which job it is, and so what its output is.
+  // `type` discriminates the job, and so its output.
   if (found.type === 'report') same<typeof found.output, { url: string; pages: number } | undefined>(true)
   if (found.type === 'mail') same<typeof found.output, string[] | undefined>(true)
   // @ts-expect-error A mail's output has no pages.
@@ -79,5 +79,5 @@ job({ run: () => 1 })
 job({ input: z.string() })
 // @ts-expect-error createJobs needs a store.
 void createJobs({ jobs: {} })
-// @ts-expect-error authenticate tells an owner.
+// @ts-expect-error authenticate must return an owner.
 void createJobs({ jobs: {}, store: sqlite(':memory:'), authenticate: () => ({ user: 'ann' }) })

@@ -97,7 +97,7 @@ test('decides each POST within its deadline while another session locks the tabl
     expect(ms).toBeLessThan(5_500)
   }
   expect(await many).toMatchObject({ code: 'temporarily-unavailable', outcome: undefined })
-  // Nothing is left behind in the server that could still commit.
+  // No statement that could still commit is left in the server.
   const active = `SELECT FROM pg_stat_activity WHERE state = 'active' AND application_name LIKE 'uketsuke%' AND query LIKE '%INSERT%'`
   expect((await server.query(active)).rowCount).toBe(0)
   await unlock()
@@ -109,7 +109,7 @@ test('decides each POST within its deadline while another session locks the tabl
 test('responds with an unknown outcome and the job id when the server does not answer in time', async () => {
   const { schema, url, post } = await serve()
   await post()
-  // The server is there and says nothing; what was sent may still be done.
+  // The server is reachable but silent; it may still execute what was sent.
   network.silence()
   const { status, ms, body } = await post()
   expect([status, body]).toMatchObject([503, { outcome: 'unknown', jobId: expect.stringMatching(/^\w{26}$/) }])

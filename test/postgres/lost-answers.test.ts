@@ -116,7 +116,7 @@ test('rejects with temporarily-unavailable after a timeout while the server is d
       expect(one).toMatchObject({ reason: { code: 'temporarily-unavailable', retryAfter: 1 } })
     }
     expect(performance.now() - began).toBeLessThan(25_000)
-    // Whoever comes later does not wait anew.
+    // Later callers do not wait again.
     const later = performance.now()
     await expect(store.get('o', ['a'])).rejects.toMatchObject({ code: 'temporarily-unavailable' })
     expect(performance.now() - later).toBeLessThan(2_000)
@@ -218,11 +218,11 @@ test('reports commits of other processes, and after a lost connection that anyth
   await expect.poll(() => heard).toContain(undefined)
   expect(JSON.stringify(heard)).not.toContain('"version":3')
 
-  // Cut at once, or silent until somebody asks.
+  // Cut at once, or silent until the next query.
   for (const name of ['restore', 'freeze'] as const) {
     heard.length = 0
     proxy[name]()
-    // The first thing that is heard over the new connection; a silent one is found within seven seconds.
+    // The first notification over the new connection. A silent connection is detected within seven seconds.
     await expect.poll(() => heard.length, { timeout: 20_000 }).toBeGreaterThan(0)
     await writer.insert([{ job: job(`after-${name}`) }])
     await expect

@@ -52,7 +52,7 @@ test('plans prepared on an empty table suit a full one', async () => {
     await store.nextDue('jobs', ['t'])
     await store.prune(10)
   }
-  // What a session did is told when it ends.
+  // A session reports its statistics when it ends.
   await store.close()
   const after = await reads()
   expect(after.scans).toBe(scans)

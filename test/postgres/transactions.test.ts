@@ -124,7 +124,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     const id = await lost.catch((error: Error) => error.message)
     expect(id).toMatch(/^[0-9A-Z]{26}$/)
     expect(await jobs.get(id, { owner: allOwners })).toBeNull()
-    // Whatever was sent before this one would have come before it.
+    // Anything sent before this one would have arrived before it.
     await library.transaction((tx) => jobs.enqueue('mail', { to: 'told' }, { tx, delay: 60_000 }))
     await expect.poll(() => heard.length).toBeGreaterThan(0)
     stop()

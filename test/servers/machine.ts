@@ -21,7 +21,7 @@ export function installed(programs: readonly string[], places: () => readonly st
   throw new Error(`These tests need ${programs[0]}: install it, for example with \`apt-get install ${debian}\`.`)
 }
 
-/** Servers that refuse to run as root run as `postgres`, or as nobody. */
+/** Servers that refuse to run as root run as the user `postgres` or `nobody`. */
 export function account(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {}
   const id = (flag: string, name: string) =>

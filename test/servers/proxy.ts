@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A TCP proxy on a free port that can be told to be a bad network. */
+/** A TCP proxy on a free port that can simulate a bad network. */
 export class BadNetwork {
   readonly #sockets = new Set<Socket>()
   /** The sides from which answers come. */
@@ -15,7 +15,7 @@ export class BadNetwork {
   #refusing = false
 
   private constructor(to: number) {
-    // Half-open is allowed, so that nothing tells one side that the other is gone.
+    // Half-open is allowed, so that one side does not learn that the other is gone.
     this.#server = createServer({ allowHalfOpen: true }, (near) => {
       if (this.#refusing) return near.resetAndDestroy()
       const far = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true })
@@ -91,7 +91,7 @@ export class BadNetwork {
     for (const socket of this.#sockets) socket.resetAndDestroy()
   }
 
-  /** Connections stay open and new ones are taken, but nothing comes through any more and nobody is told: a half-open socket. */
+  /** Connections stay open and new ones are accepted, but no data passes: a half-open socket. */
   silence(): void {
     this.#silent = true
   }

@@ -63,7 +63,7 @@ export class RedisServer {
     await ready
   }
 
-  /** What redis-cli would do, over one connection that is made anew after a restart. */
+  /** Runs commands like redis-cli, over one connection that reconnects after a restart. */
   async command(...args: string[]): Promise<unknown> {
     this.#client ??= createClient({ url: this.url, RESP: 2, socket: { reconnectStrategy: false } })
       .on('error', () => {

@@ -11,7 +11,7 @@ import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 const folder = mkdtempSync(join(tmpdir(), 'uketsuke-foreign-commits-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Two handles; the first is listened to. The clock stands still unless a test moves it, so that nothing is heard by asking. */
+/** Two handles; the test listens on the first. The clock stands still unless a test moves it, so there is no polling. */
 async function twoHandles(path: string, pathOfOther = path) {
   const clock = manualClock()
   const stores: [Store, Store] = [sqlite(path)(clock), sqlite(pathOfOther)(clock)]
@@ -30,7 +30,7 @@ async function twoHandles(path: string, pathOfOther = path) {
     others: () => insert(stores[1]),
     async listen() {
       stores[0].onForeignCommit(() => heard())
-      // The first look is news in any case; from then on there is a version to compare with.
+      // The first check always reports a change; later ones compare versions.
       await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1))
       heard.mockClear()
     },

@@ -13,7 +13,7 @@ import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 /** Real processes on real files: what one process cannot show about locks, limits, rights and sudden death. */
 const folder = mkdtempSync(join(tmpdir(), 'uketsuke-processes-'))
 const asRoot = process.getuid?.() === 0
-/** Root may write anywhere, so that rights are tried out as nobody. */
+/** Root may write anywhere, so permissions are tested as the user nobody. */
 const nobody = 65_534
 
 beforeAll(() => {
@@ -226,7 +226,7 @@ describe.skipIf(process.platform === 'win32')('missing permissions', () => {
     const error = await store.migrate().catch((error) => error)
     tell([error.code, error.message])
   `
-  /** A folder with a store in it, both of whoever runs the child. */
+  /** A folder with a store, both owned by the user of the child. */
   async function place(name: string) {
     const home = join(folder, name)
     mkdirSync(home)

@@ -124,7 +124,7 @@ const pass: fc.Arbitrary<Act> = short.map((ms) => async (_, time) => {
   time.now += ms
 })
 
-/** Whatever is asked of it, a store does what the reference store does. `open` gives a store that is empty. */
+/** A store behaves like the reference store for random operations. `open` returns an empty store. */
 export async function equalsMemory(open: (clock: Clock) => Promise<Store>, runs: number): Promise<void> {
   const acts = fc.array(fc.oneof(insert, claim, claim, move, move, reads, writes, pass), {
     minLength: 20,

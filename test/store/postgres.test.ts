@@ -29,9 +29,9 @@ describe('postgres', () => {
       const where = options()
       return [postgres(where)(clock), postgres(where)(clock)]
     },
-    openKept: async (clock) => {
+    openPersistent: async (clock) => {
       const where = options()
-      return { store: () => postgres(where)(clock), archive: postgresRawTables(where) }
+      return { store: () => postgres(where)(clock), raw: postgresRawTables(where) }
     },
   })
 })

@@ -27,14 +27,14 @@ describe('sqlite, in a file', () => {
       const path = file()
       return [sqlite(path)(clock), sqlite(path)(clock)]
     },
-    openKept: async (clock) => {
+    openPersistent: async (clock) => {
       const path = file()
       return {
         store() {
           collect()
           return sqlite(path)(clock)
         },
-        archive(how) {
+        raw(how) {
           collect()
           return sqliteRawTables(path)(how)
         },

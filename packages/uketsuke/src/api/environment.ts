@@ -58,7 +58,7 @@ function inVariable<T>(variable: string, read: () => T): T {
 /** A store named by a URL or a path. */
 export interface StoreLocation {
   readonly store: StoreFactory
-  readonly archive: OpenRawTables
+  readonly raw: OpenRawTables
   readonly at: { readonly postgres: { connectionString: string; schema?: string } } | { readonly sqlite: string }
 }
 
@@ -66,14 +66,14 @@ export interface StoreLocation {
 export function storeFromUrl(url: string, schema?: string): StoreLocation {
   if (/^postgres(ql)?:/.test(url)) {
     const options = { connectionString: url, ...(schema !== undefined && { schema }) }
-    return { store: postgres(options), archive: postgresRawTables(options), at: { postgres: options } }
+    return { store: postgres(options), raw: postgresRawTables(options), at: { postgres: options } }
   }
   return sqliteAt(pathOf(url))
 }
 
 const sqliteAt = (path: string): StoreLocation => ({
   store: sqlite(path),
-  archive: sqliteRawTables(path),
+  raw: sqliteRawTables(path),
   at: { sqlite: databasePath(path) },
 })
 

@@ -12,7 +12,7 @@ export async function migrate(args: readonly string[]): Promise<number> {
   if (from === undefined || to === undefined) throw new UsageError('A migration requires both --from and --to.')
   if (from === to && (fromSchema ?? 'uketsuke') === (schema ?? 'uketsuke'))
     throw new UsageError('--from and --to name the same store.')
-  const moved = await migrateStore(storeFromUrl(from, fromSchema).archive, storeFromUrl(to, schema).archive, (one) => {
+  const moved = await migrateStore(storeFromUrl(from, fromSchema).raw, storeFromUrl(to, schema).raw, (one) => {
     const before = one.before > 0 ? ` (${one.before} from an earlier run)` : ''
     console.log(`${one.table}: ${one.rows} rows${before}, checksum ${one.checksum} in both stores`)
   })

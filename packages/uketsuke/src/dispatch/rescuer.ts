@@ -25,7 +25,7 @@ const batch = 500
  */
 export async function rescue(parts: RescuerParts, mine: (job: Job) => boolean, signal: AbortSignal): Promise<void> {
   const { store, clock, leaseMs } = parts
-  /** After an outage of the store its workers come first: they renew what they still run, and have not died of it. */
+  /** After an outage of the store, live workers get time to renew their leases first. */
   let spareUntil = clock.now()
   await periodically({ ...parts, intervalMs, name: 'rescuing jobs of dead workers' }, signal, async () => {
     if (clock.now() < spareUntil) return
@@ -47,7 +47,7 @@ async function expireLeases({ transition, clock, log }: RescuerParts, expired: r
     expired.map(async (job) => {
       const about = { jobId: job.id, attempt: job.attempt, worker: job.worker }
       try {
-        // The store has said that it is past this time, whatever is known here of its clock.
+        // By the store's clock, the lease has ended. This process may know that clock less exactly.
         const at = Math.max(clock.now(), job.leaseUntil ?? 0)
         const after = await transition(
           job,
@@ -57,7 +57,7 @@ async function expireLeases({ transition, clock, log }: RescuerParts, expired: r
         if (after) log.warn({ ...about, status: after.status }, 'lease lost')
       } catch (error) {
         if (isPassing(error)) throw error
-        // One job that cannot be written must not keep the others from their turn.
+        // One unwritable job must not block the others.
         log.error({ ...about, err: error }, 'a lost lease could not be expired')
       }
     }),

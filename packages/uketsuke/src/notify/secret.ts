@@ -31,8 +31,8 @@ export function keysOf(secrets: unknown): KeyObject[] {
 }
 
 /**
- * The secret of one owner, derived from a master secret by HKDF-SHA256 (RFC 5869): the same for ever, and without a way back. So a
- * receiver can verify the webhooks of its own owner and forge nobody's.
+ * The secret of one owner, derived from a master secret by HKDF-SHA256 (RFC 5869): it never changes and does not reveal the master. A
+ * receiver can verify the webhooks of its own owner and cannot forge those of others.
  * @throws as `keyOf`
  */
 export function ownerSecret(master: string, owner: string): string {

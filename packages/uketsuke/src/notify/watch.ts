@@ -11,7 +11,7 @@ export interface Follower {
   /** Resolves with the result of `take()` as soon as it is not undefined. One call at a time. */
   next(): Promise<Job | null>
   /** Called when `take()` may have a result, in the call stack of the commit: it must not throw. `next()` uses it internally. */
-  onNews: (() => void) | null
+  onChange: (() => void) | null
   close(): void
 }
 
@@ -144,7 +144,7 @@ export class Watch {
     topic.gone = true
     // New followers of this id get null.
     if (this.#topics.get(topic.id) === topic) this.#topics.delete(topic.id)
-    for (const follower of [...topic.followers]) follower.onNews?.()
+    for (const follower of [...topic.followers]) follower.onChange?.()
   }
 
   /** A topic whose first read is in progress reports version 0: that read may be older than the commit in question. */
@@ -157,12 +157,12 @@ export class Watch {
     if (!topic || (topic.latest && job.version <= topic.latest.version)) return
     topic.latest = job
     topic.quiet = false
-    for (const follower of [...topic.followers]) follower.onNews?.()
+    for (const follower of [...topic.followers]) follower.onChange?.()
   }
 }
 
 class TopicFollower implements Follower {
-  onNews: (() => void) | null = null
+  onChange: (() => void) | null = null
   readonly #topic: Topic
   #version: number
   #closed = false
@@ -190,7 +190,7 @@ class TopicFollower implements Follower {
       const job = this.take()
       if (job !== undefined) return job
       await new Promise<void>((resolve) => {
-        this.onNews = resolve
+        this.onChange = resolve
       })
     }
   }
@@ -199,6 +199,6 @@ class TopicFollower implements Follower {
     if (this.#closed) return
     this.#closed = true
     this.#topic.leave(this)
-    this.onNews?.()
+    this.onChange?.()
   }
 }

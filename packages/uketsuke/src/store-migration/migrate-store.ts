@@ -52,13 +52,13 @@ async function copyAll(
   const into = await checkTarget(source, target)
   if (into.done) return []
   await note(target, migrationNotes.into, JSON.stringify(into))
-  await target.alone()
+  await target.checkExclusive()
   const moved: MigrationResult[] = []
   for (const table of Object.keys(tables) as TableName[]) {
     moved.push(await copy(source, target, table))
     onTable(moved.at(-1)!)
   }
-  for (const store of [source, target]) await store.alone()
+  for (const store of [source, target]) await store.checkExclusive()
   // The source first: if only its note was written, no job can run twice, and another run completes the migration.
   await note(source, migrationNotes.out, target.where)
   await note(target, migrationNotes.into, JSON.stringify({ ...into, done: true }))

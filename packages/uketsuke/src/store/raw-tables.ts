@@ -55,7 +55,7 @@ export interface RawTables {
   /** Writes rows in one commit. A row whose key exists is left unchanged, except in `shared`, where it is replaced. */
   write(table: TableName, rows: readonly Row[]): Promise<void>
   /** Checks that access is still exclusive. @throws {UketsukeError} `store-unusable` */
-  alone(): Promise<void>
+  checkExclusive(): Promise<void>
   close(): Promise<void>
 }
 
@@ -78,7 +78,7 @@ export interface MigrationTarget {
  * @throws {UketsukeError} `store-unusable` if the store has been migrated away, or is the target of an incomplete
  * migration
  */
-export function checkMoves(where: string, value: (note: string) => string | undefined): void {
+export function checkMigrated(where: string, value: (note: string) => string | undefined): void {
   const out = value(migrationNotes.out)
   if (out) {
     const sentence = `${where} is locked: it has been migrated to ${out}`

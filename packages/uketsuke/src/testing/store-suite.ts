@@ -25,14 +25,14 @@ export interface StoreSuite {
    */
   openTwice?(clock: Clock): Promise<[Store, Store]>
   /** Creates a new, empty location for a store, with its raw tables. Omit it if the store is not persistent. */
-  openKept?: RawTablesPair['openKept']
+  openPersistent?: RawTablesPair['openPersistent']
 }
 
 /**
  * The conformance suite for stores: one test for each promise of the `Store` port. Run it for every store
  * implementation.
  */
-export function storeSuite({ test, open, openTwice, openKept }: StoreSuite): void {
+export function storeSuite({ test, open, openTwice, openPersistent }: StoreSuite): void {
   const check: Check = (name, body) =>
     test(name, async () => {
       const clock = manualClock()
@@ -47,5 +47,5 @@ export function storeSuite({ test, open, openTwice, openKept }: StoreSuite): voi
 
   for (const group of [inserting, claiming, replacing, leasing, reading, removing, sharing, recording]) group(check)
   if (openTwice !== undefined) together({ test, openTwice })
-  if (openKept !== undefined) moving({ test, openKept })
+  if (openPersistent !== undefined) moving({ test, openPersistent })
 }

@@ -40,7 +40,7 @@ export async function heartbeat(
               changed.map(({ job }) => job.lease.id),
             )
           : []
-      for (const [i, { job }] of changed.entries()) if (fresh[i]) job.heard(fresh[i])
+      for (const [i, { job }] of changed.entries()) if (fresh[i]) job.onChange(fresh[i])
     } catch (error) {
       // The store may be back before the next third of a lease, and other workers take over expired leases.
       wait = Math.min(wait, 1_000)

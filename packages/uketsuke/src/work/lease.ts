@@ -79,7 +79,7 @@ export class HeldJob {
   }
 
   /** Another process changed this job: cancellation was requested, or the lease is lost. */
-  heard(job: Job): void {
+  onChange(job: Job): void {
     if (job.version <= this.#job.version) return
     if (isHeldBy(this.lease, job)) {
       this.#job = job

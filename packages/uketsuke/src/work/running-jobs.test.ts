@@ -12,37 +12,37 @@ function attempt(id: string, worker = 'w'): HeldJob {
 }
 
 test('those who stay are there however many come and go', () => {
-  const roster = new RunningJobs()
+  const running = new RunningJobs()
   const stays = attempt('stays')
-  roster.add(stays)
+  running.add(stays)
   for (let i = 0; i < 2_000; i++) {
     const passes = attempt(`passes-${i}`)
-    roster.add(passes)
-    expect(roster.get(passes.lease.id)).toBe(passes)
-    roster.remove(passes)
-    expect(roster.all()).toEqual([stays])
+    running.add(passes)
+    expect(running.get(passes.lease.id)).toBe(passes)
+    running.remove(passes)
+    expect(running.all()).toEqual([stays])
   }
 })
 
 test('an attempt that ends late leaves its successor in place, and counts until it has ended', async () => {
-  const roster = new RunningJobs()
+  const running = new RunningJobs()
   const [first, second] = [attempt('job', 'first'), attempt('job', 'second')]
-  roster.add(first)
-  roster.add(second)
-  roster.remove(second)
+  running.add(first)
+  running.add(second)
+  running.remove(second)
   let empty = false
-  const emptied = roster.empty().then(() => {
+  const emptied = running.empty().then(() => {
     empty = true
   })
   await Promise.resolve()
-  expect([empty, roster.get('job')]).toEqual([false, undefined])
+  expect([empty, running.get('job')]).toEqual([false, undefined])
 
-  roster.add(second)
-  roster.remove(first)
-  expect(roster.get('job')).toBe(second)
-  roster.remove(second)
+  running.add(second)
+  running.remove(first)
+  expect(running.get('job')).toBe(second)
+  running.remove(second)
   await emptied
-  expect(roster.all()).toEqual([])
+  expect(running.all()).toEqual([])
 })
 
 test('nobody is waited for where nobody is', async () => {

@@ -34,7 +34,7 @@ export class Worker {
     this.#loops = queues.map((queue) => this.#loop(new Fetcher(queue, parts, this.#stopping.signal)))
     const unlisten = parts.changes.listen({
       known: () => this.#running.all().map(({ job }) => job),
-      changed: (job) => this.#running.get(job.id)?.heard(job),
+      changed: (job) => this.#running.get(job.id)?.onChange(job),
     })
     this.#stopped.signal.addEventListener('abort', unlisten)
     const mine = (job: Job) => {

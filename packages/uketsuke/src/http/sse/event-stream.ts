@@ -57,7 +57,7 @@ class EventStream implements Streamed {
 
   open(sink: Sink): void {
     this.#writer.open(sink)
-    this.#follower.onNews = () => this.#flush()
+    this.#follower.onChange = () => this.#flush()
     this.#offDraining = this.#service.drain.onDraining(() => this.#guard(() => this.#end(jitteredRetry())))
   }
 

@@ -30,7 +30,7 @@ export function postgresRawTables(options: string | PostgresOptions): OpenRawTab
       cancel: driver.cancel,
     })
     const holder = driver.client()
-    // `alone` detects a lost connection.
+    // `checkExclusive` detects a lost connection.
     holder.on('error', () => {})
     const close = async () => {
       await holder.end().catch(() => {})
@@ -47,7 +47,7 @@ export function postgresRawTables(options: string | PostgresOptions): OpenRawTab
         }
         await migrate(sql, schema)
       })
-      return { ...tablesOf(connection), where, alone: () => checkExclusive(holder, schema, where), close }
+      return { ...tablesOf(connection), where, checkExclusive: () => checkExclusive(holder, schema, where), close }
     } catch (error) {
       await close()
       throw toOpenError(driver.where, schema, error)

@@ -1,5 +1,5 @@
 import { UketsukeError } from '../../domain/errors.ts'
-import { checkMoves } from '../raw-tables.ts'
+import { checkMigrated } from '../raw-tables.ts'
 import { Connection } from './connection.ts'
 import { type Driver, loadDriver } from './driver.ts'
 import { toOpenError } from './errors.ts'
@@ -64,7 +64,7 @@ export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
     }
     await connection.transaction((sql) => migrate(sql, settings.schema))
     const shared = await connection.run(notes)
-    checkMoves(`PostgreSQL at ${driver.where}, schema "${settings.schema}"`, (note) => shared.get(note))
+    checkMigrated(`PostgreSQL at ${driver.where}, schema "${settings.schema}"`, (note) => shared.get(note))
     return {
       connection,
       driver,

@@ -4,7 +4,7 @@ import { UketsukeError } from '../../domain/errors.ts'
 import { isLastAttempt } from '../../domain/job.ts'
 import { withValidIdentifiers } from '../guarded.ts'
 import type { Store, StoreFactory } from '../port.ts'
-import { checkMoves } from '../raw-tables.ts'
+import { checkMigrated } from '../raw-tables.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { commitSignal } from './commit-signal.ts'
 import { Connection, type Sql } from './connection.ts'
@@ -64,7 +64,7 @@ function store(path: string, clock: Clock): Store {
         )
       }
       await migrate(db, path)
-      await db.read((sql) => checkMoves(`SQLite "${path}"`, (note) => queries.note(sql, note)))
+      await db.read((sql) => checkMigrated(`SQLite "${path}"`, (note) => queries.note(sql, note)))
       if (!volatile && canUseThreads()) db.keptShortBy(new Checkpoints(path, backstop(db)))
       return db
     } catch (error) {

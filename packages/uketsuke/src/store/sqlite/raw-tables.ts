@@ -75,7 +75,7 @@ function rawTables(db: Connection, path: string): RawTables {
         for (const row of rows) sql.run(insert, ...valuesOf(row, names))
       }),
     // The file lock guarantees it.
-    async alone() {},
+    async checkExclusive() {},
     close: () => db.close(),
   }
 }

@@ -15,43 +15,42 @@ import { allowed, applied, asked, job, key } from './fixture.ts'
 /** The location of a persistent store, and both ways to open it. */
 export interface StoredState {
   store(): Store
-  readonly archive: OpenRawTables
+  readonly raw: OpenRawTables
 }
 
 export interface RawTablesPair {
   test(name: string, fn: () => Promise<void>): void
   /** Creates a new, empty location for a store. */
-  openKept(clock: ManualClock): Promise<StoredState>
+  openPersistent(clock: ManualClock): Promise<StoredState>
 }
 
 const awkward = 'NUL \u0000, U+0001 \u0001\u00010, U+2028 \u2028, 漢字, 🚀, \\ud800, "quotes\' \\ and\r\nlines %_'
 const all = Object.keys(tables) as TableName[]
 
 /** Conformance tests of raw tables, which make migrations between any two stores possible. */
-export function moving({ test, openKept }: RawTablesPair): void {
+export function moving({ test, openPersistent }: RawTablesPair): void {
   const check = (
     name: string,
-    body: (fixture: { clock: ManualClock; kept: StoredState; other: StoredState }) => Promise<void>,
+    body: (fixture: { clock: ManualClock; stored: StoredState; other: StoredState }) => Promise<void>,
   ) =>
     test(`raw tables: ${name}`, async () => {
       const clock = manualClock()
-      await body({ clock, kept: await openKept(clock), other: await openKept(clock) })
+      await body({ clock, stored: await openPersistent(clock), other: await openPersistent(clock) })
     })
 
-  check('all rows of all tables are read in key order, for any page size', async ({ clock, kept }) => {
-    await within(kept, (store) => fill(store, clock))
-    await opened(kept, async (archive) => {
+  check('all rows of all tables are read in key order, for any page size', async ({ clock, stored }) => {
+    await within(stored, (store) => fill(store, clock))
+    await opened(stored, async (raw) => {
       for (const table of all) {
-        const whole = await archive.read(table, null, 1_000)
+        const whole = await raw.read(table, null, 1_000)
         const single: Row[] = []
-        for (let [row] = await archive.read(table, null, 1); row; [row] = await archive.read(table, row, 1))
-          single.push(row)
+        for (let [row] = await raw.read(table, null, 1); row; [row] = await raw.read(table, row, 1)) single.push(row)
         assert.deepEqual(single, whole)
-        assert.deepEqual(await archive.last(table), whole.at(-1))
+        assert.deepEqual(await raw.last(table), whole.at(-1))
         for (const row of whole) assert.deepEqual(Object.keys(row).sort(), columns(table).sort())
       }
       assert.deepEqual(
-        (await archive.read('jobs', null, 10)).map(({ id }) => id),
+        (await raw.read('jobs', null, 10)).map(({ id }) => id),
         ['Later', 'done', 'done-webhook', awkward, 'runs', 'waits', 'é'].sort((a, b) =>
           Buffer.compare(Buffer.from(a), Buffer.from(b)),
         ),
@@ -59,14 +58,14 @@ export function moving({ test, openKept }: RawTablesPair): void {
     })
   })
 
-  check('rows can be copied to another store, repeatedly, which is then equal', async ({ clock, kept, other }) => {
-    await within(kept, (store) => fill(store, clock))
-    const before = await within(kept, (store) => contents(store))
-    const rows = await opened(kept, everything)
-    await opened(other, async (archive) => {
-      for (let time = 0; time < 2; time++) for (const [i, table] of all.entries()) await archive.write(table, rows[i]!)
-      await archive.write('jobs', [])
-      assert.deepEqual(await everything(archive), rows)
+  check('rows can be copied to another store, repeatedly, which is then equal', async ({ clock, stored, other }) => {
+    await within(stored, (store) => fill(store, clock))
+    const before = await within(stored, (store) => contents(store))
+    const rows = await opened(stored, everything)
+    await opened(other, async (raw) => {
+      for (let time = 0; time < 2; time++) for (const [i, table] of all.entries()) await raw.write(table, rows[i]!)
+      await raw.write('jobs', [])
+      assert.deepEqual(await everything(raw), rows)
     })
     await within(other, async (store) => {
       assert.deepEqual(await contents(store), before)
@@ -87,43 +86,42 @@ export function moving({ test, openKept }: RawTablesPair): void {
     })
   })
 
-  check('an existing row is left unchanged; a shared value is replaced', async ({ clock, kept }) => {
-    await within(kept, (store) => fill(store, clock))
-    await opened(kept, async (archive) => {
-      const [first] = await archive.read('jobs', null, 1)
-      await archive.write('jobs', [{ ...first, owner: 'mallory' }])
-      assert.deepEqual(await archive.read('jobs', null, 1), [first])
-      await archive.write('shared', [{ name: 'secret', value: 'another' }])
+  check('an existing row is left unchanged; a shared value is replaced', async ({ clock, stored }) => {
+    await within(stored, (store) => fill(store, clock))
+    await opened(stored, async (raw) => {
+      const [first] = await raw.read('jobs', null, 1)
+      await raw.write('jobs', [{ ...first, owner: 'mallory' }])
+      assert.deepEqual(await raw.read('jobs', null, 1), [first])
+      await raw.write('shared', [{ name: 'secret', value: 'another' }])
     })
-    assert.equal(await within(kept, (store) => store.shared('secret', 'third')), 'another')
+    assert.equal(await within(stored, (store) => store.shared('secret', 'third')), 'another')
   })
 
   check(
     'a store in use cannot be opened, and no store can start while raw tables are open',
-    async ({ clock, kept }) => {
-      await within(kept, async (store) => {
+    async ({ clock, stored }) => {
+      await within(stored, async (store) => {
         await fill(store, clock)
-        await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
+        await assert.rejects(stored.raw({ create: false }), { code: 'store-unusable' })
         assert.equal((await store.claim(asked)).length, 3)
       })
-      await opened(kept, async () => {
-        await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
-        const store = kept.store()
+      await opened(stored, async () => {
+        await assert.rejects(stored.raw({ create: false }), { code: 'store-unusable' })
+        const store = stored.store()
         await assert.rejects(store.migrate())
         await store.close()
       })
-      await within(kept, async (store) => assert.equal((await store.stats()).jobs.running, 4))
+      await within(stored, async (store) => assert.equal((await store.stats()).jobs.running, 4))
     },
   )
 
-  check('a missing store is rejected and not created', async ({ kept }) => {
-    for (let time = 0; time < 2; time++)
-      await assert.rejects(kept.archive({ create: false }), { code: 'store-unusable' })
+  check('a missing store is rejected and not created', async ({ stored }) => {
+    for (let time = 0; time < 2; time++) await assert.rejects(stored.raw({ create: false }), { code: 'store-unusable' })
   })
 }
 
-async function within<T>(kept: StoredState, body: (store: Store) => Promise<T>): Promise<T> {
-  const store = kept.store()
+async function within<T>(stored: StoredState, body: (store: Store) => Promise<T>): Promise<T> {
+  const store = stored.store()
   try {
     await store.migrate()
     return await body(store)
@@ -132,16 +130,16 @@ async function within<T>(kept: StoredState, body: (store: Store) => Promise<T>):
   }
 }
 
-async function opened<T>(kept: StoredState, body: (archive: RawTables) => Promise<T>): Promise<T> {
-  const archive = await kept.archive({ create: true })
+async function opened<T>(stored: StoredState, body: (raw: RawTables) => Promise<T>): Promise<T> {
+  const raw = await stored.raw({ create: true })
   try {
-    return await body(archive)
+    return await body(raw)
   } finally {
-    await archive.close()
+    await raw.close()
   }
 }
 
-const everything = (archive: RawTables) => Promise.all(all.map((table) => archive.read(table, null, 1_000)))
+const everything = (raw: RawTables) => Promise.all(all.map((table) => raw.read(table, null, 1_000)))
 
 /** Stores rows of every kind. */
 async function fill(store: Store, clock: ManualClock): Promise<void> {
