@@ -141,13 +141,7 @@ test('refuses to start while a server or a worker uses either store, under any a
   const url = await server.create()
   const file = `sqlite:${fresh()}`
   const pooler = await startPgBouncer(server)
-  for (const [role, from, at] of [
-    ['worker', url, `${url}?application_name=mine`],
-    ['api', url, url],
-    ['worker', server.url(), pooler.url],
-    ['worker', file, file],
-    ['api', file, file],
-  ] as const) {
+  const refuses = async (role: string, from: string, at: string) => {
     const serving = new Cli(['serve', '--jobs', jobsFile, '--port', '0', '--role', role], { DATABASE_URL: at })
     await serving.says(/^worker/m)
     const refused = await uketsuke(['migrate', '--from', from, '--to', `sqlite:${fresh()}`])
@@ -157,6 +151,13 @@ test('refuses to start while a server or a worker uses either store, under any a
     serving.child.kill('SIGTERM')
     expect(await serving.ended).toBe(0)
   }
+  // Each waits for the lock for some seconds, so they wait together.
+  await Promise.all([
+    refuses('worker', url, `${url}?application_name=mine`),
+    refuses('worker', server.url(), pooler.url),
+    refuses('worker', file, file),
+  ])
+  await Promise.all([refuses('api', url, url), refuses('api', file, file)])
   await pooler.stop()
 })
 
