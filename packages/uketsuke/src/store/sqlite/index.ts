@@ -1,3 +1,4 @@
+import { closeSync, fdatasyncSync, openSync, realpathSync } from 'node:fs'
 import type { Clock } from '../../base/clock.ts'
 import { performance } from '../../base/timers.ts'
 import { UketsukeError } from '../../domain/errors.ts'
@@ -14,7 +15,6 @@ import { migrate } from './migrations/index.ts'
 import { canUseThreads, databasePath, open } from './open.ts'
 import * as queries from './queries.ts'
 import { getRecord, listRecords, removeRecord, updateRecord } from './records.ts'
-import { syncWal } from './sync-wal.ts'
 import { unclaimed } from './unclaimed.ts'
 import { countWaiting, indexWaiting } from './waiting.ts'
 
@@ -155,3 +155,20 @@ PRAGMA trusted_schema = OFF;
 /** While the thread makes the checkpoints, SQLite makes one only if the log still grows to 64 MB. */
 const backstop = (db: Connection) => (threadActive: boolean) =>
   db.script(`PRAGMA wal_autocheckpoint = ${threadActive ? 16_000 : 4_000}`)
+
+/**
+ * Syncs all commits to disk. SQLite holds no locks on its log, so closing the file here loses none. Errors are ignored:
+ * the next commit syncs the same bytes and reports them, and what was committed stays committed.
+ */
+function syncWal(path: string): void {
+  try {
+    const log = openSync(`${realpathSync(path)}-wal`, 'r+')
+    try {
+      fdatasyncSync(log)
+    } finally {
+      closeSync(log)
+    }
+  } catch {
+    // See above.
+  }
+}
