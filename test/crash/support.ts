@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { verifyWebhook } from '../../packages/uketsuke/src/notify/sign.ts'
+import { verifyWebhook } from '../../packages/uketsuke/src/notify/verify-webhook.ts'
 import type { PostgresOptions } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 import { until } from '../until.ts'
@@ -216,7 +216,7 @@ export async function receiver(delay: () => number = () => 0, got: (received: Re
     for await (const chunk of req) body += chunk
     const headers = new Headers(Object.entries(req.headers) as [string, string][])
     const { type, data } = JSON.parse(body) as { type: string; data: Seen }
-    const valid = verifyWebhook(secret, headers, body)
+    const valid = verifyWebhook(body, headers, secret) !== null
     const one = { id: headers.get('webhook-id') ?? '', type, body, data, valid }
     received.push(one)
     got(one)

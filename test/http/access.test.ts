@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { allOwners } from '../../packages/uketsuke/src/index.ts'
+import { allOwners, type Scope } from '../../packages/uketsuke/src/index.ts'
 import { until } from '../until.ts'
 import { body, type Serving, serve } from './server.ts'
 
@@ -14,26 +14,40 @@ afterAll(async () => {
   await closed
 })
 
-type Scope = 'jobs:read' | 'jobs:write'
+const owners = ['alice', 'bob'] as const
+/** The route scopes that each credential's scope includes. */
+const granted: Record<Scope | '', readonly Scope[]> = {
+  '': [],
+  'jobs:create': ['jobs:create'],
+  'jobs:read': ['jobs:read'],
+  'jobs:cancel': ['jobs:cancel'],
+  'jobs:write': ['jobs:create', 'jobs:cancel'],
+  'webhooks:manage': ['webhooks:manage'],
+  admin: ['jobs:create', 'jobs:read', 'jobs:cancel', 'webhooks:manage'],
+}
+const everything = granted.admin
 const credentials: Record<string, { owner: string; scopes: readonly Scope[] } | null> = {
   '': null,
   unknown: null,
-  alice: { owner: 'alice', scopes: ['jobs:read', 'jobs:write'] },
-  bob: { owner: 'bob', scopes: ['jobs:read', 'jobs:write'] },
-  reader: { owner: 'alice', scopes: ['jobs:read'] },
-  writer: { owner: 'alice', scopes: ['jobs:write'] },
+  alice: { owner: 'alice', scopes: everything },
+  bob: { owner: 'bob', scopes: everything },
+  ...Object.fromEntries(
+    owners.flatMap((owner) =>
+      Object.entries(granted).map(([scope, scopes]) => [`${owner}/${scope}`, { owner, scopes }]),
+    ),
+  ),
 }
 
 /** The scope that each route needs; null: an identity is enough. A route that is missing here fails the first test. */
 const routes: Record<string, Scope | null> = {
-  'POST /': 'jobs:write',
+  'POST /': 'jobs:create',
   'GET /': 'jobs:read',
   'GET /openapi.json': null,
   'GET /{jobId}': 'jobs:read',
   'GET /{jobId}/stream': 'jobs:read',
-  'POST /{jobId}/cancel': 'jobs:write',
-  'POST /{jobId}/retry': 'jobs:write',
-  'DELETE /{jobId}': 'jobs:write',
+  'POST /{jobId}/cancel': 'jobs:cancel',
+  'POST /{jobId}/retry': 'jobs:create',
+  'DELETE /{jobId}': 'jobs:cancel',
   'POST /{jobId}/stream-ticket': 'jobs:read',
 }
 const perJob = Object.keys(routes).filter((route) => route.includes('{jobId}'))

@@ -29,7 +29,9 @@ export const authenticate: HttpOptions['authenticate'] = (request) => {
     throw new QuotaExceeded({ name: 'default', limit: 100, window: 60, remaining: 0, reset: 30 })
   }
   if (credential === 'Bearer broken') throw new Error('secret: the password of the database')
-  return people[credential] ?? null
+  // Any owner with any scopes, as in `Bearer alice/jobs:create,jobs:read`.
+  const [, owner, scopes = ''] = /^Bearer (alice|bob)\/(.*)$/.exec(credential) ?? []
+  return owner === undefined ? (people[credential] ?? null) : { owner, scopes: scopes.split(',') }
 }
 
 export type Listen = (jobs: ReturnType<typeof jobsFor>['jobs']) => RequestListener | Promise<RequestListener>

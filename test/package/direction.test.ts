@@ -16,6 +16,7 @@ const layers = [
   ['accept', 'work'],
   ['service'],
   ['http'],
+  ['auth'],
   ['api'],
   ['index', 'store-migration', 'testing'],
   ['cli'],

@@ -27,6 +27,8 @@ const names: Record<string, string[]> = {
   ],
   'uketsuke/node': ['listen', 'nodeListener'],
   'uketsuke/express': ['expressAccept', 'expressJobs'],
+  'uketsuke/auth': ['jwt'],
+  'uketsuke/webhook': ['verifyWebhook'],
   'uketsuke/redis': ['redis'],
   'uketsuke/store': ['allOwners', 'claim', 'isHeldBy'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],

@@ -1,5 +1,6 @@
 import { acceptor } from '../accept/accept.ts'
 import { manyAcceptor } from '../accept/many.ts'
+import { ApiKeys, withApiKeys } from '../auth/api-keys.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { ulids } from '../base/ids.ts'
 import { defaultLog, guardLog } from '../base/log.ts'
@@ -124,16 +125,23 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     },
   )
 
+  const apiKeys = new ApiKeys(store.records, clock, ready)
+  const { authenticate, isRevoked } = options.apiKeys ? withApiKeys(apiKeys, options) : options
   const http = () => {
-    if (options.authenticate) return { authenticate: options.authenticate, maxBodyBytes, requests }
+    if (authenticate) return { authenticate, isRevoked, maxBodyBytes, requests }
     throw new UketsukeError('invalid-configuration', 'createJobs(): authenticate is required to serve HTTP requests.')
   }
-  const front = createEntryPoints(service, http, quotas.streams)
+  const front = createEntryPoints(service, http, quotas.streams, isRevoked)
   let closing: Promise<void> | null = null
 
   return {
     ...library<Types>(service),
     webhookSecret: (owner) => secretFor(webhooks, owner),
+    apiKeys: {
+      create: (key) => apiKeys.create(key),
+      list: (scope) => apiKeys.list(scope),
+      revoke: (id) => apiKeys.revoke(id),
+    },
     work: workers.work,
     fetch: front.fetch,
     accept: front.accept,

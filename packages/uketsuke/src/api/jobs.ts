@@ -1,3 +1,4 @@
+import type { ApiKeyOptions, ApiKeyView } from '../auth/api-keys.ts'
 import type { Log } from '../base/log.ts'
 import type { InputOf, JobTypes, OutputOf } from '../definition/define.ts'
 import type { Failure } from '../domain/errors.ts'
@@ -163,6 +164,19 @@ export interface Jobs<Types extends JobTypes = any> {
    * @throws {UketsukeError} `invalid-configuration` without `webhooks`, `invalid-owner`
    */
   webhookSecret(owner: string): string
+
+  /** Manages the API keys in the store. The HTTP API accepts them with the option `apiKeys`. */
+  readonly apiKeys: {
+    /**
+     * Creates a key. Its `key` is shown once: only a hash is stored.
+     * @throws {UketsukeError} `invalid-owner`, `invalid-configuration`
+     */
+    create(options: ApiKeyOptions): Promise<ApiKeyView & { key: string }>
+    /** Resolves with the keys of an owner, or of all with `allOwners`, the expired and revoked ones included. */
+    list(scope: OwnerScope): Promise<ApiKeyView[]>
+    /** Revokes a key by its id. Takes effect within five seconds, open streams included. Resolves with false if there is no such key. */
+    revoke(id: string): Promise<boolean>
+  }
 
   /** Resolves with the number of jobs and of webhook deliveries in each status. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>

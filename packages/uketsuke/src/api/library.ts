@@ -10,7 +10,18 @@ import type { EnqueueOptions } from './options.ts'
 
 type Library<Types extends JobTypes> = Omit<
   Jobs<Types>,
-  'work' | 'webhookSecret' | 'fetch' | 'accept' | 'ready' | 'close' | 'basePath' | 'url' | 'log' | 'store' | 'dispatch'
+  | 'work'
+  | 'webhookSecret'
+  | 'apiKeys'
+  | 'fetch'
+  | 'accept'
+  | 'ready'
+  | 'close'
+  | 'basePath'
+  | 'url'
+  | 'log'
+  | 'store'
+  | 'dispatch'
 >
 
 /** The service as a typed library that takes and returns what clients see. */

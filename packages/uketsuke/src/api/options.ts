@@ -25,6 +25,16 @@ export interface JobsOptions<Types extends JobTypes> {
    * process that only runs jobs does not need it.
    */
   authenticate?: HttpOptions['authenticate']
+  /**
+   * Whether the API accepts API keys, which `jobs.apiKeys` and `uketsuke keys` manage, in `Authorization: Bearer` or `X-API-Key`. Requests
+   * without a key go to `authenticate`, if there is one. Default: false.
+   */
+  apiKeys?: boolean
+  /**
+   * Whether a `credential` that `authenticate` named has been revoked. Asked for the credentials of open streams every two seconds, and
+   * for each use of a stream ticket.
+   */
+  isRevoked?: HttpOptions['isRevoked']
   /** The path of the jobs API in this server. Default: `/api/jobs`. */
   basePath?: string
   /**
@@ -135,6 +145,10 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
   assertConfiguration(
     dispatch === undefined || typeof dispatch === 'function',
     "createJobs(): dispatch must be a transport such as redis('redis://…')",
+  )
+  assertConfiguration(
+    options.apiKeys === undefined || typeof options.apiKeys === 'boolean',
+    'createJobs(): apiKeys must be true or false',
   )
   for (const name of Object.keys(jobs)) {
     assertConfiguration(

@@ -12,6 +12,7 @@ Commands:
   serve     Serve the jobs API, run jobs, or both
   migrate   Create or update a store's schema, or copy all jobs to another store
   doctor    Check Node.js, the store, Redis and the clocks for problems
+  keys      Create, list and revoke API keys
 
 Options:
   -h, --help   Show help; "uketsuke <command> --help" describes a command
@@ -31,13 +32,38 @@ Options:
   --host <address>  address to listen on (default: 127.0.0.1)
   --concurrency <number>
                     maximum number of jobs that run at the same time in this process (default: 10)
+  --api-keys        accept the API keys of "uketsuke keys"
   --allow-anonymous
                     serve without authentication, on a loopback address only
 ${commonOptions}
 
 Environment:
 ${databaseUrl}
-${redisUrl}`,
+${redisUrl}
+  UKETSUKE_JWT_ISSUER, UKETSUKE_JWT_AUDIENCE, UKETSUKE_JWT_ALGORITHMS, UKETSUKE_JWT_JWKS_URL
+                    accept JSON Web Tokens; algorithms such as RS256,ES256`,
+
+  keys: `Usage: uketsuke keys create --owner <owner> [options]
+       uketsuke keys list [--owner <owner>]
+       uketsuke keys revoke <id>
+
+Manage the API keys in the store, for "uketsuke serve --api-keys" and createJobs({ apiKeys: true }). "create" prints the
+key once; only a hash is stored. A revoked key stops working within five seconds, and its event streams end.
+
+Options:
+  --owner <owner>   the owner of the jobs that the key creates and sees (required by create)
+  --scopes <list>   jobs:create, jobs:read, jobs:cancel, webhooks:manage, admin
+                    (default: jobs:create,jobs:read,jobs:cancel)
+  --name <text>     a name for people
+  --expires <when>  90d, 12h or an ISO 8601 time (default: never)
+${commonOptions}
+
+Examples:
+  uketsuke keys create --owner acme --scopes jobs:create,jobs:read --expires 90d
+  curl -H "Authorization: Bearer $KEY" http://127.0.0.1:3000/api/jobs
+
+Environment:
+${databaseUrl}`,
 
   migrate: `Usage: uketsuke migrate [options]
        uketsuke migrate --from <url> --to <url> [options]

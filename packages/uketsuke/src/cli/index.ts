@@ -4,11 +4,17 @@ import { UketsukeError } from '../domain/errors.ts'
 import { UsageError } from './arguments.ts'
 import { doctor } from './doctor.ts'
 import { help } from './help.ts'
+import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { serve } from './serve.ts'
 
 /** Each command resolves with its exit code. */
-const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { serve, migrate, doctor }
+const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  serve,
+  migrate,
+  doctor,
+  keys,
+}
 
 async function run([name = '', ...args]: readonly string[]): Promise<number> {
   if (name === '--version') return print(version())

@@ -6,6 +6,7 @@ import { createJobs } from '../api/create-jobs.ts'
 import { fromEnvironment } from '../api/environment.ts'
 import type { Jobs } from '../api/jobs.ts'
 import type { JobsModule } from '../api/options.ts'
+import { jwtFromEnvironment } from '../auth/jwt-environment.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { nodeListener } from '../http/adapters/node.ts'
 import { integer, parseOptions, UsageError } from './arguments.ts'
@@ -16,13 +17,17 @@ const roles = ['all', 'api', 'worker']
 
 export async function serve(args: readonly string[]): Promise<number> {
   const options = { jobs: text, role: text, port: text, host: text, concurrency: text, store: text, schema: text }
-  const values = parseOptions('serve', args, { ...options, 'allow-anonymous': { type: 'boolean' } })
+  const values = parseOptions('serve', args, {
+    ...options,
+    'allow-anonymous': { type: 'boolean' },
+    'api-keys': { type: 'boolean' },
+  })
   const { role = 'all', host = '127.0.0.1', store: file, schema } = values
   if (!roles.includes(role))
     throw new UsageError(`--role must be one of ${roles.join(', ')}, not ${JSON.stringify(role)}.`)
   const port = integer('port', values.port, 3_000, 0, 65_535)
   const concurrency = integer('concurrency', values.concurrency, 10, 1, 100_000)
-  const module = await loadModule(values.jobs)
+  const module = withCredentials(await loadModule(values.jobs), values['api-keys'] === true)
   const anonymous = role !== 'worker' && isAnonymous(module, host, values['allow-anonymous'] === true)
 
   const log = module.log ?? pino({ name: 'uketsuke' }, pino.destination(2))
@@ -43,14 +48,27 @@ export async function serve(args: readonly string[]): Promise<number> {
   return 0
 }
 
-/** Whether to serve without authentication. @throws {UsageError} if `authenticate` is missing and anonymous access is not allowed */
-function isAnonymous({ authenticate }: JobsModule<JobTypes>, host: string, allowed: boolean): boolean {
-  if (!allowed && authenticate === undefined) {
+/** Adds the ways to authenticate that the command line and the environment select. @throws {UsageError} */
+function withCredentials(module: JobsModule<JobTypes>, apiKeys: boolean): JobsModule<JobTypes> {
+  const tokens = jwtFromEnvironment(process.env)
+  if (tokens !== null && module.authenticate !== undefined) {
     throw new UsageError(
-      'The module does not define authenticate: add it, or pass --allow-anonymous to serve without authentication on a loopback address.',
+      'The module defines authenticate, and UKETSUKE_JWT_ISSUER selects JSON Web Tokens: remove one of them.',
     )
   }
-  if (allowed && authenticate !== undefined) {
+  return { ...module, ...(tokens !== null && { authenticate: tokens }), ...(apiKeys && { apiKeys }) }
+}
+
+/** Whether to serve without authentication. @throws {UsageError} if `authenticate` is missing and anonymous access is not allowed */
+function isAnonymous({ authenticate, apiKeys }: JobsModule<JobTypes>, host: string, allowed: boolean): boolean {
+  const authenticated = authenticate !== undefined || apiKeys === true
+  if (!allowed && !authenticated) {
+    throw new UsageError(
+      'The module does not define authenticate: add it, pass --api-keys, or pass --allow-anonymous to serve without authentication on a ' +
+        'loopback address.',
+    )
+  }
+  if (allowed && authenticated) {
     throw new UsageError('The module defines authenticate, and --allow-anonymous would ignore it: remove one of them.')
   }
   if (allowed && !isLoopback(host)) {

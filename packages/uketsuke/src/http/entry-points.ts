@@ -6,7 +6,7 @@ import { acceptOnRoute, type RouteJobRequest } from './own-route.ts'
 import { fromFetchRequest, type HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
 import { handleRequest } from './router.ts'
-import type { StreamQuota } from './sse/stream-limits.ts'
+import type { StreamQuota } from './sse/open-streams.ts'
 
 /** The entry points of the HTTP API, as fetch handlers. */
 export interface EntryPoints {
@@ -31,8 +31,9 @@ export function createEntryPoints(
   jobService: JobService,
   options: () => HttpOptions,
   streams: StreamQuota,
+  isRevoked: HttpOptions['isRevoked'],
 ): EntryPoints {
-  const service = createHttpService(jobService, streams)
+  const service = createHttpService(jobService, streams, isRevoked)
   const handlers: DirectHandlers = {
     fetch: (request) => handleRequest(service, options, request),
     accept: (request, job) => acceptOnRoute(service, options, request, job),

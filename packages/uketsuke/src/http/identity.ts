@@ -1,18 +1,23 @@
 import { isThenable } from '../base/thrown.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { checkOwner } from '../domain/identifiers.ts'
+import { allows, type Scope } from '../domain/scopes.ts'
 import type { TokenBuckets } from '../quota/token-bucket.ts'
 import type { HttpRequest } from './request.ts'
-
-/** What a credential may do: `jobs:read` to read jobs, `jobs:write` to create, cancel, retry and delete them. */
-export type Scope = 'jobs:read' | 'jobs:write'
 
 /** The caller, as returned by `authenticate`. */
 export interface Identity {
   /** The owner of the caller's jobs: any stable identifier of a user or tenant. */
   owner: string
-  /** The scopes of the credential, `jobs:read` and `jobs:write`. Default: all scopes. */
+  /** The scopes of the credential: `jobs:create`, `jobs:read`, `jobs:cancel`, `webhooks:manage`, or `admin` for all. Default: all. */
   scopes?: readonly string[] | undefined
+  /** When the credential expires, in milliseconds since the epoch. Its event streams end then. Default: never. */
+  expiresAt?: number | undefined
+  /**
+   * An id of the credential, such as a session id. With `isRevoked`, its event streams and stream tickets end within five seconds of a
+   * revocation.
+   */
+  credential?: string | undefined
 }
 
 export interface HttpOptions {
@@ -24,6 +29,8 @@ export interface HttpOptions {
   authenticate: (request: Request) => Identity | null | undefined | Promise<Identity | null | undefined>
   /** The maximum size of a request body in bytes. Default: 1 MiB. */
   maxBodyBytes?: number | undefined
+  /** Whether a credential has been revoked. Asked every two seconds for the credentials of open streams. */
+  isRevoked?: ((credential: string, owner: string) => boolean | Promise<boolean>) | undefined
   /** The request quota of each owner. Default: none. */
   requests?: TokenBuckets | undefined
 }
@@ -32,6 +39,8 @@ export interface HttpOptions {
 export interface Caller {
   readonly owner: string
   readonly canRead: boolean
+  readonly expiresAt?: number | undefined
+  readonly credential?: string | undefined
 }
 
 /**
@@ -49,11 +58,11 @@ export function identify(options: HttpOptions, request: HttpRequest, scope: Scop
 
 function callerOf(identity: Identity | null | undefined, scope: Scope | null): Caller {
   if (identity === null || identity === undefined) throw new UketsukeError('unauthorized')
-  const { owner, scopes } = identity
+  const { owner, scopes, expiresAt, credential } = identity
   // Fail closed: an invalid owner must never match another owner or all owners.
   checkOwner(owner)
-  if (scope !== null && scopes !== undefined && !scopes.includes(scope)) {
+  if (scope !== null && !allows(scopes, scope)) {
     throw new UketsukeError('forbidden', `The credential does not have the scope ${scope}.`)
   }
-  return { owner, canRead: scopes?.includes('jobs:read') ?? true }
+  return { owner, canRead: allows(scopes, 'jobs:read'), expiresAt, credential }
 }

@@ -26,7 +26,7 @@ export async function acceptOnRoute(
 ): Promise<HttpResponse> {
   try {
     const options = getOptions()
-    const identified = identify(options, request, 'jobs:write')
+    const identified = identify(options, request, 'jobs:create')
     const { owner, canRead } = identified instanceof Promise ? await identified : identified
     return await accept({ service, request, canRead }, { ...job, owner, inputIsJson: undefined })
   } catch (thrown) {

@@ -1,5 +1,6 @@
+import type { Scope } from '../domain/scopes.ts'
 import type { HttpService } from './http-service.ts'
-import type { HttpOptions, Scope } from './identity.ts'
+import type { Caller, HttpOptions } from './identity.ts'
 import type { HttpRequest } from './request.ts'
 import type { HttpResponse } from './response.ts'
 
@@ -11,6 +12,7 @@ export interface RequestContext {
   readonly owner: string
   /** Without it, responses carry no output. */
   readonly canRead: boolean
+  readonly caller: Caller
   /** A well-formed job id, not necessarily of an existing job. Empty on routes without a job id. */
   readonly jobId: string
   readonly routes: readonly Route[]
@@ -30,8 +32,8 @@ export interface Route {
   readonly head?: false
   readonly operation: Operation
   handle(context: RequestContext): Promise<HttpResponse>
-  /** An alternative to `authenticate`. Returns the owner, or null to fall back to `authenticate`. */
-  admit?(service: HttpService, query: URLSearchParams, jobId: string): Promise<string | null>
+  /** An alternative to `authenticate`. Returns the caller, or null to fall back to `authenticate`. */
+  admit?(service: HttpService, options: HttpOptions, query: URLSearchParams, jobId: string): Promise<Caller | null>
   /** Replaces the problem response for an error, or returns null to keep it. */
   soften?(request: HttpRequest, error: { code: string; retryAfter: number | undefined }): HttpResponse | null
 }

@@ -53,16 +53,17 @@ async function callRoute(
   found: Found,
 ): Promise<HttpResponse> {
   const { route, jobId } = found
-  const admitted = route.admit ? await route.admit(service, request.query, jobId) : null
-  if (admitted !== null) await options.requests?.take(admitted)
-  const identified = admitted === null ? identify(options, request, route.scope) : { owner: admitted, canRead: true }
-  const { owner, canRead } = identified instanceof Promise ? await identified : identified
+  const admitted = route.admit ? await route.admit(service, options, request.query, jobId) : null
+  if (admitted !== null) await options.requests?.take(admitted.owner)
+  const identified = admitted ?? identify(options, request, route.scope)
+  const caller = identified instanceof Promise ? await identified : identified
   if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')
   onlyKnown(request.query, route.query)
   if (route.produces !== null && !accepts(request.header('accept'), route.produces)) {
     throw new UketsukeError('not-acceptable', `The response is available only as ${route.produces}.`)
   }
-  return route.handle({ service, options, request, owner, canRead, jobId, routes })
+  const { owner, canRead } = caller
+  return route.handle({ service, options, request, caller, owner, canRead, jobId, routes })
 }
 
 interface Found {

@@ -6,7 +6,7 @@ import type { Route } from '../route.ts'
 export const cancel: Route = {
   method: 'POST',
   path: '/{jobId}/cancel',
-  scope: 'jobs:write',
+  scope: 'jobs:cancel',
   query: [],
   produces: 'application/json',
   operation: {

@@ -9,7 +9,7 @@ const members = ['type', 'input', 'priority', 'webhookUrl', 'delay', 'runAt', 'm
 export const create: Route = {
   method: 'POST',
   path: '/',
-  scope: 'jobs:write',
+  scope: 'jobs:create',
   query: [],
   produces: 'application/json',
   operation: {

@@ -4,7 +4,7 @@ import type { Route } from '../route.ts'
 export const remove: Route = {
   method: 'DELETE',
   path: '/{jobId}',
-  scope: 'jobs:write',
+  scope: 'jobs:cancel',
   query: [],
   produces: null,
   operation: {

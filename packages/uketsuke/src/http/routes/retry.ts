@@ -5,7 +5,7 @@ import { keyScope, type Route } from '../route.ts'
 export const retry: Route = {
   method: 'POST',
   path: '/{jobId}/retry',
-  scope: 'jobs:write',
+  scope: 'jobs:create',
   query: [],
   produces: 'application/json',
   operation: {

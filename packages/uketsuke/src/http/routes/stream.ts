@@ -5,7 +5,7 @@ import { single } from '../query.ts'
 import type { HttpRequest } from '../request.ts'
 import type { Route } from '../route.ts'
 import { eventStream, retryLaterStream } from '../sse/event-stream.ts'
-import { ticketOwner } from './ticket.ts'
+import { ticketCaller } from './ticket.ts'
 
 export const stream: Route = {
   method: 'GET',
@@ -25,11 +25,11 @@ export const stream: Route = {
       ...problems(400, 404, 406, 503),
     },
   },
-  async admit(service, query, jobId) {
+  async admit(service, options, query, jobId) {
     const ticket = single(query, 'ticket')
-    return ticket === null ? null : ticketOwner(service, jobId, ticket)
+    return ticket === null ? null : ticketCaller(service, options, jobId, ticket)
   },
-  async handle({ service, request, owner, jobId }) {
+  async handle({ service, request, owner, caller, jobId }) {
     if (service.draining.aborted) throw new UketsukeError('temporarily-unavailable', 'The server is shutting down.')
     // Read the store first: the follower can lag, and a client that knows a newer version must not get an earlier one.
     const job = await service.find(owner, jobId)
@@ -37,13 +37,13 @@ export const stream: Route = {
     if (isTerminal(job) && version !== null && version >= job.version) {
       return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
     }
-    const ended = service.streams.open(owner)
+    const place = service.streams.open(caller)
     try {
       const follower = await service.follow(owner, jobId, job.version)
       // Skip the state only if the client already has it. An id from the future is ignored.
-      return eventStream(service, follower, version === job.version ? null : job, ended)
+      return eventStream(service, follower, version === job.version ? null : job, place)
     } catch (error) {
-      ended()
+      place.release()
       throw error
     }
   },

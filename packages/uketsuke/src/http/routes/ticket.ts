@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
 import { UketsukeError } from '../../domain/errors.ts'
 import type { JobService } from '../../service.ts'
+import type { Caller, HttpOptions } from '../identity.ts'
 import { problems, ticketAnswer } from '../openapi/responses.ts'
 import { json } from '../response.ts'
 import type { Route } from '../route.ts'
@@ -22,10 +23,10 @@ export const ticket: Route = {
     summary: "Create a ticket for this job's stream. It is reusable and expires after 15 minutes.",
     responses: { 200: ticketAnswer, ...problems(400, 404, 406) },
   },
-  async handle({ service, owner, jobId }) {
+  async handle({ service, owner, jobId, caller }) {
     const job = await service.find(owner, jobId)
-    const expiresAt = service.clock.now() + lifetimeMs
-    const issued = seal(await service.ticketKey(), [job.id, job.owner, expiresAt])
+    const expiresAt = Math.min(service.clock.now() + lifetimeMs, caller.expiresAt ?? Number.POSITIVE_INFINITY)
+    const issued = seal(await service.ticketKey(), [job.id, job.owner, expiresAt, caller.credential ?? null])
     return json(
       {
         ticket: issued,
@@ -38,14 +39,27 @@ export const ticket: Route = {
   },
 }
 
-/** The owner for whom a ticket was issued. @throws `unauthorized` if it is forged, expired or for another job */
-export async function ticketOwner(service: JobService, jobId: string, text: string): Promise<string> {
-  const [job, owner, expiresAt] = unseal(await service.ticketKey(), text) ?? ['', '', 0]
-  if (job === jobId && service.clock.now() < expiresAt) return owner
+/**
+ * The caller for whom a ticket was issued.
+ * @throws `unauthorized` if it is forged, expired, for another job, or of a revoked credential
+ */
+export async function ticketCaller(
+  service: JobService,
+  { isRevoked }: HttpOptions,
+  jobId: string,
+  text: string,
+): Promise<Caller> {
+  const [job, owner, expiresAt, id] = unseal(await service.ticketKey(), text) ?? ['', '', 0, null]
+  const credential = id ?? undefined
+  const live = job === jobId && service.clock.now() < expiresAt
+  if (live && (credential === undefined || !(await isRevoked?.(credential, owner)))) {
+    return { owner, canRead: true, credential }
+  }
   throw new UketsukeError('unauthorized', 'The ticket is invalid or has expired.')
 }
 
-type Payload = readonly [jobId: string, owner: string, expiresAt: number]
+/** The `credential` that issued the ticket is null if `authenticate` did not name one. */
+type Payload = readonly [jobId: string, owner: string, expiresAt: number, credential?: string | null]
 
 const algorithm = 'aes-256-gcm'
 const [ivBytes, tagBytes] = [12, 16]

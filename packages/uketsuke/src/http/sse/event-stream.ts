@@ -3,6 +3,7 @@ import type { Follower } from '../../notify/watch.ts'
 import type { HttpService } from '../http-service.ts'
 import { PacedWriter } from '../paced-writer.ts'
 import type { HttpResponse, Sink, Streamed } from '../response.ts'
+import type { StreamPlace } from './open-streams.ts'
 
 const headers = {
   'Content-Type': 'text/event-stream',
@@ -23,14 +24,14 @@ export function retryLaterStream(retryAfter = 1): HttpResponse {
   return { status: 200, headers, body: jitteredRetry(retryAfter * 1_000) }
 }
 
-/** Streams the states of a job. `first` is the current state, or null if the client already has it. Calls `ended` at the end. */
+/** Streams the states of a job. `first` is the current state, or null if the client already has it. `place` is released at the end. */
 export function eventStream(
   service: HttpService,
   follower: Follower,
   first: Job | null,
-  ended: () => void,
+  place: StreamPlace,
 ): HttpResponse {
-  return { status: 200, headers, body: new EventStream(service, follower, first, ended) }
+  return { status: 200, headers, body: new EventStream(service, follower, first, place) }
 }
 
 /**
@@ -41,17 +42,18 @@ class EventStream implements Streamed {
   readonly #service: HttpService
   readonly #follower: Follower
   readonly #writer: PacedWriter
-  readonly #ended: () => void
+  readonly #place: StreamPlace
   #first: Job | null
   #started = false
   #sentFirst = false
   #offDraining: (() => void) | null = null
 
-  constructor(service: HttpService, follower: Follower, first: Job | null, ended: () => void) {
+  constructor(service: HttpService, follower: Follower, first: Job | null, place: StreamPlace) {
     this.#service = service
     this.#follower = follower
     this.#first = first
-    this.#ended = ended
+    this.#place = place
+    place.end = () => this.#guard(() => this.#end())
     this.#writer = new PacedWriter(service.clock, () => this.#release())
   }
 
@@ -130,6 +132,6 @@ class EventStream implements Streamed {
     this.#service.heartbeats.cancel(this)
     this.#offDraining?.()
     this.#follower.close()
-    this.#ended()
+    this.#place.release()
   }
 }
