@@ -190,11 +190,14 @@ async function completes(curl: Curl, ports: Record<string, number>, program: Run
 /** Express 4 is installed here under another name. */
 const variants: Record<string, Record<string, string>> = { express5: {}, express4: { express: 'express4' } }
 
-test.each(sources.filter(({ flags }) => flags.includes('exits')))('$page: $file runs to its end, and prints what its comments say', (source) => {
-  const program = join(compiled(), source.file.replace(/\.ts$/, '.js'))
-  const printed = [...source.code.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm)].map(([, line]) => `${line}\n`)
-  expect(run(process.execPath, [program], dirname(program))).toEqual({ said: printed.join(''), code: 0 })
-})
+test.each(sources.filter(({ flags }) => flags.includes('exits')))(
+  '$page: $file runs to its end, and prints what its comments say',
+  (source) => {
+    const program = join(compiled(), source.file.replace(/\.ts$/, '.js'))
+    const printed = [...source.code.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm)].map(([, line]) => `${line}\n`)
+    expect(run(process.execPath, [program], dirname(program))).toEqual({ said: printed.join(''), code: 0 })
+  },
+)
 
 const programs = sources
   .filter(({ flags }) => flags.includes('run') && !flags.includes('exits'))
