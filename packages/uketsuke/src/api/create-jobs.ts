@@ -13,7 +13,7 @@ import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
 import { DeliveryLimits } from '../notify/delivery-limits.ts'
 import { destinations } from '../notify/destinations.ts'
-import { secretFor } from '../notify/secret.ts'
+import { secretFor, signingSecrets } from '../notify/secret.ts'
 import { signer } from '../notify/sign.ts'
 import { Watch } from '../notify/watch.ts'
 import { webhookDelivery } from '../notify/webhook.ts'
@@ -65,7 +65,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   })
   const transition = transitions(store, ({ after, spawn }) => {
     changes.announce([after])
-    const waiting = [after, spawn].filter((job) => job?.status === 'pending').filter((job) => job !== null)
+    const waiting = [after, ...spawn].filter(({ status }) => status === 'pending')
     if (waiting.length > 0) dispatch.announce(waiting)
   })
 
@@ -103,12 +103,12 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     nameServers: webhooks?.nameServers,
   })
   const random = Math.random
-  const delivery = ({ secret, perOwner, userAgent = `uketsuke/${version()}` }: NonNullable<typeof webhooks>) =>
+  const delivery = ({ userAgent = `uketsuke/${version()}`, ...how }: NonNullable<typeof webhooks>) =>
     webhookDelivery({
       store,
       clock,
       base,
-      sign: signer([secret].flat(), perOwner),
+      sign: signer(signingSecrets(how)),
       userAgent,
       destinations: allowed,
       post,

@@ -159,8 +159,8 @@ export interface Jobs<Types extends JobTypes = any> {
   redeliver(id: string, options: OwnerScope): Promise<void>
 
   /**
-   * The secret with which an owner's receivers verify webhooks: with `webhooks.perOwner` one of the owner's own, else the shared one.
-   * During a rotation, the new one. Show it to this owner only.
+   * The secret with which an owner's receivers verify webhooks: with `webhooks.masterSecret` one of the owner's own, otherwise the shared
+   * one. During a rotation, the new one. Show it to this owner only.
    * @throws {UketsukeError} `invalid-configuration` without `webhooks`, `invalid-owner`
    */
   webhookSecret(owner: string): string

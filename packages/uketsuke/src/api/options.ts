@@ -8,7 +8,7 @@ import { isTypeName } from '../domain/identifiers.ts'
 import type { Priority } from '../domain/job.ts'
 import { type Bounds, century, day, integerOption, maxInteger } from '../domain/numbers.ts'
 import type { HttpOptions } from '../http/identity.ts'
-import { keysOf } from '../notify/secret.ts'
+import { signingSecrets } from '../notify/secret.ts'
 import type { StoreFactory } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
 import type { TransportFactory } from '../transport/port.ts'
@@ -50,13 +50,16 @@ export interface JobsOptions<Types extends JobTypes> {
   lease?: number
   /** Enables webhooks. Default: requests with a `webhookUrl` are rejected with `webhook-url-forbidden`. */
   webhooks?: {
-    /** The signing secret: `whsec_` followed by the base64 of 24 to 64 random bytes. To rotate it, pass the new and the old secret. */
-    secret: string | readonly string[]
     /**
-     * Signs each owner's webhooks with a secret of its own, derived from `secret`; get it with `jobs.webhookSecret(owner)`. With one secret
-     * for all, whoever can verify a webhook can forge those of every owner: leave it out only if all receivers are yours. Default: false.
+     * The signing secret of all webhooks: `whsec_` followed by the base64 of 24 to 64 random bytes. To rotate it, pass the new and the old
+     * secret. Whoever can verify a webhook can forge one, so use it only if all receivers are yours; otherwise set `masterSecret`.
      */
-    perOwner?: boolean
+    secret?: string | readonly string[]
+    /**
+     * Signs each owner's webhooks with a secret of its own, derived from this one, in the same form as `secret`. Get an owner's secret with
+     * `jobs.webhookSecret(owner)`.
+     */
+    masterSecret?: string | readonly string[]
     /**
      * `host:port` of receivers to allow although their addresses are not public or the URL is not https. Such a host may resolve to private
      * addresses, but never to link-local addresses or metadata services. Default: none (SSRF protection).
@@ -160,14 +163,10 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
   if (webhooks === undefined) return
   assertConfiguration(
     typeof webhooks === 'object' && webhooks !== null,
-    'createJobs(): webhooks must be an object with a secret',
+    'createJobs(): webhooks must be an object with secret or masterSecret',
   )
-  keysOf(webhooks.secret)
-  const { userAgent, allowHosts, ports, proxy, nameServers, perOwner } = webhooks
-  assertConfiguration(
-    perOwner === undefined || typeof perOwner === 'boolean',
-    'createJobs(): webhooks.perOwner must be true or false',
-  )
+  signingSecrets(webhooks)
+  const { userAgent, allowHosts, ports, proxy, nameServers } = webhooks
   assertConfiguration(
     isTextList(allowHosts) && (allowHosts ?? []).every((one) => /^.+:\d{1,5}$/.test(one)),
     'createJobs(): webhooks.allowHosts must be an array of "host:port"',

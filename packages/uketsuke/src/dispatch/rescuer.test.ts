@@ -15,7 +15,7 @@ test('an expired lease is taken back, but not one that the rescuing worker holds
   const jobs = ['mine', 'orphan'].map((id) => create({ ...asked, id }, past))
   await store.insert(jobs.map((job) => ({ job })))
   const running = jobs.flatMap((before) => claim(before, past, { worker: 'w', leaseMs: 1 }) ?? [])
-  await store.replace(running.map((after, i) => ({ before: jobs[i]!, after, spawn: null, attempt: null })))
+  await store.replace(running.map((after, i) => ({ before: jobs[i]!, after, spawn: [], attempt: null })))
 
   const stop = new AbortController()
   const rescued = new Promise<void>((resolve) => {

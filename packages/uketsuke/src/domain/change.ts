@@ -7,31 +7,44 @@ export const deliveryType = 'uketsuke.webhook'
 /** Maximum number of delivery attempts. `backoff.ts` defines the waits between them. */
 export const deliveryAttempts = 10
 
-/** The outcome of a rule, with everything that must be stored in the same commit. */
-export function change(before: Job, after: Job, now: number): Change {
-  return { before, after, spawn: delivery(after, now), attempt: ended(before, after, now) }
+/** A registered receiver of an owner's webhooks. */
+export interface Subscriber {
+  readonly id: string
+  readonly url: string
+  /** The events that it receives, such as `job.completed`. */
+  readonly events: readonly string[]
 }
 
+/** What a delivery job delivers to: the job's own URL, or a registered endpoint. */
+export interface DeliveryTarget {
+  readonly url: string
+  readonly endpoint?: string
+}
+
+/** The outcome of a rule, with everything that must be stored in the same commit. `subscribers` are those of the job's owner. */
+export function change(before: Job, after: Job, now: number, subscribers: readonly Subscriber[] = []): Change {
+  return { before, after, spawn: deliveries(after, subscribers, now), attempt: ended(before, after, now) }
+}
+
+const none: readonly Job[] = []
+
 /**
- * A job with a webhook spawns one delivery job when it finishes. The delivery id derives from the job id, so there is
- * at most one.
+ * A finished job spawns one delivery job for its own webhook URL and for each subscriber of its event. The ids derive from the job and the
+ * subscriber, so there is at most one for each.
  */
-function delivery(job: Job, now: number): Job | null {
-  if (!isTerminal(job) || job.webhookUrl === null || job.queue !== 'jobs') return null
-  const { id, owner, webhookUrl, retainFor } = job
-  return create(
-    {
-      id: `${id}-webhook`,
-      queue: 'deliveries',
-      type: deliveryType,
-      owner,
-      input: JSON.stringify({ url: webhookUrl }),
-      parent: id,
-      maxAttempts: deliveryAttempts,
-      retainFor,
-    },
-    now,
+function deliveries(job: Job, subscribers: readonly Subscriber[], now: number): readonly Job[] {
+  if (!isTerminal(job) || job.queue !== 'jobs' || (job.webhookUrl === null && subscribers.length === 0)) return none
+  const own = job.webhookUrl === null ? [] : [delivery(job, `${job.id}-webhook`, { url: job.webhookUrl }, now)]
+  const interested = subscribers.filter(({ events }) => events.includes(`job.${job.status}`))
+  return own.concat(
+    interested.map(({ id, url }) => delivery(job, `${job.id}-webhook-${id}`, { url, endpoint: id }, now)),
   )
+}
+
+function delivery({ id: parent, owner, retainFor }: Job, id: string, target: DeliveryTarget, now: number): Job {
+  const input = JSON.stringify(target)
+  const maxAttempts = deliveryAttempts
+  return create({ id, queue: 'deliveries', type: deliveryType, owner, input, parent, maxAttempts, retainFor }, now)
 }
 
 /**

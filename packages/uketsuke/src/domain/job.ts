@@ -93,8 +93,8 @@ export interface Attempt {
 export interface Change {
   readonly before: Job
   readonly after: Job
-  /** The webhook delivery that this change triggers, stored in the same commit. */
-  readonly spawn: Job | null
+  /** The webhook deliveries that this change triggers, stored in the same commit. */
+  readonly spawn: readonly Job[]
   /** The attempt that this change ends while the job continues, stored in the same commit. */
   readonly attempt: Attempt | null
 }

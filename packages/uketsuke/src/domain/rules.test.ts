@@ -257,7 +257,8 @@ describe('change', () => {
   const withWebhook = { ...running, webhookUrl: 'https://example.com/' }
   it('spawns one delivery with the terminal state', () => {
     const { spawn } = change(withWebhook, succeed(withWebhook, 200, '1') as Job, 200)
-    expect(spawn).toMatchObject({
+    expect(spawn).toHaveLength(1)
+    expect(spawn[0]).toMatchObject({
       id: 'A-webhook',
       queue: 'deliveries',
       type: deliveryType,
@@ -265,13 +266,28 @@ describe('change', () => {
       owner: 'o',
       runAt: 200,
     })
-    expect(spawn?.maxAttempts).toBe(deliveryAttempts)
+    expect(spawn[0]?.maxAttempts).toBe(deliveryAttempts)
+  })
+  it('spawns one for each subscriber of its event, besides that for its URL', () => {
+    const subscribers = [
+      { id: 'e1', url: 'https://one.example/', events: ['job.completed', 'job.failed'] },
+      { id: 'e2', url: 'https://two.example/', events: ['job.failed'] },
+    ]
+    const ids = (before: Job, after: Job | null) =>
+      change(before, after as Job, 200, subscribers).spawn.map(({ id, input }) => [id, JSON.parse(input)])
+    const one = ['A-webhook-e1', { url: 'https://one.example/', endpoint: 'e1' }]
+    expect(ids(running, succeed(running, 200, '1'))).toEqual([one])
+    expect(ids(withWebhook, succeed(withWebhook, 200, '1'))).toEqual([
+      ['A-webhook', { url: 'https://example.com/' }],
+      one,
+    ])
+    expect(ids(running, progress(running, 1, null))).toEqual([])
   })
   it('spawns none before the end, without a URL, or for a delivery itself', () => {
-    expect(change(withWebhook, progress(withWebhook, 1, null) as Job, 1).spawn).toBeNull()
-    expect(change(running, completed, 200).spawn).toBeNull()
+    expect(change(withWebhook, progress(withWebhook, 1, null) as Job, 1).spawn).toEqual([])
+    expect(change(running, completed, 200).spawn).toEqual([])
     const delivery = { ...withWebhook, queue: 'deliveries' } as const
-    expect(change(delivery, succeed(delivery, 1, '1') as Job, 1).spawn).toBeNull()
+    expect(change(delivery, succeed(delivery, 1, '1') as Job, 1).spawn).toEqual([])
   })
   const second = { ...running, attempt: 2 }
   it.each([

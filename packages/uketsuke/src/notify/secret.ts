@@ -40,20 +40,33 @@ export function ownerSecret(master: string, owner: string): string {
   return prefix + Buffer.from(hkdfSync('sha256', keyOf(master), Buffer.alloc(0), info, 32)).toString('base64')
 }
 
+/** How webhooks are signed: with one secret for all receivers, or with a secret of each owner. The first of several is the newest. */
+export interface SigningSecrets {
+  readonly secret?: string | readonly string[] | undefined
+  readonly masterSecret?: string | readonly string[] | undefined
+}
+
+/** @throws {UketsukeError} `invalid-configuration` unless exactly one of the two is given, and valid */
+export function signingSecrets({ secret, masterSecret }: SigningSecrets): { secrets: string[]; perOwner: boolean } {
+  assertConfiguration(
+    (secret === undefined) !== (masterSecret === undefined),
+    'createJobs(): webhooks needs either secret, for receivers that are all yours, or masterSecret, for a secret of each owner',
+  )
+  const given = secret ?? masterSecret
+  keysOf(given)
+  return { secrets: [given as string | string[]].flat(), perOwner: masterSecret !== undefined }
+}
+
 /**
  * The secret with which an owner's receivers verify webhooks; during a rotation, the new one.
  * @throws {UketsukeError} `invalid-configuration` without `webhooks`, `invalid-owner`
  */
-export function secretFor(webhooks: Secrets | undefined, owner: string): string {
+export function secretFor(webhooks: SigningSecrets | undefined, owner: string): string {
   assertConfiguration(webhooks !== undefined, 'webhookSecret(): createJobs() has no webhooks')
   checkOwner(owner)
-  const [secret = ''] = [webhooks.secret].flat()
-  return webhooks.perOwner ? ownerSecret(secret, owner) : secret
-}
-
-interface Secrets {
-  readonly secret: string | readonly string[]
-  readonly perOwner?: boolean
+  const { secrets, perOwner } = signingSecrets(webhooks)
+  const [newest = ''] = secrets
+  return perOwner ? ownerSecret(newest, owner) : newest
 }
 
 const kindOf = (value: unknown): string =>

@@ -10,7 +10,7 @@ const keptOwners = 1_000
  * Creates the three headers of Standard Webhooks (https://www.standardwebhooks.com), with one signature for each secret: during a
  * rotation the receiver may know either. `perOwner` signs with secrets that are derived for the owner. `time` is in milliseconds.
  */
-export function signer(secrets: readonly string[], perOwner = false): Sign {
+export function signer({ secrets, perOwner }: { secrets: readonly string[]; perOwner: boolean }): Sign {
   const shared = keysOf(secrets)
   const derived = new Map<string, KeyObject[]>()
   const keysFor = (owner: string): KeyObject[] => {

@@ -18,7 +18,7 @@ const job = (id: string): Job =>
 const running = (id: string) => claim(job(id), clock.now(), { worker: 'w', leaseMs: 1_000 }) as Job
 const progressed = (before: Job, percent: number): Change => {
   const after = progress(before, percent, null) as Job
-  return { before, after, spawn: null, attempt: null }
+  return { before, after, spawn: [], attempt: null }
 }
 
 /** A store that records its commits, each of which ends when the test resolves it. */
@@ -105,7 +105,7 @@ describe('batched', () => {
     expect(commits.splice(0)).toEqual([['0', '1', '2'], ['3'], ['4'], ['5', '6']])
     const changes = jobs.map((before, i) => {
       const after: Job = { ...before, version: 2, status: 'completed', output: 'x'.repeat(lengths[i] ?? 0) }
-      return { before, after, spawn: null, attempt: null }
+      return { before, after, spawn: [], attempt: null }
     })
     expect(await Promise.all(changes.map((one) => group.replace([one])))).toEqual(lengths.map(() => [true]))
     expect(commits).toEqual([['0', '1', '2'], ['3'], ['4'], ['5', '6']])

@@ -53,7 +53,7 @@ export function memory(): StoreFactory {
       const stored = jobs.get(after.id)
       if (stored === undefined || stored.version !== before.version) return false
       jobs.set(after.id, { ...after, leaseUntil: later(stored.leaseUntil, after.leaseUntil) })
-      if (spawn !== null && !jobs.has(spawn.id)) jobs.set(spawn.id, spawn)
+      for (const job of spawn) if (!jobs.has(job.id)) jobs.set(job.id, job)
       if (attempt !== null) ended.push(attempt)
       return true
     }
@@ -87,7 +87,7 @@ export function memory(): StoreFactory {
           .map((before) => ({ before, after: claim(before, now, { worker, leaseMs }) }))
           .filter((step): step is { before: Job; after: Job } => step.after !== null)
           .slice(0, limit)
-          .filter(({ before, after }) => replace({ before, after, spawn: null, attempt: null }))
+          .filter(({ before, after }) => replace({ before, after, spawn: [], attempt: null }))
           .map(({ after }) => after)
       },
       replace: async (changes) => changes.map(replace),

@@ -120,7 +120,7 @@ export interface Store {
   claim(query: ClaimQuery): Promise<Job[]>
   /**
    * Compare-and-swap by version: true if the stored version was `before.version`. Spawn and attempt are stored in the
-   * same commit; a spawn whose id already exists is left unchanged. Ids must be distinct. A renewal does not change the
+   * same commit; a spawned job whose id already exists is left unchanged. Ids must be distinct. A renewal does not change the
    * version, so a swap may be based on an older lease: while the job stays running, the later lease wins.
    */
   replace(changes: readonly Change[]): Promise<boolean[]>

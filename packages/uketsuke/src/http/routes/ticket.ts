@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import { seal, unseal } from '../../base/seal.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import type { JobService } from '../../service.ts'
 import type { Caller, HttpOptions } from '../identity.ts'
@@ -26,7 +27,8 @@ export const ticket: Route = {
   async handle({ service, owner, jobId, caller }) {
     const job = await service.find(owner, jobId)
     const expiresAt = Math.min(service.clock.now() + lifetimeMs, caller.expiresAt ?? Number.POSITIVE_INFINITY)
-    const issued = seal(await service.ticketKey(), [job.id, job.owner, expiresAt, caller.credential ?? null])
+    const payload: Payload = [job.id, job.owner, expiresAt, caller.credential ?? null]
+    const issued = seal(keyFor(await service.ticketKey()), JSON.stringify(payload))
     return json(
       {
         ticket: issued,
@@ -49,7 +51,7 @@ export async function ticketCaller(
   jobId: string,
   text: string,
 ): Promise<Caller> {
-  const [job, owner, expiresAt, id] = unseal(await service.ticketKey(), text) ?? ['', '', 0, null]
+  const [job, owner, expiresAt, id] = payloadOf(await service.ticketKey(), text) ?? ['', '', 0, null]
   const credential = id ?? undefined
   const live = job === jobId && service.clock.now() < expiresAt
   if (live && (credential === undefined || !(await isRevoked?.(credential, owner)))) {
@@ -61,30 +63,10 @@ export async function ticketCaller(
 /** The `credential` that issued the ticket is null if `authenticate` did not name one. */
 type Payload = readonly [jobId: string, owner: string, expiresAt: number, credential?: string | null]
 
-const algorithm = 'aes-256-gcm'
-const [ivBytes, tagBytes] = [12, 16]
-
 /** The key depends on the purpose too, so that another use of the shared key can never produce a ticket. */
 const keyFor = (shared: string): Buffer => createHash('sha256').update(`stream-ticket.${shared}`).digest()
 
-function seal(shared: string, payload: Payload): string {
-  const iv = randomBytes(ivBytes)
-  const cipher = createCipheriv(algorithm, keyFor(shared), iv)
-  const sealed = Buffer.concat([cipher.update(JSON.stringify(payload)), cipher.final()])
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url')
-}
-
-/** Null for anything that `seal` did not produce with this key. */
-function unseal(shared: string, text: string): Payload | null {
-  const bytes = Buffer.from(text, 'base64url')
-  // Node.js skips invalid characters: one ticket has one spelling.
-  if (bytes.length <= ivBytes + tagBytes || bytes.toString('base64url') !== text) return null
-  const decipher = createDecipheriv(algorithm, keyFor(shared), bytes.subarray(0, ivBytes), { authTagLength: tagBytes })
-  decipher.setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes))
-  try {
-    const opened = Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()])
-    return JSON.parse(opened.toString()) as Payload
-  } catch {
-    return null
-  }
+function payloadOf(shared: string, ticket: string): Payload | null {
+  const text = unseal(keyFor(shared), ticket)
+  return text === null ? null : (JSON.parse(text) as Payload)
 }

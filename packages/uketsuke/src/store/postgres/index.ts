@@ -92,8 +92,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     return result
   }
 
-  const outcomes = (changes: readonly Change[]) =>
-    changes.flatMap(({ after, spawn }) => (spawn === null ? [after] : [after, spawn]))
+  const outcomes = (changes: readonly Change[]) => changes.flatMap(({ after, spawn }) => [after, ...spawn])
   const replace = (changes: readonly Change[]): Promise<boolean[]> =>
     commit(
       (sql, maybeCommitted) => replaceRows(sql, time, changes, maybeCommitted),

@@ -61,7 +61,7 @@ export async function replace(
 }
 
 function spawning(parameters: Parameters, time: DatabaseTime, changes: readonly Change[]): string {
-  const spawned = changes.flatMap(({ before, spawn }): Spawned[] => (spawn ? [{ ...spawn, cause: before.id }] : []))
+  const spawned = changes.flatMap(({ before, spawn }): Spawned[] => spawn.map((job) => ({ ...job, cause: before.id })))
   if (spawned.length === 0) return ''
   const columns = names(whole)
   return `spawned AS (

@@ -46,7 +46,7 @@ const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...va
 
 export function replace(sql: Sql, { before, after, spawn, attempt }: Change): boolean {
   if (write(sql, update(before, after)) === 0) return false
-  if (spawn !== null) write(sql, insertion(spawn, { once: true }))
+  for (const job of spawn) write(sql, insertion(job, { once: true }))
   if (attempt !== null) log(sql, attempt, after.version)
   return true
 }
