@@ -49,13 +49,29 @@ const routes: Record<string, Scope | null> = {
   'POST /{jobId}/retry': 'jobs:create',
   'DELETE /{jobId}': 'jobs:cancel',
   'POST /{jobId}/stream-ticket': 'jobs:read',
+  'GET /{jobId}/deliveries': 'webhooks:manage',
+  'POST /{jobId}/deliveries/{deliveryId}/redeliver': 'webhooks:manage',
+  'POST /webhook-endpoints': 'webhooks:manage',
+  'GET /webhook-endpoints': 'webhooks:manage',
+  'GET /webhook-endpoints/{endpointId}': 'webhooks:manage',
+  'DELETE /webhook-endpoints/{endpointId}': 'webhooks:manage',
+  'POST /webhook-endpoints/{endpointId}/disable': 'webhooks:manage',
+  'POST /webhook-endpoints/{endpointId}/enable': 'webhooks:manage',
+  'POST /webhook-endpoints/{endpointId}/rotate-secret': 'webhooks:manage',
+  'POST /webhook-endpoints/{endpointId}/recover': 'webhooks:manage',
+}
+const bodies: Record<string, string> = {
+  'POST /': '{"type":"held","input":{}}',
+  'POST /webhook-endpoints': '{"url":"http://127.0.0.1:9/"}',
+  'POST /webhook-endpoints/{endpointId}/recover': '{"since":"2026-01-01T00:00:00Z"}',
 }
 const perJob = Object.keys(routes).filter((route) => route.includes('{jobId}'))
+const perEndpoint = Object.keys(routes).filter((route) => route.includes('{endpointId}'))
 
-async function send(route: string, as: string, jobId = '', prefix = '') {
+async function send(route: string, as: string, id = '', prefix = '') {
   const [method = '', path = ''] = route.split(' ')
-  const url = `/api/jobs${path === '/' ? '' : path.replace('{jobId}', jobId)}${prefix}`
-  const given = method === 'POST' && path === '/' ? { body: '{"type":"held","input":{}}' } : {}
+  const url = `/api/jobs${path === '/' ? '' : path.replace('{jobId}', id).replace('{deliveryId}', `${id}-webhook`).replace('{endpointId}', id)}${prefix}`
+  const given = bodies[route] === undefined ? {} : { body: bodies[route] }
   const headers = { 'content-type': 'application/json' }
   const response = await api.call(url, { method, as, headers, ...given })
   const isStream = response.headers.get('content-type') === 'text/event-stream'
@@ -68,7 +84,8 @@ async function send(route: string, as: string, jobId = '', prefix = '') {
 
 /** Jobs of alice: pending, cancelled, completed, and running. */
 async function jobsOfAlice(): Promise<string[]> {
-  const completed = await body(await api.post('', { type: 'report', input: { pages: 1 } }))
+  const webhookUrl = 'http://127.0.0.1:9/'
+  const completed = await body(await api.post('', { type: 'report', input: { pages: 1 }, webhookUrl }))
   const worker = await api.jobs.work()
   await until(async () => (await api.jobs.get(String(completed.jobId), { owner: allOwners }))?.completedAt)
   const running = await api.create()
@@ -79,6 +96,12 @@ async function jobsOfAlice(): Promise<string[]> {
   await api.post(`/${cancelled.jobId}/cancel`, '')
   stopping.catch(() => {})
   return [String(completed.jobId), running.jobId, pending.jobId, cancelled.jobId]
+}
+
+async function endpointOfAlice(): Promise<string> {
+  const [known] = await api.jobs.webhookEndpoints.list({ owner: 'alice' })
+  const made = known ?? (await api.jobs.webhookEndpoints.create({ owner: 'alice', url: 'http://127.0.0.1:9/' }))
+  return made.endpointId
 }
 
 const absent = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
@@ -107,20 +130,40 @@ it('covers every route of the document', async () => {
 describe.each(Object.keys(routes))('%s', (route) => {
   it.each(Object.entries(credentials))('as "%s": 401, 403, or served', async (as, identity) => {
     const scope = routes[route]
-    const own = route.includes('{jobId}') ? (await jobsOfAlice())[0] : ''
+    const own = perJob.includes(route)
+      ? (await jobsOfAlice())[0]
+      : perEndpoint.includes(route)
+        ? await endpointOfAlice()
+        : ''
     const { status } = await send(route, as, own)
     if (identity === null) expect(status).toBe(401)
     else if (scope && !identity.scopes.includes(scope)) expect(status).toBe(403)
-    else if (identity.owner === 'bob' && route.includes('{jobId}')) expect(status).toBe(404)
-    else expect([200, 202, 204]).toContain(status)
+    else if (identity.owner === 'bob' && own !== '') expect(status).toBe(404)
+    // The delivery has not ended.
+    else if (route.endsWith('/redeliver')) expect(status).toBe(409)
+    else expect([200, 201, 202, 204]).toContain(status)
   })
 })
 
 describe.each(perJob)('%s of another owner’s job', (route) => {
-  it.each(['bob', 'reader', 'writer', '', 'unknown'])('is, byte for byte, that of an absent one: %s', async (as) => {
-    const foreign = as === 'bob' ? await jobsOfAlice() : [(await api.create({ type: 'held', input: {} }, 'bob')).jobId]
-    const expected = await send(route, as, absent)
-    for (const id of [...foreign, ...malformed]) expect((await send(route, as, id)).whole, id).toBe(expected.whole)
+  it.each(['bob', 'bob/webhooks:manage', 'reader', 'writer', '', 'unknown'])(
+    'is, byte for byte, that of an absent one: %s',
+    async (as) => {
+      const foreign = as.startsWith('bob')
+        ? await jobsOfAlice()
+        : [(await api.create({ type: 'held', input: {} }, 'bob')).jobId]
+      const expected = await send(route, as, absent)
+      for (const id of [...foreign, ...malformed]) expect((await send(route, as, id)).whole, id).toBe(expected.whole)
+    },
+  )
+})
+
+describe.each(perEndpoint)('%s of another owner’s endpoint', (route) => {
+  it('is, byte for byte, that of an absent one', async () => {
+    const foreign = await endpointOfAlice()
+    const expected = await send(route, 'bob', absent)
+    expect(expected.status).toBe(404)
+    for (const id of [foreign, ...malformed]) expect((await send(route, 'bob', id)).whole, id).toBe(expected.whole)
   })
 })
 

@@ -18,7 +18,7 @@ const types = new Map<string, { input: unknown }>([
   ['recursive', job({ input: node, run })],
   ['date', job({ input: z.object({ at: z.date() }), run })],
 ])
-const document = openapiDocument({ base: '/api/jobs', types, log: silentLog }, routes)
+const document = openapiDocument({ base: '/api/jobs', types, log: silentLog, endpoints: {} }, routes)
 const schemas: Record<string, unknown> = document.components.schemas
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({

@@ -14,6 +14,8 @@ import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
 import { type ManualClock, manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { visible } from '../jobs/setup.ts'
 
+const secretKey = Buffer.alloc(32, 7).toString('base64')
+
 const people: Record<string, Identity> = {
   'Bearer alice': { owner: 'alice' },
   'Bearer bob': { owner: 'bob' },
@@ -78,7 +80,12 @@ function jobsFor(store: StoreFactory, clock: ManualClock, known: HttpOptions['au
     clock,
     log,
     authenticate: known,
-    webhooks: { secret: 'whsec_YSBzZWNyZXQgZm9yIHRlc3RzIGFsb25lLCBhbmQgbm8gb3RoZXI=', allowHosts: ['127.0.0.1:9'] },
+    webhooks: {
+      secret: 'whsec_YSBzZWNyZXQgZm9yIHRlc3RzIGFsb25lLCBhbmQgbm8gb3RoZXI=',
+      allowHosts: ['127.0.0.1:9'],
+      endpoints: true,
+      secretKey,
+    },
     maxBodyBytes: 1024 * 1024,
     limits: { metadataBytes: 800_000, outputBytes: 16 << 20 },
   })

@@ -1,5 +1,3 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -7,42 +5,11 @@ import { job, sqlite, verifyWebhook } from '../../packages/uketsuke/src/index.ts
 import { allOwners, type Store, type StoreFactory } from '../../packages/uketsuke/src/store/port.ts'
 import type { ManualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { until } from '../until.ts'
-import { atEnd, open, tempFile } from './setup.ts'
+import { type Answer, receiver } from './receiver.ts'
+import { open, tempFile } from './setup.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const older = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
-
-interface Received {
-  path: string
-  headers: IncomingHttpHeaders
-  body: string
-}
-
-type Answer = { status: number; headers?: Record<string, string>; body?: string } | 'hang up'
-
-/** A receiver on loopback that responds with each of `answers` in turn, and repeats the last one. */
-async function receiver(...answers: Answer[]) {
-  const received: Received[] = []
-  const server = createServer((request, response) => {
-    let body = ''
-    request.on('data', (chunk) => {
-      body += chunk
-    })
-    request.on('end', () => {
-      const answer = answers[Math.min(received.length, answers.length - 1)] ?? { status: 200 }
-      received.push({ path: request.url ?? '', headers: request.headers, body })
-      if (answer === 'hang up') return request.socket.destroy()
-      return response.writeHead(answer.status, answer.headers).end(answer.body ?? 'ok')
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  atEnd(() => {
-    server.closeAllConnections()
-    return new Promise((resolve) => server.close(() => resolve()))
-  })
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { received, host, url: `http://${host}/hook?token=of-the-receiver` }
-}
 
 const sum = job({ input: z.object({ n: z.number() }), run: ({ input }) => ({ sum: input.n + 1 }) })
 const big = job({ input: z.object({}), run: () => 'x'.repeat(20_000) })

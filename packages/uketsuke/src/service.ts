@@ -4,21 +4,19 @@ import type { AcceptRequest, Idempotency } from './accept/request.ts'
 import type { Clock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import type { JobType } from './definition/define.ts'
-import { lastAttempt } from './domain/change.ts'
+import { type DeliveryTarget, lastAttempt } from './domain/change.ts'
+import type { Delivery } from './domain/delivery-view.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { isJobId } from './domain/identifiers.ts'
 import { type Attempt, isTerminal, type Job, type JobStatus } from './domain/job.ts'
 import { cancel, create, retry } from './domain/rules.ts'
+import { readable } from './domain/view.ts'
+import type { Endpoints } from './notify/endpoints.ts'
+import type { GoneUrls } from './notify/gone-urls.ts'
 import type { Follower, Watch } from './notify/watch.ts'
 import type { Owner, Store } from './store/port.ts'
 import type { Transaction } from './store/transaction.ts'
 import type { Transition } from './store/transition.ts'
-
-/** A webhook delivery and its attempts. */
-export interface Delivery {
-  job: Job
-  attempts: Attempt[]
-}
 
 /**
  * Every operation on jobs, for the HTTP API and the library. `http/` only translates to and from it. Every read and write takes the
@@ -63,8 +61,15 @@ export interface JobService {
   attempts(owner: Owner, id: string): Promise<Attempt[]>
   /** The webhook deliveries of a job, oldest first, each with its attempts. @throws `job-not-found` */
   deliveries(owner: Owner, id: string): Promise<Delivery[]>
-  /** Sends the last webhook again with the same `webhook-id`. @throws `job-not-found`, `job-not-finished` */
-  redeliver(owner: Owner, id: string): Promise<Job>
+  /**
+   * Sends a webhook again with the same `webhook-id`: the last one, or that of `deliveryId`.
+   * @throws `job-not-found`, `not-found` if there is no such delivery, `job-not-finished` if it has not ended
+   */
+  redeliver(owner: Owner, id: string, deliveryId?: string): Promise<Job>
+  /** Sends again every webhook to an endpoint that failed at `since` or later and was not delivered since. Resolves with their number. */
+  recover(owner: string, endpointId: string, since: number): Promise<number>
+  /** The registered webhook endpoints; null if they are not enabled. */
+  readonly endpoints: Endpoints | null
   stats(): ReturnType<Store['stats']>
   /** The key for signing stream tickets, shared by all processes on this store. */
   ticketKey(): Promise<string>
@@ -81,12 +86,13 @@ export interface JobListQuery {
 }
 
 export interface JobServiceParts
-  extends Pick<JobService, 'base' | 'prefixes' | 'clock' | 'log' | 'draining' | 'ready' | 'types'> {
+  extends Pick<JobService, 'base' | 'prefixes' | 'clock' | 'log' | 'draining' | 'ready' | 'types' | 'endpoints'> {
   store: Store
   transition: Transition
   watch: Watch
   acceptor: Acceptor
   acceptMany: JobService['acceptMany']
+  goneUrls: GoneUrls
   newId(): string
 }
 
@@ -115,7 +121,7 @@ export function createJobService(parts: JobServiceParts): JobService {
     }
   }
 
-  const { base, prefixes, log, draining, types } = parts
+  const { base, prefixes, log, draining, types, endpoints } = parts
   return {
     base,
     prefixes,
@@ -123,6 +129,7 @@ export function createJobService(parts: JobServiceParts): JobService {
     log,
     draining,
     types,
+    endpoints,
     ready,
     find,
     async accept(request, tx) {
@@ -168,12 +175,37 @@ export function createJobService(parts: JobServiceParts): JobService {
       await find(owner, id)
       return deliveriesOf(store, owner, id)
     },
-    async redeliver(owner, id) {
+    async redeliver(owner, id, deliveryId) {
       assertOpen()
-      await find(owner, id)
-      const last = (await store.deliveries(owner, id)).at(-1)
-      if (!last) throw new UketsukeError('job-not-finished', 'The job has no webhook delivery that can be sent again.')
-      return (await again(last, `${parts.newId()}-webhook`)).job
+      const job = await find(owner, id)
+      const all = await store.deliveries(owner, id)
+      const wanted = deliveryId === undefined ? all.at(-1) : all.find((one) => one.id === deliveryId)
+      if (!wanted && deliveryId !== undefined) throw new UketsukeError('not-found')
+      if (!wanted)
+        throw new UketsukeError('job-not-finished', 'The job has no webhook delivery that can be sent again.')
+      // An explicit request tries a URL again that responded with 410.
+      if (job.webhookUrl !== null) await parts.goneUrls.remove(job.owner, job.webhookUrl)
+      return (await again(wanted, `${parts.newId()}-webhook`)).job
+    },
+    async recover(owner, endpointId, since) {
+      assertOpen()
+      await ready()
+      let recovered = 0
+      for (let last: string | null = null; ; ) {
+        const page = await store.failedDeliveries(owner, since, last, recoveryPage)
+        const sent = page.map(async (failed) => {
+          const siblings = (await store.deliveries(owner, failed.parent ?? '')).filter(
+            (one) => one.input === failed.input,
+          )
+          // The last one decides: it was delivered, is on its way, or has failed too.
+          if (endpointOf(failed) !== endpointId || siblings.at(-1)?.id !== failed.id) return
+          await again(failed, `${parts.newId()}-webhook`)
+          recovered++
+        })
+        await Promise.all(sent)
+        last = page.at(-1)?.id ?? null
+        if (page.length < recoveryPage) return recovered
+      }
     },
     async stats() {
       await ready()
@@ -186,6 +218,9 @@ export function createJobService(parts: JobServiceParts): JobService {
     },
   }
 }
+
+const recoveryPage = 200
+const endpointOf = ({ input }: Job) => (readable(input) as DeliveryTarget | null)?.endpoint
 
 /** A weak key would let an attacker forge a ticket for any stream. @throws `store-unusable` */
 function assertKey(key: unknown): string {

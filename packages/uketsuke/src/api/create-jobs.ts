@@ -13,6 +13,8 @@ import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
 import { DeliveryLimits } from '../notify/delivery-limits.ts'
 import { destinations } from '../notify/destinations.ts'
+import { Endpoints } from '../notify/endpoints.ts'
+import { GoneUrls } from '../notify/gone-urls.ts'
 import { secretFor, signingSecrets } from '../notify/secret.ts'
 import { signer } from '../notify/sign.ts'
 import { Watch } from '../notify/watch.ts'
@@ -28,7 +30,8 @@ import { storeTransport } from '../transport/port.ts'
 import { createWorkers } from '../work/workers.ts'
 import type { Jobs } from './jobs.ts'
 import { library } from './library.ts'
-import { checkOptions, type JobsOptions, numbersOf } from './options.ts'
+import { checkOptions, encryptionKeysOf, type JobsOptions, numbersOf } from './options.ts'
+import { endpointVerbs } from './webhook-endpoints.ts'
 
 /** How long `close()` waits for the store and the transport after the workers have stopped, in milliseconds. */
 const closeTimeout = 1_500
@@ -63,11 +66,16 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     log,
     get: (owner, ids) => store.get(owner, ids),
   })
-  const transition = transitions(store, ({ after, spawn }) => {
-    changes.announce([after])
-    const waiting = [after, ...spawn].filter(({ status }) => status === 'pending')
-    if (waiting.length > 0) dispatch.announce(waiting)
-  })
+  const subscribersOf = (owner: string) => endpoints?.subscribers(owner) ?? []
+  const transition = transitions(
+    store,
+    ({ after, spawn }) => {
+      changes.announce([after])
+      const waiting = [after, ...spawn].filter(({ status }) => status === 'pending')
+      if (waiting.length > 0) dispatch.announce(waiting)
+    },
+    subscribersOf,
+  )
 
   const ids = ulids(clock)
   const waitingJobs = quotas.waitingJobs === null ? null : new WaitingJobs(quotas.waitingJobs, store, clock)
@@ -81,7 +89,13 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   }
   const ready = opening(store, prepare)
   const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
+  const keys = webhooks?.endpoints ? encryptionKeysOf(webhooks) : null
+  const endpoints =
+    keys && new Endpoints({ records: store.records, clock, destinations: allowed, keys, newId: ids, ready })
+  const goneUrls = new GoneUrls(store.records, clock)
   const service = createJobService({
+    endpoints,
+    goneUrls,
     base,
     prefixes,
     clock,
@@ -114,6 +128,8 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
       post,
       random,
       limits: new DeliveryLimits(clock, random),
+      endpoints,
+      goneUrls,
     })
 
   const workers = createWorkers(
@@ -142,6 +158,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
       list: (scope) => apiKeys.list(scope),
       revoke: (id) => apiKeys.revoke(id),
     },
+    webhookEndpoints: endpointVerbs(service),
     work: workers.work,
     fetch: front.fetch,
     accept: front.accept,

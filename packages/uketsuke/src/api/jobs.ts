@@ -1,12 +1,15 @@
 import type { ApiKeyOptions, ApiKeyView } from '../auth/api-keys.ts'
 import type { Log } from '../base/log.ts'
 import type { InputOf, JobTypes, OutputOf } from '../definition/define.ts'
-import type { Failure } from '../domain/errors.ts'
-import type { Attempt, JobStatus, Queue } from '../domain/job.ts'
+import type { AttemptView, DeliveryView } from '../domain/delivery-view.ts'
+import type { JobStatus, Queue } from '../domain/job.ts'
 import type { JobView } from '../domain/view.ts'
+import type { EndpointView, WebhookEventType } from '../notify/endpoint.ts'
 import type { Owner } from '../store/port.ts'
 import type { WorkerHandle, WorkOptions } from '../work/workers.ts'
 import type { EnqueueOptions } from './options.ts'
+
+export type { AttemptView, DeliveryView }
 
 /** A job of any of these types, discriminated by `type`. */
 export type JobOf<Types extends JobTypes, Name extends keyof Types & string = keyof Types & string> = {
@@ -37,22 +40,36 @@ export interface JobPage<Item = JobView> {
   nextCursor: string | null
 }
 
-/** One attempt that has ended. Times are ISO 8601. */
-export interface AttemptView extends Omit<Attempt, 'startedAt' | 'endedAt'> {
-  startedAt: string
-  endedAt: string
-}
-
-/** One webhook about a job. Times are ISO 8601. */
-export interface DeliveryView {
-  /** `exhausted` after the last attempt. You can send a webhook again for as long as its job is kept. */
-  status: JobStatus | 'exhausted'
-  attempt: number
-  maxAttempts: number
-  nextAttemptAt: string | null
-  completedAt: string | null
-  error: Failure | null
-  attempts: AttemptView[]
+/** The registered webhook endpoints of each owner. Every method rejects with `invalid-configuration` without `webhooks.endpoints`. */
+export interface WebhookEndpoints {
+  /**
+   * Registers an endpoint. Its signing `secret` is shown once. Default: all events.
+   * @throws {UketsukeError} `validation-error`, `webhook-url-forbidden`
+   */
+  create(options: {
+    owner: string
+    url: string
+    events?: readonly WebhookEventType[]
+    /** For people, up to 200 characters. */
+    description?: string
+  }): Promise<EndpointView & { secret: string }>
+  /** Resolves with the endpoints of an owner, oldest first. */
+  list(options: { owner: string }): Promise<EndpointView[]>
+  /** @throws {UketsukeError} `not-found` */
+  get(endpointId: string, options: { owner: string }): Promise<EndpointView>
+  /** @throws {UketsukeError} `not-found` */
+  remove(endpointId: string, options: { owner: string }): Promise<void>
+  /** Stops sending to it. Webhooks fail meanwhile, and `recover` sends them later. @throws {UketsukeError} `not-found` */
+  disable(endpointId: string, options: { owner: string }): Promise<EndpointView>
+  /** Sends to it again, also after it was disabled because it failed. @throws {UketsukeError} `not-found` */
+  enable(endpointId: string, options: { owner: string }): Promise<EndpointView>
+  /** Resolves with a new secret, once. The previous one signs too for 24 hours. @throws {UketsukeError} `not-found` */
+  rotateSecret(endpointId: string, options: { owner: string }): Promise<EndpointView & { secret: string }>
+  /**
+   * Sends again every webhook to it that failed at `since` or later and was not delivered since. Resolves with their number.
+   * @throws {UketsukeError} `not-found`
+   */
+  recover(endpointId: string, options: { owner: string; since: Date | string }): Promise<number>
 }
 
 /** The job that your own route requests from `accept`, which validates every field. */
@@ -153,10 +170,13 @@ export interface Jobs<Types extends JobTypes = any> {
   deliveries(id: string, options: OwnerScope): Promise<DeliveryView[]>
 
   /**
-   * Sends the webhook about a job again, with the same `webhook-id`.
-   * @throws {UketsukeError} `job-not-found`, `job-not-finished` if the job has no webhook delivery that has ended
+   * Sends a webhook about a job again, with the same `webhook-id`: the last one, or that of `deliveryId`.
+   * @throws {UketsukeError} `job-not-found`, `not-found` if there is no such delivery, `job-not-finished` if it has not ended
    */
-  redeliver(id: string, options: OwnerScope): Promise<void>
+  redeliver(id: string, options: OwnerScope & { deliveryId?: string }): Promise<void>
+
+  /** Manages registered webhook endpoints, with the option `webhooks.endpoints`. A change takes effect within two seconds. */
+  readonly webhookEndpoints: WebhookEndpoints
 
   /**
    * The secret with which an owner's receivers verify webhooks: with `webhooks.masterSecret` one of the owner's own, otherwise the shared

@@ -1,11 +1,12 @@
 import type { InputOf, JobTypes } from '../definition/define.ts'
-import { publicFailure, UketsukeError } from '../domain/errors.ts'
+import { attemptView, deliveryView } from '../domain/delivery-view.ts'
+import { UketsukeError } from '../domain/errors.ts'
 import { checkKey, checkOwner, isJobId, isTypeName } from '../domain/identifiers.ts'
-import { type Attempt, type Job, jobStatuses } from '../domain/job.ts'
-import { isoOrNull, isoTime, readable, view } from '../domain/view.ts'
-import type { Delivery, JobListQuery, JobService } from '../service.ts'
+import { type Job, jobStatuses } from '../domain/job.ts'
+import { readable, view } from '../domain/view.ts'
+import type { JobListQuery, JobService } from '../service.ts'
 import { allOwners, type Owner } from '../store/port.ts'
-import type { AttemptView, DeliveryView, JobOf, Jobs, ListOptions, OwnerScope } from './jobs.ts'
+import type { JobOf, Jobs, ListOptions, OwnerScope } from './jobs.ts'
 import type { EnqueueOptions } from './options.ts'
 
 type Library<Types extends JobTypes> = Omit<
@@ -13,6 +14,7 @@ type Library<Types extends JobTypes> = Omit<
   | 'work'
   | 'webhookSecret'
   | 'apiKeys'
+  | 'webhookEndpoints'
   | 'fetch'
   | 'accept'
   | 'ready'
@@ -97,14 +99,14 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
     },
     async attempts(id, options) {
       const owner = as(options)
-      return (await service.attempts(owner, id)).map((one) => attemptView(owner, one))
+      return (await service.attempts(owner, id)).map((one) => attemptView(one, owner === allOwners))
     },
     async deliveries(id: string, options: OwnerScope) {
       const owner = as(options)
-      return (await service.deliveries(owner, id)).map((one) => deliveryView(owner, one))
+      return (await service.deliveries(owner, id)).map((one) => deliveryView(one, owner === allOwners))
     },
     async redeliver(id, options) {
-      await service.redeliver(as(options), id)
+      await service.redeliver(as(options), id, options.deliveryId)
     },
     stats: () => service.stats(),
   }
@@ -129,25 +131,4 @@ function filter({ status, type, limit = 20, cursor }: ListOptions): Omit<JobList
 
 function must(fine: boolean, sentence: string): void {
   if (!fine) throw new UketsukeError('invalid-query', `list(): ${sentence}.`)
-}
-
-/** Hides worker names and operator details from a single owner. */
-function attemptView(owner: Owner, { startedAt, endedAt, ...attempt }: Attempt): AttemptView {
-  const times = { startedAt: isoTime(startedAt), endedAt: isoTime(endedAt) }
-  if (owner === allOwners) return { ...attempt, ...times }
-  return { ...attempt, worker: '', error: attempt.error && publicFailure(attempt.error), ...times }
-}
-
-function deliveryView(owner: Owner, { job, attempts }: Delivery): DeliveryView {
-  const { status, attempt, maxAttempts } = job
-  const error = job.error ?? job.lastError
-  return {
-    status: status === 'failed' && attempt >= maxAttempts ? 'exhausted' : status,
-    attempt,
-    maxAttempts,
-    nextAttemptAt: status === 'pending' ? isoOrNull(job.runAt) : null,
-    completedAt: isoOrNull(job.completedAt),
-    error: error && (owner === allOwners ? error : publicFailure(error)),
-    attempts: attempts.map((one) => attemptView(owner, one)),
-  }
 }

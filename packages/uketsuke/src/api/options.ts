@@ -1,13 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import { defaultLimits, type Limits } from '../accept/validate.ts'
 import { assertConfiguration } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { deliveryType } from '../domain/change.ts'
+import { UketsukeError } from '../domain/errors.ts'
 import { isTypeName } from '../domain/identifiers.ts'
 import type { Priority } from '../domain/job.ts'
 import { type Bounds, century, day, integerOption, maxInteger } from '../domain/numbers.ts'
 import type { HttpOptions } from '../http/identity.ts'
+import { encryptionKeys } from '../notify/endpoints.ts'
 import { signingSecrets } from '../notify/secret.ts'
 import type { StoreFactory } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
@@ -60,6 +63,16 @@ export interface JobsOptions<Types extends JobTypes> {
      * `jobs.webhookSecret(owner)`.
      */
     masterSecret?: string | readonly string[]
+    /**
+     * Whether owners can register webhook endpoints, which get a webhook for every job of theirs: with `jobs.webhookEndpoints`, and over
+     * HTTP below `/webhook-endpoints`. Needs `secretKey`. Default: false.
+     */
+    endpoints?: boolean
+    /**
+     * The key under which the signing secrets of endpoints are encrypted in the store: the base64 of 32 random bytes. To rotate it, give the
+     * new and the old key, separated by a comma. Default: the environment variable `UKETSUKE_SECRET_KEY`.
+     */
+    secretKey?: string
     /**
      * `host:port` of receivers to allow although their addresses are not public or the URL is not https. Such a host may resolve to private
      * addresses, but never to link-local addresses or metadata services. Default: none (SSRF protection).
@@ -166,6 +179,11 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
     'createJobs(): webhooks must be an object with secret or masterSecret',
   )
   signingSecrets(webhooks)
+  assertConfiguration(
+    webhooks.endpoints === undefined || typeof webhooks.endpoints === 'boolean',
+    'createJobs(): webhooks.endpoints must be true or false',
+  )
+  if (webhooks.endpoints) encryptionKeysOf(webhooks)
   const { userAgent, allowHosts, ports, proxy, nameServers } = webhooks
   assertConfiguration(
     isTextList(allowHosts) && (allowHosts ?? []).every((one) => /^.+:\d{1,5}$/.test(one)),
@@ -185,6 +203,17 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
     userAgent === undefined ||
       (typeof userAgent === 'string' && /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(userAgent)),
     'createJobs(): webhooks.userAgent must be 1 to 255 printable ASCII characters without leading or trailing spaces',
+  )
+}
+
+/** @throws {UketsukeError} `invalid-configuration`; the message never contains a key */
+export function encryptionKeysOf({ secretKey = process.env.UKETSUKE_SECRET_KEY }: { secretKey?: string }): Buffer[] {
+  const keys = encryptionKeys(secretKey)
+  if (keys !== null) return keys
+  const example = randomBytes(32).toString('base64')
+  throw new UketsukeError(
+    'invalid-configuration',
+    `createJobs(): webhooks.endpoints needs webhooks.secretKey or UKETSUKE_SECRET_KEY: the base64 of 32 random bytes, such as ${example}.`,
   )
 }
 

@@ -35,6 +35,7 @@ export const errorTitles = {
   'invalid-progress': 'Progress must be a number from 0 to 100',
   'webhook-refused': 'The webhook receiver did not respond with a 2xx status',
   'webhook-unreachable': 'The webhook receiver could not be reached',
+  'webhook-endpoint-disabled': 'The webhook endpoint is disabled or deleted',
   closed: 'The job service is closed',
   // Why a program cannot start
   'invalid-configuration': 'Invalid configuration',

@@ -15,14 +15,16 @@ export interface RequestContext {
   readonly caller: Caller
   /** A well-formed job id, not necessarily of an existing job. Empty on routes without a job id. */
   readonly jobId: string
+  /** The id of a webhook endpoint or of a delivery. Empty on routes without one. */
+  readonly itemId: string
   readonly routes: readonly Route[]
 }
 
 /** An entry of the route table, including its OpenAPI operation. */
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** Below the base path; `{jobId}` is the only parameter. */
-  readonly path: '/' | '/openapi.json' | '/{jobId}' | `/{jobId}/${string}`
+  /** Below the base path. */
+  readonly path: '/' | '/openapi.json' | '/{jobId}' | `/{jobId}/${string}` | `/webhook-endpoints${string}`
   readonly scope: Scope | null
   /** The allowed query parameters. Any other responds with 400. */
   readonly query: readonly string[]

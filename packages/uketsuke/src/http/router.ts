@@ -13,14 +13,29 @@ import type { HttpResponse } from './response.ts'
 import type { Route } from './route.ts'
 import { cancel } from './routes/cancel.ts'
 import { create } from './routes/create.ts'
+import { deliveries, redeliver } from './routes/deliveries.ts'
 import { list } from './routes/list.ts'
 import { remove } from './routes/remove.ts'
 import { retry } from './routes/retry.ts'
 import { status } from './routes/status.ts'
 import { stream } from './routes/stream.ts'
 import { ticket } from './routes/ticket.ts'
+import { webhookEndpoints } from './routes/webhook-endpoints.ts'
 
-export const routes: readonly Route[] = [create, list, openapi, status, stream, cancel, retry, remove, ticket]
+export const routes: readonly Route[] = [
+  create,
+  list,
+  openapi,
+  status,
+  stream,
+  cancel,
+  retry,
+  remove,
+  ticket,
+  deliveries,
+  redeliver,
+  ...webhookEndpoints,
+]
 
 /** Handles a request to the jobs API below any of `service.prefixes`. Never rejects. */
 export async function handleRequest(
@@ -52,7 +67,7 @@ async function callRoute(
   request: HttpRequest,
   found: Found,
 ): Promise<HttpResponse> {
-  const { route, jobId } = found
+  const { route, jobId, itemId } = found
   const admitted = route.admit ? await route.admit(service, options, request.query, jobId) : null
   if (admitted !== null) await options.requests?.take(admitted.owner)
   const identified = admitted ?? identify(options, request, route.scope)
@@ -63,28 +78,46 @@ async function callRoute(
     throw new UketsukeError('not-acceptable', `The response is available only as ${route.produces}.`)
   }
   const { owner, canRead } = caller
-  return route.handle({ service, options, request, caller, owner, canRead, jobId, routes })
+  return route.handle({ service, options, request, caller, owner, canRead, jobId, itemId, routes })
 }
 
 interface Found {
   readonly route: Route
   /** Empty on routes without a job id. */
   readonly jobId: string
+  /** Empty on routes without the id of something else. */
+  readonly itemId: string
 }
 
 /** @throws `not-found`, `method-not-allowed` */
 function find(service: HttpService, request: HttpRequest): Found {
   const { method } = request
   const rest = restOf(service, request, method) || '/'
-  const end = rest.indexOf('/', 1)
-  const first = rest.slice(1, end === -1 ? undefined : end)
-  // A literal segment cannot be confused with a job id, which has 26 characters.
-  const jobId = literals.has(first) ? '' : first
-  const here = table.get(jobId === '' ? rest : `/{jobId}${rest.slice(1 + first.length)}`)
+  const { path, jobId, itemId } = templateOf(rest)
+  const here = table.get(path)
   if (here === undefined) throw new UketsukeError('not-found')
   const route = here.find((one) => one.method === method || (method === 'HEAD' && readable(one)))
   if (route === undefined) throw new NotAllowed(here)
-  return { route, jobId }
+  return { route, jobId, itemId }
+}
+
+/** The path with the names of its parameters, and their values. A literal segment cannot be confused with a job id, which has 26 characters. */
+function templateOf(rest: string): { path: string; jobId: string; itemId: string } {
+  const end = rest.indexOf('/', 1)
+  const first = rest.slice(1, end === -1 ? undefined : end)
+  const more = end === -1 ? '' : rest.slice(end)
+  if (first === 'webhook-endpoints') return { ...withItem('/webhook-endpoints', more, 'endpointId'), jobId: '' }
+  if (first === '' || first === 'openapi.json') return { path: rest, jobId: '', itemId: '' }
+  if (!more.startsWith('/deliveries/')) return { path: `/{jobId}${more}`, jobId: first, itemId: '' }
+  return { ...withItem('/{jobId}/deliveries', more.slice('/deliveries'.length), 'deliveryId'), jobId: first }
+}
+
+/** `more` is empty, or an id and what follows it. */
+function withItem(before: string, more: string, name: string): { path: string; itemId: string } {
+  if (more === '') return { path: before, itemId: '' }
+  const end = more.indexOf('/', 1)
+  const itemId = more.slice(1, end === -1 ? undefined : end)
+  return { path: `${before}/{${name}}${end === -1 ? '' : more.slice(end)}`, itemId }
 }
 
 /** The path below the base path. @throws `not-found` */
@@ -106,7 +139,6 @@ function restOf(service: HttpService, request: HttpRequest, method: string): str
 
 const table = new Map<string, Route[]>()
 for (const route of routes) table.set(route.path, [...(table.get(route.path) ?? []), route])
-const literals = new Set(['', 'openapi.json'])
 const readable = (route: Route) => route.method === 'GET' && route.head !== false
 
 class NotAllowed extends UketsukeError {

@@ -167,7 +167,14 @@ export class Endpoints {
 
   async #all(owner: string): Promise<Endpoint[]> {
     const records = await this.#parts.records.list(kind, owner, null, mostEndpoints)
-    return records.map((one) => parseEndpoint(one.id, owner, one.value))
+    return records.flatMap((one) => {
+      try {
+        return [parseEndpoint(one.id, owner, one.value)]
+      } catch {
+        // One damaged row must not keep the owner's jobs from ending.
+        return []
+      }
+    })
   }
 
   async #change(owner: string, id: string, by: (one: StoredEndpoint) => StoredEndpoint): Promise<EndpointView> {

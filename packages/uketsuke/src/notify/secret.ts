@@ -49,8 +49,8 @@ export interface SigningSecrets {
 /** @throws {UketsukeError} `invalid-configuration` unless exactly one of the two is given, and valid */
 export function signingSecrets({ secret, masterSecret }: SigningSecrets): { secrets: string[]; perOwner: boolean } {
   assertConfiguration(
-    (secret === undefined) !== (masterSecret === undefined),
-    'createJobs(): webhooks needs either secret, for receivers that are all yours, or masterSecret, for a secret of each owner',
+    secret === undefined || masterSecret === undefined,
+    'createJobs(): webhooks takes either secret, for receivers that are all yours, or masterSecret, for a secret of each owner',
   )
   const given = secret ?? masterSecret
   keysOf(given)

@@ -2,14 +2,17 @@ import type { Clock } from '../base/clock.ts'
 import { isPassing } from '../base/thrown.ts'
 import type { Runnable } from '../definition/define.ts'
 import { webhookBackoff } from '../domain/backoff.ts'
+import type { DeliveryTarget } from '../domain/change.ts'
 import { DeliveryError, PostponedError, UnrecoverableError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { event } from '../domain/view.ts'
 import type { Store } from '../store/port.ts'
 import type { DeliveryLimits } from './delivery-limits.ts'
 import type { Destinations } from './destinations.ts'
+import type { Endpoints } from './endpoints.ts'
+import type { GoneUrls } from './gone-urls.ts'
 import { parentLoader } from './parent-loader.ts'
-import type { Sign } from './sign.ts'
+import { type Sign, signer } from './sign.ts'
 import type { SendWebhook } from './webhook-client.ts'
 import type { WebhookResponse } from './webhook-request.ts'
 
@@ -22,6 +25,9 @@ interface WebhookParts {
   destinations: Destinations
   post: SendWebhook
   limits: DeliveryLimits
+  /** Null if registered endpoints are not enabled in this process. */
+  endpoints: Endpoints | null
+  goneUrls: GoneUrls
   random: () => number
 }
 
@@ -39,16 +45,17 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
     retryIn(attempt, thrown) {
       return webhookBackoff(attempt, thrown instanceof DeliveryError ? thrown.waitAtLeast : 0, parts.random())
     },
-    async run({ signal }, delivery) {
+    async run({ input, signal }, delivery) {
       const job = await parentOf(delivery.parent ?? '').catch((error: unknown) => {
         // An outage of the store costs no attempt: the receiver was not called.
         throw isPassing(error)
           ? new PostponedError('Failed to read the job of a webhook.', retryDelay(parts), error)
           : error
       })
-      if (!job?.webhookUrl) throw new UnrecoverableError('The job has been deleted.', { code: 'job-not-found' })
+      if (!job) throw new UnrecoverableError('The job has been deleted.', { code: 'job-not-found' })
+      const receiver = await receiverOf(parts, job, input as DeliveryTarget)
+      const { url } = receiver
       // Check again: the rules may have changed since the job was accepted.
-      const url = new URL(job.webhookUrl)
       const refused = parts.destinations.refuse(url)
       if (refused) throw new UnrecoverableError(refused, { code: 'webhook-url-forbidden' })
       const slot = await parts.limits.acquire(url.origin, job.owner)
@@ -61,14 +68,19 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
         const headers = {
           'content-type': 'application/json',
           'user-agent': parts.userAgent,
-          ...parts.sign(job.owner, `msg_${job.id}`, now, body),
+          ...receiver.sign(job.owner, `msg_${job.id}`, now, body),
         }
         const response = await parts.post(url, headers, body, signal)
         unreachable = response.status >= 500
-        return checkResponse(response, now)
+        const answer = checkResponse(response, now)
+        await receiver.attempted(true, false)
+        return answer
       } catch (thrown) {
         // Only failures of the receiver count: not those of this machine, of our rules, or of a worker that stops.
-        unreachable ||= thrown instanceof DeliveryError && thrown.code === 'webhook-unreachable'
+        if (thrown instanceof DeliveryError) {
+          unreachable ||= thrown.code === 'webhook-unreachable'
+          await receiver.attempted(false, thrown.answer.status === 410)
+        }
         throw thrown
       } finally {
         slot.release(!unreachable)
@@ -76,6 +88,41 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
     },
   }
 }
+
+interface Receiver {
+  readonly url: URL
+  readonly sign: Sign
+  /** Records the outcome of an attempt. */
+  attempted(succeeded: boolean, gone: boolean): Promise<void>
+}
+
+/** @throws {UnrecoverableError} if the receiver gets no more webhooks */
+async function receiverOf(parts: WebhookParts, job: Job, { url, endpoint: id }: DeliveryTarget): Promise<Receiver> {
+  const { endpoints, goneUrls, sign } = parts
+  // The next attempt records what could not be recorded now; the webhook itself has its outcome.
+  const recorded = (recording: Promise<void>) => recording.catch(() => {})
+  if (id === undefined) {
+    if (await goneUrls.has(job.owner, url)) throw new UnrecoverableError(gone, { code: 'webhook-refused' })
+    const attempted = (_: boolean, isGone: boolean) => recorded(isGone ? goneUrls.add(job.owner, url) : done)
+    return { url: new URL(url), sign, attempted }
+  }
+  if (endpoints === null) throw new PostponedError('This worker has no webhooks.endpoints.', unconfiguredMs)
+  const endpoint = await endpoints.find(job.owner, id)
+  if (endpoint === null || endpoint.disabled !== null) {
+    const sentence = `The webhook endpoint has been ${endpoint === null ? 'deleted' : 'disabled'}.`
+    throw new UnrecoverableError(sentence, { code: 'webhook-endpoint-disabled' })
+  }
+  return {
+    url: new URL(endpoint.url),
+    sign: signer({ secrets: endpoints.secretsOf(endpoint), perOwner: false }),
+    attempted: (succeeded, isGone) => recorded(endpoints.attempted(endpoint, succeeded, isGone)),
+  }
+}
+
+const gone = 'The webhook receiver responded with status 410 before: redeliver to try it again.'
+const done = Promise.resolve()
+/** How long a delivery waits for a worker with the right configuration, in milliseconds. */
+const unconfiguredMs = 60_000
 
 /** A jittered delay in milliseconds, so that postponed webhooks do not all come back at once. */
 const retryDelay = ({ random }: WebhookParts) => 500 + Math.round(1_000 * random())

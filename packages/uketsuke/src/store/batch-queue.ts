@@ -77,6 +77,7 @@ export function batched(
     newer: (known) => store.newer(known),
     list: (query) => store.list(query),
     deliveries: (owner, parent) => store.deliveries(owner, parent),
+    failedDeliveries: (owner, since, after, limit) => store.failedDeliveries(owner, since, after, limit),
     attempts: (owner, id) => store.attempts(owner, id),
     position: (job) => store.position(job),
     remove: (owner, id) => store.remove(owner, id),

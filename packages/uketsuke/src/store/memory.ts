@@ -134,6 +134,12 @@ export function memory(): StoreFactory {
         all()
           .filter((job) => job.parent === parent && seenBy(owner, job.id) !== null)
           .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)),
+      failedDeliveries: async (owner, since, after, limit) =>
+        all()
+          .filter((job) => job.queue === 'deliveries' && job.status === 'failed' && seenBy(owner, job.id) !== null)
+          .filter((job) => job.completedAt! >= since && job.id > (after ?? ''))
+          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .slice(0, limit),
       attempts: async (owner, id) =>
         seenBy(owner, id) === null ? [] : ended.filter((attempt) => attempt.jobId === id),
       position: async ({ id }) => {

@@ -150,6 +150,8 @@ export interface Store {
   list(query: ListQuery): Promise<Job[]>
   /** The webhook deliveries of one job, oldest first. */
   deliveries(owner: Owner, parent: string): Promise<Job[]>
+  /** Deliveries that failed at `since` or later, in id order, after the id `after`. For rare use: it reads all failed jobs. */
+  failedDeliveries(owner: Owner, since: number, after: string | null, limit: number): Promise<Job[]>
   /** The attempts of one job that were stored with a change, oldest first: all except the one that ended the job. */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
   /**

@@ -1,5 +1,5 @@
-import { change } from '../domain/change.ts'
-import type { Change, Job } from '../domain/job.ts'
+import { change, type Subscriber } from '../domain/change.ts'
+import { type Change, isTerminal, type Job } from '../domain/job.ts'
 import { allOwners, type Store } from './port.ts'
 
 /** A rule of `domain/rules.ts` with its arguments bound. Null means that the change is not legal in this state. */
@@ -11,12 +11,31 @@ export type Rule = (job: Job) => Job | null
  */
 export type Transition = (job: Job, rule: Rule, now: () => number) => Promise<Job | null>
 
+/** The registered receivers of an owner's webhooks. A promise only if the store must be asked. */
+export type SubscribersOf = (owner: string) => readonly Subscriber[] | Promise<readonly Subscriber[]>
+
 /** `committed` is called after the commit of each change. All notifications originate here. */
-export function transitions(store: Store, committed: (change: Change) => void): Transition {
+export function transitions(
+  store: Store,
+  committed: (change: Change) => void,
+  subscribersOf: SubscribersOf = () => [],
+): Transition {
   function move(before: Job, rule: Rule, now: () => number): Promise<Job | null> {
     const after = rule(before)
     if (after === null) return Promise.resolve(null)
-    const wanted = change(before, after, now())
+    const subscribers = isTerminal(after) && after.queue === 'jobs' ? subscribersOf(after.owner) : []
+    if (!(subscribers instanceof Promise)) return swap(before, after, subscribers, rule, now)
+    return subscribers.then((all) => swap(before, after, all, rule, now))
+  }
+
+  function swap(
+    before: Job,
+    after: Job,
+    subscribers: readonly Subscriber[],
+    rule: Rule,
+    now: () => number,
+  ): Promise<Job | null> {
+    const wanted = change(before, after, now(), subscribers)
     // Not an async function: nearly every transition succeeds at the first try, and each job makes three.
     return store.replace([wanted]).then(([swapped]) => {
       if (!swapped) return again(before.id, rule, now)

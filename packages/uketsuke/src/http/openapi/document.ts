@@ -30,6 +30,8 @@ export const openapi: Route = {
 }
 
 interface Described extends Pick<JobService, 'base' | 'log'> {
+  /** Null if webhook endpoints are not enabled. */
+  readonly endpoints: object | null
   readonly types: ReadonlyMap<string, { readonly input: unknown }>
 }
 
@@ -45,7 +47,9 @@ export function openapiDocument(service: Described, routes: readonly Route[]) {
     },
     servers: [{ url: service.base || '/' }],
     security: [{ bearer: [] }],
-    paths: paths(routes),
+    paths: paths(
+      service.endpoints === null ? routes.filter(({ path }) => !path.startsWith('/webhook-endpoints')) : routes,
+    ),
     webhooks: {
       'job.completed': webhook('job.completed'),
       'job.failed': webhook('job.failed'),
@@ -69,12 +73,14 @@ function paths(routes: readonly Route[]): Record<string, Record<string, object>>
     all[path] ??= {}
     all[path][method.toLowerCase()] = {
       ...operation,
-      parameters: path.startsWith('/{jobId}') ? [parameter.jobId, ...own] : own,
+      parameters: [...inPath.filter(({ name }) => path.includes(`{${name}}`)), ...own],
       responses: { ...operation.responses, ...problems(401, ...(scope === null ? [] : [403]), 429, 500, 503) },
     }
   }
   return all
 }
+
+const inPath = [parameter.jobId, parameter.deliveryId, parameter.endpointId]
 
 const webhook = (type: string) => ({
   post: {

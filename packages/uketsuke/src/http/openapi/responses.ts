@@ -45,6 +45,19 @@ export const listAnswer = {
   content: jsonOf('JobList'),
 }
 
+export const deliveriesAnswer = { description: 'The webhooks.', content: jsonOf('DeliveryList') }
+
+export const deliveryAnswer = { description: 'The webhook is queued.', content: jsonOf('Delivery') }
+
+export const endpointAnswer = { description: 'The webhook endpoint.', content: jsonOf('WebhookEndpoint') }
+
+export const endpointsAnswer = { description: 'The webhook endpoints.', content: jsonOf('WebhookEndpointList') }
+
+export const newEndpointAnswer = {
+  description: 'The webhook endpoint with its new secret.',
+  content: jsonOf('WebhookEndpointWithSecret'),
+}
+
 export const ticketAnswer = { description: 'The stream ticket.', content: jsonOf('StreamTicket') }
 
 export const streamAnswer = {
@@ -72,6 +85,8 @@ const inHeader = (name: string, description: string) => ({ name, in: 'header', d
 
 export const parameter = {
   jobId: { name: 'jobId', in: 'path', required: true, schema: { type: 'string', format: 'ulid' } },
+  deliveryId: { name: 'deliveryId', in: 'path', required: true, schema: text },
+  endpointId: { name: 'endpointId', in: 'path', required: true, schema: text },
   idempotencyKey: inHeader(
     'Idempotency-Key',
     '1 to 255 printable ASCII characters. A repeated request with the same key returns the same job.',

@@ -44,6 +44,41 @@ const sometimes = {
   lastError: failure,
 }
 
+const failureOrNull = { oneOf: [failure, { type: 'null' }] } as const
+
+const listOf = (name: string) => ({
+  type: 'object',
+  required: ['items'],
+  properties: { items: { type: 'array', items: { $ref: `#/components/schemas/${name}` } } },
+})
+
+const events = {
+  type: 'array',
+  items: { enum: ['job.completed', 'job.failed', 'job.cancelled'] },
+  minItems: 1,
+  description: 'The events to send. Default: all.',
+}
+
+const endpoint = {
+  endpointId: text,
+  url: uri,
+  events,
+  description: { type: ['string', 'null'] },
+  createdAt: time,
+  disabled: {
+    type: ['object', 'null'],
+    required: ['reason', 'at'],
+    properties: { reason: { enum: ['gone', 'failing', 'owner'] }, at: time },
+    description: 'Why and when sending to it stopped; null while it is enabled.',
+  },
+  failing: {
+    type: ['object', 'null'],
+    required: ['since', 'attempts'],
+    properties: { since: time, attempts: count },
+    description: 'Since when every webhook to it has failed; null if the last one succeeded.',
+  },
+}
+
 const eventTypes = ['job.snapshot', 'job.progress', 'job.completed', 'job.failed', 'job.cancelled'] as const
 
 export const eventSchema = (types: readonly string[]) => ({
@@ -74,6 +109,62 @@ export const schemas = {
     required: ['ticket', 'expiresAt', 'streamUrl'],
     properties: { ticket: text, expiresAt: time, streamUrl: path },
   },
+  Attempt: {
+    type: 'object',
+    required: ['jobId', 'attempt', 'startedAt', 'endedAt', 'outcome', 'error'],
+    properties: {
+      jobId: text,
+      attempt: count,
+      worker: text,
+      startedAt: time,
+      endedAt: time,
+      outcome: { enum: ['completed', 'failed', 'cancelled', 'retrying', 'lease-lost', 'released'] },
+      error: failureOrNull,
+    },
+  },
+  Delivery: {
+    type: 'object',
+    required: [
+      'deliveryId',
+      'url',
+      'status',
+      'attempt',
+      'maxAttempts',
+      'nextAttemptAt',
+      'completedAt',
+      'error',
+      'attempts',
+    ],
+    properties: {
+      deliveryId: text,
+      url: text,
+      endpointId: text,
+      status: { enum: [...jobStatuses, 'exhausted'] },
+      attempt: count,
+      maxAttempts: count,
+      nextAttemptAt: timeOrNull,
+      completedAt: timeOrNull,
+      error: failureOrNull,
+      attempts: { type: 'array', items: { $ref: '#/components/schemas/Attempt' } },
+    },
+  },
+  DeliveryList: listOf('Delivery'),
+  WebhookEndpoint: { type: 'object', required: Object.keys(endpoint), properties: endpoint },
+  WebhookEndpointWithSecret: {
+    allOf: [{ $ref: '#/components/schemas/WebhookEndpoint' }],
+    type: 'object',
+    required: ['secret'],
+    properties: { secret: { ...text, description: 'Shown once.' } },
+  },
+  WebhookEndpointList: listOf('WebhookEndpoint'),
+  NewWebhookEndpoint: {
+    type: 'object',
+    required: ['url'],
+    properties: { url: uri, events, description: { type: ['string', 'null'], maxLength: 200 } },
+    additionalProperties: false,
+  },
+  Recovery: { type: 'object', required: ['since'], properties: { since: time }, additionalProperties: false },
+  Recovered: { type: 'object', required: ['recovered'], properties: { recovered: count } },
   Failure: {
     type: 'object',
     required: ['code', 'message', 'retryable'],

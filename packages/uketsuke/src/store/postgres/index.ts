@@ -162,6 +162,8 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     newer: (known) => run((sql) => queries.newerThan(sql, known)),
     list: (query) => run((sql) => queries.listJobs(sql, query)),
     deliveries: (owner, parent) => run((sql) => queries.deliveries(sql, owner, parent)),
+    failedDeliveries: (owner, since, after, limit) =>
+      run((sql) => queries.failedDeliveries(sql, owner, since, after, limit)),
     attempts: (owner, id) => run((sql) => queries.attempts(sql, owner, id)),
     position: (job) => run((sql) => queries.position(sql, time, job.id)),
     remove: (owner, id) => run((sql, maybeCommitted) => remove(sql, owner, id, maybeCommitted)),

@@ -79,6 +79,22 @@ export async function deliveries(sql: Sql, owner: Owner, parent: string): Promis
   return rows.map(toJob)
 }
 
+export async function failedDeliveries(
+  sql: Sql,
+  owner: Owner,
+  since: number,
+  after: string | null,
+  limit: number,
+): Promise<Job[]> {
+  const rows = await sql.query(
+    `SELECT * FROM uketsuke.jobs
+     WHERE status = 'failed' AND queue = 'deliveries' AND ($1::text IS NULL OR owner = $1) AND completed_at >= $2 AND id > $3
+     ORDER BY id LIMIT $4`,
+    [whose(owner), since, after ?? '', limit],
+  )
+  return rows.map(toJob)
+}
+
 export async function attempts(sql: Sql, owner: Owner, id: string): Promise<Attempt[]> {
   const rows = await sql.query(
     `SELECT attempts.* FROM uketsuke.attempts JOIN uketsuke.jobs ON jobs.id = attempts.job_id

@@ -113,6 +113,8 @@ function store(path: string, clock: Clock): Store {
     newer: (known) => read((sql) => known.flatMap((one) => queries.newerThan(sql, one))),
     list: (query) => read((sql) => queries.listJobs(sql, query)),
     deliveries: (owner, parent) => read((sql) => queries.deliveries(sql, owner, parent)),
+    failedDeliveries: (owner, since, after, limit) =>
+      read((sql) => queries.failedDeliveries(sql, owner, since, after, limit)),
     attempts: (owner, id) => read((sql) => queries.attempts(sql, owner, id)),
     position: (job) => read((sql) => queries.position(sql, job, clock.now())),
     remove: (owner, id) => write((sql) => queries.remove(sql, owner, id)),

@@ -194,6 +194,17 @@ export const deliveries = (sql: Sql, owner: Owner, parent: string): Job[] =>
     .map(toJob)
     .filter((job) => owner === allOwners || job.owner === owner)
 
+export function failedDeliveries(sql: Sql, owner: Owner, since: number, after: string | null, limit: number): Job[] {
+  const [mine, whose] = owner === allOwners ? ['', []] : ['AND owner = ?', [owner]]
+  return sql
+    .tuples(
+      `SELECT ${selectedColumns} FROM jobs INDEXED BY jobs_failed
+       WHERE status = 'failed' AND queue = 'deliveries' AND completed_at >= ? AND id > ? ${mine} ORDER BY id LIMIT ?`,
+      ...[since, after ?? '', ...whose, limit],
+    )
+    .map(toJob)
+}
+
 export const attempts = (sql: Sql, owner: Owner, id: string): Attempt[] =>
   get(sql, owner, id) === null
     ? []

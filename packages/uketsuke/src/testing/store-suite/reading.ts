@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { NewJob } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
 import { allOwners } from '../../store/port.ts'
 import { applied, asked, type Check, end, giveBack, ids, job } from './fixture.ts'
@@ -108,6 +109,28 @@ export function reading(check: Check): void {
     await add('y', 'a')
     await add('x', 'b')
     assert.deepEqual(ids(await store.deliveries('ann', 'a')), ['z', 'y'])
+  })
+
+  check('failedDeliveries: those of an owner since a time, in pages', async ({ store, clock }) => {
+    const fail = async (id: string, given: Partial<NewJob> = {}) => {
+      await clock.advance(10)
+      await store.insert([{ job: job(clock, { id, queue: 'deliveries', parent: 'p', ...given }) }])
+      const [running] = await store.claim({ ...asked, queue: given.queue ?? 'deliveries' })
+      assert.ok(running)
+      const failed = rules.fail(running, clock.now(), { code: 'x', message: 'x', retryable: false }, clock.now())
+      await store.replace([applied(running, failed, clock)])
+      return clock.now()
+    }
+    await fail('z')
+    const since = await fail('y')
+    await fail('b')
+    await fail('a', { owner: 'bob' })
+    await fail('c', { queue: 'jobs' })
+    await store.insert([{ job: job(clock, { id: 'd', queue: 'deliveries', parent: 'p' }) }])
+    assert.deepEqual(ids(await store.failedDeliveries('ann', since, null, 10)), ['b', 'y'])
+    assert.deepEqual(ids(await store.failedDeliveries('ann', 0, null, 2)), ['b', 'y'])
+    assert.deepEqual(ids(await store.failedDeliveries(allOwners, 0, 'b', 10)), ['y', 'z'])
+    assert.deepEqual(await store.failedDeliveries('ann', clock.now() + 1, null, 10), [])
   })
 
   check('position: the position among due jobs, or null', async ({ store, clock }) => {
