@@ -21,6 +21,7 @@ const patient = { testTimeout: 120_000, hookTimeout: 120_000 }
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    setupFiles: ['test/log-guard.ts'],
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/domain/**/*.ts'],
