@@ -353,7 +353,15 @@ async function check(request: Request): Promise<void> {
 it(`answers ${runs} random requests as documented (seed ${seed})`, { timeout: 60_000 + runs * 20 }, async () => {
   // First a good request to each route, then the random ones.
   const mine = { of: 'alice' as const, at: 0 }
-  const good = { as: 'alice' as const, jobId: mine, deliveryId: null, endpointId: mine, encoded: true, query: [], fields: {} }
+  const good = {
+    as: 'alice' as const,
+    jobId: mine,
+    deliveryId: null,
+    endpointId: mine,
+    encoded: true,
+    query: [],
+    fields: {},
+  }
   const content = { type: 'held', input: {}, url: 'http://127.0.0.1:9/', since: '2026-01-01T00:00:00Z' }
   const examples = operations.map((_, operation): [Request] => [{ ...good, operation, content, head: false }])
   await fc.assert(fc.asyncProperty(requests, check), { numRuns: runs, seed, examples })

@@ -87,7 +87,7 @@ describe('what clients see of an error', () => {
     )
   })
 
-  it('operators see the complete error, including causes and stacks', async () => {
+  it('operators see the complete error, including causes and stacks, and no passwords in URLs', async () => {
     const run = () => {
       throw new TypeError('fetch failed', { cause: new AggregateError([leak()], 'all of them') })
     }
@@ -96,8 +96,9 @@ describe('what clients see of an error', () => {
     await jobs.work()
     await clock.advance(0)
     const [attempt] = await jobs.attempts(jobId, { owner: allOwners })
-    for (const part of ['fetch failed', 'all of them', secret, 'error-messages.test.ts'])
+    for (const part of ['fetch failed', 'all of them', 'postgres://app:***@10.0.0.3/prod', 'error-messages.test.ts'])
       expect(attempt?.error?.thrown).toContain(part)
+    expect(attempt?.error?.thrown).not.toContain(secret)
     const [theirs] = await jobs.attempts(jobId, { owner: 'ann' })
     expect(theirs).toMatchObject({ worker: '', error: { code: 'handler-error', message: neutral } })
   })

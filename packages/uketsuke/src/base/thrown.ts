@@ -1,7 +1,7 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { truncate } from '../domain/text.ts'
 
-/** A thrown value as operators see it. Only these texts are copied, because other properties may hold credentials. */
+/** A thrown value as operators see it. Only these texts are copied, without credentials: other properties may hold some. */
 export interface Thrown {
   readonly type: string
   readonly message: string
@@ -20,10 +20,18 @@ export function describe(thrown: unknown): Thrown {
   const about = {
     __proto__: null,
     type: text(thrown, 'name') || typeof thrown,
-    message: truncate(text(thrown, 'message') || plainText(thrown)),
-    stack: truncate(stackWithCauses(thrown, 0, new Set()), maxLength),
+    message: truncate(redacted(text(thrown, 'message') || plainText(thrown))),
+    stack: truncate(redacted(stackWithCauses(thrown, 0, new Set())), maxLength),
   } as Thrown
   return code === '' ? about : Object.assign(about, { code: truncate(code) })
+}
+
+/** Credentials that drivers and HTTP clients put into their messages. */
+function redacted(text: string): string {
+  return text
+    .replace(/(:\/\/[^/\s:@]*:)[^/\s@]+@/g, '$1***@')
+    .replace(/\b(Bearer|Basic) +[\w.~+/=-]{6,}/gi, '$1 ***')
+    .replace(/\b(whsec_|uk_)[\w+/=]{16,}/g, '$1***')
 }
 
 /** The stack, followed by those of its causes and of the errors in an `AggregateError`. */
