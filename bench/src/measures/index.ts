@@ -1,5 +1,6 @@
 import { completionLatency } from './completion-latency.ts'
 import { crash } from './crash.ts'
+import { deadReceiver } from './dead-receiver.ts'
 import { drain } from './drain.ts'
 import { bulk, enqueue } from './enqueue.ts'
 import { growth } from './growth.ts'
@@ -24,6 +25,7 @@ export const measures: readonly Measure[] = [
   growth,
   sse,
   webhooks,
+  deadReceiver,
   crash,
 ]
 
