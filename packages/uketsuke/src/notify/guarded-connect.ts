@@ -22,7 +22,7 @@ export function guardedConnect(build: typeof buildConnector, options: ConnectOpt
   return (target, callback) => {
     const url = new URL(`${target.protocol}//${target.host ?? target.hostname}`)
     connect(build, options, url, target).then(
-      (socket) => callback(null, socket),
+      (socket) => callback(null, skipContinue(socket)),
       (error: Error) => callback(error, null),
     )
   }
@@ -41,6 +41,26 @@ async function connect(
   if (refused === null) return socket
   socket.destroy()
   throw new ForbiddenDestination(refused)
+}
+
+/** Removes `100 Continue`: undici never asks for it and treats it as a bad response, but some receivers send it anyway. */
+function skipContinue(socket: Socket): Socket {
+  const read = socket.read.bind(socket)
+  socket.read = (size?: number): unknown => {
+    const chunk: unknown = read(size)
+    return Buffer.isBuffer(chunk) ? withoutContinue(chunk) : chunk
+  }
+  return socket
+}
+
+const interim = /^HTTP\/1\.[01] 100[ \r]/
+
+function withoutContinue(chunk: Buffer): Buffer | null {
+  if (!interim.test(chunk.toString('latin1', 0, 13))) return chunk
+  const end = chunk.indexOf('\r\n\r\n')
+  if (end === -1) return chunk
+  const rest = chunk.subarray(end + 4)
+  return rest.length === 0 ? null : withoutContinue(rest)
 }
 
 /** A `lookup` that returns the validated addresses, so that `net.connect` does not resolve the name again (DNS rebinding). */

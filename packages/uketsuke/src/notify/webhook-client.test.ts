@@ -53,6 +53,21 @@ function gate<T = void>() {
 const head = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n'
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 
+it.each([
+  ['in one packet', (socket: Socket) => socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n')],
+  [
+    'twice, with a header, before the response',
+    (socket: Socket) => {
+      socket.write('HTTP/1.1 100 Continue\r\nx: y\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n')
+      setTimeout(() => socket.write('HTTP/1.1 204 No Content\r\n\r\n'), 20)
+    },
+  ],
+  ['as 103', (socket: Socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n')],
+])('skips an interim response that it did not ask for: %s', async (_, respond) => {
+  const { send } = await receiver(respond)
+  for (let time = 0; time < 2; time++) expect((await send()).status).toBe(204)
+})
+
 it('sends a POST with path, query, headers and body, and returns the response', async () => {
   const { send, requests, clock } = await receiver((socket) =>
     socket.write('HTTP/1.1 503 Busy\r\nretry-after: 7\r\ncontent-length: 3\r\n\r\nno!'),
