@@ -33,6 +33,7 @@ Options:
   --concurrency <number>
                     maximum number of jobs that run at the same time in this process (default: 10)
   --api-keys        accept the API keys of "uketsuke keys"
+                    (one owner may make 1,000 requests per second unless the module sets quotas)
   --allow-anonymous
                     serve without authentication, on a loopback address only
 ${commonOptions}
@@ -40,6 +41,8 @@ ${commonOptions}
 Environment:
 ${databaseUrl}
 ${redisUrl}
+  UKETSUKE_SECRET_KEY
+                    encrypts the secrets of registered webhook endpoints: the base64 of 32 random bytes
   UKETSUKE_JWT_ISSUER, UKETSUKE_JWT_AUDIENCE, UKETSUKE_JWT_ALGORITHMS, UKETSUKE_JWT_JWKS_URL
                     accept JSON Web Tokens; algorithms such as RS256,ES256`,
 

@@ -14,6 +14,8 @@ import { loadModule } from './module.ts'
 
 const text = { type: 'string' } as const
 const roles = ['all', 'api', 'worker']
+/** What one owner may do where callers are authenticated and the module sets no quotas. */
+const publicQuotas = { requests: { limit: 1_000 } }
 
 export async function serve(args: readonly string[]): Promise<number> {
   const options = { jobs: text, role: text, port: text, host: text, concurrency: text, store: text, schema: text }
@@ -32,7 +34,8 @@ export async function serve(args: readonly string[]): Promise<number> {
 
   const log = module.log ?? pino({ name: 'uketsuke' }, pino.destination(2))
   const authenticate = anonymous ? () => ({ owner: 'anyone' }) : module.authenticate
-  const jobs = createJobs({ ...module, log, authenticate, ...fromEnvironment({ file, schema }) })
+  const quotas = module.quotas ?? (anonymous || role === 'worker' ? {} : publicQuotas)
+  const jobs = createJobs({ ...module, log, authenticate, quotas, ...fromEnvironment({ file, schema }) })
   let server: Server | null = null
   try {
     await jobs.ready()
