@@ -8,8 +8,10 @@ export type {
   Jobs,
   ListOptions,
   OwnerScope,
+  WebhookEndpoints,
 } from './api/jobs.ts'
 export { defineJobs, type EnqueueOptions, type JobsModule, type JobsOptions } from './api/options.ts'
+export type { WebhookOptions } from './api/webhook-options.ts'
 export type { ApiKeyOptions, ApiKeyView } from './auth/api-keys.ts'
 export type { Clock } from './base/clock.ts'
 export { type Log, silentLog } from './base/log.ts'
@@ -28,6 +30,7 @@ export { type Quota, QuotaExceeded } from './domain/quota.ts'
 export type { Scope } from './domain/scopes.ts'
 export type { EventType, JobEvent, JobView } from './domain/view.ts'
 export type { Identity } from './http/identity.ts'
+export type { EndpointView, WebhookEventType } from './notify/endpoint.ts'
 export { verifyWebhook, type WebhookEvent } from './notify/verify-webhook.ts'
 export { allOwners, type Store, type StoreFactory } from './store/port.ts'
 export { sqlite } from './store/sqlite/index.ts'

@@ -4,22 +4,13 @@ import { ApiKeys, withApiKeys } from '../auth/api-keys.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { ulids } from '../base/ids.ts'
 import { defaultLog, guardLog } from '../base/log.ts'
-import { version } from '../base/version.ts'
 import { type JobTypes, runnable } from '../definition/define.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
-import { deliveryType } from '../domain/change.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
-import { DeliveryLimits } from '../notify/delivery-limits.ts'
-import { destinations } from '../notify/destinations.ts'
-import { Endpoints } from '../notify/endpoints.ts'
-import { GoneUrls } from '../notify/gone-urls.ts'
-import { secretFor, signingSecrets } from '../notify/secret.ts'
-import { signer } from '../notify/sign.ts'
+import { secretFor } from '../notify/secret.ts'
 import { Watch } from '../notify/watch.ts'
-import { webhookDelivery } from '../notify/webhook.ts'
-import { createWebhookClient } from '../notify/webhook-client.ts'
 import { TokenBuckets } from '../quota/token-bucket.ts'
 import { WaitingJobs } from '../quota/waiting-jobs.ts'
 import { createJobService, type JobService } from '../service.ts'
@@ -30,8 +21,9 @@ import { storeTransport } from '../transport/port.ts'
 import { createWorkers } from '../work/workers.ts'
 import type { Jobs } from './jobs.ts'
 import { library } from './library.ts'
-import { checkOptions, encryptionKeysOf, type JobsOptions, numbersOf } from './options.ts'
+import { checkOptions, type JobsOptions, numbersOf } from './options.ts'
 import { endpointVerbs } from './webhook-endpoints.ts'
+import { webhookParts } from './webhooks.ts'
 
 /** How long `close()` waits for the store and the transport after the workers have stopped, in milliseconds. */
 const closeTimeout = 1_500
@@ -42,15 +34,10 @@ const closeTimeout = 1_500
  */
 export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>): Jobs<Types> {
   checkOptions(options)
-  const { webhooks } = options
   const { lease, limits, maxBodyBytes, quotas } = numbersOf(options)
   const log = guardLog(options.log ?? defaultLog())
   const { base, prefixes, here } = resolveBasePath(options)
   const types = new Map(Object.entries(options.jobs))
-  const allowed = webhooks
-    ? destinations(webhooks)
-    : { ...destinations(), refuse: () => 'Webhooks are not enabled on this server.' }
-
   const own = options.clock ?? systemClock
   const opened = options.store(own)
   // Use the store's clock where it has one, so that this process and the store agree on what is due.
@@ -66,7 +53,6 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     log,
     get: (owner, ids) => store.get(owner, ids),
   })
-  const subscribersOf = (owner: string) => endpoints?.subscribers(owner) ?? []
   const transition = transitions(
     store,
     ({ after, spawn }) => {
@@ -74,12 +60,11 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
       const waiting = [after, ...spawn].filter(({ status }) => status === 'pending')
       if (waiting.length > 0) dispatch.announce(waiting)
     },
-    subscribersOf,
+    (owner) => webhooks.endpoints?.subscribers(owner) ?? [],
   )
 
   const ids = ulids(clock)
   const waitingJobs = quotas.waitingJobs === null ? null : new WaitingJobs(quotas.waitingJobs, store, clock)
-  const accepting = { store, dispatch, clock, types, destinations: allowed, limits, newId: ids, waitingJobs }
   const draining = new AbortController()
   const noWorkerWarning = new NoWorkerWarning({ store, clock, log }, () => workers.worked())
   const prepare = async () => {
@@ -89,10 +74,9 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   }
   const ready = opening(store, prepare)
   const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
-  const keys = webhooks?.endpoints ? encryptionKeysOf(webhooks) : null
-  const endpoints =
-    keys && new Endpoints({ records: store.records, clock, destinations: allowed, keys, newId: ids, ready })
-  const goneUrls = new GoneUrls(store.records, clock)
+  const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready })
+  const { destinations, endpoints, goneUrls } = webhooks
+  const accepting = { store, dispatch, clock, types, destinations, limits, newId: ids, waitingJobs }
   const service = createJobService({
     endpoints,
     goneUrls,
@@ -111,33 +95,12 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     draining: draining.signal,
   })
 
-  const { post, close: closeWebhookClient } = createWebhookClient({
-    rules: allowed,
-    proxy: webhooks?.proxy === undefined ? undefined : new URL(webhooks.proxy),
-    nameServers: webhooks?.nameServers,
-  })
-  const random = Math.random
-  const delivery = ({ userAgent = `uketsuke/${version()}`, ...how }: NonNullable<typeof webhooks>) =>
-    webhookDelivery({
-      store,
-      clock,
-      base,
-      sign: signer(signingSecrets(how)),
-      userAgent,
-      destinations: allowed,
-      post,
-      random,
-      limits: new DeliveryLimits(clock, random),
-      endpoints,
-      goneUrls,
-    })
-
   const workers = createWorkers(
     { store, dispatch, changes, transition, clock, log, leaseMs: lease, outputBytes: limits.outputBytes },
     ready,
     {
-      jobs: new Map([...types].map(([name, type]) => [name, runnable(type, random)])),
-      deliveries: new Map(webhooks ? [[deliveryType, delivery(webhooks)]] : []),
+      jobs: new Map([...types].map(([name, type]) => [name, runnable(type, Math.random)])),
+      deliveries: webhooks.deliveries,
     },
   )
 
@@ -152,7 +115,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
 
   return {
     ...library<Types>(service),
-    webhookSecret: (owner) => secretFor(webhooks, owner),
+    webhookSecret: (owner) => secretFor(options.webhooks, owner),
     apiKeys: {
       create: (key) => apiKeys.create(key),
       list: (scope) => apiKeys.list(scope),
@@ -174,7 +137,8 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
         noWorkerWarning.stop()
         await workers.close()
         const closed = new AbortController()
-        const rest = closeWebhookClient()
+        const rest = webhooks
+          .close()
           .then(() => transport.close())
           .then(() => store.close())
         const timeout = sleep(own, closeTimeout, closed.signal).then(() => true)
