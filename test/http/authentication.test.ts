@@ -289,6 +289,8 @@ describe('JSON Web Tokens', () => {
       'no subject': await sign({ sub: undefined }),
       'an empty subject': await sign({ sub: '' }),
       'a subject that is a number': await sign({ sub: 7 as never }),
+      'a subject that cannot be an owner': await sign({ sub: 'x'.repeat(256) }),
+      'a subject with a control character': await sign({ sub: 'a\u0000b' }),
       'no expiry': await sign({ exp: undefined }),
       expired: await sign({ exp: seconds - 120 }),
       'not valid yet': await sign({ nbf: seconds }),

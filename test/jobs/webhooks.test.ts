@@ -214,6 +214,13 @@ describe('verifyWebhook', () => {
     ['an old one', secret, body, at + 301_000],
     ['one from the future', secret, body, at - 301_000],
   ])('rejects %s', (_, by, text, now) => expect(verifyWebhook(text, headers, by, { now })).toBeNull())
+  it('accepts bytes, and the headers of Node.js', () => {
+    const plain = Object.fromEntries(headers)
+    expect(verifyWebhook(Buffer.from(body), plain, secret, { now: at })).not.toBeNull()
+  })
+  it.each([[{ type: 'job.completed' }], [undefined], [null]])('names a parsed body as the mistake: %o', (parsed) => {
+    expect(() => verifyWebhook(parsed as never, headers, secret)).toThrow(/before any parsing/)
+  })
   it('rejects a webhook without a signature', () =>
     expect(verifyWebhook(body, new Headers(), secret, { now: at })).toBeNull())
 })

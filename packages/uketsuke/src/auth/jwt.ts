@@ -4,6 +4,7 @@ import { assertConfiguration } from '../base/assert.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { text } from '../base/thrown.ts'
 import { UketsukeError } from '../domain/errors.ts'
+import { checkOwner } from '../domain/identifiers.ts'
 import type { Identity } from '../http/identity.ts'
 
 export interface JwtOptions {
@@ -61,7 +62,7 @@ export function jwt(options: JwtOptions): (request: Request) => Promise<Identity
     })
     if (claims === null) return null
     const whose = owner(claims)
-    if (typeof whose !== 'string' || whose === '') return null
+    if (!isOwner(whose)) return null
     return { owner: whose, scopes: scopes(claims), expiresAt: (claims.exp ?? 0) * 1_000 }
   }
 }
@@ -133,6 +134,15 @@ function checkOptions(options: JwtOptions): void {
   const url = URL.canParse(jwksUrl) ? new URL(jwksUrl) : null
   const local = url !== null && url.protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname)
   assertConfiguration(url?.protocol === 'https:' || local, 'jwt(): jwksUrl must be an https URL')
+}
+
+function isOwner(value: unknown): value is string {
+  try {
+    checkOwner(value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function isPublicKey(pem: string): boolean {

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import { assertConfiguration } from '../base/assert.ts'
 import type { JobEvent } from '../domain/view.ts'
 import { keysOf } from './secret.ts'
 import { mac } from './sign.ts'
@@ -25,7 +26,7 @@ const toleranceMs = 5 * 60_000
  * then respond with 401. Compares in constant time. Deduplicate by the header `webhook-id` as well: delivery is at-least-once.
  * @param rawBody the request body as received, before any parsing
  * @param secret one or more secrets: `whsec_` followed by the base64 of 24 to 64 bytes
- * @throws {UketsukeError} `invalid-configuration` for an invalid secret
+ * @throws {UketsukeError} `invalid-configuration` for an invalid secret, or a body that has been parsed
  */
 export function verifyWebhook(
   rawBody: string | Uint8Array,
@@ -34,6 +35,10 @@ export function verifyWebhook(
   { tolerance = toleranceMs, now = Date.now() }: VerifyOptions = {},
 ): WebhookEvent | null {
   const keys = keysOf(secret)
+  assertConfiguration(
+    typeof rawBody === 'string' || rawBody instanceof Uint8Array,
+    'verifyWebhook(): rawBody must be the request body as a string or bytes, before any parsing',
+  )
   const [id, timestamp, signature] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) =>
     field(headers, name),
   ) as [string, string, string]
