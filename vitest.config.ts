@@ -1,15 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
-/** What measures a latency, kills at random or drives a browser is alone on the machine: two cores are all there may be. */
+/** The pure rules: their own tests cover every branch. */
+const domain = ['packages/*/src/domain/**/*.test.ts']
+
+/** Tests that measure a latency or kill at random run alone: there may be only two cores. */
 const alone = [
-  'test/{browser,chaos,crash}/**/*.test.ts',
+  'test/{chaos,crash}/**/*.test.ts',
   'test/postgres/{pickup-latency,two-processes,query-plans}.test.ts',
   'test/faults/redis-processes.test.ts',
 ]
 
-/** Real processes and servers of their own, whose tests mostly wait for them: two files at a time. */
+/** Tests with real processes, servers or a browser mostly wait for them, so three files run at a time. */
 const servers = [
-  'test/{bench,cli,faults}/**/*.test.ts',
+  'test/{bench,browser,cli,faults}/**/*.test.ts',
   'test/package/{docs,exports}.test.ts',
   'test/postgres/*.test.ts',
   'test/store/postgres*.test.ts',
@@ -32,13 +35,18 @@ export default defineConfig({
     projects: [
       {
         extends: true,
+        // Alone with coverage, which would slow down all other tests.
+        test: { name: 'domain', include: domain, sequence: { groupOrder: 0 } },
+      },
+      {
+        extends: true,
         test: {
           name: 'quick',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [...alone, ...servers, '**/node_modules/**'],
+          exclude: [...domain, ...alone, ...servers, '**/node_modules/**'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
-          sequence: { groupOrder: 0 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -48,12 +56,13 @@ export default defineConfig({
           include: servers,
           exclude: [...alone, '**/node_modules/**'],
           ...patient,
-          sequence: { groupOrder: 1 },
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
         },
       },
       {
         extends: true,
-        test: { name: 'alone', include: alone, ...patient, maxWorkers: 1, sequence: { groupOrder: 2 } },
+        test: { name: 'alone', include: alone, ...patient, maxWorkers: 1, sequence: { groupOrder: 3 } },
       },
     ],
   },

@@ -58,8 +58,15 @@ async function testNewerNode() {
   }
 }
 
-const runs = [runTests(process.execPath, args.length > 0 ? args : ['--coverage'], 'all')]
-if (args.length === 0) runs.push(await testNewerNode())
+const others = ['quick', 'servers', 'alone'].flatMap((name) => ['--project', name])
+const runs =
+  args.length > 0
+    ? [runTests(process.execPath, args, 'all')]
+    : [
+        runTests(process.execPath, ['--project', 'domain', '--coverage'], 'domain'),
+        runTests(process.execPath, others, 'all'),
+        await testNewerNode(),
+      ]
 const checkStatus = checks === null ? 0 : await checks.status
 if (checks !== null) console.log(readFileSync(checks.log, 'utf8').trimEnd())
 rmSync(folder, { recursive: true, force: true })

@@ -8,9 +8,15 @@ import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { atEnd, tempFile } from './setup.ts'
 
 const all = { owner: allOwners } as const
+const day = 24 * 60 * 60_000
 const huge = '9000000000000000000'
 const types = {
-  one: job({ input: z.object({}), maxAttempts: 2, run: ({ attempt }) => Promise.reject(new Error(`no ${attempt}`)) }),
+  one: job({
+    input: z.object({}),
+    maxAttempts: 2,
+    retention: day,
+    run: ({ attempt }) => Promise.reject(new Error(`no ${attempt}`)),
+  }),
 }
 
 /** Creates three jobs, two of which have ended, and damages the second one in the database. */
@@ -77,7 +83,7 @@ it.each([
   await clock.advance(5_000)
   expect(await jobs.get(ids[3]!, all)).toMatchObject({ status: 'failed', attempt: 2 })
   await worker.stop()
-  await clock.advance(30 * 24 * 60 * 60_000)
+  await clock.advance(day)
   await (await jobs.work()).stop()
   expect(await jobs.get(ids[0]!, all)).toBeNull()
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { change, deliveryAttempts, deliveryType, lastAttempt } from './change.ts'
-import { isTerminal, type Job, type NewJob } from './job.ts'
+import { inClaimOrder, isLastAttempt, isTerminal, type Job, type NewJob } from './job.ts'
 import {
   cancel,
   claim,
@@ -241,6 +241,18 @@ describe('retry', () => {
     })
   })
   it('applies to terminal jobs only', () => expect(retry(running, 'B')).toBeNull())
+})
+
+describe('inClaimOrder', () => {
+  it('sorts by priority, then by due time, then by age', () => {
+    const job = (id: string, runAt: number, priority: 'high' | 'normal') => ({ ...waiting, id, runAt, priority })
+    const sorted = [job('b', 1, 'normal'), job('a', 1, 'normal'), job('c', 0, 'normal'), job('d', 9, 'high')]
+    expect(sorted.sort(inClaimOrder).map(({ id }) => id)).toEqual(['d', 'c', 'a', 'b'])
+    expect([isLastAttempt({ attempt: 3, maxAttempts: 3 }), isLastAttempt({ attempt: 2, maxAttempts: 3 })]).toEqual([
+      true,
+      false,
+    ])
+  })
 })
 
 describe('isHeldBy', () => {

@@ -10,6 +10,11 @@ const pending = create(
 const running = claim(pending, 10, { worker: 'host-1', leaseMs: 30 }) as Job
 
 describe('view', () => {
+  it('says that it omits the output of a completed job that was read without it', () => {
+    const done = { ...(succeed(running, 20, '1') as Job), output: null }
+    expect(view(done, '')).toMatchObject({ outputOmitted: true })
+    expect(view(done, '')).not.toHaveProperty('output')
+  })
   it('has every documented field and no internal ones', () => {
     const shown = view(pending, '/api/jobs')
     expect(shown).toEqual({
