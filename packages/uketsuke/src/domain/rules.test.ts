@@ -248,6 +248,8 @@ describe('inClaimOrder', () => {
     const job = (id: string, runAt: number, priority: 'high' | 'normal') => ({ ...waiting, id, runAt, priority })
     const sorted = [job('b', 1, 'normal'), job('a', 1, 'normal'), job('c', 0, 'normal'), job('d', 9, 'high')]
     expect(sorted.sort(inClaimOrder).map(({ id }) => id)).toEqual(['d', 'c', 'a', 'b'])
+    expect(inClaimOrder(job('a', 1, 'high'), job('b', 1, 'high'))).toBe(-1)
+    expect(inClaimOrder(job('b', 1, 'high'), job('a', 1, 'high'))).toBe(1)
     expect([isLastAttempt({ attempt: 3, maxAttempts: 3 }), isLastAttempt({ attempt: 2, maxAttempts: 3 })]).toEqual([
       true,
       false,
