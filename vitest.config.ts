@@ -10,7 +10,7 @@ const alone = [
   'test/faults/redis-processes.test.ts',
 ]
 
-/** Tests with real processes, servers or a browser mostly wait for them, so three files run at a time. */
+/** Tests with real processes, servers or a browser mostly wait for them. */
 const servers = [
   'test/{bench,browser,cli,faults}/**/*.test.ts',
   'test/package/{docs,exports}.test.ts',
@@ -42,6 +42,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'quick',
+          isolate: false,
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: [...domain, ...alone, ...servers, '**/node_modules/**'],
           testTimeout: 30_000,
@@ -56,7 +57,6 @@ export default defineConfig({
           include: servers,
           exclude: [...alone, '**/node_modules/**'],
           ...patient,
-          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },
