@@ -12,20 +12,20 @@ import { verify } from './verification.ts'
 afterEach(endAll)
 
 const jobs = Number(process.env.CHAOS_JOBS ?? 400)
-/** Of the eighteen kinds each one comes before any comes again. */
+/** Each of the eighteen kinds occurs once before any repeats. */
 const events = Number(process.env.CHAOS_EVENTS ?? Math.max(14, Math.round(jobs / 250)))
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)
 const clientsAtOnce = Number(process.env.CHAOS_CLIENTS ?? 24)
-/** Of the requests so many have not ended at any time, so that what is hit is under way and not a backlog. */
+/** Limits the open jobs, so that faults hit jobs in progress and not a backlog. */
 const mostUnderWay = 4 * clientsAtOnce
 
 test(
-  `${jobs} jobs through ${events} faults: none lost, none ends twice, each stream reaches the end, each webhook comes`,
+  `loses none of ${jobs} jobs through ${events} faults, ends each once, completes each stream and delivers each webhook`,
   async () => {
     console.log(`CHAOS_JOBS=${jobs} CHAOS_EVENTS=${events} CHAOS_SEED=${seed}`)
     const began = performance.now()
     const age = () => Math.round((performance.now() - began) / 1_000)
-    // Draws of its own for what happens, so that how many requests there were does not change it.
+    // A separate random sequence for the faults, so that the number of requests does not change them.
     const [random, taste] = [seeded(seed), seeded(seed + 1)]
     const setup = await setUp()
     const ledger = new Ledger()
@@ -51,7 +51,7 @@ test(
         if (accepted % 2_000 === 0) console.log(`${accepted} accepted, ${ledger.ends.size} ended, ${age()} s`)
         if (request.follows) following.push(clients.follow(seen))
         if (request.cancels) await clients.cancel(seen.jobId)
-        // Like a client that did not get the response.
+        // Like a client that did not receive the response.
         if (taste() < 0.1) await clients.send(request)
         await pause(taste() * 40)
       }
@@ -60,10 +60,10 @@ test(
     const done: Record<string, number> = {}
     const underWay = new Map<string, Promise<void>>()
     async function inject(fault: Fault): Promise<void> {
-      // One more of it would hit what is down already.
+      // A second fault would hit a target that is already down.
       await underWay.get(fault.target)
       const acting = fault.act().finally(() => underWay.delete(fault.target))
-      // Awaited at the end at the latest.
+      // Awaited before the next fault of this target, or at the end.
       acting.catch(() => {})
       underWay.set(fault.target, acting)
       done[fault.name] = (done[fault.name] ?? 0) + 1
@@ -126,7 +126,7 @@ test(
         .map(([name, times]) => `${name} ${times}`)
         .join(', ')}), ${fleet.kills} processes killed, ${fleet.starts} starts; ${accepted} requests accepted ` +
         `(${sent} sent, ${ledger.lostAnswers} answers lost) = ${verification.jobs} jobs ${JSON.stringify(verification.outcomes)}; ` +
-        `${fleet.runs} runs heard of, attempts a job p50 ${verification.attempts.p50} max ${verification.attempts.max}; ` +
+        `${fleet.runs} runs reported, attempts per job p50 ${verification.attempts.p50} max ${verification.attempts.max}; ` +
         `${verification.webhooks} webhooks, ${verification.webhooks - ledger.hooks.size} of them again; ` +
         `${followed.clients} event streams over ${followed.connections} connections with ${followed.events} events, ` +
         `${followed.ended} reached the end; ${age()} s; ${wrong.length} lost, doubled or otherwise wrong`,

@@ -3,10 +3,10 @@ import { bearer, blocks, openStream, post, type Seen } from '../crash/support.ts
 import type { Fleet } from './fleet.ts'
 import type { Ledger, Request } from './ledger.ts'
 
-/** No request is rejected for longer than this, however long a fault lasts. */
+/** The longest time for which a request may be rejected, regardless of the fault. */
 const patience = 120_000
 
-/** Clients of the API, that want an answer however often what they talk to dies. */
+/** Clients of the API. They retry each request until it is answered. */
 export class Clients {
   readonly #fleet: Fleet
   readonly #ledger: Ledger
@@ -31,7 +31,7 @@ export class Clients {
       key,
       input: {
         key,
-        // What is to be cancelled lasts long enough for that.
+        // A job to be cancelled runs long enough for the cancellation.
         steps: cancels ? 30 : Math.floor(draw() * 10),
         stepMs: cancels ? 60 : Math.floor(draw() * 100),
         throws: random < 0.1 ? 1 : 0,
@@ -47,7 +47,7 @@ export class Clients {
     return request
   }
 
-  /** Tries until `once` gives something; its throwing is an answer that was lost. */
+  /** Retries until `once` returns a result. A string is the reason for a retry; an exception counts as a lost response. */
   async #until<T>(what: string, once: (url: string) => Promise<T | string>): Promise<T> {
     const deadline = performance.now() + patience
     const whys: string[] = []
@@ -66,7 +66,7 @@ export class Clients {
     }
   }
 
-  /** Sends until it is answered 202, with the same key. */
+  /** Repeats the request with the same key until it is answered with 202. */
   send(request: Request): Promise<Seen> {
     return this.#until(`${request.key} is answered 202`, async (url) => {
       request.sent++
@@ -96,7 +96,7 @@ export class Clients {
     })
   }
 
-  /** As EventSource does it, over one API or the other, to the terminal event; some ask again after it, and get 204. */
+  /** Follows a stream to its terminal event like EventSource, over either API. Some clients reconnect afterwards and get 204. */
   async follow({ jobId, version }: Seen): Promise<void> {
     const { streams, wrong } = this.#ledger
     let last: number | undefined
@@ -106,7 +106,7 @@ export class Clients {
     while (!this.#left) {
       const url = await this.#fleet.url(this.#draw)
       streams.connections++
-      // A signal of its own, since each request leaves a listener behind.
+      // A signal for each request, because each request adds a listener to its signal.
       const gone = new AbortController()
       this.#open.add(gone)
       try {
@@ -128,11 +128,11 @@ export class Clients {
           }
           if (ended && !again) break
         } else if (last !== undefined || ![429, 503].includes(answer.status)) {
-          // It would end an EventSource for good. Only a first connect may be refused.
+          // This status would end an EventSource permanently. Only a first connection may be rejected.
           wrong.push(`${jobId}: a stream was answered ${answer.status} after version ${last}`)
         }
       } catch {
-        // Cut off: it comes back with what it has.
+        // The connection broke: reconnect with the last event id.
       } finally {
         this.#open.delete(gone)
         gone.abort()

@@ -4,15 +4,15 @@ import { until } from '../until.ts'
 import type { Fleet } from './fleet.ts'
 import type { Setup } from './setup.ts'
 
-/** One bad thing that happens and passes. Nothing happens twice at a time to one target. */
+/** One temporary fault. A target has at most one fault at a time. */
 export interface Fault {
   readonly name: string
   readonly target: string
-  /** Resolves when it is over, and what was hit is there again. */
+  /** Resolves when the fault is over and the target has recovered. */
   act(): Promise<void>
 }
 
-/** Yields faults endlessly: each kind once in random order, then again. Draws all random numbers up front, so that a seed reproduces a run. */
+/** Yields faults endlessly: every kind once in random order, then again. Draws all random numbers up front, so that a seed reproduces a run. */
 export function* faults(setup: Setup, fleet: Fleet, random: () => number): Generator<Fault, never> {
   for (;;) {
     const deck = kinds(setup, fleet, random)
@@ -39,7 +39,7 @@ function kinds({ postgres, redis, ways }: Setup, fleet: Fleet, random: () => num
   }
   const network = (to: 'postgres' | 'redis'): Fault[] => {
     const side = Math.floor(random() * 3)
-    // One way, or both.
+    // One of the two proxies, or both.
     const hit = side === 2 ? ways[to] : ways[to].slice(side, side + 1)
     const fault = (name: string, act: (all: readonly BadNetwork[]) => Promise<void> | void): Fault => ({
       name: `${name} ${to}`,
@@ -87,7 +87,7 @@ function kinds({ postgres, redis, ways }: Setup, fleet: Fleet, random: () => num
       name: 'kill a backend of postgres',
       target: 'postgres',
       async act() {
-        // The server then ends all the others and recovers.
+        // The server then terminates all other backends and recovers.
         const busy =
           "SELECT pid FROM pg_stat_activity WHERE application_name = 'uketsuke' ORDER BY query_start DESC LIMIT 1"
         const { rows } = await postgres.query(busy)
@@ -103,7 +103,7 @@ function kinds({ postgres, redis, ways }: Setup, fleet: Fleet, random: () => num
       async act() {
         await redis.kill()
         await pause(redisDown)
-        // Empty, or with what it last wrote down, which may be old after it was empty.
+        // Starts empty, or with its last append-only file, which may be stale if it ran without one in between.
         await redis.start('--appendonly', keep ? 'yes' : 'no')
       },
     },

@@ -4,16 +4,16 @@ import type { Setup } from './setup.ts'
 
 export type Kind = 'api' | 'worker'
 
-/** By how many milliseconds each process's clock is wrong: as much as a receiver of webhooks still believes a signature. */
+/** The clock error of each process in milliseconds, within the timestamp tolerance of webhook signatures. */
 const skews: Record<Kind, number[]> = { api: [0, 240_000], worker: [0, 240_000, -240_000] }
 
 /**
- * Two API and three worker processes, and what brings a dead one back. One worker is of an older version, which cannot read some
- * inputs; of each kind one has a right clock and the others a wrong one.
+ * Two API and three worker processes, with a supervisor that restarts them. One worker is of an older version, which cannot read some
+ * inputs. One process of each kind has a correct clock; the clocks of the others are wrong.
  */
 export class Fleet {
   readonly slots: Record<Kind, (Program | null)[]> = { api: [null, null], worker: [null, null, null] }
-  /** What has gone wrong by itself. */
+  /** Processes that ended unexpectedly. */
   readonly wrong: string[] = []
   starts = 0
   kills = 0
@@ -37,7 +37,7 @@ export class Fleet {
     return this.slots.api.flatMap((one) => (one?.alive && one.url ? [one.url] : []))
   }
 
-  /** One API that lives, drawn by `draw`. */
+  /** The URL of a running API, chosen with `draw`. */
   url(draw: () => number): Promise<string> {
     const look = () => {
       const urls = this.urls()
@@ -62,7 +62,7 @@ export class Fleet {
     }
   }
 
-  /** A process may end by itself for one reason only: that at its start the database could not be reached. */
+  /** A process may exit by itself for one reason only: it could not reach the database at startup. */
   #ask(kind: Kind, one: Program): void {
     if (one.find('unusable')?.code === 'temporarily-unavailable') return
     this.wrong.push(`the ${kind} ${one.pid} died by itself: ${one.output}`)
@@ -76,7 +76,7 @@ export class Fleet {
     await victim.kill()
   }
 
-  /** Replaces the older worker, or inputs that it cannot read could wait on, by bad luck for minutes. */
+  /** Replaces the older worker. Otherwise inputs that it cannot read could wait for minutes by chance. */
   async rollOut(): Promise<void> {
     this.#rolledOut = true
     const [older] = this.slots.worker
@@ -87,7 +87,7 @@ export class Fleet {
     await this.ready()
   }
 
-  /** Until all serve and work. */
+  /** Waits until all processes are ready. */
   async ready(): Promise<void> {
     await until(
       () => {

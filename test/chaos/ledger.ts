@@ -1,21 +1,21 @@
 import { type Received, receiver, type Seen, status } from '../crash/support.ts'
 
-/** One client's request, and everything that the client learned about it. */
+/** One client's request, and what the client knows about it. */
 export interface Request {
   readonly key: string
   readonly input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean; newer: boolean }
   readonly cancels: boolean
   readonly follows: boolean
   jobId: string | null
-  /** How often the request was sent. */
+  /** The number of times the request was sent. */
   sent: number
 }
 
-/** Everything that clients learned, and the contradictions in it. */
+/** What the clients saw, and its contradictions. */
 export class Ledger {
   readonly wrong: string[] = []
   readonly requests: Request[] = []
-  /** The terminal state that clients saw, by job: there can be only one. */
+  /** The terminal state that clients saw for each job; there can be only one. */
   readonly ends = new Map<string, string>()
   readonly hooks = new Map<string, Received[]>()
   lostAnswers = 0
@@ -40,7 +40,7 @@ export class Ledger {
         this.saw(data, 'webhook')
         const [url] = urls()
         if (url === undefined) return
-        // The process may be gone meanwhile, or its database.
+        // The process or its database may be down by then.
         status(url, data.jobId).then(
           (seen) => {
             this.saw(seen, 'status after the webhook')

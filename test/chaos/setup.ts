@@ -3,14 +3,14 @@ import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { BadNetwork } from '../servers/proxy.ts'
 import { RedisServer } from '../servers/redis.ts'
 
-/** Two ways to each server: half of the processes take the one and half the other, so that one half may lose what the other has. */
+/** Two proxies to each server, each for half of the processes, so that one half can lose the connection while the other keeps it. */
 type Ways = readonly [BadNetwork, BadNetwork]
 
 export interface Setup {
   readonly postgres: PostgresServer
   readonly redis: RedisServer
   readonly ways: { readonly postgres: Ways; readonly redis: Ways }
-  /** The environment of a process: the addresses of the database and Redis through its own proxy. */
+  /** The addresses of the database and Redis through the proxies of a process. */
   reach(way: number): { database: { connectionString: string; statementTimeout: number }; redisUrl: string }
 }
 
@@ -38,7 +38,7 @@ export async function setUp(): Promise<Setup> {
       return {
         database: {
           connectionString: postgres.url().replace(`:${postgres.port}`, `:${database.port}`),
-          // A connection that went silent is given up sooner than by default, so that a run can have more of them.
+          // Shorter than the default, so that processes give up silent connections sooner and a run can have more of them.
           statementTimeout: 5_000,
         },
         redisUrl: `redis://127.0.0.1:${relay.port}`,
@@ -47,7 +47,7 @@ export async function setUp(): Promise<Setup> {
   }
 }
 
-/** A witness of the database's own: rows that change after their end, versions that leap or go back, rows that are removed. */
+/** Records irregular changes with triggers: changes of ended jobs, versions that skip or decrease, and deleted rows. */
 export async function watchRows({ postgres }: Setup): Promise<void> {
   await postgres.query(`
     CREATE TABLE public.irregular (id text, was text, became text);

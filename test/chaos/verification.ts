@@ -7,17 +7,17 @@ interface Row {
   status: string
   version: number
   completed_at: number | null
-  /** Of the attempt with which it ended; null where it ended while it waited. */
+  /** The last attempt. `worker` is null if the job ended while it waited. */
   attempt: number
   worker: string | null
-  /** Of the attempts after which it went on. */
+  /** The attempts before the last one. */
   log: { attempt: number; outcome: string }[]
   webhooks: string[]
 }
 
 const terminal = ['completed', 'failed', 'cancelled']
 
-/** Reads the tables themselves, without the code whose work they are. */
+/** Reads the tables directly, without the code under test. */
 const everything = `
   SELECT id, status, version, completed_at, attempt, worker,
     (SELECT coalesce(json_agg(json_build_object('attempt', attempt, 'outcome', outcome) ORDER BY version), '[]')
@@ -32,7 +32,7 @@ export interface Verification {
   readonly webhooks: number
 }
 
-/** Compares what is stored with what clients learned. Contradictions go to `ledger.wrong`. */
+/** Compares the stored jobs with what clients saw. Adds contradictions to `ledger.wrong`. */
 export async function verify({ postgres }: Setup, ledger: Ledger): Promise<Verification> {
   const { wrong, requests, hooks, ends } = ledger
   const rows: Row[] = (await postgres.query(everything)).rows
@@ -86,7 +86,7 @@ export async function verify({ postgres }: Setup, ledger: Ledger): Promise<Verif
 }
 
 const attemptsOf = (log: Row['log'], attempt: number, worker: string | null): number[] => [
-  // What is given back costs no number.
+  // A released attempt does not use up an attempt number.
   ...log.filter(({ outcome }) => outcome !== 'released').map((one) => one.attempt),
   ...(worker === null ? [] : [attempt]),
 ]

@@ -12,7 +12,7 @@ import { accepted, bearer, endAll, finally_, folder, Program, post, status } fro
 
 afterEach(endAll)
 
-/** A way to make a process's disk full, and to give it room again. */
+/** A way to fill a process's disk and to free it again. */
 interface Disk {
   readonly path: string
   fill(processes: readonly Program[]): void
@@ -32,7 +32,7 @@ const limit = (processes: readonly Program[], size: string) => {
   for (const { pid } of processes) execFileSync('prlimit', [`--fsize=${size}:`, '--pid', String(pid)])
 }
 
-/** Every write beyond the first byte of a file fails with EFBIG: the process's own disk is full. */
+/** Every write beyond the first byte of a file fails with EFBIG, for this process only. */
 function limited(): Disk {
   return {
     path: folder(),
@@ -63,11 +63,11 @@ function small(): Disk {
 
 const canLimit = works('prlimit', ['--pid', String(process.pid), '--fsize'])
 const kinds = [{ kind: 'a limit on the size of files', possible: canLimit, disk: limited }]
-// The longer proof, of another kind of full disk.
+// Opt-in: a real full file system.
 if (process.env.CRASH_MOUNT === '1') kinds.push({ kind: 'a small file system', possible: true, disk: small })
 
 describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
-  // Too large for the space that is left in the last pages of the log.
+  // Too large for the free space in the last pages of the log.
   const filler = 'x'.repeat(20_000)
 
   test.skipIf(!possible)(
@@ -86,7 +86,7 @@ describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
       )
       const refused = await until(async () => {
         const answers = await Promise.all(asked)
-        // A page or two may have been free in a log that exists already: what was accepted is to be kept.
+        // An existing log may have a few free pages. Jobs that were accepted must be kept.
         for (const answer of answers) {
           if (answer.status === 202) kept.add(((await answer.json()) as { jobId: string }).jobId)
         }
@@ -101,12 +101,12 @@ describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
         expect(problem.type).toMatch(/temporarily-unavailable$/)
         expect(problem.detail).not.toContain(path)
       }
-      // What is there can be read all the while.
+      // Stored jobs can be read while the disk is full.
       for (const id of kept) expect((await status(url, id)).jobId).toBe(id)
 
       free([api])
       for (let n = 0; n < 20; n++) {
-        // The same key as the request that was refused, which is not remembered.
+        // The same key as the rejected request, whose key was not stored.
         const answer = await until(async () => {
           const again = await post(url, 'steps', { key: `full-${n}`, filler }, { key: `full-${n}` })
           return again.status === 202 && again
@@ -127,7 +127,7 @@ describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
     const file = join(path, 'jobs.db')
     const api = await Program.start({ file, api: true })
     const url = api.url ?? ''
-    // A lease that outlives the shortage: it is the worker that must try again.
+    // The lease outlasts the full disk, so the worker itself must retry.
     const worker = await Program.start({ file, lease: 60_000, work: { concurrency: 2 } })
     const { jobId } = await accepted(url, 'held', { key: 'done' })
     await worker.reported('start', 'done')
@@ -139,7 +139,7 @@ describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
     free([api, worker])
     await until(async () => (await status(url, jobId)).completedAt, 'it is stored after all')
     expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: worker.pid } })
-    // And it continues to claim.
+    // The worker continues to claim jobs.
     const next = await accepted(url, 'steps', { key: 'next', steps: 1, stepMs: 1 })
     await until(async () => (await status(url, next.jobId)).completedAt, 'the next job completes')
   })
@@ -175,7 +175,7 @@ describe.each(kinds)('a full disk ($kind)', ({ possible, disk }) => {
     leaver.terminate()
     expect(await leaver.ended()).toBe(0)
     free([api])
-    // It could not be given back, so the lease must run out.
+    // The worker could not release the job, so its lease must expire.
     const heir = await Program.start({ file, work: { concurrency: 2 } })
     expect((await heir.reported('start', 'given back')).attempt).toBe(2)
     heir.finish('given back')
@@ -192,7 +192,7 @@ test.skipIf(!canLimit)(
     const leaver = await Program.start({ file, work: { concurrency: 1, drain: 200 } })
     const { jobId } = await accepted(url, 'held', { key: 'cancelled' })
     await leaver.reported('start', 'cancelled')
-    // The worker's disk alone: the API can still take the cancel.
+    // Only the worker's disk is full: the API can still store the cancellation.
     limit([leaver], '1')
     await fetch(`${url}/${jobId}/cancel`, { method: 'POST', headers: bearer })
     await until(() => leaver.output.includes('storing the outcome failed'), 'the worker cannot store it')

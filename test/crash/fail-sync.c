@@ -1,4 +1,4 @@
-/* Preloaded into a process of `sync.test.ts`: while the file that FAIL_SYNC names is there, the disk fails every sync. */
+/* Preloaded into a process of `sync.test.ts`: fails every sync while the file that FAIL_SYNC names exists. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>

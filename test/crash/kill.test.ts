@@ -27,11 +27,11 @@ afterEach(endAll)
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 8)
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
-/** Fewer than this many are waiting at any time, so that rounds kill what is under way and not a backlog. */
+/** Limits the open jobs, so that kills hit jobs in progress and not a backlog. */
 const mostUnderWay = 40
 const maxDelay = 1_200
 
-/** For a loop that tries again: called with why it has to, it throws all that once it has gone on for a minute. */
+/** A limit for a retry loop: collects the reason for each retry, and throws with the last ten after a minute. */
 function patient(what: string): (why?: unknown) => void {
   const deadline = performance.now() + 60_000
   const whys: string[] = []
@@ -41,27 +41,27 @@ function patient(what: string): (why?: unknown) => void {
   }
 }
 
-/** One client's request, and everything that the client learned about it. */
+/** One client's request, and what the client knows about it. */
 interface Request {
   key: string
   input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean; newer: boolean }
   cancels: boolean
   jobId: string | null
-  /** How often the request was sent, and how often it was answered 202. */
+  /** The number of times the request was sent, and was answered with 202. */
   sent: number
   answered: number
 }
 
 test(
-  `${rounds} rounds of kill -9: nothing that was accepted is lost, nothing ends twice, each webhook comes`,
+  `loses no accepted job, ends each job once and delivers each webhook through ${rounds} rounds of kill -9`,
   async () => {
     console.log(`CRASH_ROUNDS=${rounds} CRASH_SEED=${seed}`)
-    // Draws of its own for what happens when, so that how many requests there were does not change it.
+    // A separate random sequence for the kills, so that the number of requests does not change them.
     const [fate, taste] = [seeded(seed), seeded(seed + 1)]
     const file = join(folder(), 'jobs.db')
     const wrong: string[] = []
     const requests: Request[] = []
-    /** The terminal state that clients saw, by job: there can be only one. */
+    /** The terminal state that clients saw for each job; there can be only one. */
     const ends = new Map<string, string>()
     const hooks = new Map<string, Received[]>()
     let kills = 0
@@ -181,7 +181,7 @@ test(
             stepMs: Math.floor(taste() * 60),
             throws: draw < 0.1 ? 1 : 0,
             givesUp: draw > 0.95,
-            // One of the two workers cannot read it, and gives it back.
+            // One of the two workers cannot read it, and releases it.
             newer: draw > 0.1 && draw < 0.2,
           },
           cancels: draw > 0.85 && draw < 0.95,
@@ -192,14 +192,14 @@ test(
         requests.push(request)
         const { jobId } = await send(request)
         if (request.cancels) await cancel(jobId)
-        // Like a client that did not get the response.
+        // Like a client that did not receive the response.
         if (taste() < 0.2) await send(request)
         await new Promise((resolve) => setTimeout(resolve, taste() * 60))
       }
     }
 
     const allReady = () => [...running.api, ...running.worker].every((one) => one?.find('ready') || (one && !one.alive))
-    /** Stops one worker for a while, beyond its lease more often than not: it comes back as a zombie, unless it is killed meanwhile. */
+    /** Suspends one worker, usually for longer than its lease. It resumes as a zombie unless it is killed first. */
     let asleep: Promise<void> | null = null
     async function suspend(worker: Program, ms: number): Promise<void> {
       suspensions++
@@ -211,11 +211,11 @@ test(
 
     startMissing()
     const clients = Promise.all(Array.from({ length: 6 }, client))
-    // Awaited at the end; until then, a client that has given up must not be an unhandled rejection.
+    // Awaited at the end; until then, a failed client must not cause an unhandled rejection.
     clients.catch(() => {})
     for (let round = 0; round < rounds; round++) {
       startMissing()
-      // Some die while they start; the others not before they had a chance to do something, however busy the machine is.
+      // A quarter of the rounds may kill processes during startup; the others wait until all are ready, even on a busy machine.
       if (fate() < 0.75) await until(allReady, 'the processes start', { ms: 60_000 })
       await new Promise((resolve) => setTimeout(resolve, fate() * maxDelay))
       const all = [...running.api, ...running.worker].filter((one) => one !== null)
@@ -232,7 +232,7 @@ test(
     startMissing()
     await until(allReady, 'the processes start', { ms: 60_000 })
     await clients
-    // The roll-out ends, or inputs that only newer workers can read could wait on, by bad luck for minutes.
+    // Finish the rollout. Otherwise inputs that only newer workers can read could wait for minutes by chance.
     rolledOut = true
     const [last] = running.worker
     if (last) killed.add(last)
@@ -267,13 +267,13 @@ test(
     for (const { key, jobId, answered } of requests) {
       if (answered > 0 && !byId.has(jobId ?? '')) wrong.push(`${key} was accepted as ${jobId} and is lost`)
     }
-    // A request that was never answered may have been stored, but each was repeated until it was.
+    // A request without a response may be stored, but each request was repeated until it was answered.
     if (stored.length !== requests.length) wrong.push(`${requests.length} keys gave ${stored.length} jobs`)
 
     const outcomes: Record<string, number> = {}
     const attemptsOf: number[] = []
     for (const { jobId } of stored) {
-      // A list carries no output.
+      // Lists do not contain outputs.
       const job = (await jobs.get(jobId, { owner: allOwners })) as unknown as Seen
       saw(job, 'store')
       if (job.completedAt === null) wrong.push(`${job.jobId} has not ended`)
@@ -286,7 +286,7 @@ test(
       if (String(last.map(({ outcome }) => outcome)) !== String(wanted)) {
         wrong.push(`${job.jobId} is ${job.status} and its attempts ended ${log.map(({ outcome }) => outcome)}`)
       }
-      // What is given back costs no number.
+      // A released attempt does not use up an attempt number.
       const spent = log.filter(({ outcome }) => outcome !== 'released')
       if (spent.some(({ attempt }, i) => attempt !== i + 1))
         wrong.push(`${job.jobId} has attempts ${log.map((one) => one.attempt)}`)
@@ -311,7 +311,7 @@ test(
     console.log(
       `kill -9: ${rounds} rounds (seed ${seed}), ${kills} kills, ${suspensions} suspensions, ${starts} starts; ${requests.length} requests accepted ` +
         `(${requests.reduce((sum, { sent }) => sum + sent, 0)} sent, ${lostAnswers} answers lost) = ${stored.length} jobs ` +
-        `${JSON.stringify(outcomes)}; ${runs} runs heard of, attempts a job p50 ${quantile(attemptsOf, 0.5)} ` +
+        `${JSON.stringify(outcomes)}; ${runs} runs reported, attempts per job p50 ${quantile(attemptsOf, 0.5)} ` +
         `max ${Math.max(...attemptsOf)}; ${webhooks} webhooks, ${webhooks - hooks.size} of them again; ` +
         `${wrong.length} lost, doubled or otherwise wrong`,
     )

@@ -8,7 +8,7 @@ afterEach(endAll)
 /** Repeats a slow measurement: it must measure the program, not other load on the machine. */
 const timing = { retry: 2 }
 
-/** The API and the worker as two processes on one file. */
+/** Starts an API and a worker as two processes on one file. */
 async function pair() {
   const file = join(folder(), 'jobs.db')
   const [api, worker] = await Promise.all([
@@ -38,7 +38,7 @@ test('an event stream shows progress of another process within 100 ms', timing, 
   const late = (await Promise.all(Array.from({ length: 8 }, follow))).flat()
   console.log(figures('SSE, from progress() in the worker to the reader of the API', late))
   expect(late.length).toBeGreaterThanOrEqual(50)
-  // The promise is about the machine at hand; a busy one may be late now and then, but not as a rule.
+  // On a busy machine a few events may be late, but not most of them.
   expect(quantile(late, 0.5)).toBeLessThan(100)
   expect(quantile(late, 0.9)).toBeLessThan(200)
 })

@@ -1,6 +1,6 @@
 /**
- * A process of the crash tests: an API, a worker, or both, on one SQLite file or one PostgreSQL. What it is to be is its one argument,
- * in JSON; what happens in it is told over IPC, with the time at which it happened.
+ * A process of the crash tests: an API, a worker, or both, on one SQLite file or one PostgreSQL database. Its one argument is its
+ * configuration, in JSON. It reports its events over IPC, with their times.
  */
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -24,21 +24,21 @@ const {
   bareLog,
 } = JSON.parse(process.argv[2])
 if (uid !== undefined) {
-  // Loaded while it can be: the folder of this repository may be closed to whoever this process becomes.
+  // Loaded before `setuid`: the new user may not be able to read the folder of this repository.
   await import('@photostructure/sqlite')
   process.setuid(uid)
 }
 
 const tell = (event, fields) => process.connected && process.send({ event, at: Date.now(), ...fields }, () => {})
-/** Keys of `held` jobs that may return. */
+/** Keys of the `held` jobs that may return. */
 const finished = new Set()
 let over = false
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-/** A process that is older than some jobs cannot read their inputs. */
+/** A process of an older version cannot read the inputs of newer jobs. */
 const validate = (value) => (older && value?.newer ? { issues: [{ message: 'Not known here.' }] } : { value })
 const anything = { '~standard': { version: 1, vendor: 'crash-tests', validate } }
 
-/** What a handler may throw: foreign objects, some of which throw when they are looked at. */
+/** Values that a handler may throw: foreign objects, some of which throw when they are inspected. */
 const bomb = () => {
   throw new Error('a getter')
 }
@@ -55,11 +55,11 @@ const hostile = [
   () => () => {},
 ]
 let thrown = 0
-/** No `child`, as `console` has none, and it throws where what it writes does. */
+/** A log without `child`, like `console`. It throws if reading the error throws. */
 const write = (fields, message) => console.log(message, fields.err?.message, fields.jobId)
 
 const types = {
-  /** Works in steps; `throws` as often as it is told to, then `givesUp` or returns. */
+  /** Runs in steps. Its first `throws` attempts throw; then it returns, or fails for good with `givesUp`. */
   steps: async ({ input: { key, steps, stepMs, throws = 0, givesUp = false }, attempt, progress, signal }) => {
     tell('start', { key, attempt })
     for (let step = 0; step < steps; step++) {
@@ -71,15 +71,15 @@ const types = {
     if (givesUp) throw new UnrecoverableError('it was to give up')
     return { key, attempt }
   },
-  /** Takes its whole process down. */
+  /** Kills its own process. */
   deadly: async ({ input: { key }, attempt }) => {
     tell('start', { key, attempt })
-    // Not before the parent has heard of it.
+    // Wait until the message has reached the parent.
     await new Promise((resolve) => process.send({ event: 'dying', key, at: Date.now() }, resolve))
     process.kill(process.pid, 'SIGKILL')
     await new Promise(() => {})
   },
-  /** Says its progress again and again, until it may return; a stop is obeyed only where `obeys` says so. */
+  /** Reports progress until it may return. It stops on an abort only with `obeys`. */
   held: async ({ input: { key, obeys = true, everyMs = 50 }, attempt, progress, signal }) => {
     tell('start', { key, attempt })
     signal.addEventListener('abort', () => tell('abort', { key, attempt, reason: String(signal.reason?.message) }))
@@ -92,7 +92,7 @@ const types = {
     tell('return', { key, attempt })
     return { by: process.pid, attempt }
   },
-  /** Blocks its whole process until `file` exists, so that it hears of nothing before it returns; attempt 2 returns at once. */
+  /** Blocks its process until `file` exists, so that no message reaches it before it returns. Attempt 2 returns at once. */
   blocking: async ({ input: { key, file }, attempt, progress }) => {
     await new Promise((resolve) => process.send({ event: 'start', key, attempt, at: Date.now() }, resolve))
     if (attempt === 1) {
@@ -103,7 +103,7 @@ const types = {
     tell('return', { key, attempt })
     return { by: process.pid, attempt }
   },
-  /** Says what time it is, so that whoever hears it knows how late it is. */
+  /** Reports the current time as progress, so that a reader can compute the latency. */
   clock: async ({ input: { times, everyMs }, progress }) => {
     for (let n = 1; n <= times; n++) {
       await pause(everyMs)
@@ -127,7 +127,7 @@ const jobs = createJobs({
 })
 
 process.on('message', ({ finish }) => finished.add(finish))
-// The test is gone, however it went: nobody would stop this process.
+// The test process has ended and can no longer stop this one.
 process.on('disconnect', () => process.exit(1))
 
 try {
@@ -149,16 +149,16 @@ tell('ready', { port: server?.address().port })
 
 process.once('SIGTERM', async () => {
   tell('stopping')
-  // The listener first: a stream that ends is to come back to another process.
+  // Close the listener first, so that clients of the ended streams reconnect to another process.
   const closed = server && new Promise((resolve) => server.close(resolve))
   server?.closeIdleConnections()
   await jobs.close()
   server?.closeAllConnections()
   await closed
   tell('stopped')
-  // A handler that never listens would keep its process alive.
+  // A handler that ignores its signal would keep the process alive.
   over = true
-  // Not process.exit(): what would keep the process alive is to be seen.
+  // No process.exit(): the test must detect anything that keeps the process alive.
   process.removeAllListeners('disconnect')
   process.disconnect()
 })

@@ -1,4 +1,4 @@
-/** Preloaded: this process's clock is wrong by CLOCK_SKEW milliseconds, for `Date.now()` and `new Date()` alike. */
+/** Preloaded: shifts this process's clock by CLOCK_SKEW milliseconds, for `Date.now()` and `new Date()`. */
 const skew = Number(process.env.CLOCK_SKEW)
 const { now } = Date
 Date.now = () => now() + skew

@@ -13,7 +13,7 @@ beforeEach(() => {
   here = folder()
 })
 
-/** The error of a process that cannot use `file`: its code, its message, which is also printed, and exit code 2. */
+/** Starts a process that cannot use `file`, checks its error and exit code 2, and returns the message. */
 async function refusal(file: string, uid?: number): Promise<string> {
   const started = new Program({ file, api: true, work: {}, ...(uid !== undefined && { uid }) })
   const { code, message } = await started.reported('unusable')
@@ -21,7 +21,7 @@ async function refusal(file: string, uid?: number): Promise<string> {
   expect(code).toBe('store-unusable')
   expect(started.output).toContain(message)
   expect(message).toContain(file)
-  // One sentence for an operator, and nothing of the inside.
+  // One line for an operator, without internal details.
   expect(message).not.toMatch(/\n|SQLITE_|Error:/)
   return message ?? ''
 }
@@ -64,7 +64,7 @@ describe('an unusable store', () => {
     expect(await refusal(file)).toMatch(/has schema version 99, .* upgrade uketsuke/)
   })
 
-  // Root may write anywhere, so the child changes its user.
+  // Root can write everywhere, so the child runs as another user.
   const nobody = process.getuid?.() === 0 ? 65_534 : undefined
 
   test('a read-only file', async () => {

@@ -19,7 +19,7 @@ test('SIGTERM: a worker stops claiming, finishes running jobs, and exits with 0'
   worker.terminate()
   await worker.reported('stopping')
   const late = await accepted(url, 'steps', { key: 'late', steps: 0, stepMs: 0 })
-  // It continues to report progress, for longer than a poll of the store takes.
+  // It continues to report progress for longer than the interval at which the store is polled.
   const { progress } = await status(url, running.jobId)
   await until(async () => (await status(url, running.jobId)).progress >= progress + 25, 'it goes on')
   expect(worker.find('abort')).toBeUndefined()
@@ -38,7 +38,7 @@ test('SIGTERM: a job that does not finish in time is released at once and costs 
   const file = join(folder(), 'jobs.db')
   const api = await Program.start({ file, api: true })
   const url = api.url ?? ''
-  // A lease so long that the job can come back in no other way.
+  // The lease is so long that the job can only return by a release.
   const lease = 60_000
   const leaver = await Program.start({ file, lease, work: { concurrency: 2, drain: 300 } })
   const [tidy, deaf] = [

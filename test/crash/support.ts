@@ -18,7 +18,7 @@ export const owner = 'alice'
 /** A report of a child process. */
 export interface Report {
   event: 'ready' | 'unusable' | 'start' | 'abort' | 'return' | 'dying' | 'stopping' | 'stopped'
-  /** When, by the child's clock, which is this machine's. */
+  /** The time by the child's clock. */
   at: number
   key?: string
   attempt?: number
@@ -29,12 +29,12 @@ export interface Report {
 }
 
 export interface Role {
-  /** Either a SQLite file or a PostgreSQL keeps the jobs. */
+  /** The store: either a SQLite file or a PostgreSQL database. */
   file?: string
   database?: PostgresOptions
   api?: boolean
   work?: { concurrency?: number; drain?: number }
-  /** Milliseconds; the shortest that is allowed by default. */
+  /** In milliseconds. Default: 1,000, the shortest lease that is allowed. */
   lease?: number
   secret?: string
   allowHosts?: string[]
@@ -42,9 +42,9 @@ export interface Role {
   redisUrl?: string
   /** As in RedisOptions. */
   takeOverAfter?: number
-  /** Cannot read inputs that are `newer`. */
+  /** An older version, which cannot read inputs with `newer`. */
   older?: boolean
-  /** By how many milliseconds its clock is wrong. */
+  /** The error of its clock in milliseconds. */
   skew?: number
   /** A log without `child`. */
   bareLog?: boolean
@@ -52,12 +52,12 @@ export interface Role {
 
 const cleanups = new Set<() => unknown>()
 const running = new Set<ChildProcess>()
-/** However this process ends, no child outlives it: not even a stopped one, which would not see that the channel is gone. */
+/** No child outlives this process, not even a suspended one, which would not notice that the channel is closed. */
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** For `afterEach`: ends every process, server and folder that a test has started. */
+/** For `afterEach`: kills the processes, stops the servers and removes the folders of a test. */
 export async function endAll(): Promise<void> {
   await Promise.all([...running].map((child) => died(child, 'SIGKILL')))
   for (const cleanup of [...cleanups].reverse()) await cleanup()
@@ -78,7 +78,7 @@ export class Program {
   #output = ''
 
   constructor(role: Role, onReport: (report: Report) => void = () => {}) {
-    // Without vitest's own flags.
+    // Setting `execArgv` also drops vitest's own flags.
     const { skew = 0 } = role
     this.#child = fork(program, [JSON.stringify(role)], {
       env: { ...process.env, CLOCK_SKEW: String(skew) },
@@ -98,7 +98,7 @@ export class Program {
     this.#child.stderr?.on('data', keep)
   }
 
-  /** Starts one and waits until it serves and works. */
+  /** Starts a process and waits until it is ready. */
   static async start(role: Role): Promise<Program> {
     const started = new Program(role)
     await started.reported('ready')
@@ -114,11 +114,11 @@ export class Program {
   get exitCode(): number | null {
     return this.#child.exitCode
   }
-  /** What it has printed lately. */
+  /** The end of its output. */
   get output(): string {
     return this.#output
   }
-  /** Null before it serves. */
+  /** Null until it is ready, and for a process without an API. */
   get url(): string | null {
     const port = this.reports.find(({ event }) => event === 'ready')?.port
     return port === undefined ? null : `http://127.0.0.1:${port}/api/jobs`
@@ -135,7 +135,7 @@ export class Program {
     })
   }
 
-  /** A `held` job of this process may return. */
+  /** Lets a `held` job of this process return. */
   finish(key: string): void {
     this.#child.send({ finish: key })
   }
@@ -172,7 +172,7 @@ export class Program {
   kill(): Promise<void> {
     return died(this.#child, 'SIGKILL')
   }
-  /** Its exit code once it has ended by itself. */
+  /** Waits until it exits, and returns its exit code. */
   async ended(ms = 30_000): Promise<number | null> {
     await until(() => !this.alive, `process ${this.pid} ends`, { ms, more: () => this.output })
     return this.exitCode
@@ -187,7 +187,7 @@ export function folder(): string {
 
 export const finally_ = (cleanup: () => unknown): void => void cleanups.add(cleanup)
 
-/** A job as a client sees it, as far as these tests look. */
+/** The members of a job that these tests use. */
 export interface Seen {
   jobId: string
   status: string
@@ -208,7 +208,7 @@ export interface Received {
   valid: boolean
 }
 
-/** A receiver of webhooks on a loopback port of its own. It may take its time: that is when its sender dies. */
+/** A webhook receiver on its own loopback port. It can delay its response, so that the sender is killed while it waits. */
 export async function receiver(delay: () => number = () => 0, got: (received: Received) => void = () => {}) {
   const received: Received[] = []
   const server = createServer(async (req, res) => {
@@ -261,13 +261,13 @@ export async function status(url: string, id: string): Promise<Seen> {
   return (await answer.json()) as Seen
 }
 
-/** The q-th quantile of some numbers. */
+/** The q-quantile of `values`. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }
 
-/** The same numbers for the same seed (mulberry32), so that a round that failed can be looked at again. */
+/** A random generator with a seed (mulberry32), so that a failed run can be reproduced. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0
   return () => {
@@ -278,9 +278,9 @@ export function seeded(seed: number): () => number {
   }
 }
 
-/** One block of an event stream: an event, or a `retry:` alone. Comments are passed over. */
+/** One block of an event stream: an event, or only a `retry:`. Comments are skipped. */
 export interface Block {
-  /** When it was read. */
+  /** The time at which it was read. */
   at: number
   id?: number
   retry?: number
@@ -327,7 +327,7 @@ export async function* blocks(answer: Response): AsyncGenerator<Block> {
   }
 }
 
-/** How long things took, as one line. */
+/** Formats durations as one line of statistics. */
 export function figures(what: string, values: readonly number[]): string {
   const ms = (value: number) => `${value.toFixed(1)} ms`
   return `${what}: n=${values.length} p50 ${ms(quantile(values, 0.5))} p99 ${ms(quantile(values, 0.99))} max ${ms(Math.max(...values))}`

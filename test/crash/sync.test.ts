@@ -12,7 +12,7 @@ import { until } from '../until.ts'
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-/** A jobs API on a file of its own, whose disk fails its syncs while the file `flag` is there. */
+/** Starts a jobs API on a new file. Its syncs fail while the file `flag` exists. */
 async function serve() {
   const file = tempFile()
   const library = join(dirname(file), 'fail-sync.so')
@@ -48,7 +48,7 @@ describe.runIf(process.platform === 'linux')('a failing fsync', () => {
     expect([status, body]).toMatchObject([503, { outcome: 'unknown', jobId: expect.stringMatching(/^\w{26}$/) }])
     await kill()
     rmSync(flag)
-    // What reached the log was whole: SQLite finds it again, and a worker runs it.
+    // The log contains the whole transaction: SQLite recovers it, and a worker runs the job.
     const jobs = createJobs({
       jobs: { quick: job({ input: z.any(), run: () => 1 }) },
       store: sqlite(file),

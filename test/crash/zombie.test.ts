@@ -11,7 +11,7 @@ import { accepted, endAll, finally_, folder, Program, status } from './support.t
 
 afterEach(endAll)
 
-/** The state in the store itself, independent of all processes. */
+/** Opens the store directly, independent of all processes. */
 async function books(file: string) {
   const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
   await jobs.ready()
@@ -26,7 +26,7 @@ test('a worker suspended beyond its lease writes nothing when it continues', asy
   const store = await books(file)
 
   const zombie = await Program.start({ file, work: { concurrency: 2 } })
-  // One that ends before the zombie wakes, and one that is still running then.
+  // One job ends before the zombie resumes, and one is still running then.
   const [over, going] = [
     await accepted(url, 'held', { key: 'over', obeys: false }),
     await accepted(url, 'held', { key: 'going' }),
@@ -51,12 +51,12 @@ test('a worker suspended beyond its lease writes nothing when it continues', asy
     [2, 'completed'],
   ])
 
-  // It wakes with both on its lips: a progress of 99 and an output.
+  // The zombie resumes with two writes to make: a progress of 99 and an output.
   zombie.finish('over')
   zombie.continue()
   for (const key of ['over', 'going']) expect((await zombie.reported('abort', key)).reason).toMatch(/lease expired/)
   await zombie.reported('return', 'over')
-  // Once it has stopped there is nothing left that it could write.
+  // After it has exited it cannot write any more.
   zombie.terminate()
   expect(await zombie.ended()).toBe(0)
 

@@ -37,7 +37,7 @@ const fresh = (options = {}) => postgres({ connectionString: database.url(), sch
 describe.each([
   { over: 'SQLite', store: () => sqlite(tempFile()) },
   { over: 'PostgreSQL', store: () => fresh() },
-  // As behind a pooler.
+  // As with a pooler.
   { over: 'PostgreSQL without LISTEN', store: () => fresh({ pollOnly: true }) },
 ])('over $over', ({ store }) => {
   dispatchSuite({ test: (name, fn) => test(`polling: ${name}`, fn), open: () => sides(store(), storeTransport) })
@@ -45,7 +45,7 @@ describe.each([
     test: (name, fn) => test(`Redis Streams: ${name}`, fn),
     open: async () => sides(store(), redis((await server()).url)),
   })
-  // Without its Redis it must do as well.
+  // The same tests must pass while Redis is unreachable.
   dispatchSuite({
     test: (name, fn) => test(`Redis Streams without Redis: ${name}`, fn),
     open: () => sides(store(), redis('redis://127.0.0.1:1')),

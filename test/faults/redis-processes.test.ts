@@ -27,7 +27,7 @@ async function place() {
   return { redis, start }
 }
 
-/** Announced by messages: what the store notices every 20 ms would be as fast on average, so the processes must be connected first. */
+/** Waits until the processes are connected. Polling the store every 20 ms would be as fast on average and hide a missing message. */
 const connected = (...programs: Program[]) =>
   until(() => programs.every(({ output }) => output.includes('Redis is connected')), 'all are connected')
 
@@ -110,7 +110,7 @@ test('ends every job and leaves nothing in Redis while workers and Redis are kil
     { ms: 60_000 },
   )
   expect(ended.map(({ status }) => status)).toEqual(ids.map(() => 'completed'))
-  // What a killed worker had read is taken over after ten seconds.
+  // Other workers take over the entries of a killed worker after ten seconds.
   await until(async () => (await lengths(redis)).every((length) => length === 0), 'the streams are empty', {
     ms: 40_000,
   })

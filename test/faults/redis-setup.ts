@@ -9,7 +9,7 @@ import { until } from '../until.ts'
 
 export { atEnd, until }
 
-/** What was logged, as level and message. */
+/** Collects log lines, with level and message. */
 export class Lines {
   readonly all: { level: string; message: string; fields: object }[] = []
   readonly log: Log = {
@@ -37,7 +37,7 @@ export async function proxy(port: number): Promise<BadNetwork> {
 
 const input = z.object({ n: z.number().default(0), ms: z.number().default(0) })
 
-/** A type whose every run is written down, with the name of the process that ran it. */
+/** A job type that records each run, with the name of the process that ran it. */
 export function counted(name: string, ran: { by: string; n: number; at: number }[]) {
   return job({
     input,
@@ -52,7 +52,7 @@ export function counted(name: string, ran: { by: string; n: number; at: number }
 
 export type Ran = Parameters<typeof counted>[1]
 
-/** "Processes" on one file and one Redis: each with its own store handle and its own connections, as processes have them. */
+/** Simulates processes on one file and one Redis: each has its own store handle and its own connections. */
 export function processes(url: string, given: Partial<RedisOptions> = {}) {
   const file = tempFile()
   const ran: Ran = []
@@ -68,7 +68,7 @@ export function processes(url: string, given: Partial<RedisOptions> = {}) {
 
 export const key = (queue: string, priority: string) => `uketsuke:${queue}:${priority}`
 
-/** Until no stream holds anything. */
+/** Waits until all streams are empty. */
 export async function empty(redisServer: RedisServer): Promise<void> {
   const keys = ['jobs', 'deliveries'].flatMap((queue) => [key(queue, 'high'), key(queue, 'normal')])
   await until(async () => {

@@ -8,7 +8,7 @@ import { atEnd, counted, empty, key, processes, proxy, server } from './redis-se
 
 type Setup = ReturnType<typeof processes>
 
-/** An API and some workers, all connected. */
+/** Starts an API and `workers` workers, and waits until all are connected to Redis. */
 async function withWorkers(setup: Setup, { workers = 1, concurrency = 5 } = {}) {
   const api = setup.one('api')
   await api.ready()
@@ -19,9 +19,9 @@ async function withWorkers(setup: Setup, { workers = 1, concurrency = 5 } = {}) 
   const enqueue = async (count: number, from = 0, ms = 0) => {
     for (let n = from; n < from + count; n++) await api.enqueue('count', { n, ms })
   }
-  /** All of 0…count-1 have run. */
+  /** Waits until all of 0…count-1 have run. */
   const done = (count: number) => until(() => new Set(setup.ran.map(({ n }) => n)).size === count)
-  /** How long until this one job has started, in milliseconds. */
+  /** Enqueues one job and returns its start latency in milliseconds. */
   const prompt = async (n: number) => {
     await enqueue(1, n)
     const asked = performance.now()
@@ -87,13 +87,13 @@ test('an entry read by a worker that lacks the job type wakes one that has it', 
   await empty(redis)
 })
 
-test('runs within a second what a dead worker had read, and takes over its entry', async () => {
+test('runs jobs whose entries a dead worker had read, and takes over the entries', async () => {
   const redis = await server()
   const setup = processes(redis.url, { takeOverAfter: 200 })
   const { enqueue, done, workers } = await withWorkers(setup)
   await workers[0]?.close()
   await enqueue(3)
-  // It reads an entry and then disappears.
+  // A consumer reads the entries and then disappears.
   const read = ['XREADGROUP', 'GROUP', 'workers', 'ghost', 'STREAMS', key('jobs', 'normal'), '>']
   expect(await redis.command(...read)).not.toBeNull()
   const living = setup.one('living')
@@ -114,7 +114,7 @@ test('stopped workers leave no consumers behind', async () => {
   await until(async () => (await consumers()).length === 2)
   for (const worker of workers) await worker.close()
   expect(await consumers()).toEqual([])
-  // One that could not say goodbye.
+  // A consumer whose worker was killed before it could remove it.
   await redis.command('XGROUP', 'CREATECONSUMER', key('jobs', 'normal'), 'workers', 'ghost')
   const client = createClient({ url: redis.url })
   await client.connect()
@@ -170,7 +170,7 @@ describe('an outage of Redis', () => {
         network.delay = 1_000
       },
     ],
-  ])('%s, it holds up neither accepting nor working', async (_, harm) => {
+  ])('%s: does not block accepting or running jobs', async (_, harm) => {
     const redis = await server()
     const network = await proxy(redis.port)
     const setup = processes(`redis://127.0.0.1:${network.port}`, { takeOverAfter: 500 })
@@ -201,7 +201,7 @@ describe('loss of the data in Redis', () => {
     ['FLUSHALL', ['FLUSHALL']],
     ['DEL of the stream', ['DEL', key('jobs', 'normal')]],
     ['XGROUP DESTROY', ['XGROUP', 'DESTROY', key('jobs', 'normal'), 'workers']],
-  ])('%s: no job is lost, and the group is there again', async (_, command) => {
+  ])('%s: loses no job and recreates the group', async (_, command) => {
     const redis = await server()
     const setup = processes(redis.url)
     const { enqueue, done, prompt } = await withWorkers(setup, { workers: 2, concurrency: 2 })
@@ -213,7 +213,7 @@ describe('loss of the data in Redis', () => {
     }
     const late: number[] = []
     for (let n = 100; n < 107; n++) late.push(await prompt(n))
-    // By its entry, not by the poll of each second.
+    // Started by its entry, not by the poll once a second.
     expect(late.toSorted((a, b) => a - b)[3]).toBeLessThan(500)
     await empty(redis)
     const groups = (await redis.command('XINFO', 'GROUPS', key('jobs', 'normal'))) as unknown[]
@@ -238,7 +238,7 @@ describe('an unsuitable Redis', () => {
     const [master, replica] = [await server(), await server()]
     await replica.command('REPLICAOF', '127.0.0.1', `${master.port}`)
     await expectPolling(replica.url, 'replica')
-    // Once it is the master it is used.
+    // Promote it, so that it is used again.
     await replica.command('REPLICAOF', 'NO', 'ONE')
   })
 
@@ -286,9 +286,9 @@ describe('a watch on a job in another process', () => {
   })
 
   test.each([
-    ['of both', true],
-    ['of the worker alone, while that of the watcher is fine', false],
-  ])('reaches the end though the Redis %s is lost on the way', async (_, both) => {
+    ['for both processes', true],
+    ['for the worker only, not for the watcher', false],
+  ])('reaches the end although Redis becomes unreachable %s', async (_, both) => {
     const redis = await server()
     const network = await proxy(redis.port)
     const setup = processes(`redis://127.0.0.1:${network.port}`)
@@ -306,7 +306,7 @@ describe('a watch on a job in another process', () => {
     }
     const ended = setup.ran[0]?.at ?? 0
     expect(seen.at(-1)).toBe('completed')
-    // The handler took a second; the end was seen about a second later at most.
+    // The handler takes a second, and the watch sees the end at most about a second later.
     expect(performance.now() - ended).toBeLessThan(3_000)
   })
 })

@@ -88,7 +88,7 @@ test('decides each POST within its deadline while another session locks the tabl
   const unlock = await lock(schema, 'ACCESS EXCLUSIVE')
   const first = Array.from({ length: 6 }, (_, i) => post(i % 2 ? `key-${i}` : undefined))
   const many = jobs.enqueueMany('once', [{}, {}], { owner: 'ann' }).catch((error: Error) => error)
-  // Those that come now wait behind a statement that waits.
+  // Later requests queue behind the blocked statement.
   const blocked = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT%'`
   await until(async () => (await server.query(blocked)).rowCount)
   const answers = await Promise.all([...first, post(), post('key-9')])
@@ -131,7 +131,7 @@ test('cancels a claim that takes too long in the server, and its jobs run', asyn
   const worker = await jobs.work()
   const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'uketsuke%'`
   await until(async () => (await server.query(waiting)).rowCount)
-  // Cancelled, and tried again by a statement of its own.
+  // The server cancels the statement, and the worker retries it.
   await until(async () => (await server.query(waiting)).rowCount === 0)
   await unlock()
   await until(() => ran.length === 20)
@@ -147,15 +147,15 @@ test('finds a claim whose response was lost by its token: its jobs run on their 
     Array.from({ length: 6 }, () => ({})),
     { owner: 'ann' },
   )
-  // Answered behind the notification that follows the insert.
+  // The response arrives after the notification that the insert triggers.
   await jobs.list({ owner: 'ann' })
-  // The first thing that the worker asks is done; its answer is lost with its connection, and there is no other.
+  // The server executes the worker’s first statement. Its response is lost with the connection, and no new one can be opened.
   network.loseAnswers()
   network.refuse()
   const worker = await jobs.work()
   const running = `SELECT FROM ${schema}.jobs WHERE status = 'running'`
   await until(async () => (await server.query(running)).rowCount)
-  // Until the claim is given up: it logs so.
+  // Wait until the worker gives up the claim and logs it.
   await until(() => lines.some((line) => line.includes('claiming jobs failed')))
   expect(ran).toEqual([])
   network.restore()

@@ -1,4 +1,4 @@
-/** A process of `life.test.ts`: one that only enqueues, or a worker that stops at SIGTERM, as the README has it. */
+/** A process of `life.test.ts`: it only enqueues, or runs a worker that stops on SIGTERM. */
 import { createJobs, job, silentLog } from 'uketsuke'
 import { postgres } from 'uketsuke/postgres'
 

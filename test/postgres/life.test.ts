@@ -24,7 +24,7 @@ async function start(what: string): Promise<ChildProcess> {
   return child
 }
 
-/** The exit code, in time. */
+/** Resolves with the exit code, or fails after `within` ms. */
 async function ended(child: ChildProcess, within = 10_000): Promise<number | null> {
   await until(() => child.exitCode !== null || child.signalCode !== null, 'the program ends', { ms: within })
   return child.exitCode
@@ -41,7 +41,7 @@ test('a worker that stops on SIGTERM exits by itself without close()', async () 
 })
 
 test.each(['idle', 'busy'])(
-  'where PostgreSQL says nothing any more, stop() and close() take the drain and 5 seconds: %s',
+  'stop() takes at most the drain plus 5 seconds, and close() 1 second more, when PostgreSQL does not respond: %s',
   async (how) => {
     const network = await BadNetwork.to(server.port)
     atEnd(() => network.close())
@@ -69,7 +69,7 @@ test.each(['idle', 'busy'])(
       await started.passed
     }
     network.silence()
-    // A claim, a renewal or a look ahead is under way in any case: a worker looks once a second.
+    // By now a claim, a renewal or a `nextDue` query is in flight: a worker polls once a second.
     await new Promise((resolve) => setTimeout(resolve, 1_100))
     const began = performance.now()
     await worker.stop()

@@ -64,7 +64,7 @@ test('recovers the result of each operation whose response is lost', async () =>
   const again = await store.claim(asked)
   proxy.loseAnswers()
   expect(await store.replace(again.map(done))).toEqual([true, true, true, true])
-  // A swap that was lost to another stays lost.
+  // A compare-and-swap that another worker won still fails.
   proxy.loseAnswers()
   expect(await store.replace([done({ ...again[0]!, worker: 'another' })])).toEqual([false])
   proxy.loseAnswers()
@@ -163,7 +163,7 @@ test('concurrent batches that change the same jobs in opposite orders do not dea
         30_000,
       ),
     ])
-    // Each job went to exactly one of them.
+    // Exactly one of the two batches changed each job.
     expect(a.map((won, i) => Number(won) + Number(b.at(-1 - i)))).toEqual(ids.map(() => 1))
     jobs = told.map(({ after }) => after)
   }
@@ -213,16 +213,16 @@ test('reports commits of other processes, and after a lost connection that anyth
   const [claimed] = await writer.claim(asked)
   await expect.poll(() => heard).toContainEqual({ changed: [{ id: 'a', version: 2 }], waiting: [] })
   await reader.replace([done(claimed!)])
-  // More than one NOTIFY can carry.
+  // More ids than one NOTIFY payload can hold.
   await writer.insert(Array.from({ length: 1_000 }, (_, i) => ({ job: job(`many-${i}`) })))
   await expect.poll(() => heard).toContain(undefined)
   expect(JSON.stringify(heard)).not.toContain('"version":3')
 
-  // Cut at once, or silent until the next query.
+  // `restore` resets the connections; `freeze` silences them until the next query detects it.
   for (const name of ['restore', 'freeze'] as const) {
     heard.length = 0
     proxy[name]()
-    // The first notification over the new connection. A silent connection is detected within seven seconds.
+    // The first report after the reconnect. A silent connection is detected within seven seconds.
     await expect.poll(() => heard.length, { timeout: 20_000 }).toBeGreaterThan(0)
     await writer.insert([{ job: job(`after-${name}`) }])
     await expect

@@ -24,7 +24,7 @@ afterAll(async () => {
 })
 
 let schemas = 0
-/** An API, and a worker once `work` is called, on a schema of their own. */
+/** Starts an API on a new schema; `jobs.work()` adds a worker. */
 async function serve(options: PostgresOptions = {}, allowHosts: string[] = []) {
   const schema = `s${++schemas}`
   const connectionString = server.url().replace(`:${server.port}`, `:${network.port}`)
@@ -63,7 +63,7 @@ test('responds with 503 after a timeout when the pool is exhausted, and recovers
   const locks = `SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted`
   const holder = server.query(`BEGIN; LOCK TABLE ${schema}.jobs; SELECT pg_sleep(4); COMMIT`)
   await until(async () => (await server.query(locks)).rowCount)
-  // They hold all there is.
+  // These two requests hold all connections of the pool.
   const waiting = [1, 2].map(() => status(url, jobId))
   const held = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`
   await until(async () => (await server.query(held)).rowCount === 2)
@@ -73,7 +73,7 @@ test('responds with 503 after a timeout when the pool is exhausted, and recovers
   for (const answer of refused) await expectNotNow(answer)
   await holder
   expect((await Promise.all(waiting)).map((seen) => seen.jobId)).toEqual([jobId, jobId])
-  // What was refused was not remembered and not stored.
+  // The rejected request stored neither its job nor its key.
   expect((await post(url, 'double', { n: 2 }, { key: 'k' })).status).toBe(202)
   expect(await count(schema)).toBe(2)
 })
@@ -93,7 +93,7 @@ test('recovers the result when the server stops during a commit; a key creates o
   expect(await count(schema)).toBe(3)
 })
 
-test('responds with 503 while the database is down, and softly to reconnecting streams', async () => {
+test('responds with 503 while the database is down, and with 200 and a retry delay to reconnecting streams', async () => {
   const { url, schema } = await serve()
   const { jobId } = (await (await post(url, 'double', { n: 1 })).json()) as Seen
   const open = (last?: number) => openStream(url, jobId, last, AbortSignal.timeout(20_000))
@@ -139,7 +139,7 @@ test('an unreadable row fails alone with code corrupt, and its batch continues',
     const answer = await post(url, 'double', { n }, { webhookUrl: hook.url })
     ids.push(((await answer.json()) as Seen).jobId)
   }
-  // One whose input is torn, one whose past is.
+  // One job has a truncated input, and one an unreadable last error.
   await server.query(`UPDATE ${schema}.jobs SET input = '{"n":' WHERE id = '${ids[1]}'`)
   await server.query(`UPDATE ${schema}.jobs SET last_error = 'torn' WHERE id = '${ids[2]}'`)
   await jobs.work()

@@ -23,7 +23,7 @@ test.each([
   },
 ])(
   'over PostgreSQL and $by, an event stream of one process shows progress of another within 50 ms in the median',
-  // Of several runs one must be fast enough: what else runs on this machine is not what is measured.
+  // One of several runs must be fast enough, so that other load on the machine does not fail the test.
   { retry: 2 },
   async ({ by, start }) => {
     const relay = await start()
@@ -33,7 +33,7 @@ test.each([
       Program.start({ ...common, work: { concurrency: 10 } }),
     ])
     if ('redisUrl' in relay) {
-      // Before that the store is asked every now and then, which can be as fast by chance.
+      // Until then the processes poll the store, which can be as fast by chance.
       const connected = () => [api, worker].every(({ output }) => output.includes('Redis is connected'))
       await until(connected, 'both are connected')
     }

@@ -16,7 +16,7 @@ const asked: ClaimQuery = { queue: 'jobs', types: ['t'], limit: 100, worker: 'w'
 const create = (id: string) =>
   rules.create({ id, type: 't', owner: 'o', input: '{}', maxAttempts: 3, retainFor: 1e9 }, Date.now())
 
-/** How often the table was walked, and how many entries of its indexes were read. */
+/** The number of sequential scans, and of index entries read. */
 async function reads(): Promise<{ scans: number; entries: number }> {
   const of = "schemaname = 'uketsuke' AND relname = 'jobs'"
   const { rows } = await server.query(
@@ -56,7 +56,7 @@ test('plans prepared on an empty table suit a full one', async () => {
   await store.close()
   const after = await reads()
   expect(after.scans).toBe(scans)
-  // The steps of each job, and dead entries that are passed over.
+  // The statements of each job, and dead entries that a scan skips.
   expect(after.entries).toBeLessThan(rounds * 100 * 10)
 }, 60_000)
 

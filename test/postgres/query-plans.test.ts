@@ -12,7 +12,7 @@ import { time } from '../../packages/uketsuke/src/store/postgres/time.ts'
 import { unclaimed } from '../../packages/uketsuke/src/store/postgres/unclaimed.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 
-/** `SCALE=full` is the size that is promised; by default a tenth of it, and no figures are judged. */
+/** `SCALE=full` uses the promised size and checks the throughput; the default is a tenth of that size, without the check. */
 const full = process.env.SCALE === 'full'
 const [finished, waiting] = full ? [1_000_000, 500_000] : [100_000, 50_000]
 
@@ -42,7 +42,7 @@ interface Plan {
 
 const nodes = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodes)]
 
-/** The plan of what `ask` sends, run and rolled back. */
+/** The executed plan of the statement that `ask` sends; the execution is rolled back. */
 async function planOf(ask: (sql: Sql) => Promise<unknown>) {
   const sent: { text: string; values: unknown[] }[] = []
   const sql = {
@@ -67,7 +67,7 @@ async function planOf(ask: (sql: Sql) => Promise<unknown>) {
 const byIndex = ['Index Scan jobs_due', 'Index Scan jobs_due']
 const claiming = (query: ClaimQuery = asked) => planOf((sql) => claim(sql, time(systemClock), query, 'mark', false))
 
-/** Jobs a second, claimed and completed in batches of 100. */
+/** Jobs per second, claimed and completed in batches of 100. */
 async function rate(store: Store, prefix: string): Promise<number> {
   const jobs = Array.from({ length: 1_000 }, (_, i) =>
     rules.create(
@@ -85,7 +85,7 @@ async function rate(store: Store, prefix: string): Promise<number> {
   return (jobs.length * 1_000) / (performance.now() - began)
 }
 
-/** By turns, since the machine has other things to do: the best of a few rounds each. */
+/** Alternates between the stores and returns the best of a few rounds of each, to tolerate other load on the machine. */
 async function rates(one: Store, other: Store): Promise<[number, number]> {
   const best: [number, number] = [0, 0]
   for (let round = 0; round < (full ? 20 : 5); round++) {
@@ -104,7 +104,7 @@ const fill = (prefix: string, count: number, columns: string, values: string) =>
 test(`claims among ${finished} finished jobs and ${waiting} waiting ones read the front of an index`, async () => {
   const far = Date.now() + 1e9
   await fill('done', finished, 'completed_at, expires_at', `'completed', 3, n, ${far} + n`)
-  // Due, and for later: half of them each. No statistics yet, as after a sudden rush.
+  // Half are due and half are scheduled. There are no statistics yet, as after a sudden burst.
   await fill('due', waiting / 2, 'due_at', "'pending', 1, n")
   await fill('later', waiting / 2, 'due_at, progress_message', `'pending', 1, ${far} + n, NULL`)
   const rush = await claiming()
@@ -116,13 +116,13 @@ test(`claims among ${finished} finished jobs and ${waiting} waiting ones read th
   const hundred = await claiming()
   expect(hundred).toMatchObject({ scans: expect.arrayContaining(byIndex), rows: 100 })
   expect(hundred.scans.filter((scan) => scan.startsWith('Seq'))).toEqual([])
-  // About a dozen blocks for each job that is claimed: its row, and its entry in each index.
+  // About a dozen blocks per claimed job: its row, and its entry in each index.
   expect(hundred.blocks).toBeLessThan(4_000)
   const next = await planOf((sql) => nextDue(sql, 'jobs', ['t']))
   expect(next.scans.filter((scan) => !scan.includes('jobs_due'))).toEqual([])
   expect(next.blocks).toBeLessThan(50)
 
-  // Nothing is due: what waits for later is not walked.
+  // Nothing is due: the claim does not scan the scheduled jobs.
   await server.query("DELETE FROM uketsuke.jobs WHERE id LIKE 'due-%'")
   await server.query('VACUUM ANALYZE uketsuke.jobs')
   const idle = await claiming()
@@ -148,7 +148,7 @@ test('claims and nextDue read no more beside a backlog of other types than on an
     const silent = await planOf((sql) => unclaimed(sql, time(systemClock), 0))
     return { some, one, next, place, silent }
   }
-  // As the store's own sessions are set.
+  // Same planner settings as the store's sessions.
   for (const [name, value] of planSettings) await server.query(`ALTER ROLE super SET ${name} = '${value}'`)
   await server.query('TRUNCATE uketsuke.jobs')
   const insert = (type: string, count: number, due: string) =>
@@ -159,7 +159,7 @@ test('claims and nextDue read no more beside a backlog of other types than on an
   for (const type of types) await insert(type, 20, '1000 + n')
   await server.query('VACUUM ANALYZE uketsuke.jobs')
   const alone = await measure()
-  // Older than ours, so that they lie before them in any order by time.
+  // Older than our jobs, so that they precede them in every index ordered by time.
   for (const foreign of ['another', 'nobodys', 'zebra']) await insert(foreign, waiting / 3, 'n % 1000')
   const rush = await measure()
   await server.query('VACUUM ANALYZE uketsuke.jobs')
@@ -169,7 +169,7 @@ test('claims and nextDue read no more beside a backlog of other types than on an
       scans.filter((scan) => scan.startsWith('Seq')),
       name,
     ).toEqual([])
-    // A deeper index, and the head of each foreign type where every type counts.
+    // The margin allows for a deeper index, and for the first entry of each foreign type in queries over all types.
     expect(blocks, name).toBeLessThan(alone[name as keyof typeof alone].blocks + 250)
   }
   expect([rush.some.rows, rush.one.rows, beside.some.rows, beside.one.rows]).toEqual([10, 10, 10, 10])

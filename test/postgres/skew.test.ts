@@ -17,7 +17,7 @@ afterAll(() => server.stop())
 
 const minutes = 60_000
 
-/** Starts a process whose clock is wrong, and gives the ids of what it has enqueued. */
+/** Starts a process with a wrong clock, and returns the ids of the jobs that it enqueued. */
 async function start(skew: number, url: string): Promise<Record<string, string>> {
   const program = fileURLToPath(new URL('wrong-clock.mjs', import.meta.url))
   const child: ChildProcess = fork(program, [url], {
@@ -35,11 +35,11 @@ async function start(skew: number, url: string): Promise<Record<string, string>>
 }
 
 test.each([-10 * minutes, 10 * minutes])(
-  'all times are the database’s where a process is wrong by %i ms',
+  'stores times by the database’s clock when the clock of a process is wrong by %i ms',
   async (skew) => {
     const url = await server.create()
     const made = await start(skew, url)
-    /** Of one job, in milliseconds from the database's own time. */
+    /** Times of one job, in milliseconds relative to the database's clock. */
     const about = async (name: string) => {
       const sql = `SELECT status, created_at - now AS created, run_at - now AS run, due_at - now AS due, started_at - now AS started,
         completed_at - now AS completed, expires_at - completed_at - retain_for AS kept
@@ -69,10 +69,10 @@ test.each([-10 * minutes, 10 * minutes])(
       const found = await about('failing')
       return found.run !== null && Number(found.run) > 10_000 ? found : null
     })
-    // Half of the wait is certain, half is drawn.
+    // The backoff is half fixed and half jitter.
     near(failed.due, 75_000, 30_000)
 
-    // A worker that died: its lease is past, or not yet, by the database's clock.
+    // The worker has died. By the database's clock, its lease has not expired for one job and has expired for the other.
     const lease = (id: string, ms: number) =>
       server.query(
         `UPDATE uketsuke.jobs SET status = 'running', due_at = NULL, attempt = 1, version = version + 1, worker = 'gone',

@@ -39,7 +39,7 @@ test('a wrong host, a closed port, a missing database', async () => {
     code: 'store-unusable',
     message: expect.stringMatching(/host name in u@no-such-host\.invalid:5432\/db cannot be resolved/),
   })
-  // It may be about to start.
+  // The server may be starting, so this error is temporary.
   const began = performance.now()
   expect(await failure('postgres://u:p@127.0.0.1:1/db')).toMatchObject({
     code: 'temporarily-unavailable',
@@ -183,7 +183,7 @@ test('tolerates concurrent changes where the server’s default isolation is ser
 })
 
 test('refuses a pooler in front of a server whose default isolation is not read committed', async () => {
-  // Before it makes its first connection.
+  // Set this before the pooler opens its first connection.
   await server.query("ALTER ROLE super SET default_transaction_isolation = 'serializable'")
   const pooler = await startPgBouncer(server)
   try {

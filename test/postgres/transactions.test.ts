@@ -19,7 +19,7 @@ import { visible } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { generatePrisma } from '../servers/prisma.ts'
 
-/** One library: runs `work` in a transaction that commits, or is rolled back where `work` throws. */
+/** A database library. Runs `work` in a transaction and commits it, or rolls back if `work` throws. */
 interface Library {
   transaction<T>(work: (tx: Transaction, sql: (text: string) => Promise<unknown>) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -124,12 +124,12 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     const id = await lost.catch((error: Error) => error.message)
     expect(id).toMatch(/^[0-9A-Z]{26}$/)
     expect(await jobs.get(id, { owner: allOwners })).toBeNull()
-    // Anything sent before this one would have arrived before it.
+    // Notifications arrive in order: an earlier one would already be here.
     await library.transaction((tx) => jobs.enqueue('mail', { to: 'told' }, { tx, delay: 60_000 }))
     await expect.poll(() => heard.length).toBeGreaterThan(0)
     stop()
     expect(JSON.stringify(heard)).not.toContain(id)
-    // The key was not remembered either.
+    // The key was not stored either.
     const again = await jobs.enqueue('mail', { to: 'somebody' }, { idempotencyKey: `${name}-lost`, delay: 60_000 })
     expect(again.status).toBe('pending')
   })
@@ -144,7 +144,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
         { to },
         { tx, owner: 'ann', priority: 'high', metadata: { awkward } },
       )
-      // Not there for anybody else before the commit.
+      // Not visible to other sessions before the commit.
       expect(await jobs.get(jobId, { owner: allOwners })).toBeNull()
       return { id: jobId, at: Date.now() }
     })

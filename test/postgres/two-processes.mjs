@@ -1,4 +1,4 @@
-/** A process of `processes.test.ts`: a worker, or one that enqueues under the same keys as others. Its argument says which, in JSON. */
+/** A process of `two-processes.test.ts`: a worker, or a client that enqueues with the same keys as others. The argument selects it, in JSON. */
 import { createJobs, job, silentLog } from 'uketsuke'
 import { postgres } from 'uketsuke/postgres'
 
@@ -8,7 +8,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const types = {
   quick: job({ input: anything, run: ({ jobId }) => void process.send({ ran: jobId }) }),
-  /** Says what time it is, so that whoever hears it knows how late it is. */
+  /** Reports the current time as progress, so that a reader can compute the latency. */
   clock: job({
     input: anything,
     run: async ({ progress, input }) => {

@@ -1,4 +1,4 @@
-/** A process of `skew.test.ts`, started with a clock that is wrong. */
+/** A process of `skew.test.ts`, started with a wrong clock. */
 import { createJobs, job, silentLog } from 'uketsuke'
 import { postgres } from 'uketsuke/postgres'
 

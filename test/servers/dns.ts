@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 
-/** The addresses of a name, one list for each query of it in turn, the last one for ever; null is never answered. */
+/** The addresses of each name: one list per query in turn; the last list repeats. A query with null gets no response. */
 export type Zone = Record<string, readonly (readonly string[] | null)[]>
 
 /** A name server on loopback for A and AAAA queries. Names that are not in its zone do not exist. */

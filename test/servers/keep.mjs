@@ -1,6 +1,6 @@
 /**
- * keep.mjs <folder> <uid> <gid> <program> <argument>…: runs a server, and ends with it. When standard input closes, because whoever
- * started this is done or is gone (SIGKILL included), the server is ended and its folder removed.
+ * keep.mjs <folder> <uid> <gid> <program> <argument>…: runs a server and exits with it. When standard input closes, because the parent
+ * is done or has ended (even by SIGKILL), it stops the server and removes its folder.
  */
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
@@ -9,7 +9,7 @@ const [folder, uid, gid, program, ...rest] = process.argv.slice(2)
 const account = uid === '' ? {} : { uid: Number(uid), gid: Number(gid) }
 const child = spawn(program, rest, { ...account, cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
 let ending = false
-// A parent that was killed can take no more of what the server says.
+// If the parent was killed, the output of the server cannot be written.
 process.stderr.on('error', () => {})
 const end = () => {
   ending = true

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 
-/** The folder that holds these programs: from the PATH or another place; installed where this process may do so. */
+/** The folder that contains these programs, in the PATH or in `places`. Root installs them with apt-get if they are missing. */
 export function installed(programs: readonly string[], places: () => readonly string[], debian: string): string {
   const find = () =>
     [...(process.env.PATH ?? '').split(delimiter), ...places()].find((folder) =>

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { account, freePort, installed } from './machine.ts'
 
-/** A real nginx on loopback; `locations` is the text within `server { }`, all else is nginx's default. */
+/** A real nginx on loopback. `locations` is added to `server { }`; the rest is nginx's default. */
 export async function startNginx(locations: string): Promise<{ origin: string; stop(): Promise<void> }> {
   const program = join(
     installed(['nginx'], () => ['/usr/sbin', '/usr/local/sbin'], 'nginx'),

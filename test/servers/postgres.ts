@@ -8,20 +8,20 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { account, freePort, installed } from './machine.ts'
 
-/** A real PostgreSQL of this test's own: a free port, a data folder in the temporary one, fsync on. */
+/** A PostgreSQL server of this test: a free port, a temporary data folder, fsync on. */
 export interface PostgresServer {
   readonly port: number
-  /** Where to connect, as the superuser; the database `postgres` unless another is named. */
+  /** The connection string of the superuser. Default database: `postgres`. */
   url(database?: string): string
-  /** A new, empty database. */
+  /** Creates an empty database and returns its connection string. */
   create(name?: string): Promise<string>
   /** Runs one statement as the superuser. */
   query(sql: string, url?: string): Promise<pg.QueryResult>
   /** Runs one statement in a transaction that is rolled back. */
   rolledBack(sql: string, values: unknown[]): Promise<pg.QueryResult>
-  /** SIGKILL to every process of the server, as a power cut would end them. Resolves when all are gone. */
+  /** Sends SIGKILL to every process of the server, to simulate a crash. Resolves when all have ended. */
   kill(): Promise<void>
-  /** Starts it again on the same data and port. */
+  /** Starts the server again on the same data and port. */
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -46,7 +46,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     `listen_addresses = '127.0.0.1'`,
     `unix_socket_directories = ''`,
     'logging_collector = off',
-    // After a kill: one call instead of one for each file.
+    // After a kill, recovery syncs with one call instead of one per file.
     'recovery_init_sync_method = syncfs',
     ...settings,
   ]
@@ -91,7 +91,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       const ended = new Promise<boolean>((resolve) => child.once('exit', () => resolve(true)))
       while (!(await Promise.race([ended, answers(query)]))) await pause(20)
       if (child.exitCode === null) return
-      // What was killed may still hold its shared memory for a moment.
+      // A killed server may hold its shared memory for a moment.
       if (tries === 20) throw new Error(`PostgreSQL does not start: ${said}`)
       await pause(250)
     }
@@ -160,7 +160,7 @@ function parentOf(pid: string): number | null {
   }
 }
 
-/** Where Debian keeps the servers, the latest first. */
+/** The folders where Debian installs PostgreSQL, the latest version first. */
 function homes(): string[] {
   const home = '/usr/lib/postgresql'
   const versions = existsSync(home) ? readdirSync(home).sort((a, b) => Number(b) - Number(a)) : []

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
 
-/** What these tests use of a Prisma client and of its transactions. */
+/** The members of a Prisma client and its transactions that these tests use. */
 interface PrismaTransaction {
   $queryRawUnsafe(sql: string, ...values: unknown[]): Promise<unknown>
   $executeRawUnsafe(sql: string): Promise<number>
@@ -16,7 +16,7 @@ interface Prisma {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A real Prisma client, generated beside `test/`, since its code is TypeScript that imports Prisma's runtime. */
+/** A real Prisma client, generated beside `test/` because its TypeScript code imports Prisma's runtime. */
 export async function generatePrisma(url: string): Promise<Prisma> {
   const folder = join(root, '.prisma-client')
   mkdirSync(folder, { recursive: true })
@@ -36,7 +36,7 @@ model Order {
 }
 `,
   )
-  // Generating asks for the schema engine, which would be downloaded, and never runs it.
+  // The generator requires the schema engine, which it would download, but never runs it.
   const dummy = join(folder, 'no-engine')
   writeFileSync(dummy, '#!/bin/sh\nexit 0\n')
   chmodSync(dummy, 0o755)

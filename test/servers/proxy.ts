@@ -4,18 +4,18 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** A TCP proxy on a free port that can simulate a bad network. */
 export class BadNetwork {
   readonly #sockets = new Set<Socket>()
-  /** The sides from which answers come. */
+  /** The sockets to the server, from which responses come. */
   readonly #far = new Set<Socket>()
   readonly #server: Server
   #losing = new Set<Socket>()
   #frozen = new Set<Socket>()
-  /** Milliseconds that everything takes on its way, in each direction. */
+  /** The delay in each direction, in milliseconds. */
   delay = 0
   #silent = false
   #refusing = false
 
   private constructor(to: number) {
-    // Half-open is allowed, so that one side does not learn that the other is gone.
+    // Half-open connections are allowed, so that one side does not notice that the other has closed.
     this.#server = createServer({ allowHalfOpen: true }, (near) => {
       if (this.#refusing) return near.resetAndDestroy()
       const far = connect({ port: to, host: '127.0.0.1', allowHalfOpen: true })
@@ -52,7 +52,7 @@ export class BadNetwork {
     })
   }
 
-  /** Nothing overtakes what went before it in its direction, also where the delay becomes shorter meanwhile. */
+  /** Keeps the order in each direction, even if the delay becomes shorter. */
   #inOrder(): (fn: () => void) => void {
     const queue: (() => void)[] = []
     return (fn) => {
@@ -66,12 +66,12 @@ export class BadNetwork {
     }
   }
 
-  /** The next answer of each connection is withheld and the connection cut: what was asked for was done. */
+  /** Drops the next response of each connection and closes the connection. The server has executed the request. */
   loseAnswers(): void {
     this.#losing = new Set(this.#far)
   }
 
-  /** The connections there are go silent, as with `silence`; new ones work. */
+  /** Silences the existing connections, as `silence` does; new ones work. */
   freeze(): void {
     this.#frozen = new Set(this.#sockets)
   }
@@ -80,12 +80,12 @@ export class BadNetwork {
     for (const socket of both) socket.destroy()
   }
 
-  /** Refuses new connections until `restore`; those that are there go on. */
+  /** Refuses new connections until `restore`; existing ones continue. */
   refuse(): void {
     this.#refusing = true
   }
 
-  /** Ends all connections at once, and refuses new ones until `restore`. */
+  /** Resets all connections, and refuses new ones until `restore`. */
   cut(): void {
     this.#refusing = true
     for (const socket of this.#sockets) socket.resetAndDestroy()
@@ -96,7 +96,7 @@ export class BadNetwork {
     this.#silent = true
   }
 
-  /** As if nothing had been; what was lost in between stays lost, so its connections end. */
+  /** Ends the fault. Data lost during it stays lost, so the existing connections are reset. */
   restore(): void {
     this.#silent = false
     this.#refusing = false

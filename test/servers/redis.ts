@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { createClient } from '@redis/client'
 
 const running = new Set<ChildProcess>()
-/** However this process ends, no server outlives it. */
+/** No server outlives this process. */
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** A real redis-server on a free port, with a folder of its own. `using` or `stop` ends it. */
+/** A redis-server on a free port, with its own folder. `stop` ends it. */
 export class RedisServer {
   readonly port: number
   readonly #folder = mkdtempSync(join(tmpdir(), 'uketsuke-redis-'))
@@ -34,7 +34,7 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`
   }
 
-  /** Again on the same port, with nothing of what was there. */
+  /** Starts it on the same port: empty, unless `args` turn on persistence. */
   async start(...args: string[]): Promise<void> {
     const fixed = [
       '--port',
@@ -89,7 +89,7 @@ export class RedisServer {
   }
 }
 
-/** redis-server from the PATH; on a fresh machine it is installed where that is allowed. */
+/** redis-server from the PATH. Root installs it with apt-get if it is missing. */
 function program(): string {
   const found = () => execFileSync('sh', ['-c', 'command -v redis-server'], { encoding: 'utf8' }).trim()
   try {

@@ -5,7 +5,7 @@ import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 import * as queries from '../../packages/uketsuke/src/store/sqlite/queries.ts'
 import { unclaimed } from '../../packages/uketsuke/src/store/sqlite/unclaimed.ts'
 
-/** A database in memory with `foreign` waiting jobs of other types, older than the twenty of each of ours. */
+/** An in-memory database with twenty jobs of each of our types and `foreign` older waiting jobs of other types. */
 async function filled(foreign: number) {
   const raw = await open(':memory:')
   const db = new Connection(raw)
@@ -23,8 +23,8 @@ const verbs = {
   'a claim of one type': (db: Connection) => queries.claim(db, { ...claim, types: ['mine'] }, now).length,
   'a claim of several types': (db: Connection) => queries.claim(db, { ...claim, types: ['mine', 'yours'] }, now).length,
   'looking ahead': (db: Connection) => queries.nextDue(db, 'jobs', ['mine', 'yours']),
-  'a place in the queue': (db: Connection) => queries.position(db, { id: 'mine-20' } as never, now),
-  'types that nobody runs': (db: Connection) => unclaimed(db, now, 0).length,
+  'a queue position': (db: Connection) => queries.position(db, { id: 'mine-20' } as never, now),
+  'job types without a worker': (db: Connection) => unclaimed(db, now, 0).length,
 }
 const now = 2_000_000
 const claim = { queue: 'jobs', limit: 10, worker: 'w', leaseMs: 30_000 } as const
@@ -51,7 +51,7 @@ test('each statement reads a range of the index, not the backlog of other types'
       ({ detail }) => detail,
     )
     for (const line of plan.filter((one) => one.includes('jobs_due'))) {
-      // Looking for the next type is the only search without one.
+      // The query for the next type is the only search without an equality on the type.
       expect(line, sql).toMatch(
         /SEARCH jobs USING (COVERING )?INDEX jobs_due \(queue=\? AND priority=\?( AND type[=>]\?.*)?\)/,
       )
@@ -63,7 +63,7 @@ test('each statement reads a range of the index, not the backlog of other types'
 })
 
 test.each(Object.entries(verbs))(
-  '%s costs beside 150,000 jobs of other types what it costs alone, within a factor',
+  '%s takes at most ten times as long, or 3 ms, beside 150,000 jobs of other types',
   async (about, verb) => {
     const [alone, beside] = [await filled(0), await filled(150_000)]
     const fastest = (db: Connection) => {
@@ -78,9 +78,9 @@ test.each(Object.entries(verbs))(
       }
       return best
     }
-    // What is about our types alone is the same.
+    // Queries for our types only return the same result.
     if (about.startsWith('a claim') || about === 'looking ahead') expect(verb(beside)).toEqual(verb(alone))
-    // A walk over the backlog takes hundreds of times as long.
+    // A scan of the backlog would take hundreds of times as long.
     expect(fastest(beside)).toBeLessThan(Math.max(3, 10 * fastest(alone)))
     await Promise.all([alone.close(), beside.close()])
   },

@@ -11,7 +11,7 @@ import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 const folder = mkdtempSync(join(tmpdir(), 'uketsuke-foreign-commits-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Two handles; the test listens on the first. The clock stands still unless a test moves it, so there is no polling. */
+/** Two handles; the test listens on the first. The clock is stopped unless a test advances it, so there is no polling. */
 async function twoHandles(path: string, pathOfOther = path) {
   const clock = manualClock()
   const stores: [Store, Store] = [sqlite(path)(clock), sqlite(pathOfOther)(clock)]
@@ -41,46 +41,43 @@ async function twoHandles(path: string, pathOfOther = path) {
 const times = (fn: ReturnType<typeof vi.fn>, count: number) =>
   vi.waitFor(() => expect(fn).toHaveBeenCalledTimes(count), { timeout: 10_000 })
 
-describe.runIf(process.platform === 'linux')(
-  'a commit of another process is heard without asking again and again',
-  () => {
-    it('reports each commit of another connection and none of its own', async () => {
-      const { heard, mine, others, listen, close } = await twoHandles(join(folder, 'heard.db'))
-      await listen()
-      for (let count = 1; count <= 5; count++) {
-        await mine()
-        await others()
-        await times(heard, count)
-      }
-      await close()
-    })
+describe.runIf(process.platform === 'linux')('detects commits of other processes without polling', () => {
+  it('reports each commit of another connection and none of its own', async () => {
+    const { heard, mine, others, listen, close } = await twoHandles(join(folder, 'heard.db'))
+    await listen()
+    for (let count = 1; count <= 5; count++) {
+      await mine()
+      await others()
+      await times(heard, count)
+    }
+    await close()
+  })
 
-    it('reports commits after the log was checkpointed and emptied', async () => {
-      const path = join(folder, 'emptied.db')
-      const { heard, others, listen, close } = await twoHandles(path)
-      await listen()
-      await others()
-      await times(heard, 1)
-      const db = await open(path)
-      db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-      db.close()
-      expect(statSync(`${path}-wal`).size).toBe(0)
-      await others()
-      await times(heard, 2)
-      await close()
-    })
+  it('reports commits after the log was checkpointed and emptied', async () => {
+    const path = join(folder, 'emptied.db')
+    const { heard, others, listen, close } = await twoHandles(path)
+    await listen()
+    await others()
+    await times(heard, 1)
+    const db = await open(path)
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    db.close()
+    expect(statSync(`${path}-wal`).size).toBe(0)
+    await others()
+    await times(heard, 2)
+    await close()
+  })
 
-    it('works through a symbolic link to the file', async () => {
-      const path = join(folder, 'pointed-to.db')
-      symlinkSync(path, join(folder, 'link.db'))
-      const { heard, others, listen, close } = await twoHandles(path, join(folder, 'link.db'))
-      await listen()
-      await others()
-      await times(heard, 1)
-      await close()
-    })
-  },
-)
+  it('works through a symbolic link to the file', async () => {
+    const path = join(folder, 'pointed-to.db')
+    symlinkSync(path, join(folder, 'link.db'))
+    const { heard, others, listen, close } = await twoHandles(path, join(folder, 'link.db'))
+    await listen()
+    await others()
+    await times(heard, 1)
+    await close()
+  })
+})
 
 it('does not miss a commit before the first check', async () => {
   const path = join(folder, 'early.db')

@@ -10,14 +10,14 @@ import { allOwners } from '../../packages/uketsuke/src/store/port.ts'
 import { sqlite } from '../../packages/uketsuke/src/store/sqlite/index.ts'
 import { open } from '../../packages/uketsuke/src/store/sqlite/open.ts'
 
-/** Real processes on real files: what one process cannot show about locks, limits, rights and sudden death. */
+/** Real processes on real files: locks, limits, permissions and crashes, which one process cannot test. */
 const folder = mkdtempSync(join(tmpdir(), 'uketsuke-processes-'))
 const asRoot = process.getuid?.() === 0
 /** Root may write anywhere, so permissions are tested as the user nobody. */
 const nobody = 65_534
 
 beforeAll(() => {
-  // Node 20 runs no TypeScript: the children get what tsc makes of the store.
+  // Node 20 cannot run TypeScript, so the children run the store compiled by tsc.
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   const options = ['--ignoreConfig', '--module', 'nodenext', '--target', 'es2023', '--rewriteRelativeImportExtensions']
@@ -49,9 +49,9 @@ const prelude = `
 
 interface Child {
   process: ChildProcess
-  /** Each line that it writes, as it comes. */
+  /** The lines of its output, as they arrive. */
   lines: AsyncIterator<unknown>
-  /** All lines to the end of the process. */
+  /** All remaining lines until the process ends. */
   rest(): Promise<unknown[]>
 }
 
@@ -176,7 +176,7 @@ describe('several processes on one file', () => {
 })
 
 describe.skipIf(process.platform !== 'linux')('a full disk', () => {
-  // A limit on the size of files is the full disk that needs no mount: write(2) fails for real, and can be made to work again.
+  // A file size limit simulates a full disk without a mount: write(2) really fails, and works again without the limit.
   it('rejects with temporarily-unavailable, writes nothing, and recovers', async () => {
     const path = join(folder, 'full.db')
     const body = `
@@ -226,7 +226,7 @@ describe.skipIf(process.platform === 'win32')('missing permissions', () => {
     const error = await store.migrate().catch((error) => error)
     tell([error.code, error.message])
   `
-  /** A folder with a store, both owned by the user of the child. */
+  /** Creates a folder with a store, both owned by the user of the child. */
   async function place(name: string) {
     const home = join(folder, name)
     mkdirSync(home)

@@ -7,7 +7,7 @@ import * as rules from '../../packages/uketsuke/src/domain/rules.ts'
 import { memory } from '../../packages/uketsuke/src/store/memory.ts'
 import { allOwners, type Owner, type Store } from '../../packages/uketsuke/src/store/port.ts'
 
-/** One thing that is done to both stores, and what it gave. */
+/** One operation that runs on both stores; resolves with its result. */
 type Act = (store: Store, time: { now: number }) => Promise<unknown>
 
 const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')

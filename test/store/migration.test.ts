@@ -138,7 +138,7 @@ test('a checksum does not depend on the order of the rows', async () => {
   expect(await sum(one, 'jobs')).not.toEqual(await sum(other, 'jobs'))
 })
 
-test('a page has more rows the shorter they are', async () => {
+test('a page contains more rows when the rows are shorter', async () => {
   const lengths = async (padding: number) => {
     const raw = new FakeTables('padded')
     for (let id = 0; id < 60; id++) raw.rows.jobs.push(row('jobs', { id: `job-${id}`, input: 'x'.repeat(padding) }))
