@@ -26,7 +26,7 @@ test(
     const began = performance.now()
     const age = () => Math.round((performance.now() - began) / 1_000)
     // A separate random sequence for the faults, so that the number of requests does not change them.
-    const [random, taste] = [seeded(seed), seeded(seed + 1)]
+    const [faultRandom, clientRandom] = [seeded(seed), seeded(seed + 1)]
     const setup = await setUp()
     const ledger = new Ledger()
     const { wrong } = ledger
@@ -35,7 +35,7 @@ test(
     await fleet.ready()
     await watchRows(setup)
 
-    const clients = new Clients(fleet, ledger, hook.url, taste)
+    const clients = new Clients(fleet, ledger, hook.url, clientRandom)
     const following: Promise<void>[] = []
     let accepted = 0
     async function client(): Promise<void> {
@@ -52,8 +52,8 @@ test(
         if (request.follows) following.push(clients.follow(seen))
         if (request.cancels) await clients.cancel(seen.jobId)
         // Like a client that did not receive the response.
-        if (taste() < 0.1) await clients.send(request)
-        await pause(taste() * 40)
+        if (clientRandom() < 0.1) await clients.send(request)
+        await pause(clientRandom() * 40)
       }
     }
 
@@ -73,12 +73,12 @@ test(
     working.catch(() => {})
     const supervisor = setInterval(() => fleet.mind(), 100)
     try {
-      const next = faults(setup, fleet, random)
+      const next = faults(setup, fleet, faultRandom)
       for (let n = 1; n <= events; n++) {
         const share = Math.floor((jobs * n) / (events + 1))
         const enough = () => accepted >= share && underWay.size < 2
         await Promise.race([until(enough, 'it is time for the next fault', { ms: 180_000 }), working])
-        await pause(random() * 300)
+        await pause(faultRandom() * 300)
         await inject(next.next().value)
       }
       await Promise.all(underWay.values())

@@ -57,7 +57,7 @@ test(
   async () => {
     console.log(`CRASH_ROUNDS=${rounds} CRASH_SEED=${seed}`)
     // A separate random sequence for the kills, so that the number of requests does not change them.
-    const [fate, taste] = [seeded(seed), seeded(seed + 1)]
+    const [faultRandom, clientRandom] = [seeded(seed), seeded(seed + 1)]
     const file = join(folder(), 'jobs.db')
     const wrong: string[] = []
     const requests: Request[] = []
@@ -82,7 +82,7 @@ test(
     }
 
     const hook = await receiver(
-      () => taste() * 100,
+      () => clientRandom() * 100,
       (received) => {
         hooks.set(received.data.jobId, [...(hooks.get(received.data.jobId) ?? []), received])
         saw(received.data, 'webhook')
@@ -126,7 +126,9 @@ test(
       const patience = patient(`${request.key} is answered 202`)
       for (;;) {
         patience()
-        const url = await until(() => urls()[Math.floor(taste() * urls().length)], 'an API lives', { ms: 60_000 })
+        const url = await until(() => urls()[Math.floor(clientRandom() * urls().length)], 'an API lives', {
+          ms: 60_000,
+        })
         request.sent++
         try {
           const answer = await post(url, 'steps', request.input, { key: request.key, webhookUrl: hook.url })
@@ -172,13 +174,13 @@ test(
       while (!closing) {
         await until(() => closing || requests.length - ends.size < mostUnderWay, 'there is room', { ms: 120_000 })
         const key = `request-${requests.length}`
-        const draw = taste()
+        const draw = clientRandom()
         const request: Request = {
           key,
           input: {
             key,
-            steps: Math.floor(taste() * 5),
-            stepMs: Math.floor(taste() * 60),
+            steps: Math.floor(clientRandom() * 5),
+            stepMs: Math.floor(clientRandom() * 60),
             throws: draw < 0.1 ? 1 : 0,
             givesUp: draw > 0.95,
             // One of the two workers cannot read it, and releases it.
@@ -193,8 +195,8 @@ test(
         const { jobId } = await send(request)
         if (request.cancels) await cancel(jobId)
         // Like a client that did not receive the response.
-        if (taste() < 0.2) await send(request)
-        await new Promise((resolve) => setTimeout(resolve, taste() * 60))
+        if (clientRandom() < 0.2) await send(request)
+        await new Promise((resolve) => setTimeout(resolve, clientRandom() * 60))
       }
     }
 
@@ -216,13 +218,13 @@ test(
     for (let round = 0; round < rounds; round++) {
       startMissing()
       // A quarter of the rounds may kill processes during startup; the others wait until all are ready, even on a busy machine.
-      if (fate() < 0.75) await until(allReady, 'the processes start', { ms: 60_000 })
-      await new Promise((resolve) => setTimeout(resolve, fate() * maxDelay))
+      if (faultRandom() < 0.75) await until(allReady, 'the processes start', { ms: 60_000 })
+      await new Promise((resolve) => setTimeout(resolve, faultRandom() * maxDelay))
       const all = [...running.api, ...running.worker].filter((one) => one !== null)
-      const first = Math.floor(fate() * all.length)
-      const victims = all.filter((one, i) => one.alive && (i === first || fate() < 0.3))
+      const first = Math.floor(faultRandom() * all.length)
+      const victims = all.filter((one, i) => one.alive && (i === first || faultRandom() < 0.3))
       const spared = running.worker.find((one) => one?.alive && one.find('ready') && !victims.includes(one))
-      if (spared && asleep === null && fate() < 0.5) asleep = suspend(spared, fate() * 3_000)
+      if (spared && asleep === null && faultRandom() < 0.5) asleep = suspend(spared, faultRandom() * 3_000)
       kills += victims.length
       for (const one of victims) killed.add(one)
       await Promise.all(victims.map((one) => one.kill()))

@@ -40,29 +40,29 @@ test('SIGTERM: a job that does not finish in time is released at once and costs 
   const url = api.url ?? ''
   // The lease is so long that the job can only return by a release.
   const lease = 60_000
-  const leaver = await Program.start({ file, lease, work: { concurrency: 2, drain: 300 } })
+  const outgoing = await Program.start({ file, lease, work: { concurrency: 2, drain: 300 } })
   const [tidy, deaf] = [
     await accepted(url, 'held', { key: 'tidy' }),
     await accepted(url, 'held', { key: 'deaf', obeys: false }),
   ]
-  await Promise.all([leaver.reported('start', 'tidy'), leaver.reported('start', 'deaf')])
-  const heir = await Program.start({ file, lease, work: { concurrency: 2 } })
-  leaver.terminate()
+  await Promise.all([outgoing.reported('start', 'tidy'), outgoing.reported('start', 'deaf')])
+  const successor = await Program.start({ file, lease, work: { concurrency: 2 } })
+  outgoing.terminate()
   for (const key of ['tidy', 'deaf']) {
-    expect(await leaver.reported('abort', key)).toMatchObject({
+    expect(await outgoing.reported('abort', key)).toMatchObject({
       attempt: 1,
       reason: expect.stringMatching(/shutting down/),
     })
-    expect((await heir.reported('start', key)).attempt).toBe(1)
-    heir.finish(key)
+    expect((await successor.reported('start', key)).attempt).toBe(1)
+    successor.finish(key)
   }
-  expect(await leaver.ended()).toBe(0)
+  expect(await outgoing.ended()).toBe(0)
 
   const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
   finally_(() => jobs.close())
   for (const { jobId } of [tidy, deaf]) {
     await until(async () => (await status(url, jobId)).completedAt, 'the other worker completes it')
-    expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: heir.pid } })
+    expect(await status(url, jobId)).toMatchObject({ status: 'completed', attempt: 1, output: { by: successor.pid } })
     expect(
       (await jobs.attempts(jobId, { owner: allOwners })).map(({ attempt, outcome }) => [attempt, outcome]),
     ).toEqual([
@@ -74,23 +74,23 @@ test('SIGTERM: a job that does not finish in time is released at once and costs 
 
 test('SIGTERM: an API ends its streams with a jittered retry and rejects new jobs; the streams continue elsewhere', async () => {
   const file = join(folder(), 'jobs.db')
-  const [leaver, other] = await Promise.all([Program.start({ file, api: true }), Program.start({ file, api: true })])
+  const [outgoing, other] = await Promise.all([Program.start({ file, api: true }), Program.start({ file, api: true })])
   const worker = await Program.start({ file, work: { concurrency: 10 } })
-  const { jobId } = await accepted(leaver.url ?? '', 'held', { key: 'watched' })
+  const { jobId } = await accepted(outgoing.url ?? '', 'held', { key: 'watched' })
   await worker.reported('start', 'watched')
 
   const readers = Array.from({ length: 5 }, () => {
     const blocks: Block[] = []
     const done = (async () => {
-      for await (const block of stream(leaver.url ?? '', jobId)) blocks.push(block)
+      for await (const block of stream(outgoing.url ?? '', jobId)) blocks.push(block)
     })()
     return { blocks, done }
   })
   await until(() => readers.every(({ blocks }) => blocks.length >= 4), 'each reader follows')
-  leaver.terminate()
+  outgoing.terminate()
   await Promise.all(readers.map(({ done }) => done))
-  expect(await leaver.ended()).toBe(0)
-  await expect(post(leaver.url ?? '', 'steps', {})).rejects.toThrow()
+  expect(await outgoing.ended()).toBe(0)
+  await expect(post(outgoing.url ?? '', 'steps', {})).rejects.toThrow()
 
   const retries = readers.map(({ blocks }) => blocks.at(-1)?.retry ?? 0)
   for (const retry of retries) expect(retry >= 1_000 && retry <= 5_000).toBe(true)

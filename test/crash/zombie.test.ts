@@ -12,7 +12,7 @@ import { accepted, endAll, finally_, folder, Program, status } from './support.t
 afterEach(endAll)
 
 /** Opens the store directly, independent of all processes. */
-async function books(file: string) {
+async function openStore(file: string) {
   const jobs = createJobs({ jobs: {}, store: sqlite(file), log: silentLog })
   await jobs.ready()
   finally_(() => jobs.close())
@@ -23,7 +23,7 @@ test('a worker suspended beyond its lease writes nothing when it continues', asy
   const file = join(folder(), 'jobs.db')
   const api = await Program.start({ file, api: true })
   const url = api.url ?? ''
-  const store = await books(file)
+  const store = await openStore(file)
 
   const zombie = await Program.start({ file, work: { concurrency: 2 } })
   // One job ends before the zombie resumes, and one is still running then.
@@ -36,15 +36,15 @@ test('a worker suspended beyond its lease writes nothing when it continues', asy
   await until(async () => (await status(url, over.jobId)).progress >= 3, 'the first attempt makes progress')
   await zombie.freeze(file)
 
-  const heir = await Program.start({ file, work: { concurrency: 2 } })
-  expect((await heir.reported('start', 'over')).attempt).toBe(2)
-  expect((await heir.reported('start', 'going')).attempt).toBe(2)
-  heir.finish('over')
+  const successor = await Program.start({ file, work: { concurrency: 2 } })
+  expect((await successor.reported('start', 'over')).attempt).toBe(2)
+  expect((await successor.reported('start', 'going')).attempt).toBe(2)
+  successor.finish('over')
   const ended = await until(async () => {
     const seen = await status(url, over.jobId)
     return seen.completedAt !== null && seen
   }, 'attempt 2 completes')
-  expect(ended).toMatchObject({ status: 'completed', attempt: 2, output: { by: heir.pid, attempt: 2 } })
+  expect(ended).toMatchObject({ status: 'completed', attempt: 2, output: { by: successor.pid, attempt: 2 } })
   const attempts = await store.attempts(over.jobId, { owner: allOwners })
   expect(attempts.map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
     [1, 'lease-lost'],
@@ -64,11 +64,11 @@ test('a worker suspended beyond its lease writes nothing when it continues', asy
   expect(await store.attempts(over.jobId, { owner: allOwners })).toEqual(attempts)
   const running = await status(url, going.jobId)
   expect(running).toMatchObject({ status: 'running', attempt: 2 })
-  expect(running.progressMessage).toMatch(`${heir.pid} says`)
-  heir.finish('going')
+  expect(running.progressMessage).toMatch(`${successor.pid} says`)
+  successor.finish('going')
   await until(async () => (await status(url, going.jobId)).completedAt, 'the other job completes')
-  expect(await status(url, going.jobId)).toMatchObject({ attempt: 2, output: { by: heir.pid, attempt: 2 } })
-  expect(heir.find('abort')).toBeUndefined()
+  expect(await status(url, going.jobId)).toMatchObject({ attempt: 2, output: { by: successor.pid, attempt: 2 } })
+  expect(successor.find('abort')).toBeUndefined()
 })
 
 test('the store rejects the write of a worker that does not know yet that its lease is lost', async () => {
@@ -81,11 +81,11 @@ test('the store rejects the write of a worker that does not know yet that its le
   const { jobId } = await accepted(url, 'blocking', { key: 'blocked', file: flag })
   await zombie.reported('start', 'blocked')
   await zombie.freeze(file)
-  const heir = await Program.start({ file, work: { concurrency: 1 } })
+  const successor = await Program.start({ file, work: { concurrency: 1 } })
   await until(async () => (await status(url, jobId)).completedAt, 'attempt 2 completes')
   const ended = await status(url, jobId)
-  expect(ended).toMatchObject({ status: 'completed', attempt: 2, output: { by: heir.pid, attempt: 2 } })
-  const store = await books(file)
+  expect(ended).toMatchObject({ status: 'completed', attempt: 2, output: { by: successor.pid, attempt: 2 } })
+  const store = await openStore(file)
   const attempts = await store.attempts(jobId, { owner: allOwners })
 
   writeFileSync(flag, '')

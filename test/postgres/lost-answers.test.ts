@@ -39,7 +39,7 @@ const asked: ClaimQuery = { queue: 'jobs', types: ['t'], limit: 100, worker: 'w'
 const job = (id: string, more: Partial<NewJob> = {}): Job =>
   rules.create({ id, type: 't', owner: 'o', input: '{}', maxAttempts: 3, retainFor: 60_000, ...more }, Date.now())
 const done = (one: Job) => change(one, rules.succeed(one, Date.now(), '1')!, Date.now())
-const givenBack = (one: Job) => change(one, rules.release(one, Date.now())!, Date.now())
+const released = (one: Job) => change(one, rules.release(one, Date.now())!, Date.now())
 const key = (name: string) => ({ route: 'r', key: name, fingerprint: 'f', expiresAt: Date.now() + 60_000 })
 
 test('recovers the result of each operation whose response is lost', async () => {
@@ -59,7 +59,7 @@ test('recovers the result of each operation whose response is lost', async () =>
   const claimed = await store.claim(asked)
   expect(claimed.map(({ id, attempt }) => [id, attempt])).toEqual(['a', 'b', 'c', 'd'].map((id) => [id, 1]))
   proxy.loseAnswers()
-  expect(await store.replace(claimed.map(givenBack))).toEqual([true, true, true, true])
+  expect(await store.replace(claimed.map(released))).toEqual([true, true, true, true])
   expect(await direct.attempts('o', 'a')).toHaveLength(1)
   const again = await store.claim(asked)
   proxy.loseAnswers()
