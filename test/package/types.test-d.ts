@@ -69,9 +69,68 @@ export async function get(id: string) {
   for await (const state of jobs.watch<'report'>(id, { owner: allOwners }))
     same<typeof state.output, { url: string; pages: number } | undefined>(true)
   for (const item of (await jobs.list({ owner: allOwners, status: ['failed', 'cancelled'] })).items) {
-    if (item.type === 'report') same<typeof item.output, { url: string; pages: number } | undefined>(true)
+    // A list carries no outputs.
+    if (item.type === 'report') same<typeof item.output, undefined>(true)
+    if (item.status === 'completed') same<typeof item.outputOmitted, true>(true)
+  }
+  // @ts-expect-error There is no such type.
+  await jobs.list({ owner: allOwners, type: 'repot' })
+}
+
+export async function statuses(id: string) {
+  const state = await jobs.get<'report'>(id, { owner: allOwners })
+  switch (state?.status) {
+    case 'completed':
+      same<typeof state.output, { url: string; pages: number }>(true)
+      same<[typeof state.completedAt, typeof state.startedAt], [string, string]>(true)
+      break
+    case 'failed':
+    case 'cancelled':
+      same<typeof state.error.code, string>(true)
+      break
+    case 'pending':
+    case 'running':
+      same<typeof state.completedAt, null>(true)
+      same<typeof state.output, undefined>(true)
+      break
+    default:
+      same<typeof state, null>(true)
   }
 }
+
+const jsonForms = {
+  dates: job({
+    input: z.object({ at: z.date() }),
+    run: () => ({ at: new Date(), all: [new Date()], maybe: undefined as Date | undefined }),
+  }),
+  nothing: job({ input: z.object({}), run: () => {} }),
+  members: job({
+    input: z.object({}),
+    run: () => ({ kept: 1, left: () => 1, deep: { url: new URL('https://example.com') } }),
+  }),
+  either: job({ input: z.object({}), run: async () => (Math.random() > 0.5 ? { a: 1 } : null) }),
+  unknown: job({ input: z.object({}), run: (): unknown => 1 }),
+}
+const forms = createJobs({ store: sqlite(':memory:'), jobs: jsonForms })
+type OutputIn<N extends keyof typeof jsonForms> = Extract<
+  Awaited<ReturnType<typeof forms.enqueue<N>>>,
+  { status: 'completed' }
+>['output']
+
+same<OutputIn<'dates'>, { at: string; all: string[]; maybe?: string }>(true)
+same<OutputIn<'nothing'>, null>(true)
+same<OutputIn<'members'>, { kept: number; deep: { url: string } }>(true)
+same<OutputIn<'either'>, { a: number } | null>(true)
+same<OutputIn<'unknown'>, unknown>(true)
+
+// @ts-expect-error JSON would lose a Map.
+job({ input: z.object({}), run: () => ({ found: new Map([['a', 1]]) }) })
+// @ts-expect-error JSON would lose a Set in an array.
+job({ input: z.object({}), run: async () => [new Set([1])] })
+// @ts-expect-error JSON would lose bytes.
+job({ input: z.object({}), run: () => Buffer.from('a') })
+// @ts-expect-error JSON cannot hold a BigInt.
+job({ input: z.object({}), run: () => ({ n: 1n }) })
 
 // @ts-expect-error A type needs a schema.
 job({ run: () => 1 })

@@ -8,6 +8,7 @@ export type {
   Jobs,
   ListOptions,
   OwnerScope,
+  SummaryOf,
   WebhookEndpoints,
 } from './api/jobs.ts'
 export { defineJobs, type EnqueueOptions, type JobsModule, type JobsOptions } from './api/options.ts'
@@ -26,9 +27,19 @@ export {
   type Violation,
 } from './domain/errors.ts'
 export type { JobStatus, Priority } from './domain/job.ts'
+export type {
+  CancelledJob,
+  CompletedJob,
+  CompletedJobSummary,
+  FailedJob,
+  JobSummary,
+  JobView,
+  PendingJob,
+  RunningJob,
+} from './domain/job-view.ts'
 export { type Quota, QuotaExceeded } from './domain/quota.ts'
 export type { Scope } from './domain/scopes.ts'
-export type { EventType, JobEvent, JobView } from './domain/view.ts'
+export type { EventType, JobEvent } from './domain/view.ts'
 export type { Identity } from './http/identity.ts'
 export type { EndpointView, WebhookEventType } from './notify/endpoint.ts'
 export { verifyWebhook, type WebhookEvent } from './notify/verify-webhook.ts'

@@ -1,9 +1,9 @@
 import type { ApiKeyOptions, ApiKeyView } from '../auth/api-keys.ts'
 import type { Log } from '../base/log.ts'
-import type { InputOf, JobTypes, OutputOf } from '../definition/define.ts'
+import type { InputOf, JobTypes, OutputOf, StoredInputOf } from '../definition/define.ts'
 import type { AttemptView, DeliveryView } from '../domain/delivery-view.ts'
 import type { JobStatus, Queue } from '../domain/job.ts'
-import type { JobView } from '../domain/view.ts'
+import type { JobSummary, JobView } from '../domain/job-view.ts'
 import type { EndpointView, WebhookEventType } from '../notify/endpoint.ts'
 import type { Owner } from '../store/port.ts'
 import type { WorkerHandle, WorkOptions } from '../work/workers.ts'
@@ -13,7 +13,12 @@ export type { AttemptView, DeliveryView }
 
 /** A job of any of these types, discriminated by `type`. */
 export type JobOf<Types extends JobTypes, Name extends keyof Types & string = keyof Types & string> = {
-  [N in Name]: JobView<N, OutputOf<Types[N]>, InputOf<Types[N]>>
+  [N in Name]: JobView<N, OutputOf<Types[N]>, StoredInputOf<Types[N]>>
+}[Name]
+
+/** The same in a list, without outputs. */
+export type SummaryOf<Types extends JobTypes, Name extends keyof Types & string = keyof Types & string> = {
+  [N in Name]: JobSummary<N, StoredInputOf<Types[N]>>
 }[Name]
 
 /** Whose jobs a call may access. It is required, so that code with a missing user never gets access to all jobs. */
@@ -22,11 +27,11 @@ export interface OwnerScope {
   owner: Owner
 }
 
-export interface ListOptions extends OwnerScope {
+export interface ListOptions<Type extends string = string> extends OwnerScope {
   /** Only jobs with one of these statuses. Default: all. */
   status?: JobStatus | readonly JobStatus[]
   /** Only jobs of this type. Default: all. */
-  type?: string
+  type?: Type
   /** The page size, from 1 to 100. Default: 20. */
   limit?: number
   /** `nextCursor` of the previous page. Default: the first page. */
@@ -34,7 +39,7 @@ export interface ListOptions extends OwnerScope {
 }
 
 /** One page of jobs, newest first. */
-export interface JobPage<Item = JobView> {
+export interface JobPage<Item = JobSummary> {
   items: Item[]
   /** Pass it as `cursor` to get the next page. Null on the last page. */
   nextCursor: string | null
@@ -123,7 +128,7 @@ export interface Jobs<Types extends JobTypes = any> {
   ): Promise<JobOf<Types, N> | null>
 
   /** Resolves with one page of jobs, newest first. @throws {UketsukeError} `invalid-query`, `invalid-owner` */
-  list(options: ListOptions): Promise<JobPage<JobOf<Types>>>
+  list(options: ListOptions<keyof Types & string>): Promise<JobPage<SummaryOf<Types>>>
 
   /**
    * Cancels a job and resolves with its state. A pending job ends immediately. For a running job, the handler's signal aborts and the

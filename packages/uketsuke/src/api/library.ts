@@ -6,7 +6,7 @@ import { type Job, jobStatuses } from '../domain/job.ts'
 import { readable, view } from '../domain/view.ts'
 import type { JobListQuery, JobService } from '../service.ts'
 import { allOwners, type Owner } from '../store/port.ts'
-import type { JobOf, Jobs, ListOptions, OwnerScope } from './jobs.ts'
+import type { JobOf, Jobs, ListOptions, OwnerScope, SummaryOf } from './jobs.ts'
 import type { EnqueueOptions } from './options.ts'
 
 type Library<Types extends JobTypes> = Omit<
@@ -61,16 +61,16 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       try {
         const job = await service.find(as(options), id)
         const shown = show<N>(job)
-        if (options.include?.includes('input')) shown.input = readable(job.input) as InputOf<Types[N]>
+        if (options.include?.includes('input')) Object.assign(shown, { input: readable(job.input) })
         return shown
       } catch (error) {
         if (error instanceof UketsukeError && error.code === 'job-not-found') return null
         throw error
       }
     },
-    async list(options: ListOptions) {
+    async list(options: ListOptions<Name>) {
       const { items, next } = await service.list({ owner: as(options), ...filter(options) })
-      return { items: items.map((job) => show<Name>(job)), nextCursor: next }
+      return { items: items.map((job) => view(job, service.base) as unknown as SummaryOf<Types>), nextCursor: next }
     },
     async cancel<N extends Name = Name>(id: string, options: OwnerScope) {
       return show<N>(await service.cancel(as(options), id))

@@ -6,6 +6,7 @@ import { type Backoff, defaultBackoff, exponential } from '../domain/backoff.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { century, day, integerOption } from '../domain/numbers.ts'
+import type { JsonOutput, LostIn } from './json.ts'
 
 /** The argument of a job handler. */
 export interface JobContext<Input> {
@@ -70,12 +71,17 @@ export type JobTypes = Record<string, JobType<any, any>>
 const hour = 60 * 60_000
 const ms = 'milliseconds'
 
+/** Rejects a handler whose return value JSON would lose in part, such as a `Map`. */
+type Serializable<Output> = [LostIn<Awaited<Output>>] extends [never]
+  ? unknown
+  : { run: { error: 'The handler returns what JSON cannot hold'; value: LostIn<Awaited<Output>> } }
+
 /**
  * Defines a job type.
  * @throws {UketsukeError} `invalid-configuration` if an option is missing or out of range
  */
 export function job<Schema extends StandardSchemaV1, Output>(
-  options: JobOptions<Schema, Output>,
+  options: JobOptions<Schema, Output> & Serializable<Output>,
 ): JobType<Schema, Output> {
   assertConfiguration(
     typeof options.input?.['~standard']?.validate === 'function',
@@ -123,8 +129,10 @@ function readable(text: string): unknown {
 
 /** The input that `enqueue` accepts for a job type. */
 export type InputOf<T> = T extends JobType<infer Schema, infer _> ? StandardSchemaV1.InferInput<Schema> : never
-/** The `output` of a completed job of a job type. */
-export type OutputOf<T> = T extends JobType<infer _, infer Output> ? Awaited<Output> : never
+/** The input as it is stored and shown, in its JSON form. */
+export type StoredInputOf<T> = JsonOutput<InputOf<T>>
+/** The `output` of a completed job of a job type, in its JSON form: a `Date` that the handler returned is a string. */
+export type OutputOf<T> = T extends JobType<infer _, infer Output> ? JsonOutput<Awaited<Output>> : never
 
 /** What a worker needs to run a job type: a user's type or the built-in webhook delivery. */
 export interface Runnable {

@@ -1,60 +1,19 @@
 import { type Failure, publicFailure } from './errors.ts'
-import { isTerminal, type Job, type JobStatus, type Priority } from './job.ts'
+import { isTerminal, type Job, type JobStatus } from './job.ts'
+import type { JobFields, JobSummary, JobView } from './job-view.ts'
 
-/**
- * A job as clients see it: identical over HTTP, over SSE, in webhooks and from the library. Times are ISO 8601 in UTC.
- */
-export interface JobView<Type extends string = string, Output = unknown, Input = unknown> {
-  /** A ULID: sortable by creation time. */
-  jobId: string
-  type: Type
+/** A view without its URLs, of any status. */
+type Draft = Omit<JobFields<string, unknown>, 'statusUrl' | 'streamUrl' | 'cancelUrl'> & {
   status: JobStatus
-  /** 0…100; 100 exactly when completed. Never decreases within an attempt. */
-  progress: number
-  /** The handler's latest progress message, or null if there is none. */
-  progressMessage: string | null
-  /** Incremented by every committed change; also the ETag of the status and the SSE event id. */
-  version: number
-  /** Number of the current or last attempt; 0 before the first. */
-  attempt: number
-  maxAttempts: number
-  priority: Priority
-  createdAt: string
-  /** When the current or last attempt started. */
-  startedAt: string | null
-  /** Not null exactly when the job is terminal. */
-  completedAt: string | null
-  /** The earliest time at which the job, or its next attempt, runs. */
-  runAt: string
-  /** When cancellation of the running job was requested. */
-  cancelRequestedAt: string | null
-  /** When the job may be removed; null until it is terminal. */
-  expiresAt: string | null
-  /** Position among the due jobs; 1 runs next. Only while pending, and only if the store can determine it cheaply. */
-  queuePosition?: number
-  /** The caller's own metadata, if any was given. */
-  metadata?: unknown
-  webhookUrl?: string
-  /** The id of the job that this one retries. */
-  retryOf?: string
-  /** Only if requested with `include`. */
-  input?: Input
-  /** The handler's return value; completed jobs only. */
-  output?: Output
-  /** Set if the job has an output that is left out here: in lists, in webhooks above 16 KiB, and without the scope `jobs:read`. */
+  output?: unknown
   outputOmitted?: true
-  /** Why the job ended; failed and cancelled jobs only. */
   error?: Failure
-  /** Why the previous attempt failed, while the job is pending or running. */
   lastError?: Failure
-  statusUrl: string
-  streamUrl: string
-  cancelUrl: string
 }
 
 /** `base` is the path or URL at which clients reach the jobs API. */
 export function view(job: Job, base: string): JobView {
-  const shown: Omit<JobView, 'statusUrl' | 'streamUrl' | 'cancelUrl'> = {
+  const shown: Draft = {
     jobId: job.id,
     type: job.type,
     status: job.status,
@@ -81,18 +40,19 @@ export function view(job: Job, base: string): JobView {
   if (job.error !== null) shown.error = publicFailure(job.error)
   if (job.lastError !== null) shown.lastError = publicFailure(job.lastError)
   const url = `${base}/${job.id}`
-  return Object.assign(shown, { statusUrl: url, streamUrl: `${url}/stream`, cancelUrl: `${url}/cancel` })
+  // The rules keep the members and the status in step; the types of the union say how.
+  return Object.assign(shown, { statusUrl: url, streamUrl: `${url}/stream`, cancelUrl: `${url}/cancel` }) as JobView
 }
 
 /** `job.snapshot` and `job.progress` occur over SSE only; `job.progress` stands for every non-terminal change. */
 export type EventType = 'job.snapshot' | 'job.progress' | 'job.completed' | 'job.failed' | 'job.cancelled'
 
 /** The envelope of SSE events and webhooks: the complete job at one version. */
-export interface JobEvent {
+export interface JobEvent<Job = JobView | JobSummary> {
   type: EventType
   /** ISO 8601: when the job finished, or for a non-terminal job when the event was built. */
   timestamp: string
-  data: JobView
+  data: Job
 }
 
 /** The event of a terminal job carries its completion time, so that it is identical whenever it is sent. */

@@ -4,7 +4,8 @@ import type { JobEvent } from '../domain/view.ts'
 import { keysOf } from './secret.ts'
 import { mac } from './sign.ts'
 
-export type { EventType, JobEvent, JobView } from '../domain/view.ts'
+export type { JobSummary, JobView } from '../domain/job-view.ts'
+export type { EventType, JobEvent } from '../domain/view.ts'
 
 /** The event in a webhook: the end of a job. */
 export type WebhookEvent = JobEvent & { type: 'job.completed' | 'job.failed' | 'job.cancelled' }
