@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { inspect } from 'node:util'
+import { exportJWK, exportSPKI, generateKeyPair, importJWK, SignJWT, UnsecuredJWT } from 'jose'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { type JwtOptions, jwt } from '../../packages/uketsuke/src/auth/index.ts'
 import {
@@ -31,6 +32,9 @@ function open(options: Partial<JobsOptions<typeof types>>, file = tempFile(), cl
   return { jobs, clock, file, call }
 }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+/** Status, header fields and body of a response. */
+const whole = async (response: Response) =>
+  JSON.stringify([response.status, [...response.headers], await response.text()])
 
 describe('API keys', () => {
   it('authenticate as their owner, with their scopes, in either header', async () => {
@@ -86,13 +90,9 @@ describe('API keys', () => {
       expired: bearer(brief.key),
       revoked: bearer(revoked.key),
     }
-    const whole = async (headers: Record<string, string>) => {
-      const response = await call(headers)
-      return JSON.stringify([response.status, [...response.headers], await response.text()])
-    }
-    const expected = await whole({})
+    const expected = await whole(await call({}))
     expect(expected).toContain('401')
-    for (const [what, headers] of Object.entries(bad)) expect(await whole(headers), what).toBe(expected)
+    for (const [what, headers] of Object.entries(bad)) expect(await whole(await call(headers)), what).toBe(expected)
     expect((await call(bearer(key))).status).toBe(200)
   })
 
@@ -273,10 +273,11 @@ describe('JSON Web Tokens', () => {
     }
   })
 
-  it('are refused for every reason, with 401', async () => {
+  it('that are not valid get the same 401 for every reason', async () => {
     const publicKey = await exportSPKI(rsa.publicKey)
     const { call } = withToken({ publicKey })
     const good = await sign({})
+    const rs512 = await importJWK(await exportJWK(rsa.privateKey), 'RS512')
     expect((await call(bearer(good))).status).toBe(200)
     const [head = '', payload = '', signature = ''] = good.split('.')
     const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -298,7 +299,7 @@ describe('JSON Web Tokens', () => {
       'the algorithm none': new UnsecuredJWT(claims).encode(),
       'none in the header alone': `${encode({ alg: 'none' })}.${payload}.${signature}`,
       'HMAC with the public key': await hmac({}, publicKey),
-      'another algorithm of the same key': await sign({}, { alg: 'RS512' }).catch(() => 'x.y.z'),
+      'another algorithm of the same key': await sign({}, { key: rs512 as never, alg: 'RS512' }),
       'a changed payload': `${head}.${encode({ ...claims, sub: 'bob' })}.${signature}`,
       'no signature': `${head}.${payload}.`,
       'a key in the header': await sign(
@@ -313,7 +314,9 @@ describe('JSON Web Tokens', () => {
       'two parts': `${head}.${payload}`,
       text: 'not-a-token',
     }
-    for (const [what, token] of Object.entries(bad)) expect((await call(bearer(token))).status, what).toBe(401)
+    const expected = await whole(await call({}))
+    expect(expected).toContain('401')
+    for (const [what, token] of Object.entries(bad)) expect(await whole(await call(bearer(token))), what).toBe(expected)
     expect((await call({ authorization: `Basic ${good}` })).status).toBe(401)
     expect((await call({}, `?access_token=${good}`)).status).toBe(401)
   })
@@ -348,6 +351,91 @@ describe('JSON Web Tokens', () => {
     keys = [{ ...(await exportJWK(rsa.publicKey)), kid: '1', alg: 'RS256' }]
     expect((await call(headers)).status).toBe(200)
     expect((await withToken({ jwksUrl: 'http://127.0.0.1:9/keys' }).call(headers)).status).toBe(503)
+  })
+
+  it('of a key set that cannot be fetched leave the cause in the log', async () => {
+    const { url } = await issuer(() => null)
+    const lines: string[] = []
+    const log = { ...silentLog, warn: (fields: object, message: string) => void lines.push(message, inspect(fields)) }
+    const { call } = open({ authenticate: jwt({ ...about, algorithms: ['RS256'], jwksUrl: url }), log })
+    expect((await call(bearer(await sign({})))).status).toBe(503)
+    expect(lines.join()).toMatch(/key set of the token issuer is unavailable.*200 OK/s)
+  })
+
+  it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])(
+    'of a rotated key set are valid while their %s key is in it',
+    async (alg) => {
+      const [older, newer] = [
+        await generateKeyPair(alg, { extractable: true }),
+        await generateKeyPair(alg, { extractable: true }),
+      ]
+      const entry = async ({ publicKey }: Pair, kid: string) => ({ ...(await exportJWK(publicKey)), kid, alg })
+      const token = (by: Pair, kid: string) => sign({}, { key: by.privateKey as never, alg, header: { kid } })
+      let keys = [await entry(older, '1')]
+      const { url, requests } = await issuer(() => keys)
+      const { call } = withToken({ jwksUrl: url, algorithms: [alg] })
+      const status = async (by: Pair, kid: string) => (await call(bearer(await token(by, kid)))).status
+      try {
+        vi.setSystemTime(now)
+        expect([await status(older, '1'), await status(newer, '1'), await status(newer, '2')]).toEqual([200, 401, 401])
+        keys = [await entry(older, '1'), await entry(newer, '2')]
+        // Unknown key ids cause one fetch in 30 seconds.
+        for (let kid = 2; kid < 12; kid++) expect(await status(newer, String(kid))).toBe(401)
+        expect(requests()).toBe(1)
+        vi.setSystemTime(now + 31_000)
+        expect([await status(newer, '2'), await status(older, '1')]).toEqual([200, 200])
+        keys = [await entry(newer, '2')]
+        vi.setSystemTime(now + 11 * 60_000)
+        expect([await status(older, '1'), await status(newer, '2')]).toEqual([401, 200])
+      } finally {
+        vi.useRealTimers()
+      }
+    },
+  )
+
+  it('cannot bring their own key: neither its value nor its URL is used', async () => {
+    const own = { ...(await exportJWK(foreign.publicKey)), kid: '1', alg: 'RS256' }
+    const evil = await issuer(() => [own])
+    const trusted = { ...(await exportJWK(rsa.publicKey)), kid: '1', alg: 'RS256' }
+    const { url } = await issuer(() => [trusted])
+    const { call } = withToken({ jwksUrl: url })
+    const forge = (header: object) => sign({}, { key: foreign.privateKey as never, header: { kid: '1', ...header } })
+    expect((await call(bearer(await sign({}, { header: { kid: '1', jku: evil.url } })))).status).toBe(200)
+    for (const header of [
+      {},
+      { jwk: own },
+      { jku: evil.url },
+      { x5u: evil.url },
+      { x5c: ['AAAA'] },
+      { kid: evil.url },
+    ]) {
+      expect((await call(bearer(await forge(header)))).status, JSON.stringify(header)).toBe(401)
+    }
+    for (const shared of [String(trusted.n), JSON.stringify(trusted), await exportSPKI(rsa.publicKey)]) {
+      expect((await call(bearer(await hmac({}, shared)))).status).toBe(401)
+    }
+    expect(evil.requests()).toBe(0)
+  })
+
+  it('with a malformed header are 401, never 503, with a key set too', async () => {
+    const { url } = await issuer(() => [
+      { ...jwk, kid: '1' },
+      { kty: 'oct', k: 'AAAA', kid: '2' },
+      { kty: 'XX', kid: '3' },
+    ])
+    const jwk = await exportJWK(rsa.publicKey)
+    const { call } = withToken({ jwksUrl: url, algorithms: ['RS256', 'ES256', 'EdDSA'] })
+    const [, payload = '', signature = ''] = (await sign({}, { header: { kid: '1' } })).split('.')
+    const headers = [
+      ...['', '{', 'null', '[]', '7', '"x"', '{}', '{"alg":7}', '{"alg":"__proto__"}', '{"alg":"RS256","kid":7}'],
+      ...['{"alg":"RS256","kid":"2"}', '{"alg":"RS256","kid":"3"}', '{"alg":"RS256","kid":"__proto__"}'],
+      ...['{"alg":"ES256","kid":"1"}', '{"alg":"EdDSA","kid":"1"}', '{"alg":"RS256","kid":"1","crit":"x"}'],
+      '{"alg":"RS256","kid":"1","b64":false,"crit":["b64"]}',
+    ]
+    for (const header of headers) {
+      const token = `${Buffer.from(header).toString('base64url')}.${payload}.${signature}`
+      expect((await call(bearer(token))).status, header).toBe(401)
+    }
   })
 
   it('end their streams when they expire', async () => {
