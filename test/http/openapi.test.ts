@@ -82,6 +82,14 @@ describe('the OpenAPI document', () => {
     }
   })
 
+  it('names the scope of each route, and the 403 of a credential without it', () => {
+    for (const { path, method, scope } of routes) {
+      const { operation } = operations.find((one) => one.path === path && one.method === method.toLowerCase())!
+      expect(operation.security).toEqual(scope === null ? undefined : [{ bearer: [scope] }])
+      expect(Object.keys(operation.responses as object).includes('403'), path).toBe(scope !== null)
+    }
+  })
+
   it('contains the input schema of every job type, if its library supports it', () => {
     expect(schemas).toMatchObject({
       'Input.zod': { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] },

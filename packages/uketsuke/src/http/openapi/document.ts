@@ -73,6 +73,8 @@ function paths(routes: readonly Route[]): Record<string, Record<string, object>>
     all[path] ??= {}
     all[path][method.toLowerCase()] = {
       ...operation,
+      // For a scheme other than OAuth 2, OpenAPI 3.1 lists roles here.
+      ...(scope !== null && { security: [{ bearer: [scope] }] }),
       parameters: [...inPath.filter(({ name }) => path.includes(`{${name}}`)), ...own],
       responses: { ...operation.responses, ...problems(401, ...(scope === null ? [] : [403]), 429, 500, 503) },
     }
