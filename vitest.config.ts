@@ -3,16 +3,16 @@ import { defineConfig } from 'vitest/config'
 /** The pure rules: their own tests cover every branch. */
 const domain = ['packages/*/src/domain/**/*.test.ts']
 
-/** Tests that measure a latency or kill at random run alone: there may be only two cores. */
+/** Tests that measure a latency, kill at random or drive a browser run alone: there may be only two cores. */
 const alone = [
-  'test/{chaos,crash}/**/*.test.ts',
+  'test/{browser,chaos,crash}/**/*.test.ts',
   'test/postgres/{pickup-latency,two-processes,query-plans}.test.ts',
   'test/faults/redis-processes.test.ts',
 ]
 
-/** Tests with real processes, servers or a browser mostly wait for them. */
+/** Tests with real processes and servers mostly wait for them. */
 const servers = [
-  'test/{bench,browser,cli,faults}/**/*.test.ts',
+  'test/{bench,cli,faults}/**/*.test.ts',
   'test/package/{docs,exports}.test.ts',
   'test/postgres/*.test.ts',
   'test/store/postgres*.test.ts',
