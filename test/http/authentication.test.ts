@@ -214,9 +214,10 @@ describe('a revoked credential', () => {
     ]
     const answer = await body(await call({ 'x-session': 'brief' }, `${path}-ticket`, 'POST'))
     expect(answer.expiresAt).toBe(new Date(clock.now() + 3_000).toISOString())
+    const byTicket = await stream(call, {}, `${path}?ticket=${answer.ticket}`)
     revoked.add('one')
     await clock.advance(5_000)
-    await until(() => one.ended && brief.ended)
+    await until(() => one.ended && brief.ended && byTicket.ended)
     expect(two.ended).toBe(false)
   })
 })

@@ -142,7 +142,7 @@ export class ApiKeys {
     await this.#ready()
     const record = await this.#records.get(kind, allOwners, id)
     const key = record === null ? null : { ...parse(record.value), owner: record.owner }
-    // Unknown ids are cached too, but guessed ones must not displace many known ones.
+    // Unknown ids are cached too: guessing must not cost a read each.
     if (this.#cache.size >= mostCached) this.#cache.clear()
     this.#cache.set(id, { key, until: now + cacheMs })
     return key

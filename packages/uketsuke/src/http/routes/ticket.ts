@@ -27,7 +27,7 @@ export const ticket: Route = {
   async handle({ service, owner, jobId, caller }) {
     const job = await service.find(owner, jobId)
     const expiresAt = Math.min(service.clock.now() + lifetimeMs, caller.expiresAt ?? Number.POSITIVE_INFINITY)
-    const payload: Payload = [job.id, job.owner, expiresAt, caller.credential ?? null]
+    const payload: Payload = [job.id, job.owner, expiresAt, caller.credential ?? null, caller.expiresAt ?? null]
     const issued = seal(keyFor(await service.ticketKey()), JSON.stringify(payload))
     return json(
       {
@@ -51,17 +51,24 @@ export async function ticketCaller(
   jobId: string,
   text: string,
 ): Promise<Caller> {
-  const [job, owner, expiresAt, id] = payloadOf(await service.ticketKey(), text) ?? ['', '', 0, null]
-  const credential = id ?? undefined
-  const live = job === jobId && service.clock.now() < expiresAt
+  const [job, owner, ticketEnd, id, end] = payloadOf(await service.ticketKey(), text) ?? ['', '', 0, null, null]
+  const [credential, expiresAt] = [id ?? undefined, end ?? undefined]
+  const live = job === jobId && service.clock.now() < ticketEnd
   if (live && (credential === undefined || !(await isRevoked?.(credential, owner)))) {
-    return { owner, canRead: true, credential }
+    // The stream may outlive the ticket, but not the credential.
+    return { owner, canRead: true, credential, expiresAt }
   }
   throw new UketsukeError('unauthorized', 'The ticket is invalid or has expired.')
 }
 
-/** The `credential` that issued the ticket is null if `authenticate` did not name one. */
-type Payload = readonly [jobId: string, owner: string, expiresAt: number, credential?: string | null]
+/** The last two belong to the credential that issued the ticket: its id and its end, null if `authenticate` did not name them. */
+type Payload = readonly [
+  jobId: string,
+  owner: string,
+  ticketEnd: number,
+  credential?: string | null,
+  credentialEnd?: number | null,
+]
 
 /** The key depends on the purpose too, so that another use of the shared key can never produce a ticket. */
 const keyFor = (shared: string): Buffer => createHash('sha256').update(`stream-ticket.${shared}`).digest()
