@@ -59,7 +59,7 @@ const worker = await jobs.work({ concurrency: 1 })
 export const all = (store: Store) => store.list({ owner: allOwners, limit: 10 })
 const { jobId } = await jobs.enqueue('print', { pages: 3 })
 let pages: number | undefined
-for await (const state of jobs.watch<'print'>(jobId, { owner: allOwners })) pages = state.output?.pages
+for await (const state of jobs.watch('print', jobId, { owner: allOwners })) pages = state.output?.pages
 await worker.stop()
 await jobs.close()
 if (pages !== 3) throw new Error('no pages')

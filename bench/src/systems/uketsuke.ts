@@ -99,7 +99,7 @@ async function open(
     },
     async enqueueAndWait(payload) {
       const { jobId } = await enqueue(payload)
-      for await (const state of jobs.watch<'noop'>(jobId, { owner: allOwners }))
+      for await (const state of jobs.watch('noop', jobId, { owner: allOwners }))
         if (state.status === 'completed') return state.output
       throw new Error('The job did not complete.')
     },

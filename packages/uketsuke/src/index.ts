@@ -2,13 +2,16 @@ export { createJobs } from './api/create-jobs.ts'
 export type {
   AttemptView,
   DeliveryView,
+  GetOptions,
   JobOf,
   JobPage,
   JobRequest,
   Jobs,
   ListOptions,
   OwnerScope,
+  RetryOptions,
   SummaryOf,
+  WatchOptions,
   WebhookEndpoints,
 } from './api/jobs.ts'
 export { defineJobs, type EnqueueOptions, type JobsModule, type JobsOptions } from './api/options.ts'

@@ -27,6 +27,21 @@ export interface OwnerScope {
   owner: Owner
 }
 
+export interface GetOptions extends OwnerScope {
+  /** Members to add to the job. */
+  include?: readonly 'input'[]
+}
+
+export interface RetryOptions extends OwnerScope {
+  /** 1 to 255 characters. A second call with the same key within 24 hours resolves with the same new job. */
+  idempotencyKey?: string
+}
+
+export interface WatchOptions extends OwnerScope {
+  /** Ends the iteration, without an error. */
+  signal?: AbortSignal
+}
+
 export interface ListOptions<Type extends string = string> extends OwnerScope {
   /** Only jobs with one of these statuses. Default: all. */
   status?: JobStatus | readonly JobStatus[]
@@ -119,13 +134,12 @@ export interface Jobs<Types extends JobTypes = any> {
   ): Promise<JobOf<Types, N>[]>
 
   /**
-   * Resolves with the current state of a job, or null if it does not exist. `include: ['input']` adds its input.
+   * Resolves with the current state of a job, or null if it does not exist. With a type, also null if the job is of another type.
+   * `include: ['input']` adds its input.
    * @throws {UketsukeError} `invalid-owner`
    */
-  get<N extends keyof Types & string = keyof Types & string>(
-    id: string,
-    options: OwnerScope & { include?: readonly 'input'[] },
-  ): Promise<JobOf<Types, N> | null>
+  get(id: string, options: GetOptions): Promise<JobOf<Types> | null>
+  get<N extends keyof Types & string>(type: N, id: string, options: GetOptions): Promise<JobOf<Types, N> | null>
 
   /** Resolves with one page of jobs, newest first. @throws {UketsukeError} `invalid-query`, `invalid-owner` */
   list(options: ListOptions<keyof Types & string>): Promise<JobPage<SummaryOf<Types>>>
@@ -133,12 +147,10 @@ export interface Jobs<Types extends JobTypes = any> {
   /**
    * Cancels a job and resolves with its state. A pending job ends immediately. For a running job, the handler's signal aborts and the
    * handler has 5 seconds to return. A job that has ended does not change.
-   * @throws {UketsukeError} `job-not-found`
+   * @throws {UketsukeError} `job-not-found`, also for a job of another type than the given one
    */
-  cancel<N extends keyof Types & string = keyof Types & string>(
-    id: string,
-    options: OwnerScope,
-  ): Promise<JobOf<Types, N>>
+  cancel(id: string, options: OwnerScope): Promise<JobOf<Types>>
+  cancel<N extends keyof Types & string>(type: N, id: string, options: OwnerScope): Promise<JobOf<Types, N>>
 
   /**
    * Creates a new job with the input of a job that has ended. A second call with the same `idempotencyKey` within 24 hours resolves
@@ -146,10 +158,8 @@ export interface Jobs<Types extends JobTypes = any> {
    * @throws {UketsukeError} `job-not-found`, `job-not-finished`, `invalid-idempotency-key`, `idempotency-key-reused`,
    * `idempotency-in-progress`
    */
-  retry<N extends keyof Types & string = keyof Types & string>(
-    id: string,
-    options: OwnerScope & { idempotencyKey?: string },
-  ): Promise<JobOf<Types, N>>
+  retry(id: string, options: RetryOptions): Promise<JobOf<Types>>
+  retry<N extends keyof Types & string>(type: N, id: string, options: RetryOptions): Promise<JobOf<Types, N>>
 
   /** Deletes a job that has ended. @throws {UketsukeError} `job-not-found`, `job-not-finished` */
   remove(id: string, options: OwnerScope): Promise<void>
@@ -159,9 +169,11 @@ export interface Jobs<Types extends JobTypes = any> {
    * but always gets the last one. Ends early, without an error, when `signal` aborts or `close()` is called.
    * @throws {UketsukeError} `job-not-found`
    */
-  watch<N extends keyof Types & string = keyof Types & string>(
+  watch(id: string, options: WatchOptions): AsyncGenerator<JobOf<Types>, void, undefined>
+  watch<N extends keyof Types & string>(
+    type: N,
     id: string,
-    options: OwnerScope & { signal?: AbortSignal },
+    options: WatchOptions,
   ): AsyncGenerator<JobOf<Types, N>, void, undefined>
 
   /**

@@ -6,7 +6,7 @@ import { type Job, jobStatuses } from '../domain/job.ts'
 import { readable, view } from '../domain/view.ts'
 import type { JobListQuery, JobService } from '../service.ts'
 import { allOwners, type Owner } from '../store/port.ts'
-import type { JobOf, Jobs, ListOptions, OwnerScope, SummaryOf } from './jobs.ts'
+import type { GetOptions, Jobs, ListOptions, OwnerScope, RetryOptions, SummaryOf, WatchOptions } from './jobs.ts'
 import type { EnqueueOptions } from './options.ts'
 
 type Library<Types extends JobTypes> = Omit<
@@ -29,7 +29,8 @@ type Library<Types extends JobTypes> = Omit<
 /** The service as a typed library that takes and returns what clients see. */
 export function library<Types extends JobTypes>(service: JobService): Library<Types> {
   type Name = keyof Types & string
-  const show = <N extends Name>(job: Job) => view(job, service.base) as unknown as JobOf<Types, N>
+  // The view of a job is typed by its name, which the interface `Jobs` gives to each method.
+  const show = (job: Job) => view(job, service.base) as never
   const as = (options: OwnerScope): Owner => {
     const owner: unknown = options?.owner
     if (owner === allOwners) return allOwners
@@ -45,7 +46,7 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       const idempotency = key === undefined ? undefined : { route: 'enqueue', key }
       const request = { owner, type, input, priority, webhookUrl, delay, runAt, metadata, idempotency }
       const { job } = await service.accept(request, tx)
-      return show<N>(job)
+      return show(job)
     },
     async enqueueMany<N extends Name>(
       type: N,
@@ -55,12 +56,13 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       const { tx, priority, webhookUrl, delay, runAt, metadata } = options
       const owner = ownerOfNew(options)
       const requests = inputs.map((input) => ({ owner, type, input, priority, webhookUrl, delay, runAt, metadata }))
-      return (await service.acceptMany(requests, tx)).map((job) => show<N>(job))
+      return (await service.acceptMany(requests, tx)).map((job) => show(job))
     },
-    async get<N extends Name = Name>(id: string, options: OwnerScope & { include?: readonly 'input'[] }) {
+    async get(...args: ById<GetOptions>) {
       try {
-        const job = await service.find(as(options), id)
-        const shown = show<N>(job)
+        const { type, id, options } = byId(args)
+        const job = ofType(await service.find(as(options), id), type)
+        const shown = show(job)
         if (options.include?.includes('input')) Object.assign(shown, { input: readable(job.input) })
         return shown
       } catch (error) {
@@ -72,26 +74,34 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       const { items, next } = await service.list({ owner: as(options), ...filter(options) })
       return { items: items.map((job) => view(job, service.base) as unknown as SummaryOf<Types>), nextCursor: next }
     },
-    async cancel<N extends Name = Name>(id: string, options: OwnerScope) {
-      return show<N>(await service.cancel(as(options), id))
+    async cancel(...args: ById<OwnerScope>) {
+      const { type, id, options } = byId(args)
+      const owner = as(options)
+      if (type !== undefined) ofType(await service.find(owner, id), type)
+      return show(await service.cancel(owner, id))
     },
-    async retry<N extends Name = Name>(id: string, options: OwnerScope & { idempotencyKey?: string }) {
+    async retry(...args: ById<RetryOptions>) {
+      const { type, id, options } = byId(args)
       const owner = as(options)
       const { idempotencyKey: key } = options
       if (key !== undefined) checkKey(key)
+      if (type !== undefined) ofType(await service.find(owner, id), type)
       const { job } = await service.retry(owner, id, key === undefined ? undefined : { route: 'retry', key })
-      return show<N>(job)
+      return show(job)
     },
     async remove(id: string, options: OwnerScope): Promise<void> {
       await service.remove(as(options), id)
     },
-    async *watch<N extends Name = Name>(id: string, options: OwnerScope & { signal?: AbortSignal }) {
-      const follower = await service.follow(as(options), id)
+    async *watch(...args: ById<WatchOptions>) {
+      const { type, id, options } = byId(args)
+      const owner = as(options)
+      if (type !== undefined) ofType(await service.find(owner, id), type)
+      const follower = await service.follow(owner, id)
       const close = () => follower.close()
       options.signal?.addEventListener('abort', close)
       try {
         if (options.signal?.aborted) return
-        for (let job = await follower.next(); job; job = await follower.next()) yield show<N>(job)
+        for (let job = await follower.next(); job; job = await follower.next()) yield show(job)
       } finally {
         close()
         options.signal?.removeEventListener('abort', close)
@@ -110,6 +120,20 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
     },
     stats: () => service.stats(),
   }
+}
+
+/** The arguments of a method that takes an id, with or without the type before it. */
+type ById<Options> = [id: string, options: Options] | [type: string, id: string, options: Options]
+
+function byId<Options>(args: ById<Options>): { type?: string; id: string; options: Options } {
+  if (typeof args[1] !== 'string') return { id: args[0], options: args[1] }
+  return { type: args[0], id: args[1], options: (args as [string, string, Options])[2] }
+}
+
+/** @throws `job-not-found` if the job is of another type than the given one */
+function ofType(job: Job, type: string | undefined): Job {
+  if (type === undefined || job.type === type) return job
+  throw new UketsukeError('job-not-found')
 }
 
 /** Rejects an invalid owner, also an explicit `undefined`, instead of falling back to `system`. */
