@@ -101,6 +101,29 @@ describe('the OpenAPI document', () => {
     expect(oneOf.map(({ properties }) => properties.type.const)).toEqual([...types.keys()])
   })
 
+  it('describes the outputs of the types that have an output schema', () => {
+    const input = z.object({})
+    const one = { input, output: z.object({ at: z.string(), pages: z.string().transform(Number).pipe(z.int()) }) }
+    const jobOf = (all: [string, { input: unknown; output?: unknown }][]) => {
+      const { components } = openapiDocument(
+        { base: '/', log: silentLog, endpoints: null, types: new Map(all) },
+        routes,
+      )
+      return { output: components.schemas.Job.properties.output, schemas: components.schemas as Record<string, object> }
+    }
+    const both = jobOf([
+      ['a', one],
+      ['b', { input, output: undefined }],
+    ])
+    expect(both.output).toEqual({ anyOf: [{ $ref: '#/components/schemas/Output.a' }, {}] })
+    // What is stored, after the transforms.
+    expect(both.schemas['Output.a']).toMatchObject({
+      properties: { at: { type: 'string' }, pages: { type: 'integer' } },
+    })
+    expect(jobOf([['a', one]]).output).toEqual({ anyOf: [{ $ref: '#/components/schemas/Output.a' }] })
+    expect(jobOf([['b', { input }]]).output).toEqual({})
+  })
+
   it('contains the webhooks, the events and all problems', () => {
     expect(Object.keys(document.webhooks)).toEqual(['job.completed', 'job.failed', 'job.cancelled'])
     expect(schemas.JobEvent).toMatchObject({ properties: { type: { enum: expect.arrayContaining(['job.snapshot']) } } })

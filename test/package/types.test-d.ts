@@ -147,3 +147,24 @@ job({ input: z.string() })
 void createJobs({ jobs: {} })
 // @ts-expect-error authenticate must return an owner.
 void createJobs({ jobs: {}, store: sqlite(':memory:'), authenticate: () => ({ user: 'ann' }) })
+
+const checked = job({
+  input: z.object({}),
+  output: z.object({ at: z.date(), pages: z.string().transform(Number) }),
+  run: () => ({ at: new Date(), pages: '7' }),
+})
+const withSchemas = createJobs({ store: sqlite(':memory:'), jobs: { checked } })
+export async function outputs(id: string) {
+  const found = await withSchemas.get('checked', id, { owner: allOwners })
+  if (found?.status === 'completed') same<typeof found.output, { at: string; pages: number }>(true)
+}
+// @ts-expect-error The handler returns what the schema does not take.
+job({ input: z.object({}), output: z.object({ pages: z.number() }), run: () => ({ pages: '7' }) })
+// @ts-expect-error JSON would lose a Map.
+job({ input: z.object({}), output: z.object({ all: z.map(z.string(), z.number()) }), run: () => ({ all: new Map() }) })
+
+/** A handler that returns something from `enqueue` does not refer to itself. */
+export const chained = createJobs({
+  store: sqlite(':memory:'),
+  jobs: { first: job({ input: z.object({}), run: async ({ enqueue }) => (await enqueue('second', {})).jobId }) },
+})

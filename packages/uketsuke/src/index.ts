@@ -20,6 +20,7 @@ export type { ApiKeyOptions, ApiKeyView } from './auth/api-keys.ts'
 export type { Clock } from './base/clock.ts'
 export { type Log, silentLog } from './base/log.ts'
 export { type JobContext, type JobOptions, type JobType, type JobTypes, job } from './definition/define.ts'
+export type { NewJobOptions } from './definition/new-job-options.ts'
 export {
   type ErrorCode,
   errorTitles,

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { isThenable, member, plainText, text } from '../base/thrown.ts'
+import { isThenable, text } from '../base/thrown.ts'
 import type { JobType } from '../definition/define.ts'
+import { pointer } from '../definition/pointer.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { NewJob, Priority } from '../domain/job.ts'
 import type { Destinations } from '../notify/destinations.ts'
@@ -49,7 +50,7 @@ export function validate(request: AcceptRequest, id: string, checks: Checks, now
   const at = (pointer: string, detail: string) => void violations.push({ pointer, detail })
   const input = jsonText(request.input, '/input', checks.limits.inputBytes, at)
   const rest = (checked: StandardSchemaV1.Result<unknown>): NewJob => {
-    for (const issue of checked.issues ?? []) at(pointerTo(issue), text(issue, 'message') || 'Invalid value.')
+    for (const issue of checked.issues ?? []) at(`/input${pointer(issue)}`, text(issue, 'message') || 'Invalid value.')
     const more = otherMembers(request, checks, now, at)
     if (violations.length > 0 || input === null) invalid(violations)
     if (more.webhookUrl !== null) checkDestination(more.webhookUrl, checks)
@@ -82,14 +83,6 @@ type At = (pointer: string, detail: string) => void
 
 function invalid(errors: readonly Violation[]): never {
   throw new UketsukeError('validation-error', 'The request has invalid members.', { errors })
-}
-
-/** Tolerates any issue that a schema library returns. */
-function pointerTo(issue: unknown): string {
-  const path = member(issue, 'path')
-  const parts: unknown[] = Array.isArray(path) ? path : []
-  const keys = parts.map((part) => plainText(typeof part === 'object' ? member(part, 'key') : part))
-  return ['/input', ...keys.map((key) => key.replaceAll('~', '~0').replaceAll('/', '~1'))].join('/')
 }
 
 function jsonText(value: unknown, pointer: string, limit: number, at: At): string | null {

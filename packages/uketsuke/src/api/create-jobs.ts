@@ -95,8 +95,19 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     draining: draining.signal,
   })
 
+  const verbs = library<Types>(service)
   const workers = createWorkers(
-    { store, dispatch, changes, transition, clock, log, leaseMs: lease, outputBytes: limits.outputBytes },
+    {
+      store,
+      dispatch,
+      changes,
+      transition,
+      clock,
+      log,
+      leaseMs: lease,
+      outputBytes: limits.outputBytes,
+      enqueue: verbs.enqueue,
+    },
     ready,
     {
       jobs: new Map([...types].map(([name, type]) => [name, runnable(type, Math.random)])),
@@ -114,7 +125,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   let closing: Promise<void> | null = null
 
   return {
-    ...library<Types>(service),
+    ...verbs,
     webhookSecret: (owner) => secretFor(options.webhooks, owner),
     apiKeys: {
       create: (key) => apiKeys.create(key),

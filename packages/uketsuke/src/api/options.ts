@@ -3,9 +3,9 @@ import { assertConfiguration } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { JobTypes } from '../definition/define.ts'
+import type { NewJobOptions } from '../definition/new-job-options.ts'
 import { deliveryType } from '../domain/change.ts'
 import { isTypeName } from '../domain/identifiers.ts'
-import type { Priority } from '../domain/job.ts'
 import { type Bounds, century, day, integerOption, maxInteger } from '../domain/numbers.ts'
 import type { HttpOptions } from '../http/identity.ts'
 import type { StoreFactory } from '../store/port.ts'
@@ -85,24 +85,7 @@ export function defineJobs<Types extends JobTypes>(options: JobsModule<Types>): 
   return options
 }
 
-export interface EnqueueOptions {
-  /** The owner of the job. Over HTTP, only this owner can see it. An explicit `undefined` is an error. Default: `system`. */
-  owner?: string
-  /** `high` jobs run before `normal` jobs. Default: `normal`. */
-  priority?: Priority
-  /** The URL that receives a signed webhook when the job ends. */
-  webhookUrl?: string
-  /**
-   * 1 to 255 characters. A second call with the same key, owner and arguments within 24 hours returns the existing job. With other
-   * arguments it rejects with `idempotency-key-reused`.
-   */
-  idempotencyKey?: string
-  /** How long to wait before the job runs, in milliseconds, up to `limits.delay`. Do not combine it with `runAt`. Default: 0. */
-  delay?: number
-  /** When to run the job: a `Date` or an ISO 8601 string. A time in the past means now. Default: now. */
-  runAt?: Date | string
-  /** Your own data, stored with the job and visible to clients. Up to `limits.metadataBytes` as JSON. */
-  metadata?: Record<string, unknown>
+export interface EnqueueOptions extends NewJobOptions {
   /**
    * Stores the job in your own transaction on the store's database: the job exists only if you commit. Pass a `pg` client directly;
    * `uketsuke/postgres` has adapters for Prisma, Drizzle, Kysely and Knex. The promise resolves before your commit.

@@ -5,8 +5,11 @@ import { isThenable, text as textOf } from '../base/thrown.ts'
 import { type Backoff, defaultBackoff, exponential } from '../domain/backoff.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
+import type { JobView } from '../domain/job-view.ts'
 import { century, day, integerOption } from '../domain/numbers.ts'
 import type { JsonOutput, LostIn } from './json.ts'
+import type { NewJobOptions } from './new-job-options.ts'
+import { pointer } from './pointer.ts'
 
 /** The argument of a job handler. */
 export interface JobContext<Input> {
@@ -27,6 +30,13 @@ export interface JobContext<Input> {
   readonly owner: string
   /** A child of the `log` option that adds the job to each line. */
   readonly log: Log
+  /**
+   * Stores another job and resolves with it once it is on disk. It belongs to this job's owner by default. An attempt that is repeated
+   * enqueues again: pass an `idempotencyKey` that contains `jobId` to get the same job. A handler that returns something from this
+   * compiles; one that returns something from `jobs.enqueue` refers to itself, which TypeScript rejects (TS7022).
+   * @throws {UketsukeError} as `jobs.enqueue` does
+   */
+  enqueue(type: string, input: unknown, options?: NewJobOptions): Promise<JobView>
 }
 
 /** The argument of `job()`. */
@@ -36,6 +46,11 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
    * before it runs.
    */
   input: Schema
+  /**
+   * Any Standard Schema for what `run` returns. The output is validated and transformed by it before it is stored, typed by it, and
+   * described by it in the OpenAPI document. A mismatch fails the job with `invalid-output`. Default: any JSON.
+   */
+  output?: StandardSchemaV1 | undefined
   /**
    * The handler. Its return value must be representable in JSON and becomes the job's output. If it throws, the attempt
    * fails and the job is retried; an `UnrecoverableError` fails the job immediately. Clients see the message of a
@@ -61,8 +76,13 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
 
 /** A job type, made by `job()` and passed to `createJobs`. */
 export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown>
-  extends Required<Omit<JobOptions<Schema, Output>, 'backoff'>> {
+  extends Required<Omit<JobOptions<Schema, Output>, 'backoff' | 'output' | 'run'>> {
   readonly backoff: Backoff
+  readonly output: StandardSchemaV1 | undefined
+  /** What it returns has not passed the output schema yet. */
+  run(context: JobContext<StandardSchemaV1.InferOutput<Schema>>): unknown
+  /** Only for types: what the job's output is before it becomes JSON. */
+  readonly returns?: Output
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a registry holds types of any input and output; `InputOf` and `OutputOf` give them back.
@@ -76,21 +96,39 @@ type Serializable<Output> = [LostIn<Awaited<Output>>] extends [never]
   ? unknown
   : { run: { error: 'The handler returns what JSON cannot hold'; value: LostIn<Awaited<Output>> } }
 
+/** Rejects an output schema whose values JSON would lose in part. */
+type SerializableSchema<Output> = [LostIn<Output>] extends [never]
+  ? unknown
+  : { output: { error: 'The output schema has what JSON cannot hold'; value: LostIn<Output> } }
+
 /**
  * Defines a job type.
  * @throws {UketsukeError} `invalid-configuration` if an option is missing or out of range
  */
+export function job<Schema extends StandardSchemaV1, OutputSchema extends StandardSchemaV1>(
+  options: JobOptions<Schema, StandardSchemaV1.InferInput<OutputSchema>> & {
+    output: OutputSchema
+  } & SerializableSchema<StandardSchemaV1.InferOutput<OutputSchema>>,
+): JobType<Schema, StandardSchemaV1.InferOutput<OutputSchema>>
 export function job<Schema extends StandardSchemaV1, Output>(
-  options: JobOptions<Schema, Output> & Serializable<Output>,
+  options: JobOptions<Schema, Output> & { output?: undefined } & Serializable<Output>,
+): JobType<Schema, Output>
+export function job<Schema extends StandardSchemaV1, Output>(
+  options: JobOptions<Schema, Output>,
 ): JobType<Schema, Output> {
   assertConfiguration(
     typeof options.input?.['~standard']?.validate === 'function',
     'job(): input must be a Standard Schema, such as a zod schema',
   )
+  assertConfiguration(
+    options.output === undefined || typeof options.output?.['~standard']?.validate === 'function',
+    'job(): output must be a Standard Schema, such as a zod schema',
+  )
   assertConfiguration(typeof options.run === 'function', 'job(): run must be a function')
   const { base, max } = options.backoff ?? {}
   return {
     ...options,
+    output: options.output,
     maxAttempts: integerOption('job(): maxAttempts', options.maxAttempts, 3, { min: 1, max: 1_000_000 }),
     timeout: integerOption('job(): timeout', options.timeout, hour, { min: 1, max: 366 * day, of: ms }),
     // At least as long as idempotency keys are kept.
@@ -113,9 +151,23 @@ export function runnable(type: JobTypes[string], random: () => number): Runnable
       const checked = type.input['~standard'].validate(readable(text))
       return isThenable(checked) ? Promise.resolve(checked).then(parsed) : parsed(checked)
     },
-    run: (context) => type.run(context),
+    run: type.output === undefined ? (context) => type.run(context) : checkingOutput(type.run, type.output),
     timeout: type.timeout,
     retryIn: (attempt) => exponential(type.backoff, attempt, random()),
+  }
+}
+
+/** @throws `invalid-output` from the handler that it returns */
+function checkingOutput(run: JobTypes[string]['run'], schema: StandardSchemaV1) {
+  return async (context: JobContext<unknown>): Promise<unknown> => {
+    const { issues, ...checked } = await schema['~standard'].validate(await run(context))
+    if (!issues) return (checked as { value?: unknown }).value
+    const [first] = issues
+    const path = pointer(first).replace(/^(?=.)/, ' at ')
+    throw new UketsukeError(
+      'invalid-output',
+      `The output${path} does not match its schema: ${textOf(first, 'message')}`,
+    )
   }
 }
 

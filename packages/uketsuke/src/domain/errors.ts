@@ -30,7 +30,7 @@ export const errorTitles = {
   'invalid-input': 'The stored input no longer matches its schema',
   'input-unreadable': 'No worker could read the input',
   corrupt: 'The stored data of the job cannot be read',
-  'invalid-output': 'The handler returned a value that JSON cannot represent',
+  'invalid-output': 'The handler returned an invalid output',
   'outcome-rejected': 'The outcome of the job could not be stored',
   'invalid-progress': 'Progress must be a number from 0 to 100',
   'webhook-refused': 'The webhook receiver did not respond with a 2xx status',

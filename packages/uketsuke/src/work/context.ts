@@ -5,6 +5,16 @@ import type { LatestProgress } from '../domain/rules.ts'
 import type { HeldJob } from './lease.ts'
 import { ProgressWriter } from './progress.ts'
 
+export type Enqueue = JobContext<unknown>['enqueue']
+
+export interface ContextParts {
+  readonly clock: Clock
+  readonly log: Log
+  /** The job types with a warning about progress in fractions. */
+  readonly fractions: Set<string>
+  readonly enqueue: Enqueue
+}
+
 /** What a handler gets. Most handlers use little of it, so the costly parts are made on first use. */
 export class Context implements JobContext<unknown> {
   input: unknown
@@ -15,11 +25,12 @@ export class Context implements JobContext<unknown> {
   readonly #clock: Clock
   readonly #log: Log
   readonly #fractions: Set<string>
+  readonly #enqueue: Enqueue
   #own: Log | null = null
   #progress: ProgressWriter | null = null
   #ended = false
 
-  constructor(held: HeldJob, clock: Clock, log: Log, fractions: Set<string>) {
+  constructor(held: HeldJob, { clock, log, fractions, enqueue }: ContextParts) {
     this.jobId = held.lease.id
     this.owner = held.job.owner
     this.attempt = held.lease.attempt
@@ -27,6 +38,11 @@ export class Context implements JobContext<unknown> {
     this.#clock = clock
     this.#log = log
     this.#fractions = fractions
+    this.#enqueue = enqueue
+  }
+
+  get enqueue(): Enqueue {
+    return (type, input, options) => this.#enqueue(type, input, { owner: this.owner, ...options })
   }
 
   get signal(): AbortSignal {

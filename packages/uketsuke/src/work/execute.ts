@@ -1,27 +1,22 @@
 import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import { describe, isA, text } from '../base/thrown.ts'
 import type { Runnable } from '../definition/define.ts'
 import { errorTitles, type Failure, PostponedError } from '../domain/errors.ts'
 import { fail, giveBackUnreadable, release, succeed, withLatestProgress } from '../domain/rules.ts'
 import type { Store } from '../store/port.ts'
 import type { Rule } from '../store/transition.ts'
-import { Context } from './context.ts'
+import { Context, type ContextParts } from './context.ts'
 import { failureOf } from './failure.ts'
 import { Interruption } from './interruption.ts'
 import type { HeldJob } from './lease.ts'
 import { serializeOutput } from './output.ts'
 import { persistOutcome } from './persist-outcome.ts'
 
-export interface ExecuteParts {
+export interface ExecuteParts extends ContextParts {
   readonly store: Pick<Store, 'renew'>
   readonly leaseMs: number
   /** The maximum size of an output as JSON, in bytes. */
   readonly outputBytes: number
-  readonly clock: Clock
-  readonly log: Log
-  /** The job types with a warning about progress in fractions. */
-  readonly fractions: Set<string>
 }
 
 /**
@@ -29,8 +24,8 @@ export interface ExecuteParts {
  * called when the handler has ended, before the outcome is stored, so that another job can start meanwhile.
  */
 export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts, done: () => void): Promise<void> {
-  const { clock, log, fractions } = parts
-  const context = new Context(held, clock, log, fractions)
+  const { clock } = parts
+  const context = new Context(held, parts)
   const interruption = new Interruption(held, type.timeout, clock)
   let settle: Rule | null
   try {

@@ -6,6 +6,7 @@ import type { Queue } from '../domain/job.ts'
 import type { ChangeFeed } from '../notify/change-feed.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
+import type { Enqueue } from './context.ts'
 
 /** What a worker is made of. */
 export interface WorkerParts {
@@ -19,6 +20,8 @@ export interface WorkerParts {
   leaseMs: number
   /** The maximum size of an output as JSON, in bytes. */
   outputBytes: number
+  /** Stores a job that a handler enqueues. */
+  enqueue: Enqueue
 }
 
 /** What a worker runs from one queue, and how many at a time. */

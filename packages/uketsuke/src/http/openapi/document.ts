@@ -1,9 +1,9 @@
 import type { JobService } from '../../service.ts'
 import { json } from '../response.ts'
 import type { Route } from '../route.ts'
-import { inputSchemas } from './input-schemas.ts'
 import { jsonOf, parameter, problems } from './responses.ts'
 import { eventSchema, newJobMembers, schemas } from './schemas.ts'
+import { type TypeSchema, typeSchemas } from './type-schemas.ts'
 
 export const openapi: Route = {
   method: 'GET',
@@ -32,12 +32,12 @@ export const openapi: Route = {
 interface Described extends Pick<JobService, 'base' | 'log'> {
   /** Null if webhook endpoints are not enabled. */
   readonly endpoints: object | null
-  readonly types: ReadonlyMap<string, { readonly input: unknown }>
+  readonly types: ReadonlyMap<string, { readonly input: unknown; readonly output?: unknown }>
 }
 
 /** Generates the OpenAPI 3.1 document from the route table and the schemas of the job types. */
 export function openapiDocument(service: Described, routes: readonly Route[]) {
-  const inputs = inputSchemas(service.types, [...Object.keys(schemas), 'NewJob'], service.log)
+  const { inputs, outputs } = typeSchemas(service.types, [...Object.keys(schemas), 'NewJob'], service.log)
   return {
     openapi: '3.1.0',
     info: {
@@ -59,8 +59,9 @@ export function openapiDocument(service: Described, routes: readonly Route[]) {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
       schemas: {
         ...schemas,
+        Job: withOutputs(outputs, service.types.size),
         NewJob: inputs.length === 0 ? noJob : { oneOf: inputs.map(({ type, key }) => newJob(type, key)) },
-        ...Object.fromEntries(inputs.flatMap(({ components }) => [...components])),
+        ...Object.fromEntries([...inputs, ...outputs].flatMap(({ components }) => [...components])),
       },
     },
   }
@@ -98,6 +99,14 @@ const webhook = (type: string) => ({
     responses: { '2XX': { description: 'Received. Any other response is retried.' } },
   },
 })
+
+/** The schema of a job, whose output is that of one of the types. A type without an output schema allows any. */
+function withOutputs(outputs: readonly TypeSchema[], types: number) {
+  const known: object[] = outputs.map(({ key }) => jsonOf(key)['application/json'].schema)
+  if (outputs.length < types) known.push({})
+  const output = outputs.length === 0 ? schemas.Job.properties.output : { anyOf: known }
+  return { ...schemas.Job, properties: { ...schemas.Job.properties, output } }
+}
 
 /** `oneOf` must not be empty. */
 const noJob = { description: 'This server has no job types.', not: {} }
