@@ -5,6 +5,7 @@
 import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
+import { type ExpressRequest, expressAccept, expressJobs } from '../../packages/uketsuke/src/http/adapters/express.ts'
 import { allOwners, createJobs, job, sqlite } from '../../packages/uketsuke/src/index.ts'
 
 const jobs = createJobs({
@@ -168,3 +169,10 @@ export const chained = createJobs({
   store: sqlite(':memory:'),
   jobs: { first: job({ input: z.object({}), run: async ({ enqueue }) => (await enqueue('second', {})).jobId }) },
 })
+
+expressAccept(jobs, () => ({ type: 'mail', input: {} }))
+// @ts-expect-error There is no such type.
+expressAccept(jobs, () => ({ type: 'repot', input: {} }))
+expressJobs(jobs, { identify: (req: ExpressRequest & { user?: { id: string } }) => req.user && { owner: req.user.id } })
+// @ts-expect-error identify must return an owner.
+expressJobs(jobs, { identify: (req: ExpressRequest & { user?: { id: string } }) => req.user })

@@ -6,7 +6,6 @@ import { ulids } from '../base/ids.ts'
 import { defaultLog, guardLog } from '../base/log.ts'
 import { type JobTypes, runnable } from '../definition/define.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
-import { UketsukeError } from '../domain/errors.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
 import { secretFor } from '../notify/secret.ts'
@@ -117,10 +116,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
 
   const apiKeys = new ApiKeys(store.records, clock, ready)
   const { authenticate, isRevoked } = options.apiKeys ? withApiKeys(apiKeys, options) : options
-  const http = () => {
-    if (authenticate) return { authenticate, isRevoked, maxBodyBytes, requests }
-    throw new UketsukeError('invalid-configuration', 'createJobs(): authenticate is required to serve HTTP requests.')
-  }
+  const http = { authenticate, isRevoked, maxBodyBytes, requests }
   const front = createEntryPoints(service, http, quotas.streams, isRevoked)
   let closing: Promise<void> | null = null
 

@@ -195,9 +195,9 @@ interface Authentication {
 /** Authenticates requests with an API key by `keys`, and all others as the program does, if it does. */
 export function withApiKeys(keys: ApiKeys, { authenticate, isRevoked }: Authentication): Required<Authentication> {
   return {
-    authenticate(request) {
+    authenticate(request, native) {
       const key = apiKeyOf(request.headers)
-      return key === null ? (authenticate?.(request) ?? null) : keys.authenticate(key)
+      return key === null ? (authenticate?.(request, native) ?? null) : keys.authenticate(key)
     },
     isRevoked: (credential, owner) =>
       isApiKeyCredential(credential) ? keys.isRevoked(credential) : (isRevoked?.(credential, owner) ?? false),

@@ -29,7 +29,7 @@ export const directHandlers = (entryPoint: EntryPoint): DirectHandlers | undefin
 /** Both reject only for an argument that is not a `Request`. */
 export function createEntryPoints(
   jobService: JobService,
-  options: () => HttpOptions,
+  options: HttpOptions,
   streams: StreamQuota,
   isRevoked: HttpOptions['isRevoked'],
 ): EntryPoints {

@@ -3,30 +3,21 @@ import { UketsukeError } from '../domain/errors.ts'
 import { checkOwner } from '../domain/identifiers.ts'
 import { allows, type Scope } from '../domain/scopes.ts'
 import type { TokenBuckets } from '../quota/token-bucket.ts'
+import type { Identified, Identity } from './identified.ts'
 import type { HttpRequest } from './request.ts'
 
-/** The caller, as returned by `authenticate`. */
-export interface Identity {
-  /** The owner of the caller's jobs: any stable identifier of a user or tenant. */
-  owner: string
-  /** The scopes of the credential: `jobs:create`, `jobs:read`, `jobs:cancel`, `webhooks:manage`, or `admin` for all. Default: all. */
-  scopes?: readonly string[] | undefined
-  /** When the credential expires, in milliseconds since the epoch. Its event streams end then. Default: never. */
-  expiresAt?: number | undefined
-  /**
-   * An id of the credential, such as a session id. With `isRevoked`, its event streams and stream tickets end within five seconds of a
-   * revocation.
-   */
-  credential?: string | undefined
-}
+export type { Identity }
 
 export interface HttpOptions {
   /**
    * Authenticates a request. Null responds with 401. Throw a `QuotaExceeded` or a `UketsukeError` with the code `quota-exceeded` to
    * respond with 429. Any other error responds with 500. On Node.js, the `Request` is built lazily: pass `request.clone()` to code that
-   * derives another request from it, such as `new Request(…)` or `fetch(…)`.
+   * derives another request from it, such as `new Request(…)` or `fetch(…)`. `native` is the request of the server itself: on Node.js and
+   * Express the one that earlier middleware has seen, elsewhere the same `Request`.
    */
-  authenticate: (request: Request) => Identity | null | undefined | Promise<Identity | null | undefined>
+  authenticate?:
+    | ((request: Request, native: unknown) => Identity | null | undefined | Promise<Identity | null | undefined>)
+    | undefined
   /** The maximum size of a request body in bytes. Default: 1 MiB. */
   maxBodyBytes?: number | undefined
   /** Whether a credential has been revoked. Asked every two seconds for the credentials of open streams. */
@@ -48,12 +39,26 @@ export interface Caller {
  * @throws `unauthorized`, `forbidden`, `invalid-owner`, `quota-exceeded`
  */
 export function identify(options: HttpOptions, request: HttpRequest, scope: Scope | null): Caller | Promise<Caller> {
-  const identity = options.authenticate(request.request)
+  const identity = identityOf(options, request)
   const admit = (one: Identity | null | undefined) => {
     const caller = callerOf(one, scope)
     return options.requests?.take(caller.owner)?.then(() => caller) ?? caller
   }
   return isThenable(identity) ? Promise.resolve(identity).then(admit) : admit(identity)
+}
+
+type Answer = Identity | null | undefined
+
+/** The mount's own `identify` is asked first, then `authenticate`. @throws `invalid-configuration` if there is neither */
+function identityOf({ authenticate }: HttpOptions, request: HttpRequest): Answer | Promise<Answer> {
+  const rest = (known: Identified): Answer | Promise<Answer> =>
+    known || (authenticate?.(request.request, request.native) ?? null)
+  if (request.identify) {
+    const known = request.identify()
+    return isThenable(known) ? Promise.resolve(known).then(rest) : rest(known)
+  }
+  if (authenticate) return authenticate(request.request, request.native)
+  throw new UketsukeError('invalid-configuration', 'createJobs(): authenticate is required to serve HTTP requests.')
 }
 
 function callerOf(identity: Identity | null | undefined, scope: Scope | null): Caller {

@@ -20,12 +20,11 @@ export type RouteJobRequest = Omit<AcceptRequest, 'owner' | 'idempotency' | 'inp
  */
 export async function acceptOnRoute(
   service: HttpService,
-  getOptions: () => HttpOptions,
+  options: HttpOptions,
   request: HttpRequest,
   job: RouteJobRequest,
 ): Promise<HttpResponse> {
   try {
-    const options = getOptions()
     const identified = identify(options, request, 'jobs:create')
     const { owner, canRead } = identified instanceof Promise ? await identified : identified
     return await accept({ service, request, canRead }, { ...job, owner, inputIsJson: undefined })

@@ -1,5 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { normalizePath } from './base-path.ts'
+import type { Identified } from './identified.ts'
 
 /** A request, independent of the server that received it. */
 export interface HttpRequest {
@@ -17,6 +18,10 @@ export interface HttpRequest {
   onGone(fn: () => void): () => void
   /** The request for `authenticate`. */
   readonly request: Request
+  /** The request of the server itself. */
+  readonly native: unknown
+  /** Identifies the caller without `authenticate`. */
+  readonly identify?: (() => Identified | Promise<Identified>) | undefined
 }
 
 /** Method and path, for logs and for the scope of an idempotency key. */
@@ -49,6 +54,7 @@ export function fromFetchRequest(request: Request): HttpRequest {
     path: pathname,
     query: searchParams,
     request,
+    native: request,
     header: (name) => request.headers.get(name),
     read: (maxBytes) => bytes(request, maxBytes),
     onGone: (fn) => aborted(request.signal, fn),

@@ -40,13 +40,12 @@ export const routes: readonly Route[] = [
 /** Handles a request to the jobs API below any of `service.prefixes`. Never rejects. */
 export async function handleRequest(
   service: HttpService,
-  getOptions: () => HttpOptions,
+  options: HttpOptions,
   request: HttpRequest,
 ): Promise<HttpResponse> {
   const head = request.method === 'HEAD'
   let route: Route | null = null
   try {
-    const options = getOptions()
     const found = find(service, request)
     route = found.route
     const response = await callRoute(service, options, request, found)

@@ -18,7 +18,7 @@ export function serializeOutput(output: unknown, maxBytes: number): string {
     if (text !== undefined) return fitting(text, maxBytes)
   } catch (error) {
     // The error of the handler's own `toJSON` is not for clients.
-    throw error instanceof Refused ? error : refused(undefined, error)
+    throw error instanceof Refused ? error : refused('JSON cannot represent the output.', error)
   }
   throw refused(`The output is a ${typeof output}, which JSON cannot hold.`)
 }
@@ -33,7 +33,7 @@ function fitting(text: string, maxBytes: number): string {
 }
 
 class Refused extends UketsukeError {}
-const refused = (sentence: string | undefined, cause?: unknown) => new Refused('invalid-output', sentence, { cause })
+const refused = (sentence: string, cause?: unknown) => new Refused('invalid-output', sentence, { cause })
 
 /** The path of JSON.stringify, which calls depth first with the object that holds each key. */
 class Path {

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Log } from '../../base/log.ts'
 import { isThenable } from '../../base/thrown.ts'
 import { below, normalizePath } from '../base-path.ts'
 import { directHandlers } from '../entry-points.ts'
 import type { RouteJobRequest } from '../own-route.ts'
-import { type JobsOverHttp, listen, nodeListener } from './node.ts'
+import { assertUnwrapped, bound } from './identify.ts'
+import { type AdapterOptions, type JobsOverHttp, listen, nodeListener } from './node.ts'
 import { nodeHandler } from './node-handler.ts'
 import { NodeHttpRequest } from './node-http-request.ts'
 import { send } from './node-http-response.ts'
@@ -20,8 +22,11 @@ type Next = (error?: unknown) => void
 type Handler<Req extends ExpressRequest> = (req: Req, res: ServerResponse, next: Next) => void
 
 /** Middleware that handles requests below the base path, at any mount point, and passes all other requests to `next()`. */
-export function expressJobs(jobs: JobsOverHttp): Handler<ExpressRequest> {
-  const listener = nodeListener(jobs)
+export function expressJobs<Req extends ExpressRequest = ExpressRequest>(
+  jobs: JobsOverHttp,
+  options: AdapterOptions<Req> = {},
+): Handler<Req> {
+  const listener = nodeListener(jobs, options)
   const prefixes = prefixesOf(jobs)
   let warned = false
   return (req, res, next) => {
@@ -60,16 +65,17 @@ function prefixesOf({ basePath, url }: JobsOverHttp): string[] {
  * A handler for your own route that responds with a complete 202. `toJob` returns the job that a request asks for. Its errors go to
  * `next()`.
  */
-export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
-  jobs: JobsOverHttp,
-  toJob: (req: Req) => RouteJobRequest | Promise<RouteJobRequest>,
+export function expressAccept<Req extends ExpressRequest = ExpressRequest, Name extends string = string>(
+  jobs: AcceptingJobs<Name>,
+  toJob: (req: Req) => OwnJob<NoInfer<Name>> | Promise<OwnJob<NoInfer<Name>>>,
+  options: AdapterOptions<Req> = {},
 ): Handler<Req> {
   return (req, res, next) => {
-    const respond = (job: RouteJobRequest) => {
+    const respond = (job: OwnJob<Name>) => {
       req.url = req.originalUrl ?? req.url
       // `accept` does not read the body, which `toJob` has already read.
       req.rawBody = emptyBody
-      acceptor(jobs, job)(req, res)
+      acceptor(jobs, job, options)(req, res)
     }
     try {
       const job = toJob(req)
@@ -83,12 +89,30 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest>(
 
 const emptyBody = Buffer.alloc(0)
 
+/** The job that a route of your own asks for, with the name of one of the program's job types. */
+interface OwnJob<Name extends string> extends RouteJobRequest {
+  type: Name
+}
+
+/** The part of `Jobs` that `expressAccept` needs. */
+interface AcceptingJobs<Name extends string> {
+  readonly log?: Log
+  accept(request: Request, job: OwnJob<Name>): Promise<Response>
+}
+
 /** Accepts one job on a user's own route. */
-function acceptor(jobs: Pick<JobsOverHttp, 'accept' | 'log'>, job: RouteJobRequest) {
+function acceptor<Req extends ExpressRequest, Name extends string>(
+  jobs: AcceptingJobs<Name>,
+  job: OwnJob<Name>,
+  { identify }: AdapterOptions<Req>,
+) {
   const direct = directHandlers(jobs.accept)
-  if (direct === undefined) return listen((request) => jobs.accept(request, job), jobs.log)
+  if (direct === undefined) {
+    assertUnwrapped(identify)
+    return listen((request) => jobs.accept(request, job), jobs.log)
+  }
   return nodeHandler(
-    async (req, res) => send(await direct.accept(new NodeHttpRequest(req, res), job), req, res),
+    async (req, res) => send(await direct.accept(new NodeHttpRequest(req, res, bound(identify, req)), job), req, res),
     jobs.log,
   )
 }

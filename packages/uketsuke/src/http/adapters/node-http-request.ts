@@ -9,11 +9,13 @@ export class NodeHttpRequest implements HttpRequest {
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
+  readonly identify: HttpRequest['identify']
   readonly #req: Message
   readonly #res: ServerResponse
   #request: NodeRequest | null = null
 
-  constructor(req: Message, res: ServerResponse) {
+  constructor(req: Message, res: ServerResponse, identify?: HttpRequest['identify']) {
+    this.identify = identify
     this.#req = req
     this.#res = res
     this.method = req.method ?? 'GET'
@@ -26,6 +28,10 @@ export class NodeHttpRequest implements HttpRequest {
   get uncut(): string {
     const { originalUrl } = this.#req
     return typeof originalUrl === 'string' ? parse(originalUrl).path : this.path
+  }
+
+  get native(): unknown {
+    return this.#req
   }
 
   get request(): Request {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../../base/log.ts'
 import { directHandlers, type EntryPoints } from '../entry-points.ts'
+import type { AdapterOptions } from '../identified.ts'
+import { assertUnwrapped, bound } from './identify.ts'
 import { NodeRequest } from './node-fetch-request.ts'
 import { nodeHandler } from './node-handler.ts'
 import { NodeHttpRequest } from './node-http-request.ts'
@@ -14,19 +16,27 @@ export interface JobsOverHttp extends EntryPoints {
   readonly log?: Log
 }
 
+/** The options of `nodeListener`, `expressJobs` and `expressAccept`. */
+export type { AdapterOptions } from '../identified.ts'
+
 /** A listener for `http.createServer` that handles every request with the jobs API. */
-export function nodeListener(
+export function nodeListener<Req extends IncomingMessage = IncomingMessage>(
   jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
-): (req: IncomingMessage, res: ServerResponse) => void {
+  { identify }: AdapterOptions<Req> = {},
+): (req: Req, res: ServerResponse) => void {
   const direct = directHandlers(jobs.fetch)
   if (direct === undefined) {
+    assertUnwrapped(identify)
     jobs.log?.info(
       {},
       'jobs.fetch is wrapped: each request is converted to a web Request, which is slower than nodeListener(jobs)',
     )
     return listen((request) => jobs.fetch(request), jobs.log)
   }
-  return nodeHandler(async (req, res) => send(await direct.fetch(new NodeHttpRequest(req, res)), req, res), jobs.log)
+  return nodeHandler(
+    async (req, res) => send(await direct.fetch(new NodeHttpRequest(req, res, bound(identify, req))), req, res),
+    jobs.log,
+  )
 }
 
 /** Runs a fetch handler on Node.js. */
