@@ -65,29 +65,43 @@ await jobs.close()
 if (pages !== 3) throw new Error('no pages')
 `
 
+const exported = `
+import { createJobs, job, silentLog, sqlite } from 'uketsuke'
+import { z } from 'zod'
+
+export const print = job({ input: z.object({ pages: z.int() }), run: async () => ({ at: new Date() }) })
+export const jobs = createJobs({ jobs: { print }, store: sqlite(':memory:'), log: silentLog })
+export const find = (id: string) => jobs.get('print', id, { owner: 'ann' })
+`
+
+const compilers = ['node_modules', 'tools/typescript5/node_modules'].map((folder) => {
+  const home = join(root, folder, 'typescript')
+  return [manifestOf(home).version, join(home, 'bin/tsc')] as [string, string]
+})
+
+let folder: string
+let files: string[]
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'uketsuke-consumer-'))
+  const packed = run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], home)
+  expect(packed.code, packed.said).toBe(0)
+  const [tarball] = tarballs(packed.said)
+  files = tarball!.files.map(({ path }) => path)
+  const project = join(folder, 'project')
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  const others = ['zod', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
+  // Scripts off: no dependency may need one.
+  const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional']
+  const installed = run('npm', ['install', ...flags, join(folder, tarball!.filename), ...others], project)
+  expect(installed.code, installed.said).toBe(0)
+  folder = project
+}, 180_000)
+
+afterAll(() => rmSync(join(folder, '..'), { recursive: true, force: true }))
+
 describe('the package, as somebody else installs it', () => {
-  let folder: string
-  let files: string[]
-
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'uketsuke-consumer-'))
-    const packed = run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], home)
-    expect(packed.code, packed.said).toBe(0)
-    const [tarball] = tarballs(packed.said)
-    files = tarball!.files.map(({ path }) => path)
-    const project = join(folder, 'project')
-    mkdirSync(project)
-    writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-    const others = ['zod', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
-    // Scripts off: no dependency may need one.
-    const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional']
-    const installed = run('npm', ['install', ...flags, join(folder, tarball!.filename), ...others], project)
-    expect(installed.code, installed.said).toBe(0)
-    folder = project
-  }, 180_000)
-
-  afterAll(() => rmSync(join(folder, '..'), { recursive: true, force: true }))
-
   test('every subpath can be imported, and gives these names', () => {
     const subpaths = Object.keys(manifest.exports).map((path) => `uketsuke${path.slice(1)}`)
     expect(subpaths).toEqual(Object.keys(names))
@@ -140,6 +154,32 @@ describe('the package, as somebody else installs it', () => {
     expect(compile(folder, ['program.ts'], ['--noEmit', 'false', '--outDir', '.'])).toBe('')
     const { said, code } = run(process.execPath, ['program.js'], folder)
     expect(code, said).toBe(0)
+  })
+})
+
+describe.each(compilers)('a program that exports its jobs, with TypeScript %s', (_, tsc) => {
+  test.each([
+    ['an ES module', 'module', 'nodenext', 'nodenext'],
+    ['an ES module for a bundler', 'module', 'esnext', 'bundler'],
+    ['CommonJS', 'commonjs', 'nodenext', 'nodenext'],
+  ])('has readable declarations, and runs, as %s', (_, type, module, moduleResolution) => {
+    const own = mkdtempSync(join(folder, 'declared-'))
+    const compilerOptions = { strict: true, declaration: true, composite: true, skipLibCheck: true }
+    const more = { module, moduleResolution, target: 'es2023', types: ['node'] }
+    writeFileSync(join(own, 'package.json'), JSON.stringify({ private: true, type }))
+    writeFileSync(join(own, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...compilerOptions, ...more } }))
+    writeFileSync(join(own, 'jobs.ts'), exported)
+    expect(run(process.execPath, [tsc, '-p', '.'], own)).toEqual({ said: '', code: 0 })
+    const declared = readFileSync(join(own, 'jobs.d.ts'), 'utf8')
+      .replace(/import\("uketsuke"[^)]*\)\./g, '')
+      .replace(/\s+/g, ' ')
+    expect(declared).toContain('const jobs: Jobs<{')
+    expect(declared).toContain(
+      'find: (id: string) => Promise<JobView<"print", { at: string; }, { pages: number; }> | null>',
+    )
+    const script =
+      "import('./jobs.js').then(({ jobs }) => jobs.enqueue('print', { pages: 3 })).then(({ status }) => { console.log(status); process.exit() })"
+    expect(run(process.execPath, ['--no-warnings', '--eval', script], own)).toEqual({ said: 'pending\n', code: 0 })
   })
 })
 

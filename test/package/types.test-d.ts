@@ -176,3 +176,18 @@ expressAccept(jobs, () => ({ type: 'repot', input: {} }))
 expressJobs(jobs, { identify: (req: ExpressRequest & { user?: { id: string } }) => req.user && { owner: req.user.id } })
 // @ts-expect-error identify must return an owner.
 expressJobs(jobs, { identify: (req: ExpressRequest & { user?: { id: string } }) => req.user })
+
+// @ts-expect-error An input is never undefined.
+job({ input: z.void(), run: () => 1 })
+// @ts-expect-error An input is never undefined.
+job({ input: z.object({}).optional(), run: () => 1 })
+// @ts-expect-error An input is never undefined.
+job({ input: z.string().default('a'), output: z.number(), run: () => 1 })
+// @ts-expect-error An input is never undefined.
+job({ input: v.optional(v.string()), run: () => 1 })
+job({ input: z.unknown(), run: () => 1 })
+job({ input: z.any(), run: () => 1 })
+job({ input: z.null(), run: () => 1 })
+job({ input: z.object({ a: z.string().default('a') }), run: ({ input }) => input.a })
+export const generic = <Schema extends z.ZodObject>(input: Schema) =>
+  job({ input: z.object({ it: input }), run: () => 1 })

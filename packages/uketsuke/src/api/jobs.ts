@@ -134,11 +134,12 @@ export interface Jobs<Types extends JobTypes = any> {
   ): Promise<JobOf<Types, N>[]>
 
   /**
-   * Resolves with the current state of a job, or null if it does not exist. With a type, also null if the job is of another type.
+   * Resolves with the current state of a job, or null if it does not exist.
    * `include: ['input']` adds its input.
    * @throws {UketsukeError} `invalid-owner`
    */
   get(id: string, options: GetOptions): Promise<JobOf<Types> | null>
+  /** The same for a job of one type. Null if the job is of another type. @throws {UketsukeError} `invalid-owner` */
   get<N extends keyof Types & string>(type: N, id: string, options: GetOptions): Promise<JobOf<Types, N> | null>
 
   /** Resolves with one page of jobs, newest first. @throws {UketsukeError} `invalid-query`, `invalid-owner` */
@@ -147,9 +148,10 @@ export interface Jobs<Types extends JobTypes = any> {
   /**
    * Cancels a job and resolves with its state. A pending job ends immediately. For a running job, the handler's signal aborts and the
    * handler has 5 seconds to return. A job that has ended does not change.
-   * @throws {UketsukeError} `job-not-found`, also for a job of another type than the given one
+   * @throws {UketsukeError} `job-not-found`
    */
   cancel(id: string, options: OwnerScope): Promise<JobOf<Types>>
+  /** The same for a job of one type. @throws {UketsukeError} `job-not-found`, also if the job is of another type */
   cancel<N extends keyof Types & string>(type: N, id: string, options: OwnerScope): Promise<JobOf<Types, N>>
 
   /**
@@ -159,6 +161,7 @@ export interface Jobs<Types extends JobTypes = any> {
    * `idempotency-in-progress`
    */
   retry(id: string, options: RetryOptions): Promise<JobOf<Types>>
+  /** The same for a job of one type. @throws {UketsukeError} as above, and `job-not-found` if the job is of another type */
   retry<N extends keyof Types & string>(type: N, id: string, options: RetryOptions): Promise<JobOf<Types, N>>
 
   /** Deletes a job that has ended. @throws {UketsukeError} `job-not-found`, `job-not-finished` */
@@ -170,6 +173,7 @@ export interface Jobs<Types extends JobTypes = any> {
    * @throws {UketsukeError} `job-not-found`
    */
   watch(id: string, options: WatchOptions): AsyncGenerator<JobOf<Types>, void, undefined>
+  /** The same for a job of one type. @throws {UketsukeError} `job-not-found`, also if the job is of another type */
   watch<N extends keyof Types & string>(
     type: N,
     id: string,

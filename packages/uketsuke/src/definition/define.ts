@@ -96,22 +96,39 @@ type Serializable<Output> = [LostIn<Awaited<Output>>] extends [never]
   ? unknown
   : { run: { error: 'The handler returns what JSON cannot hold'; value: LostIn<Awaited<Output>> } }
 
+/** Rejects an input that may be undefined, such as that of `z.void()` or `.optional()`: a stored input is JSON, which has no undefined. */
+type AlwaysGiven<Input> = unknown extends Input
+  ? unknown
+  : undefined extends Input
+    ? {
+        input: {
+          error: 'The input may be undefined, which JSON cannot hold: use null, or an object with optional members'
+        }
+      }
+    : unknown
+
 /** Rejects an output schema whose values JSON would lose in part. */
 type SerializableSchema<Output> = [LostIn<Output>] extends [never]
   ? unknown
   : { output: { error: 'The output schema has what JSON cannot hold'; value: LostIn<Output> } }
 
 /**
- * Defines a job type.
+ * Defines a job type whose output has a schema.
  * @throws {UketsukeError} `invalid-configuration` if an option is missing or out of range
  */
 export function job<Schema extends StandardSchemaV1, OutputSchema extends StandardSchemaV1>(
   options: JobOptions<Schema, StandardSchemaV1.InferInput<OutputSchema>> & {
     output: OutputSchema
-  } & SerializableSchema<StandardSchemaV1.InferOutput<OutputSchema>>,
+  } & SerializableSchema<StandardSchemaV1.InferOutput<OutputSchema>> &
+    AlwaysGiven<StandardSchemaV1.InferInput<Schema>>,
 ): JobType<Schema, StandardSchemaV1.InferOutput<OutputSchema>>
+/**
+ * Defines a job type whose output is what its handler returns.
+ * @throws {UketsukeError} `invalid-configuration` if an option is missing or out of range
+ */
 export function job<Schema extends StandardSchemaV1, Output>(
-  options: JobOptions<Schema, Output> & { output?: undefined } & Serializable<Output>,
+  options: JobOptions<Schema, Output> & { output?: undefined } & Serializable<Output> &
+    AlwaysGiven<StandardSchemaV1.InferInput<Schema>>,
 ): JobType<Schema, Output>
 export function job<Schema extends StandardSchemaV1, Output>(
   options: JobOptions<Schema, Output>,
