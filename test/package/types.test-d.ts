@@ -6,7 +6,15 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
 import { type ExpressRequest, expressAccept, expressJobs } from '../../packages/uketsuke/src/http/adapters/express.ts'
-import { allOwners, createJobs, job, sqlite } from '../../packages/uketsuke/src/index.ts'
+import {
+  allOwners,
+  createJobs,
+  type JobEvent,
+  type JobOf,
+  job,
+  sqlite,
+  type WebhookEvent,
+} from '../../packages/uketsuke/src/index.ts'
 
 const jobs = createJobs({
   store: sqlite(':memory:'),
@@ -154,7 +162,8 @@ const checked = job({
   output: z.object({ at: z.date(), pages: z.string().transform(Number) }),
   run: () => ({ at: new Date(), pages: '7' }),
 })
-const withSchemas = createJobs({ store: sqlite(':memory:'), jobs: { checked } })
+const types = { checked }
+const withSchemas = createJobs({ store: sqlite(':memory:'), jobs: types })
 export async function outputs(id: string) {
   const found = await withSchemas.get('checked', id, { owner: allOwners })
   if (found?.status === 'completed') same<typeof found.output, { at: string; pages: number }>(true)
@@ -191,3 +200,10 @@ job({ input: z.null(), run: () => 1 })
 job({ input: z.object({ a: z.string().default('a') }), run: ({ input }) => input.a })
 export const generic = <Schema extends z.ZodObject>(input: Schema) =>
   job({ input: z.object({ it: input }), run: () => 1 })
+
+export function handle(event: WebhookEvent, change: JobEvent<JobOf<typeof types>>) {
+  if (event.type === 'job.failed') same<typeof event.data.error.code, string>(true)
+  if (event.type === 'job.completed') same<typeof event.data.status, 'completed'>(true)
+  if (change.type === 'job.completed') same<typeof change.data.output, { at: string; pages: number }>(true)
+  if (change.type === 'job.snapshot') same<typeof change.data.completedAt, null>(true)
+}

@@ -47,17 +47,29 @@ export function view(job: Job, base: string): JobView {
 /** `job.snapshot` and `job.progress` occur over SSE only; `job.progress` stands for every non-terminal change. */
 export type EventType = 'job.snapshot' | 'job.progress' | 'job.completed' | 'job.failed' | 'job.cancelled'
 
-/** The envelope of SSE events and webhooks: the complete job at one version. */
-export interface JobEvent<Job = JobView | JobSummary> {
-  type: EventType
-  /** ISO 8601: when the job finished, or for a non-terminal job when the event was built. */
-  timestamp: string
-  data: Job
+/** The statuses of the job in an event of each type. */
+interface EventStatuses {
+  'job.snapshot': 'pending' | 'running'
+  'job.progress': 'pending' | 'running'
+  'job.completed': 'completed'
+  'job.failed': 'failed'
+  'job.cancelled': 'cancelled'
 }
+
+/** The envelope of SSE events and webhooks: the complete job at one version. Its `type` tells the status of the job. */
+export type JobEvent<Job extends { status: JobStatus } = JobView | JobSummary, Type extends EventType = EventType> = {
+  [T in Type]: {
+    type: T
+    /** ISO 8601: when the job finished, or for a non-terminal job when the event was built. */
+    timestamp: string
+    data: Extract<Job, { status: EventStatuses[T] }>
+  }
+}[Type]
 
 /** The event of a terminal job carries its completion time, so that it is identical whenever it is sent. */
 export function event(job: Job, base: string, now: number, first = false): JobEvent {
-  return { type: eventType(job, first), timestamp: isoTime(job.completedAt ?? now), data: view(job, base) }
+  const data = view(job, base)
+  return { type: eventType(job, first), timestamp: isoTime(job.completedAt ?? now), data } as JobEvent
 }
 
 function eventType(job: Job, first: boolean): EventType {

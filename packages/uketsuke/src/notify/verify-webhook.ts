@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { assertConfiguration } from '../base/assert.ts'
+import type { JobSummary, JobView } from '../domain/job-view.ts'
 import type { JobEvent } from '../domain/view.ts'
 import { keysOf } from './secret.ts'
 import { mac } from './sign.ts'
@@ -8,7 +9,7 @@ export type { JobSummary, JobView } from '../domain/job-view.ts'
 export type { EventType, JobEvent } from '../domain/view.ts'
 
 /** The event in a webhook: the end of a job. */
-export type WebhookEvent = JobEvent & { type: 'job.completed' | 'job.failed' | 'job.cancelled' }
+export type WebhookEvent = JobEvent<JobView | JobSummary, 'job.completed' | 'job.failed' | 'job.cancelled'>
 
 /** The headers of a request: `Headers`, or those of Node.js and Express. */
 export type WebhookHeaders = Pick<Headers, 'get'> | Readonly<Record<string, string | readonly string[] | undefined>>
