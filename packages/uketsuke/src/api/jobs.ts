@@ -134,8 +134,7 @@ export interface Jobs<Types extends JobTypes = any> {
   ): Promise<JobOf<Types, N>[]>
 
   /**
-   * Resolves with the current state of a job, or null if it does not exist.
-   * `include: ['input']` adds its input.
+   * Resolves with the current state of a job, or null if it does not exist. `include: ['input']` adds its input.
    * @throws {UketsukeError} `invalid-owner`
    */
   get(id: string, options: GetOptions): Promise<JobOf<Types> | null>

@@ -168,7 +168,10 @@ export function runnable(type: JobTypes[string], random: () => number): Runnable
       const checked = type.input['~standard'].validate(readable(text))
       return isThenable(checked) ? Promise.resolve(checked).then(parsed) : parsed(checked)
     },
-    run: type.output === undefined ? (context) => type.run(context) : checkingOutput(type.run, type.output),
+    run:
+      type.output === undefined
+        ? (context) => type.run(context)
+        : checkingOutput((context) => type.run(context), type.output),
     timeout: type.timeout,
     retryIn: (attempt) => exponential(type.backoff, attempt, random()),
   }
