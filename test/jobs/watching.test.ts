@@ -112,7 +112,7 @@ describe('a watch shared by many readers', () => {
 
   function shared(read: Store['get']) {
     const signal = storeChangeFeed(memory()(manualClock()), silentLog)
-    const watch = new Watch(signal, async (owner, id) => (await read(owner, [id]))[0] ?? null)
+    const watch = new Watch(signal, read)
     return { signal, watch }
   }
 

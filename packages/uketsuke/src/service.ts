@@ -13,7 +13,9 @@ import { cancel, create, retry } from './domain/rules.ts'
 import { readable } from './domain/view.ts'
 import type { Endpoints } from './notify/endpoints.ts'
 import type { GoneUrls } from './notify/gone-urls.ts'
-import type { Follower, Watch } from './notify/watch.ts'
+import { MergedFollower } from './notify/merged-follower.ts'
+import type { OwnerWatch } from './notify/owner-watch.ts'
+import type { Follower, StateReader, Watch } from './notify/watch.ts'
 import type { Owner, Store } from './store/port.ts'
 import type { Transaction } from './store/transaction.ts'
 import type { Transition } from './store/transition.ts'
@@ -57,6 +59,10 @@ export interface JobService {
    * each newer state, and with null after the terminal state or after `close()`. @throws `job-not-found`
    */
   follow(owner: Owner, id: string, after?: number): Promise<Follower>
+  /** Follows those of these jobs that exist and belong to the owner, from their present state, until all have ended. */
+  followMany(owner: Owner, ids: readonly string[]): Promise<StateReader>
+  /** Follows every job of an owner from now on; with `resume`, begins with the present states. */
+  followOwner(owner: string, options: { resume: boolean }): Promise<StateReader>
   /** The attempts that have ended, oldest first. @throws `job-not-found` */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
   /** The webhook deliveries of a job, oldest first, each with its attempts. @throws `job-not-found` */
@@ -90,6 +96,7 @@ export interface JobServiceParts
   store: Store
   transition: Transition
   watch: Watch
+  ownerWatch: OwnerWatch
   acceptor: Acceptor
   acceptMany: JobService['acceptMany']
   goneUrls: GoneUrls
@@ -97,7 +104,7 @@ export interface JobServiceParts
 }
 
 export function createJobService(parts: JobServiceParts): JobService {
-  const { store, transition, watch, clock, ready } = parts
+  const { store, transition, watch, ownerWatch, clock, ready } = parts
   let ticketKey: string | null = null
 
   async function find(owner: Owner, id: string): Promise<Job> {
@@ -112,7 +119,9 @@ export function createJobService(parts: JobServiceParts): JobService {
     const newJob = retry(job, id)
     if (!newJob)
       throw new UketsukeError('job-not-finished', `The job is ${job.status}; only a job that has ended can be retried.`)
-    return await parts.acceptor.again(create(newJob, clock.now()), { retryOf: job.id }, idempotency)
+    const accepted = await parts.acceptor.again(create(newJob, clock.now()), { retryOf: job.id }, idempotency)
+    if (accepted.created) ownerWatch.accepted(accepted.job)
+    return accepted
   }
 
   function assertOpen(): void {
@@ -135,12 +144,17 @@ export function createJobService(parts: JobServiceParts): JobService {
     async accept(request, tx) {
       assertOpen()
       await ready()
-      return await parts.acceptor.accept(request, tx)
+      const accepted = await parts.acceptor.accept(request, tx)
+      // In the caller's transaction, the job is not committed yet.
+      if (accepted.created && tx === undefined) ownerWatch.accepted(accepted.job)
+      return accepted
     },
     async acceptMany(requests, tx) {
       assertOpen()
       await ready()
-      return parts.acceptMany(requests, tx)
+      const jobs = await parts.acceptMany(requests, tx)
+      if (tx === undefined) for (const job of jobs) ownerWatch.accepted(job)
+      return jobs
     },
     async list({ limit, ...query }) {
       await ready()
@@ -167,6 +181,14 @@ export function createJobService(parts: JobServiceParts): JobService {
       const follower = isJobId(id) ? await watch.follow(owner, id, after) : null
       if (!follower) throw new UketsukeError('job-not-found')
       return follower
+    },
+    async followMany(owner, ids) {
+      await ready()
+      return new MergedFollower(await watch.followMany(owner, ids.filter(isJobId)))
+    },
+    async followOwner(owner, { resume }) {
+      await ready()
+      return ownerWatch.follow(owner, resume)
     },
     async attempts(owner, id) {
       return attemptsOf(store, owner, await find(owner, id))

@@ -8,6 +8,7 @@ import { type JobTypes, runnable } from '../definition/define.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
+import { OwnerWatch } from '../notify/owner-watch.ts'
 import { secretFor } from '../notify/secret.ts'
 import { Watch } from '../notify/watch.ts'
 import { TokenBuckets } from '../quota/token-bucket.ts'
@@ -47,11 +48,8 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   const store = batched(opened, { acceptTimeout: limits.acceptTimeout })
   const transport = (options.dispatch ?? storeTransport)({ store, clock, log })
   const { dispatch, changes } = transport
-  const watch = new Watch(changes, async (owner, id) => (await store.get(owner, [id]))[0] ?? null, {
-    clock,
-    log,
-    get: (owner, ids) => store.get(owner, ids),
-  })
+  const watch = new Watch(changes, store.get, { clock, log, get: store.get })
+  const ownerWatch = new OwnerWatch(changes, store, clock, log)
   const transition = transitions(
     store,
     ({ after, spawn }) => {
@@ -87,6 +85,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
     store,
     transition,
     watch,
+    ownerWatch,
     acceptor: acceptor(accepting),
     acceptMany: manyAcceptor(accepting),
     newId: ids,

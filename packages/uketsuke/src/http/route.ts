@@ -24,7 +24,7 @@ export interface RequestContext {
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** Below the base path. */
-  readonly path: '/' | '/openapi.json' | '/{jobId}' | `/{jobId}/${string}` | `/webhook-endpoints${string}`
+  readonly path: '/' | '/openapi.json' | '/events' | '/{jobId}' | `/{jobId}/${string}` | `/webhook-endpoints${string}`
   readonly scope: Scope | null
   /** The allowed query parameters. Any other responds with 400. */
   readonly query: readonly string[]

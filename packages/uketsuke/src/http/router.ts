@@ -14,6 +14,7 @@ import type { Route } from './route.ts'
 import { cancel } from './routes/cancel.ts'
 import { create } from './routes/create.ts'
 import { deliveries, redeliver } from './routes/deliveries.ts'
+import { events } from './routes/events.ts'
 import { list } from './routes/list.ts'
 import { remove } from './routes/remove.ts'
 import { retry } from './routes/retry.ts'
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   create,
   list,
   openapi,
+  events,
   status,
   stream,
   cancel,
@@ -106,7 +108,7 @@ function templateOf(rest: string): { path: string; jobId: string; itemId: string
   const first = rest.slice(1, end === -1 ? undefined : end)
   const more = end === -1 ? '' : rest.slice(end)
   if (first === 'webhook-endpoints') return { ...withItem('/webhook-endpoints', more, 'endpointId'), jobId: '' }
-  if (first === '' || first === 'openapi.json') return { path: rest, jobId: '', itemId: '' }
+  if (first === '' || first === 'openapi.json' || first === 'events') return { path: rest, jobId: '', itemId: '' }
   if (!more.startsWith('/deliveries/')) return { path: `/{jobId}${more}`, jobId: first, itemId: '' }
   return { ...withItem('/{jobId}/deliveries', more.slice('/deliveries'.length), 'deliveryId'), jobId: first }
 }

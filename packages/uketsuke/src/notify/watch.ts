@@ -4,15 +4,19 @@ import { isTerminal, type Job } from '../domain/job.ts'
 import { allOwners, type Owner, type Store } from '../store/port.ts'
 import type { ChangeFeed } from './change-feed.ts'
 
-/** One reader of one job. Latest wins: a slow reader skips intermediate states, but never the last one. */
-export interface Follower {
-  /** The newest state after the previous one; undefined if there is none yet; null after the terminal state, deletion or `close()`. */
+/** Where an event stream gets the states of one or more jobs. Latest wins: a slow reader skips states of a job, but never the last one. */
+export interface StateReader {
+  /** The next state; undefined if there is none yet; null at the end or after `close()`. */
   take(): Job | null | undefined
-  /** Resolves with the result of `take()` as soon as it is not undefined. One call at a time. */
-  next(): Promise<Job | null>
-  /** Called when `take()` may have a result, in the call stack of the commit: it must not throw. `next()` uses it internally. */
+  /** Called when `take()` may have a result, in the call stack of the commit: it must not throw. */
   onChange: (() => void) | null
   close(): void
+}
+
+/** Reads the states of one job. `take()` returns null after the terminal state or the deletion. */
+export interface Follower extends StateReader {
+  /** Resolves with the result of `take()` as soon as it is not undefined. One call at a time. Sets `onChange`. */
+  next(): Promise<Job | null>
 }
 
 interface Topic {
@@ -27,7 +31,7 @@ interface Topic {
   leave(follower: Follower): void
 }
 
-type Read = (owner: Owner, id: string) => Promise<Job | null>
+type Read = Store['get']
 
 /** What polling the followed jobs requires. */
 export interface StreamCache {
@@ -55,16 +59,29 @@ export class Watch {
     this.#upkeep = upkeep
   }
 
+  /** Follows jobs from their present state. Leaves out those that do not exist or belong to another owner. */
+  async followMany(owner: Owner, ids: readonly string[]): Promise<Follower[]> {
+    const followers = ids.map((id) => this.#add(id, 0))
+    // As below: subscribe before the read.
+    try {
+      const jobs = await this.#read(owner, ids)
+      for (const job of jobs) if (job) this.#received(job)
+      return followers.filter((follower, i) => jobs[i] || follower.close())
+    } catch (error) {
+      for (const follower of followers) follower.close()
+      throw error
+    }
+  }
+
   /** Follows a job from version `after`. Null if the job does not exist or belongs to another owner. */
   async follow(owner: Owner, id: string, after = 0): Promise<Follower | null> {
-    const topic = this.#join(id)
-    const follower = new TopicFollower(topic, after)
-    topic.followers.add(follower)
+    const follower = this.#add(id, after)
+    const { topic } = follower
     // Subscribe before the read: later commits arrive through the subscription, and earlier ones are in the read. A topic with other
     // followers is already up to date.
     let mine = topic.latest !== null && (owner === allOwners || topic.latest.owner === owner)
     if (topic.latest === null) {
-      const present = await this.#read(owner, id).catch((error: unknown) => {
+      const [present = null] = await this.#read(owner, [id]).catch((error: unknown) => {
         follower.close()
         throw error
       })
@@ -79,6 +96,13 @@ export class Watch {
   /** The number of followed jobs. */
   get size(): number {
     return this.#topics.size
+  }
+
+  #add(id: string, after: number): TopicFollower {
+    const topic = this.#join(id)
+    const follower = new TopicFollower(topic, after)
+    topic.followers.add(follower)
+    return follower
   }
 
   #join(id: string): Topic {
@@ -163,24 +187,24 @@ export class Watch {
 
 class TopicFollower implements Follower {
   onChange: (() => void) | null = null
-  readonly #topic: Topic
+  readonly topic: Topic
   #version: number
   #closed = false
 
   constructor(topic: Topic, version: number) {
-    this.#topic = topic
+    this.topic = topic
     this.#version = version
   }
 
   take(): Job | null | undefined {
     if (this.#closed) return null
-    const { latest } = this.#topic
+    const { latest } = this.topic
     if (latest === null) return undefined
     if (latest.version > this.#version) {
       this.#version = latest.version
       return latest
     }
-    if (!isTerminal(latest) && !this.#topic.gone) return undefined
+    if (!isTerminal(latest) && !this.topic.gone) return undefined
     this.close()
     return null
   }
@@ -198,7 +222,7 @@ class TopicFollower implements Follower {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#topic.leave(this)
+    this.topic.leave(this)
     this.onChange?.()
   }
 }

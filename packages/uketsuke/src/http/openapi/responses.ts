@@ -60,12 +60,11 @@ export const newEndpointAnswer = {
 
 export const ticketAnswer = { description: 'The stream ticket.', content: jsonOf('StreamTicket') }
 
-export const streamAnswer = {
-  description:
-    'Server-sent events without an event name. `id` is the version, and `data` is one line of JSON: a JobEvent with the complete job. The stream ends after the terminal event.',
+export const streamAnswer = (id: string, end: string) => ({
+  description: `Server-sent events without an event name. \`id\` is ${id}, and \`data\` is one line of JSON: a JobEvent with the complete job. ${end}`,
   // OpenAPI 3.2 has `itemSchema` for this. OpenAPI 3.1 has no equivalent.
   content: { 'text/event-stream': { schema: text, 'x-itemSchema': ref('JobEvent') } },
-}
+})
 
 /** The problem responses with these statuses, each with its error codes. */
 export function problems(...which: readonly number[]): Record<string, object> {
@@ -95,6 +94,11 @@ export const parameter = {
   ifNoneMatch: inHeader('If-None-Match', 'The last known ETag.'),
   lastEventId: inHeader('Last-Event-ID', 'The last version received. EventSource sends it when it reconnects.'),
   lastEventIdQuery: inQuery('lastEventId', 'Same as Last-Event-ID, for clients that cannot set headers.', text),
+  jobs: inQuery(
+    'jobs',
+    'At most 100 job ids, separated by commas. Those of other owners are left out, like unknown ones.',
+    text,
+  ),
   ticket: inQuery('ticket', 'A stream ticket, instead of a credential.', text),
   include: inQuery('include', 'Adds the input to the job.', { enum: ['input'] }),
   status: {

@@ -20,7 +20,7 @@ export const stream: Route = {
     summary: 'Stream a job as server-sent events: its current state, then each change, up to the terminal state.',
     parameters: [parameter.lastEventId, parameter.lastEventIdQuery, parameter.ticket],
     responses: {
-      200: streamAnswer,
+      200: streamAnswer('the version', 'The stream ends after the terminal event.'),
       204: { description: 'The job has ended and the client has its terminal state. EventSource stops reconnecting.' },
       ...problems(400, 404, 406, 503),
     },

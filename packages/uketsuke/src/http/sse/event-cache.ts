@@ -2,10 +2,8 @@ import type { Clock } from '../../base/clock.ts'
 import { isTerminal, type Job } from '../../domain/job.ts'
 import { event } from '../../domain/view.ts'
 
-interface Encoded {
-  snapshot?: Buffer
-  change?: Buffer
-}
+type Kind = 'snapshot' | 'change'
+type Encoded = { [K in Kind | `named ${Kind}`]?: Buffer }
 
 /**
  * Encodes each event once. All followers of a job get the same job object, so a change is serialized once and not once per connection.
@@ -21,14 +19,16 @@ export class EventCache {
     this.#clock = clock
   }
 
-  /** `first` is true for the first event of a stream. */
-  get(job: Job, first: boolean): Buffer {
+  /** `first` is true for the first event about the job in a stream. `named` puts the job's id into that of the event. */
+  get(job: Job, first: boolean, named = false): Buffer {
     const encoded = this.#encoded.get(job) ?? {}
     this.#encoded.set(job, encoded)
     const kind = first && !isTerminal(job) ? 'snapshot' : 'change'
-    encoded[kind] ??= Buffer.from(
-      `id: ${job.version}\ndata: ${JSON.stringify(event(job, this.#base, this.#clock.now(), first))}\n\n`,
+    const key = named ? (`named ${kind}` as const) : kind
+    const id = named ? `${job.id}:${job.version}` : job.version
+    encoded[key] ??= Buffer.from(
+      `id: ${id}\ndata: ${JSON.stringify(event(job, this.#base, this.#clock.now(), first))}\n\n`,
     )
-    return encoded[kind]
+    return encoded[key]
   }
 }

@@ -1,5 +1,5 @@
 import { isTerminal, type Job } from '../../domain/job.ts'
-import type { Follower } from '../../notify/watch.ts'
+import type { StateReader } from '../../notify/watch.ts'
 import type { HttpService } from '../http-service.ts'
 import { PacedWriter } from '../paced-writer.ts'
 import type { HttpResponse, Sink, Streamed } from '../response.ts'
@@ -24,33 +24,69 @@ export function retryLaterStream(retryAfter = 1): HttpResponse {
   return { status: 200, headers, body: jitteredRetry(retryAfter * 1_000) }
 }
 
+/** What the events of a stream look like. */
+interface Events {
+  encode(job: Job): Uint8Array
+  /** Whether the event of this state is the last one. */
+  isLast(job: Job): boolean
+  /** Written after the last event. */
+  readonly end?: Uint8Array
+}
+
 /** Streams the states of a job. `first` is the current state, or null if the client already has it. `place` is released at the end. */
 export function eventStream(
   service: HttpService,
-  follower: Follower,
+  follower: StateReader,
   first: Job | null,
   place: StreamPlace,
 ): HttpResponse {
-  return { status: 200, headers, body: new EventStream(service, follower, first, place) }
+  let sent = false
+  const encode = (job: Job) => {
+    const event = service.events.get(job, !sent)
+    sent = true
+    return event
+  }
+  return {
+    status: 200,
+    headers,
+    body: new EventStream(service, follower, { encode, isLast: isTerminal }, place, first),
+  }
+}
+
+/** The last event id of a stream of many jobs after its end. A block without data sets it, and dispatches no event. */
+export const endId = 'end'
+
+/** Streams the states of many jobs up to the end of `reader`. The id of each event is `<jobId>:<version>`. */
+export function manyJobsStream(service: HttpService, reader: StateReader, place: StreamPlace): HttpResponse {
+  const seen = new Set<string>()
+  const encode = (job: Job) => {
+    const event = service.events.get(job, !seen.has(job.id), true)
+    if (isTerminal(job)) seen.delete(job.id)
+    else seen.add(job.id)
+    return event
+  }
+  const events = { encode, isLast: () => false, end: Buffer.from(`id: ${endId}\n\n`) }
+  return { status: 200, headers, body: new EventStream(service, reader, events, place) }
 }
 
 /**
- * Applies backpressure: takes the next state from the follower only after the reader has consumed the previous event. Meanwhile the
- * follower keeps only the newest state. There can be thousands of streams, so an idle stream has no promise and no timer of its own.
+ * Applies backpressure: takes the next state from the reader only after the reader has consumed the previous event. Meanwhile the
+ * reader keeps only the newest state. There can be thousands of streams, so an idle stream has no promise and no timer of its own.
  */
 class EventStream implements Streamed {
   readonly #service: HttpService
-  readonly #follower: Follower
+  readonly #reader: StateReader
+  readonly #events: Events
   readonly #writer: PacedWriter
   readonly #place: StreamPlace
   #first: Job | null
   #started = false
-  #sentFirst = false
   #offDraining: (() => void) | null = null
 
-  constructor(service: HttpService, follower: Follower, first: Job | null, place: StreamPlace) {
+  constructor(service: HttpService, reader: StateReader, events: Events, place: StreamPlace, first: Job | null = null) {
     this.#service = service
-    this.#follower = follower
+    this.#reader = reader
+    this.#events = events
     this.#first = first
     this.#place = place
     place.end = () => this.#guard(() => this.#end())
@@ -59,7 +95,7 @@ class EventStream implements Streamed {
 
   open(sink: Sink): void {
     this.#writer.open(sink)
-    this.#follower.onChange = () => this.#flush()
+    this.#reader.onChange = () => this.#flush()
     this.#offDraining = this.#service.drain.onDraining(() => this.#guard(() => this.#end(jitteredRetry())))
   }
 
@@ -87,10 +123,10 @@ class EventStream implements Streamed {
         this.#write(retryField)
       }
       while (this.#writer.ready) {
-        const job = this.#first ?? this.#follower.take()
+        const job = this.#first ?? this.#reader.take()
         if (job === undefined) break
         this.#first = null
-        if (job === null) this.#end()
+        if (job === null) this.#end(this.#events.end)
         else this.#sendJob(job)
       }
     })
@@ -108,9 +144,8 @@ class EventStream implements Streamed {
   }
 
   #sendJob(job: Job): void {
-    const event = this.#service.events.get(job, !this.#sentFirst)
-    this.#sentFirst = true
-    if (isTerminal(job)) this.#end(event)
+    const event = this.#events.encode(job)
+    if (this.#events.isLast(job)) this.#end(event)
     else this.#write(event)
   }
 
@@ -122,7 +157,7 @@ class EventStream implements Streamed {
 
   /** Ends the stream. The writer continues until the reader has everything. */
   #end(last?: Uint8Array | string): void {
-    // End the writer first: closing the follower calls back into this stream, which must already have ended.
+    // End the writer first: closing the reader calls back into this stream, which must already have ended.
     this.#writer.end(typeof last === 'string' ? Buffer.from(last) : last)
     this.#release()
   }
@@ -131,7 +166,7 @@ class EventStream implements Streamed {
   #release(): void {
     this.#service.heartbeats.cancel(this)
     this.#offDraining?.()
-    this.#follower.close()
+    this.#reader.close()
     this.#place.release()
   }
 }
