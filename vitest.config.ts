@@ -19,9 +19,17 @@ const servers = [
   'examples/*/test/**/*.test.ts',
 ]
 
+/** The sources of the client, as TypeScript sees them; the server package itself imports the built one. */
+const client = new URL('packages/client/src/', import.meta.url).pathname
+const alias = [
+  { find: /^@uketsuke\/client$/, replacement: `${client}index.ts` },
+  { find: /^@uketsuke\/client\/react$/, replacement: `${client}react/index.ts` },
+]
+
 const patient = { testTimeout: 120_000, hookTimeout: 120_000 }
 
 export default defineConfig({
+  resolve: { alias },
   test: {
     maxWorkers: 2,
     setupFiles: ['test/log-guard.ts'],

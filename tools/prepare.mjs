@@ -6,10 +6,20 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** What is built from which sources. The order matters: the demo compiles against the package's types. */
+/** What is built from which sources. The order matters: each compiles against the types of those before it. */
 const builds = [
   {
-    sources: ['packages/uketsuke/src', 'packages/uketsuke/tsconfig.json', 'tsconfig.json'],
+    sources: ['packages/client/src', 'packages/client/tsconfig.json', 'tsconfig.json'],
+    output: 'packages/client/dist',
+    args: ['run', 'build', '--workspace', '@uketsuke/client'],
+  },
+  {
+    sources: [
+      'packages/uketsuke/src',
+      'packages/uketsuke/tsconfig.json',
+      'tsconfig.json',
+      'packages/client/dist/index.d.ts',
+    ],
     output: 'packages/uketsuke/dist',
     args: ['run', 'build', '--workspace', 'uketsuke'],
   },

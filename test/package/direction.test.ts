@@ -18,7 +18,7 @@ const layers = [
   ['http'],
   ['auth'],
   ['api'],
-  ['index', 'store-migration', 'testing'],
+  ['client', 'index', 'store-migration', 'testing'],
   ['cli'],
 ]
 
@@ -51,7 +51,10 @@ function violations(path: string, source: string): string[] {
   const part = partOf(path)
   if (layerOf(part) === -1) return [`${path}: ${part} has no layer`]
   return importsOf(source).flatMap(({ target, typeOnly }) => {
-    if (!target.startsWith('.')) return part === 'domain' ? [`${path}: domain imports ${target} from outside`] : []
+    if (!target.startsWith('.')) {
+      const allowed = part !== 'domain' || (typeOnly && target === '@uketsuke/client')
+      return allowed ? [] : [`${path}: domain imports ${target} from outside`]
+    }
     const other = partOf(normalize(join(dirname(path), target)))
     if (other === part || layerOf(other) < layerOf(part)) return []
     return [`${path}: ${part} imports ${typeOnly ? 'types ' : ''}from ${other}`]
@@ -98,6 +101,11 @@ describe('the direction of dependencies', () => {
       'domain/rules.ts',
       "import { randomUUID } from 'node:crypto'\n",
       'domain/rules.ts: domain imports node:crypto from outside',
+    ],
+    [
+      'domain/rules.ts',
+      "import { createClient } from '@uketsuke/client'",
+      'domain/rules.ts: domain imports @uketsuke/client from outside',
     ],
     [
       'domain/rules.ts',

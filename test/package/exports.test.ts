@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compile, root, run } from './consumer.ts'
 
 const home = join(root, 'packages/uketsuke')
+const clientHome = join(root, 'packages/client')
 const manifestOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
 const manifest = manifestOf(home) as { version: string; exports: Record<string, string> }
 const { devDependencies } = manifestOf(root) as { devDependencies: Record<string, string> }
@@ -27,6 +28,7 @@ const names: Record<string, string[]> = {
   ],
   'uketsuke/node': ['listen', 'nodeListener'],
   'uketsuke/express': ['expressAccept', 'expressJobs'],
+  'uketsuke/client': ['JobCancelledError', 'JobFailedError', 'RequestError', 'createClient'],
   'uketsuke/auth': ['jwt'],
   'uketsuke/webhook': ['verifyWebhook'],
   'uketsuke/redis': ['redis'],
@@ -79,22 +81,73 @@ const compilers = ['node_modules', 'tools/typescript5/node_modules'].map((folder
   return [manifestOf(home).version, join(home, 'bin/tsc')] as [string, string]
 })
 
+/** A front end that takes the types of the server's jobs, and nothing else of it. */
+const frontEnd = `
+import { createClient, JobFailedError, type JobView } from '@uketsuke/client'
+import type { AppJobs } from './contract.js'
+
+const client = createClient<AppJobs>({ url: '/api/jobs' })
+export async function print(pages: number, show: (job: JobView) => void) {
+  const handle = await client.enqueue('print', { pages })
+  try {
+    const { at } = await handle.result({ onUpdate: (job) => job.status === 'running' && show(job) })
+    return at.toUpperCase()
+  } catch (error) {
+    if (error instanceof JobFailedError) return error.job.error.code
+    throw error
+  }
+}
+`
+
+const contract = `
+import type { Contract } from 'uketsuke'
+import type { jobs } from './jobs.js'
+
+export interface AppJobs extends Contract<typeof jobs> {}
+`
+
+/** Programs that must not compile, each with what the compiler says of it. */
+const wrongFrontEnds: Record<string, [program: string, message: string]> = {
+  'a wrong input member': ["void client.enqueue('print', { page: 1 })", "'page' does not exist"],
+  'a wrong input type': [
+    "void client.enqueue('print', { pages: 'one' })",
+    "'string' is not assignable to type 'number'",
+  ],
+  'a wrong job type': ["void client.enqueue('prnt', { pages: 1 })", '"prnt"'],
+  'a wrong output member': [
+    "void client.job('print', 'id').result().then((output) => output.url)",
+    "'url' does not exist",
+  ],
+  'an output in its server form': [
+    "void client.job('print', 'id').result().then((output) => output.at.getTime())",
+    "'getTime' does not exist on type 'string'",
+  ],
+}
+
 let folder: string
 let files: string[]
+let clientFiles: string[]
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'uketsuke-consumer-'))
-  const packed = run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], home)
-  expect(packed.code, packed.said).toBe(0)
-  const [tarball] = tarballs(packed.said)
-  files = tarball!.files.map(({ path }) => path)
+  const [tarball, clientTarball] = [home, clientHome].map((from) => {
+    const packed = run('npm', ['pack', '--json', '--silent', '--pack-destination', folder], from)
+    expect(packed.code, packed.said).toBe(0)
+    return tarballs(packed.said)[0]!
+  }) as [Tarball, Tarball]
+  files = tarball.files.map(({ path }) => path)
+  clientFiles = clientTarball.files.map(({ path }) => path)
   const project = join(folder, 'project')
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   const others = ['zod', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
   // Scripts off: no dependency may need one.
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional']
-  const installed = run('npm', ['install', ...flags, join(folder, tarball!.filename), ...others], project)
+  const installed = run(
+    'npm',
+    ['install', ...flags, ...[tarball, clientTarball].map(({ filename }) => join(folder, filename)), ...others],
+    project,
+  )
   expect(installed.code, installed.said).toBe(0)
   folder = project
 }, 180_000)
@@ -142,6 +195,8 @@ describe('the package, as somebody else installs it', () => {
   test('the tarball holds what is needed and no more', () => {
     const allowed = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|d\.ts|js\.map))$/
     expect(files.filter((path) => !allowed.test(path) || /\.test(-d)?\./.test(path))).toEqual([])
+    expect(clientFiles.filter((path) => !allowed.test(path))).toEqual([])
+    expect(clientFiles).toEqual(expect.arrayContaining(['README.md', 'dist/index.js', 'dist/react/index.js']))
     expect(files).toEqual(
       expect.arrayContaining(['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts']),
     )
@@ -154,6 +209,40 @@ describe('the package, as somebody else installs it', () => {
     expect(compile(folder, ['program.ts'], ['--noEmit', 'false', '--outDir', '.'])).toBe('')
     const { said, code } = run(process.execPath, ['program.js'], folder)
     expect(code, said).toBe(0)
+  })
+})
+
+describe.each(compilers)('a front end that takes the types of the jobs, with TypeScript %s', (_, tsc) => {
+  /** Compiles the server, then a front end against nothing but its declarations, without the types of Node. */
+  function compileFrontEnd(program: string) {
+    const own = mkdtempSync(join(folder, 'front-'))
+    const server = { strict: true, declaration: true, module: 'nodenext', target: 'es2023', types: ['node'] }
+    writeFileSync(join(own, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+    writeFileSync(join(own, 'jobs.ts'), exported)
+    writeFileSync(join(own, 'contract.ts'), contract)
+    const said = (options: object) => {
+      writeFileSync(join(own, 'tsconfig.json'), JSON.stringify(options))
+      return run(process.execPath, [tsc, '-p', '.'], own).said
+    }
+    expect(said({ compilerOptions: { ...server, skipLibCheck: true }, include: ['jobs.ts', 'contract.ts'] })).toBe('')
+    const declared = readFileSync(join(own, 'contract.d.ts'), 'utf8')
+    for (const name of ['jobs.ts', 'contract.ts']) rmSync(join(own, name))
+    writeFileSync(join(own, 'front.ts'), program)
+    const browser = { module: 'esnext', moduleResolution: 'bundler', lib: ['es2023', 'dom', 'dom.iterable'], types: [] }
+    const compilerOptions = { ...server, ...browser, exactOptionalPropertyTypes: true, skipLibCheck: true }
+    return { said: said({ compilerOptions, include: ['front.ts'] }), declared, built: join(own, 'front.js') }
+  }
+
+  test('compiles, with a contract that is declared by its name, and imports nothing of the server', () => {
+    const { said, declared, built } = compileFrontEnd(frontEnd)
+    expect(said).toBe('')
+    expect(declared.replace(/\s+/g, ' ')).toContain('interface AppJobs extends Contract<typeof jobs> { }')
+    expect(readFileSync(built, 'utf8').match(/from '.*'/g)).toEqual(["from '@uketsuke/client'"])
+  })
+
+  test.each(Object.entries(wrongFrontEnds))('does not compile with %s', (_, [line, message]) => {
+    const start = frontEnd.slice(0, frontEnd.indexOf('export async'))
+    expect(compileFrontEnd(`${start}${line}`).said).toContain(message)
   })
 })
 
@@ -183,7 +272,12 @@ describe.each(compilers)('a program that exports its jobs, with TypeScript %s', 
   })
 })
 
+interface Tarball {
+  filename: string
+  files: { path: string }[]
+}
+
 /** npm 10 and 11 give a list, npm 12 an object by name. */
-function tarballs(json: string): { filename: string; files: { path: string }[] }[] {
+function tarballs(json: string): Tarball[] {
   return Object.values(JSON.parse(json))
 }

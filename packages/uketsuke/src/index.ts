@@ -1,3 +1,16 @@
+export type {
+  CancelledJob,
+  CompletedJob,
+  CompletedJobSummary,
+  EventType,
+  FailedJob,
+  JobEvent,
+  JobSummary,
+  JobView,
+  PendingJob,
+  RunningJob,
+} from '@uketsuke/client'
+export type { Contract } from './api/contract.ts'
 export { createJobs } from './api/create-jobs.ts'
 export type {
   AttemptView,
@@ -31,19 +44,8 @@ export {
   type Violation,
 } from './domain/errors.ts'
 export type { JobStatus, Priority } from './domain/job.ts'
-export type {
-  CancelledJob,
-  CompletedJob,
-  CompletedJobSummary,
-  FailedJob,
-  JobSummary,
-  JobView,
-  PendingJob,
-  RunningJob,
-} from './domain/job-view.ts'
 export { type Quota, QuotaExceeded } from './domain/quota.ts'
 export type { Scope } from './domain/scopes.ts'
-export type { EventType, JobEvent } from './domain/view.ts'
 export type { Identity } from './http/identity.ts'
 export type { EndpointView, WebhookEventType } from './notify/endpoint.ts'
 export { verifyWebhook, type WebhookEvent } from './notify/verify-webhook.ts'

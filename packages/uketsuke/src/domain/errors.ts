@@ -1,3 +1,7 @@
+import type { Failure as ClientFailure, Violation } from '@uketsuke/client'
+
+export type { Violation }
+
 /** Every error code of this package and its title. `http/problem.ts` maps the codes to HTTP statuses. */
 export const errorTitles = {
   'invalid-json': 'Request body is not valid JSON',
@@ -45,14 +49,8 @@ export const errorTitles = {
 
 export type ErrorCode = keyof typeof errorTitles
 
-/** Why an attempt or a job failed. Clients see `code` and `message`, which never contain a stack trace. */
-export interface Failure {
-  /** An `ErrorCode`, or the code that the handler gave its `JobError`. */
-  readonly code: string
-  /** A sentence for clients. */
-  readonly message: string
-  /** Whether another attempt can follow. Always false in the `error` of a failed job. */
-  readonly retryable: boolean
+/** Why an attempt or a job failed, as stored. Clients see an `error` without the members below. */
+export interface Failure extends ClientFailure {
   /** For operators: the thrown error with its stack and causes. Only `attempts()` with `allOwners` returns it. */
   readonly thrown?: string
   /**
@@ -64,15 +62,6 @@ export interface Failure {
    * milliseconds.
    */
   readonly detail?: { readonly status?: number; readonly body?: string; readonly ms: number }
-}
-
-/**
- * One invalid part of a request. `pointer` is a JSON Pointer (RFC 6901) into the body; `detail` is a sentence for
- * clients.
- */
-export interface Violation {
-  readonly pointer: string
-  readonly detail: string
 }
 
 interface More {

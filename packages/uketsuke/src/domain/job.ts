@@ -1,8 +1,9 @@
+import type { JobStatus, Priority } from '@uketsuke/client'
 import type { Failure } from './errors.ts'
 
-export const jobStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const
-export type JobStatus = (typeof jobStatuses)[number]
-export type Priority = 'normal' | 'high'
+export type { JobStatus, Priority }
+
+export const jobStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const satisfies JobStatus[]
 
 /** User jobs and webhook deliveries wait in separate queues, so that a slow receiver never delays a job. */
 export type Queue = 'jobs' | 'deliveries'

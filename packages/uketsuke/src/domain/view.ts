@@ -1,6 +1,6 @@
+import type { EventType, JobEvent, JobFields, JobView } from '@uketsuke/client'
 import { type Failure, publicFailure } from './errors.ts'
 import { isTerminal, type Job, type JobStatus } from './job.ts'
-import type { JobFields, JobSummary, JobView } from './job-view.ts'
 
 /** A view without its URLs, of any status. */
 type Draft = Omit<JobFields<string, unknown>, 'statusUrl' | 'streamUrl' | 'cancelUrl'> & {
@@ -43,28 +43,6 @@ export function view(job: Job, base: string): JobView {
   // The rules keep the members and the status in step; the types of the union say how.
   return Object.assign(shown, { statusUrl: url, streamUrl: `${url}/stream`, cancelUrl: `${url}/cancel` }) as JobView
 }
-
-/** `job.snapshot` and `job.progress` occur over SSE only; `job.progress` stands for every non-terminal change. */
-export type EventType = 'job.snapshot' | 'job.progress' | 'job.completed' | 'job.failed' | 'job.cancelled'
-
-/** The statuses of the job in an event of each type. */
-interface EventStatuses {
-  'job.snapshot': 'pending' | 'running'
-  'job.progress': 'pending' | 'running'
-  'job.completed': 'completed'
-  'job.failed': 'failed'
-  'job.cancelled': 'cancelled'
-}
-
-/** The envelope of SSE events and webhooks: the complete job at one version. Its `type` tells the status of the job. */
-export type JobEvent<Job extends { status: JobStatus } = JobView | JobSummary, Type extends EventType = EventType> = {
-  [T in Type]: {
-    type: T
-    /** ISO 8601: when the job finished, or for a non-terminal job when the event was built. */
-    timestamp: string
-    data: Extract<Job, { status: EventStatuses[T] }>
-  }
-}[Type]
 
 /** The event of a terminal job carries its completion time, so that it is identical whenever it is sent. */
 export function event(job: Job, base: string, now: number, first = false): JobEvent {

@@ -1,5 +1,5 @@
+import type { JobView } from '@uketsuke/client'
 import { isTerminal, type Job } from '../domain/job.ts'
-import type { JobView } from '../domain/job-view.ts'
 import { view } from '../domain/view.ts'
 import type { JobService } from '../service.ts'
 import { acceptedBody } from './accepted-body.ts'

@@ -1,12 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
+import type { JobEvent, JobSummary, JobView } from '@uketsuke/client'
 import { assertConfiguration } from '../base/assert.ts'
-import type { JobSummary, JobView } from '../domain/job-view.ts'
-import type { JobEvent } from '../domain/view.ts'
 import { keysOf } from './secret.ts'
 import { mac } from './sign.ts'
 
-export type { JobSummary, JobView } from '../domain/job-view.ts'
-export type { EventType, JobEvent } from '../domain/view.ts'
+export type { EventType, JobEvent, JobSummary, JobView } from '@uketsuke/client'
 
 /** The event in a webhook: the end of a job. */
 export type WebhookEvent = JobEvent<JobView | JobSummary, 'job.completed' | 'job.failed' | 'job.cancelled'>

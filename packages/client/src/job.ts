@@ -1,5 +1,15 @@
-import type { Failure } from './errors.ts'
-import type { Priority } from './job.ts'
+export type JobStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled'
+export type Priority = 'normal' | 'high'
+
+/** Why an attempt or a job failed. It never contains a stack trace. */
+export interface Failure {
+  /** A code of the server's catalogue, or the code that the handler gave its `JobError`. */
+  readonly code: string
+  /** A sentence for people. */
+  readonly message: string
+  /** Whether another attempt can follow. Always false in the `error` of a failed job. */
+  readonly retryable: boolean
+}
 
 /** What every job has, whatever its status. Times are ISO 8601 in UTC. */
 export interface JobFields<Type extends string, Input> {
