@@ -14,12 +14,17 @@ const examples = readdirSync(join(root, 'examples')).filter((name) =>
 const checks = [
   ['biome', 'biome ci --colors=off --max-diagnostics=20 .'],
   ['types', 'tsc --noEmit'],
+  ['types of packages/client', 'tsc --noEmit -p packages/client'],
   ...examples.map((name) => [`types of examples/${name}`, `tsc --noEmit -p examples/${name}`]),
   ['types of the demo page', 'tsc --noEmit -p examples/reports/page'],
   ['types of bench', 'tsc --noEmit -p bench'],
   ['knip', 'knip'],
-  ['publint', 'publint --strict packages/uketsuke'],
-  ['attw', 'attw --profile esm-only --pack packages/uketsuke'],
+  ...['client', 'uketsuke'].flatMap((name) => [
+    [`publint of packages/${name}`, `publint --strict packages/${name}`],
+    [`attw of packages/${name}`, `attw --profile esm-only --pack packages/${name}`],
+  ]),
+  // Imported late: its bundler may not be installed before `prepare()`.
+  ['size of packages/client', async () => (await import('./size.mjs')).checkSizes()],
   ['lock file', checkLockFile],
 ]
 
@@ -52,7 +57,7 @@ async function runChecks() {
   for (let entry = queue.shift(); entry; entry = queue.shift()) {
     const [name, check] = entry
     const startedAt = performance.now()
-    const error = typeof check === 'string' ? await run(check) : check()
+    const error = typeof check === 'string' ? await run(check) : await check()
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
     console.log(`${error ? 'FAIL' : 'ok  '} ${name} (${seconds} s)`)
     if (error) {

@@ -80,7 +80,13 @@ export function createFollow(send: Send, share: string | null): Follow {
   function follow(id: string, listener: Listener, known?: JobView): () => void {
     let topic = topics.get(id)
     if (topic === undefined) {
-      topic = { id, listeners: new Set(), job: known, due: Date.now() + graceMs, failures: 0 }
+      topic = {
+        id,
+        listeners: new Set(),
+        job: known,
+        due: Date.now() + (Date.now() < blockedUntil ? 0 : graceMs),
+        failures: 0,
+      }
       if (topics.size === 0) listen(globalThis.addEventListener)
       topics.set(id, topic)
       endLongPoll()
