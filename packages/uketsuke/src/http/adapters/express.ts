@@ -1,14 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Log } from '../../base/log.ts'
 import { isThenable } from '../../base/thrown.ts'
 import { below, normalizePath } from '../base-path.ts'
-import { directHandlers } from '../entry-points.ts'
-import type { RouteJobRequest } from '../own-route.ts'
-import { assertUnwrapped, bound } from './identify.ts'
-import { type AdapterOptions, type JobsOverHttp, listen, nodeListener } from './node.ts'
-import { nodeHandler } from './node-handler.ts'
-import { NodeHttpRequest } from './node-http-request.ts'
-import { send } from './node-http-response.ts'
+import { type AcceptingJobs, nodeAcceptor, type OwnJob, withoutBody } from './accept.ts'
+import { type AdapterOptions, type JobsOverHttp, nodeListener } from './node.ts'
 
 /** The part of Express's request that the adapter uses. Express itself is not imported. */
 export interface ExpressRequest extends IncomingMessage {
@@ -73,9 +67,7 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest, Name 
   return (req, res, next) => {
     const respond = (job: OwnJob<Name>) => {
       req.url = req.originalUrl ?? req.url
-      // `accept` does not read the body, which `toJob` has already read.
-      req.rawBody = emptyBody
-      acceptor(jobs, job, options)(req, res)
+      nodeAcceptor(jobs, job, req, options.identify)(Object.assign(req, withoutBody), res)
     }
     try {
       const job = toJob(req)
@@ -85,34 +77,4 @@ export function expressAccept<Req extends ExpressRequest = ExpressRequest, Name 
       next(error)
     }
   }
-}
-
-const emptyBody = Buffer.alloc(0)
-
-/** The job that a route of your own asks for, with the name of one of the program's job types. */
-interface OwnJob<Name extends string> extends RouteJobRequest {
-  type: Name
-}
-
-/** The part of `Jobs` that `expressAccept` needs. */
-interface AcceptingJobs<Name extends string> {
-  readonly log?: Log
-  accept(request: Request, job: OwnJob<Name>): Promise<Response>
-}
-
-/** Accepts one job on a user's own route. */
-function acceptor<Req extends ExpressRequest, Name extends string>(
-  jobs: AcceptingJobs<Name>,
-  job: OwnJob<Name>,
-  { identify }: AdapterOptions<Req>,
-) {
-  const direct = directHandlers(jobs.accept)
-  if (direct === undefined) {
-    assertUnwrapped(identify)
-    return listen((request) => jobs.accept(request, job), jobs.log)
-  }
-  return nodeHandler(
-    async (req, res) => send(await direct.accept(new NodeHttpRequest(req, res, bound(identify, req)), job), req, res),
-    jobs.log,
-  )
 }

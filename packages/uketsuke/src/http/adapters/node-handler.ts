@@ -5,21 +5,22 @@ import { UketsukeError } from '../../domain/errors.ts'
 import { problem, toUketsukeError } from '../problem.ts'
 import { isGone } from './node-http-response.ts'
 
-type Exchange = (req: IncomingMessage, res: ServerResponse) => Promise<void>
+type Exchange<Native> = (req: IncomingMessage, res: ServerResponse, native: Native) => Promise<void>
+type Handler<Native> = (req: IncomingMessage, res: ServerResponse, native: Native) => void
 
 /**
  * Runs a request handler on Node.js. Logs its errors, and responds with a problem if the response has not started, otherwise destroys
  * the connection. The error may come from middleware that wraps the response.
  */
-export function nodeHandler(handle: Exchange, log?: Log): (req: IncomingMessage, res: ServerResponse) => void {
-  return (req, res) => {
+export function nodeHandler<Native = void>(handle: Exchange<Native>, log?: Log): Handler<Native> {
+  return (req, res, native) => {
     assertNode(req, res)
     // An invalid Host must not become part of the request URL.
     if (!/^[\w.:[\]-]*$/.test(req.headers.host ?? '')) {
       res.statusCode = 400
       return void res.end()
     }
-    handle(req, res).catch((error: unknown) => fail(error, req, res, log ?? fallbackLog()))
+    handle(req, res, native).catch((error: unknown) => fail(error, req, res, log ?? fallbackLog()))
   }
 }
 

@@ -22,8 +22,17 @@ export type { AdapterOptions } from '../identified.ts'
 /** A listener for `http.createServer` that handles every request with the jobs API. */
 export function nodeListener<Req extends IncomingMessage = IncomingMessage>(
   jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
-  { identify }: AdapterOptions<Req> = {},
+  options: AdapterOptions<Req> = {},
 ): (req: Req, res: ServerResponse) => void {
+  const listener = nodeExchange(jobs, options.identify)
+  return (req, res) => listener(req, res, req)
+}
+
+/** The same for frameworks on top of `node:http`, whose own request `identify` gets. */
+export function nodeExchange<Native>(
+  jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
+  identify: AdapterOptions<Native>['identify'],
+): (req: IncomingMessage, res: ServerResponse, native: Native) => void {
   const direct = directHandlers(jobs.fetch)
   if (direct === undefined) {
     assertUnwrapped(identify)
@@ -31,10 +40,12 @@ export function nodeListener<Req extends IncomingMessage = IncomingMessage>(
       {},
       'jobs.fetch is wrapped: each request is converted to a web Request, which is slower than nodeListener(jobs)',
     )
-    return listen((request) => jobs.fetch(request), jobs.log)
+    const listener = listen((request) => jobs.fetch(request), jobs.log)
+    return (req, res) => listener(req, res)
   }
-  return nodeHandler(
-    async (req, res) => send(await direct.fetch(new NodeHttpRequest(req, res, bound(identify, req))), req, res),
+  return nodeHandler<Native>(
+    async (req, res, native) =>
+      send(await direct.fetch(new NodeHttpRequest(req, res, bound(identify, native))), req, res),
     jobs.log,
   )
 }
