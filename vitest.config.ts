@@ -12,7 +12,7 @@ const alone = [
 
 /** Tests with real processes and servers mostly wait for them. */
 const servers = [
-  'test/{bench,cli,faults}/**/*.test.ts',
+  'test/{bench,cli,examples,faults}/**/*.test.ts',
   'test/package/{docs,exports}.test.ts',
   'test/postgres/*.test.ts',
   'test/store/postgres*.test.ts',

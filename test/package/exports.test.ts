@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -68,6 +68,35 @@ for await (const state of jobs.watch('print', jobId, { owner: allOwners })) page
 await worker.stop()
 await jobs.close()
 if (pages !== 3) throw new Error('no pages')
+`
+
+/** Jobs of one copy meet an adapter, errors and `allOwners` of the other. */
+const copies = `
+import assert from 'node:assert'
+import { createJobs, job, silentLog, sqlite, UketsukeError } from 'uketsuke'
+import * as copy from 'copy'
+import { nextJobs } from 'copy/next'
+import { z } from 'zod'
+
+assert.notEqual(copy.UketsukeError, UketsukeError)
+let runs = 0
+const fail = job({ input: z.object({}), run: () => { runs++; throw new copy.UnrecoverableError('No paper', { code: 'no-paper' }) } })
+const jobs = createJobs({ jobs: { fail }, store: sqlite(':memory:'), log: silentLog, authenticate: () => {
+  throw new copy.QuotaExceeded({ name: 'n', limit: 1, window: 60, remaining: 0, reset: 30 })
+} })
+const { GET } = nextJobs(jobs, { identify: (request) => request.headers.has('x-user') && { owner: 'system' } })
+const { jobId } = await jobs.enqueue('fail', {})
+await jobs.work()
+for await (const { status, error } of jobs.watch(jobId, { owner: copy.allOwners }))
+  if (status === 'failed') assert.deepEqual([error.code, error.message, runs], ['no-paper', 'No paper', 1])
+const url = 'http://localhost/api/jobs/' + jobId
+assert.equal((await GET(new Request(url, { headers: { 'x-user': 'x' } }))).status, 200)
+assert.equal((await GET(new Request(url))).status, 429)
+await assert.rejects(jobs.get(jobId, { owner: '' }), (error) => error instanceof copy.UketsukeError && !(error instanceof copy.JobError))
+class Own extends copy.JobError {}
+assert(new Own('x') instanceof copy.JobError && !(new copy.JobError('x') instanceof Own))
+await jobs.close()
+console.log('fine')
 `
 
 const exported = `
@@ -198,6 +227,12 @@ describe('the package, as somebody else installs it', () => {
     expect(files).toEqual(
       expect.arrayContaining(['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts']),
     )
+  })
+
+  test('two copies of it in one process work together, as a bundler may make them', () => {
+    cpSync(join(folder, 'node_modules/uketsuke'), join(folder, 'node_modules/copy'), { recursive: true })
+    writeFileSync(join(folder, 'copies.mjs'), copies)
+    expect(run(process.execPath, ['--no-warnings', 'copies.mjs'], folder)).toEqual({ said: 'fine\n', code: 0 })
   })
 
   test('a strict TypeScript program compiles against it and runs', () => {

@@ -1,4 +1,5 @@
 import type { Failure as ClientFailure, Violation } from '@uketsuke/client'
+import { brand } from './brand.ts'
 
 export type { Violation }
 
@@ -77,6 +78,10 @@ interface More {
 
 /** An error thrown by this package. `message` is a sentence that says what is wrong and, where possible, what to do. */
 export class UketsukeError extends Error {
+  static {
+    brand(UketsukeError, 'UketsukeError')
+  }
+
   override readonly name: string = 'UketsukeError'
   /** A key of `errorTitles`. */
   readonly code: ErrorCode
@@ -104,6 +109,10 @@ export class UketsukeError extends Error {
  * never see the message or code of any other error. `cause` is for operators.
  */
 export class JobError extends Error {
+  static {
+    brand(JobError, 'JobError')
+  }
+
   override readonly name: string = 'JobError'
   /** `job-error` by default. */
   readonly code: string
@@ -119,6 +128,10 @@ export class JobError extends Error {
 
 /** A `JobError` that fails the job immediately, without a retry. The default code is `unrecoverable`. */
 export class UnrecoverableError extends JobError {
+  static {
+    brand(UnrecoverableError, 'UnrecoverableError')
+  }
+
   override readonly name = 'UnrecoverableError'
 
   constructor(message: string, options: { code?: string; cause?: unknown } = {}) {

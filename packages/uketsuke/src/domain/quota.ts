@@ -1,3 +1,4 @@
+import { brand } from './brand.ts'
 import { UketsukeError } from './errors.ts'
 
 /** A rate limit for the `RateLimit` and `RateLimit-Policy` fields (draft-ietf-httpapi-ratelimit-headers). */
@@ -16,6 +17,10 @@ export interface Quota {
 
 /** Throw it from `authenticate` to respond with 429 and the fields `Retry-After`, `RateLimit` and `RateLimit-Policy`. */
 export class QuotaExceeded extends UketsukeError {
+  static {
+    brand(QuotaExceeded, 'QuotaExceeded')
+  }
+
   readonly quota: Quota
 
   /** `detail` is shown to the client. Default: `Too many requests.` */

@@ -20,7 +20,11 @@ interface DirectHandlers {
   accept(request: HttpRequest, job: RouteJobRequest): Promise<HttpResponse>
 }
 
-const direct = Symbol('direct handlers')
+/**
+ * The same for every copy of this package in a process: a bundler may give an adapter another copy than `createJobs`. The number changes
+ * with `DirectHandlers`.
+ */
+const direct: unique symbol = Symbol.for('uketsuke.directHandlers.1')
 type EntryPoint = ((...args: never[]) => Promise<Response>) & { [direct]?: DirectHandlers }
 
 /** The direct handlers of an entry point. A function that wraps an entry point has none, so that every request goes through the wrapper. */

@@ -3,5 +3,5 @@
  * itself.
  */
 export type Owner = string | typeof allOwners
-/** Passed as `owner` to access the jobs of all owners. */
-export const allOwners: unique symbol = Symbol('allOwners')
+/** Passed as `owner` to access the jobs of all owners. The same for every copy of this package in a process. */
+export const allOwners: unique symbol = Symbol.for('uketsuke.allOwners')

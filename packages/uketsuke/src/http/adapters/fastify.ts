@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { assertConfiguration } from '../../base/assert.ts'
 import { below, normalizePath } from '../base-path.ts'
+import type { AdapterOptions } from '../identified.ts'
 import { type AcceptingJobs, nodeAcceptor, type OwnJob, withoutBody } from './accept.ts'
-import { type AdapterOptions, type JobsOverHttp, nodeExchange } from './node.ts'
+import { type JobsOverHttp, nodeExchange } from './node-exchange.ts'
 
 /** The part of Fastify's request that the adapter uses. Fastify itself is not imported. */
 export interface FastifyRequest {

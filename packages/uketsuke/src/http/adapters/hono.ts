@@ -2,7 +2,7 @@ import type { AdapterOptions } from '../identified.ts'
 import { bodyTooLarge } from '../request.ts'
 import type { AcceptingJobs, OwnJob } from './accept.ts'
 import { acceptExchange, fetchExchange } from './fetch-exchange.ts'
-import type { JobsOverHttp } from './node.ts'
+import type { JobsOverHttp } from './node-exchange.ts'
 
 /** The part of Hono's context that the adapter uses. Hono itself is not imported. */
 export interface HonoContext {

@@ -1,7 +1,7 @@
 import type { AdapterOptions } from '../identified.ts'
 import type { AcceptingJobs, OwnJob } from './accept.ts'
 import { acceptExchange, fetchExchange } from './fetch-exchange.ts'
-import type { JobsOverHttp } from './node.ts'
+import type { JobsOverHttp } from './node-exchange.ts'
 
 /** A handler of a `route.ts`. */
 type RouteHandler<Req extends Request> = (request: Req) => Promise<Response>

@@ -1,59 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Log } from '../../base/log.ts'
-import { directHandlers, type EntryPoints } from '../entry-points.ts'
 import type { AdapterOptions } from '../identified.ts'
-import { assertUnwrapped, bound } from './identify.ts'
-import { NodeRequest } from './node-fetch-request.ts'
-import { nodeHandler } from './node-handler.ts'
-import { NodeHttpRequest } from './node-http-request.ts'
-import { send, sendFetchResponse } from './node-http-response.ts'
+import { type JobsOverHttp, listen, nodeExchange } from './node-exchange.ts'
 
-/** The part of `Jobs` that the adapters need. */
-export interface JobsOverHttp extends EntryPoints {
-  readonly basePath: string
-  readonly url?: string
-  /** Logs errors between the server and the jobs API. Default: pino at level `info`. */
-  readonly log?: Log
-}
-
-/** The options of `nodeListener`, `expressJobs` and `expressAccept`. */
-export type { AdapterOptions } from '../identified.ts'
+export { type AdapterOptions, type JobsOverHttp, listen }
 
 /** A listener for `http.createServer` that handles every request with the jobs API. */
 export function nodeListener<Req extends IncomingMessage = IncomingMessage>(
   jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
-  options: AdapterOptions<Req> = {},
+  { identify }: AdapterOptions<Req> = {},
 ): (req: Req, res: ServerResponse) => void {
-  const listener = nodeExchange(jobs, options.identify)
-  return (req, res) => listener(req, res, req)
-}
-
-/** The same for frameworks on top of `node:http`, whose own request `identify` gets. */
-export function nodeExchange<Native>(
-  jobs: Pick<JobsOverHttp, 'fetch' | 'log'>,
-  identify: AdapterOptions<Native>['identify'],
-): (req: IncomingMessage, res: ServerResponse, native: Native) => void {
-  const direct = directHandlers(jobs.fetch)
-  if (direct === undefined) {
-    assertUnwrapped(identify)
-    jobs.log?.info(
-      {},
-      'jobs.fetch is wrapped: each request is converted to a web Request, which is slower than nodeListener(jobs)',
-    )
-    const listener = listen((request) => jobs.fetch(request), jobs.log)
-    return (req, res) => listener(req, res)
-  }
-  return nodeHandler<Native>(
-    async (req, res, native) =>
-      send(await direct.fetch(new NodeHttpRequest(req, res, bound(identify, native))), req, res),
-    jobs.log,
-  )
-}
-
-/** Runs a fetch handler on Node.js. */
-export function listen(handler: (request: Request) => Promise<Response>, log?: Log) {
-  return nodeHandler(
-    async (req, res) => sendFetchResponse(await handler(new NodeRequest(req, res).real), req, res),
-    log,
-  )
+  const exchange = nodeExchange(jobs, identify)
+  return (req, res) => exchange(req, res, req)
 }
