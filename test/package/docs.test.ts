@@ -48,24 +48,6 @@ const sources: Source[] = documents.flatMap((page) => {
     })
 })
 
-/** Packages that the pages name and this workspace does not install. Nest hands its middleware to Express. */
-const notInstalled = `declare module '@nestjs/core' {
-  export const NestFactory: {
-    create(module: unknown): Promise<{
-      use(...handlers: import('express').RequestHandler[]): void
-      enableShutdownHooks(): void
-      listen(port: number): Promise<void>
-    }>
-  }
-}
-declare module '@nestjs/common' {
-  export const Module: (metadata: object) => ClassDecorator
-  export interface OnApplicationShutdown {
-    onApplicationShutdown(): Promise<void>
-  }
-}
-`
-
 let folder: string
 let complaints: string
 /** Where the compiled pages are. */
@@ -76,7 +58,6 @@ beforeAll(() => {
   // As if the package and its users' libraries had been installed there.
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-  writeFileSync(join(folder, 'not-installed.d.ts'), notInstalled)
   for (const { file, code, language } of sources) {
     const path = join(language === 'ts' ? folder : compiled(), file)
     mkdirSync(dirname(path), { recursive: true })
@@ -86,7 +67,7 @@ beforeAll(() => {
   const files = sources.filter(({ language }) => language === 'ts').map(({ file }) => file)
   const options = '--strict --module nodenext --target es2023 --types node --skipLibCheck --experimentalDecorators'
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const args = [tsc, ...options.split(' '), '--rootDir', '.', '--outDir', 'out', 'not-installed.d.ts', ...files]
+  const args = [tsc, ...options.split(' '), '--rootDir', '.', '--outDir', 'out', ...files]
   complaints = run(process.execPath, args, folder).said
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
