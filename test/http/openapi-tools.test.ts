@@ -270,6 +270,46 @@ describe('the OpenAPI document is valid', () => {
     expect(stdout).toContain('::warning')
   })
 
+  it('for Spectral, without errors', async () => {
+    writeFileSync(join(folder, 'spectral.yaml'), 'extends: ["spectral:oas"]\n')
+    const cli = join(root, 'node_modules/@stoplight/spectral-cli/dist/index.js')
+    const args = ['lint', '--ruleset', 'spectral.yaml', '--fail-severity', 'error', '--format', 'json', ...files]
+    const { stdout } = await node([cli, ...args]).catch((error) => error as { stdout: string })
+    const findings = JSON.parse(stdout) as { severity: number; code: string; path: string[] }[]
+    expect(findings.filter(({ severity }) => severity === 0)).toEqual([])
+    expect(findings.length).toBeGreaterThan(0)
+  })
+
+  it('for @hey-api/openapi-ts, whose client compiles', async () => {
+    const cli = join(root, 'node_modules/@hey-api/openapi-ts/dist/run.mjs')
+    const five = join(root, 'tools/typescript5/register.mjs')
+    const names = ['every shape', 'no job types', 'the README’s example']
+    const made = names.map((name) => Object.keys(documents).indexOf(name))
+    await Promise.all(
+      made.map((i) =>
+        node(['--import', five, cli, '-i', files[i]!, '-o', `client${i}`, '-c', '@hey-api/client-fetch']),
+      ),
+    )
+    const readme = made[2]
+    writeFileSync(
+      join(folder, 'call.ts'),
+      `import { createJob, getJob } from './client${readme}/index'
+export const created = createJob({ body: { type: 'report', input: { year: 2015 } } })
+export const status = getJob({ path: { jobId: 'id' } }).then(({ data }) => data?.status)
+// @ts-expect-error a year is a number
+void createJob({ body: { type: 'report', input: { year: 'x' } } })
+`,
+    )
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    const options =
+      '--noEmit --strict --module esnext --moduleResolution bundler --target es2022 --lib es2023,dom,dom.iterable'
+    const clients = made.map((i) => `client${i}/index.ts`)
+    const { stdout } = await node([tsc, ...options.split(' '), ...clients, 'call.ts']).catch(
+      (error) => error as { stdout: string },
+    )
+    expect(stdout).toBe('')
+  })
+
   it('for openapi-typescript, whose types compile and match the schemas', async () => {
     const cli = join(root, 'tools/typescript5/node_modules/openapi-typescript/bin/cli.js')
     const compiled = ['every shape', 'no job types'].map((name) => Object.keys(documents).indexOf(name))

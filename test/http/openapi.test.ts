@@ -6,8 +6,11 @@ import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
 import { job } from '../../packages/uketsuke/src/definition/define.ts'
 import { openapiDocument } from '../../packages/uketsuke/src/http/openapi/document.ts'
 import { statuses } from '../../packages/uketsuke/src/http/problem.ts'
-import { routes } from '../../packages/uketsuke/src/http/router.ts'
+import { routes as all } from '../../packages/uketsuke/src/http/router.ts'
 import { body, serve } from './server.ts'
+
+/** The page of the API reference is not part of the API. */
+const routes = all.filter((route) => !route.public)
 
 const run = () => null
 const node: z.ZodType = z.object({ children: z.lazy(() => z.array(node)) })

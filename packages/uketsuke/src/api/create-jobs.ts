@@ -115,7 +115,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
 
   const apiKeys = new ApiKeys(store.records, clock, ready)
   const { authenticate, isRevoked } = options.apiKeys ? withApiKeys(apiKeys, options) : options
-  const http = { authenticate, isRevoked, maxBodyBytes, requests }
+  const http = { authenticate, isRevoked, maxBodyBytes, requests, apiKeys: options.apiKeys === true }
   const front = createEntryPoints(service, http, quotas.streams, isRevoked)
   let closing: Promise<void> | null = null
 

@@ -22,6 +22,8 @@ export interface HttpOptions {
   maxBodyBytes?: number | undefined
   /** Whether a credential has been revoked. Asked every two seconds for the credentials of open streams. */
   isRevoked?: ((credential: string, owner: string) => boolean | Promise<boolean>) | undefined
+  /** Whether API keys of the store are accepted, also in `X-API-Key`. */
+  apiKeys?: boolean | undefined
   /** The request quota of each owner. Default: none. */
   requests?: TokenBuckets | undefined
 }

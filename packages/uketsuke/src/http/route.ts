@@ -15,7 +15,7 @@ export interface RequestContext {
   readonly caller: Caller
   /** A well-formed job id, not necessarily of an existing job. Empty on routes without a job id. */
   readonly jobId: string
-  /** The id of a webhook endpoint or of a delivery. Empty on routes without one. */
+  /** The id of a webhook endpoint or of a delivery, or the name of a file. Empty on routes without one. */
   readonly itemId: string
   readonly routes: readonly Route[]
 }
@@ -24,8 +24,18 @@ export interface RequestContext {
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** Below the base path. */
-  readonly path: '/' | '/openapi.json' | '/events' | '/{jobId}' | `/{jobId}/${string}` | `/webhook-endpoints${string}`
+  readonly path:
+    | '/'
+    | '/openapi.json'
+    | '/docs'
+    | '/docs/{asset}'
+    | '/events'
+    | '/{jobId}'
+    | `/{jobId}/${string}`
+    | `/webhook-endpoints${string}`
   readonly scope: Scope | null
+  /** True for a route that needs no caller, and that OpenAPI does not list. */
+  readonly public?: true
   /** The allowed query parameters. Any other responds with 400. */
   readonly query: readonly string[]
   /** The media type of the response, which `Accept` must allow. */

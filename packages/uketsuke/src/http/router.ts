@@ -3,7 +3,7 @@ import { isJobId } from '../domain/identifiers.ts'
 import { below, normalizePath } from './base-path.ts'
 import { accepts } from './headers.ts'
 import type { HttpService } from './http-service.ts'
-import { type HttpOptions, identify } from './identity.ts'
+import { type Caller, type HttpOptions, identify } from './identity.ts'
 import { pacedResponse } from './large-body.ts'
 import { openapi } from './openapi/document.ts'
 import { problem, toUketsukeError } from './problem.ts'
@@ -16,6 +16,7 @@ import { create } from './routes/create.ts'
 import { deliveries, redeliver } from './routes/deliveries.ts'
 import { events } from './routes/events.ts'
 import { list } from './routes/list.ts'
+import { reference } from './routes/reference.ts'
 import { remove } from './routes/remove.ts'
 import { retry } from './routes/retry.ts'
 import { status } from './routes/status.ts'
@@ -27,6 +28,7 @@ export const routes: readonly Route[] = [
   create,
   list,
   openapi,
+  ...reference,
   events,
   status,
   stream,
@@ -71,7 +73,7 @@ async function callRoute(
   const { route, jobId, itemId } = found
   const admitted = route.admit ? await route.admit(service, options, request.query, jobId) : null
   if (admitted !== null) await options.requests?.take(admitted.owner)
-  const identified = admitted ?? identify(options, request, route.scope)
+  const identified = admitted ?? (route.public ? nobody : identify(options, request, route.scope))
   const caller = identified instanceof Promise ? await identified : identified
   if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')
   onlyKnown(request.query, route.query)
@@ -81,6 +83,9 @@ async function callRoute(
   const { owner, canRead } = caller
   return route.handle({ service, options, request, caller, owner, canRead, jobId, itemId, routes })
 }
+
+/** The caller of a public route. */
+const nobody: Caller = { owner: '', canRead: false }
 
 interface Found {
   readonly route: Route
@@ -107,6 +112,7 @@ function templateOf(rest: string): { path: string; jobId: string; itemId: string
   const end = rest.indexOf('/', 1)
   const first = rest.slice(1, end === -1 ? undefined : end)
   const more = end === -1 ? '' : rest.slice(end)
+  if (first === 'docs') return { ...withItem('/docs', more, 'asset'), jobId: '' }
   if (first === 'webhook-endpoints') return { ...withItem('/webhook-endpoints', more, 'endpointId'), jobId: '' }
   if (first === '' || first === 'openapi.json' || first === 'events') return { path: rest, jobId: '', itemId: '' }
   if (!more.startsWith('/deliveries/')) return { path: `/{jobId}${more}`, jobId: first, itemId: '' }

@@ -22,9 +22,9 @@ export const openapi: Route = {
       ...problems(400, 406),
     },
   },
-  async handle({ service, routes }) {
+  async handle({ service, routes, options }) {
     // Job types never change, and what cannot be described is logged once.
-    service.openapi ??= openapiDocument(service, routes)
+    service.openapi ??= openapiDocument(service, routes, options.apiKeys === true)
     return json(service.openapi, 200, { 'Cache-Control': 'private, no-cache' })
   },
 }
@@ -36,7 +36,10 @@ interface Described extends Pick<JobService, 'base' | 'log'> {
 }
 
 /** Generates the OpenAPI 3.1 document from the route table and the schemas of the job types. */
-export function openapiDocument(service: Described, routes: readonly Route[]) {
+export function openapiDocument(service: Described, routes: readonly Route[], apiKeys = false) {
+  const listed = routes.filter(
+    (route) => !route.public && (service.endpoints !== null || !route.path.startsWith('/webhook-endpoints')),
+  )
   const { inputs, outputs } = typeSchemas(service.types, [...Object.keys(schemas), 'NewJob'], service.log)
   return {
     openapi: '3.1.0',
@@ -46,17 +49,19 @@ export function openapiDocument(service: Described, routes: readonly Route[]) {
       description: 'Durable asynchronous jobs: 202 Accepted, then polling, server-sent events or signed webhooks.',
     },
     servers: [{ url: service.base || '/' }],
-    security: [{ bearer: [] }],
-    paths: paths(
-      service.endpoints === null ? routes.filter(({ path }) => !path.startsWith('/webhook-endpoints')) : routes,
-    ),
+    security: securityOf([], apiKeys),
+    tags: ['Jobs', 'Event streams', 'Webhooks'].map((name) => ({ name })),
+    paths: paths(listed, apiKeys),
     webhooks: {
       'job.completed': webhook('job.completed'),
       'job.failed': webhook('job.failed'),
       'job.cancelled': webhook('job.cancelled'),
     },
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        ...(apiKeys && { apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' } }),
+      },
       schemas: {
         ...schemas,
         Job: withOutputs(outputs, service.types.size),
@@ -67,15 +72,26 @@ export function openapiDocument(service: Described, routes: readonly Route[]) {
   }
 }
 
-function paths(routes: readonly Route[]): Record<string, Record<string, object>> {
+/** Any one of the credentials. For a scheme other than OAuth 2, OpenAPI 3.1 lists roles here. */
+const securityOf = (scopes: readonly string[], apiKeys: boolean) => [
+  { bearer: scopes },
+  ...(apiKeys ? [{ apiKey: scopes }] : []),
+]
+
+function tagOf(path: string): string {
+  if (/webhook-endpoints|deliveries/.test(path)) return 'Webhooks'
+  return /stream|events/.test(path) ? 'Event streams' : 'Jobs'
+}
+
+function paths(routes: readonly Route[], apiKeys: boolean): Record<string, Record<string, object>> {
   const all: Record<string, Record<string, object>> = {}
   for (const { path, method, operation, scope } of routes) {
     const own = operation.parameters ?? []
     all[path] ??= {}
     all[path][method.toLowerCase()] = {
       ...operation,
-      // For a scheme other than OAuth 2, OpenAPI 3.1 lists roles here.
-      ...(scope !== null && { security: [{ bearer: [scope] }] }),
+      tags: [tagOf(path)],
+      ...(scope !== null && { security: securityOf([scope], apiKeys) }),
       parameters: [...inPath.filter(({ name }) => path.includes(`{${name}}`)), ...own],
       responses: { ...operation.responses, ...problems(401, ...(scope === null ? [] : [403]), 429, 500, 503) },
     }

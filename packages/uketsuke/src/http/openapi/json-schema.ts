@@ -90,7 +90,15 @@ export function cleanSchema(schema: Schema): Schema {
   }
   // An empty enum allows no value.
   if (Array.isArray(schema.enum) && schema.enum.length === 0) kept.push(['not', {}])
-  return Object.fromEntries(kept)
+  const clean = Object.fromEntries(kept)
+  return clean.type === 'array' ? withItems(clean) : clean
+}
+
+/** Some tools require `items` of each array, as a schema that is an object. */
+function withItems(schema: Schema): Schema {
+  if (isObject(schema.items)) return schema
+  const length = isList(schema.prefixItems) ? schema.prefixItems.length : 0
+  return { ...schema, items: {}, ...(schema.items === false && { maxItems: length }) }
 }
 
 const named = ['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions', 'additionalProperties']
