@@ -43,6 +43,7 @@ const routes: Record<string, Scope | null> = {
   'POST /': 'jobs:create',
   'GET /': 'jobs:read',
   'GET /openapi.json': null,
+  'GET /events': 'jobs:read',
   'GET /{jobId}': 'jobs:read',
   'GET /{jobId}/stream': 'jobs:read',
   'POST /{jobId}/cancel': 'jobs:cancel',
