@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -38,7 +38,7 @@ const names: Record<string, string[]> = {
   'uketsuke/store': ['allOwners', 'claim', 'isHeldBy'],
   'uketsuke/postgres': ['drizzleTx', 'knexTx', 'kyselyTx', 'postgres', 'prismaTx'],
   'uketsuke/environment': ['fromEnvironment', 'redisUrl', 'storeFromEnvironment', 'storeFromUrl'],
-  'uketsuke/testing': ['dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
+  'uketsuke/testing': ['createTestJobs', 'dispatchSuite', 'manualClock', 'memory', 'storeSuite'],
   'uketsuke/package.json': ['default'],
 }
 
@@ -98,6 +98,47 @@ assert(new Own('x') instanceof copy.JobError && !(new copy.JobError('x') instanc
 await jobs.close()
 console.log('fine')
 `
+
+/** A test of a user, for any framework that has `test`. */
+const tested = `
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { job } from 'uketsuke'
+import { createTestJobs } from 'uketsuke/testing'
+import { z } from 'zod'
+
+test('a flaky report', async () => {
+  const report = job({ input: z.object({ fails: z.number() }), run({ input, attempt }) {
+    if (attempt <= input.fails) throw new Error('no')
+    return attempt
+  } })
+  const jobs = createTestJobs({ jobs: { report } })
+  const { jobId } = await jobs.enqueue('report', { fails: 1 }, { webhookUrl: 'https://example.com/' })
+  assert.deepEqual((await jobs.drain()).waiting.map((job) => job.jobId), [jobId])
+  await jobs.advance('1m')
+  assert.equal((await jobs.waitFor(jobId)).output, 2)
+  assert.equal(jobs.webhooks.length, 1)
+  assert.equal(await jobs.runJob('report', { fails: 0 }), 1)
+  await jobs.close()
+  writeFileSync('passed', '')
+})
+`
+
+const bin = (path: string) => join(root, 'node_modules', path)
+const frameworks = {
+  vitest: {
+    head: '',
+    command: [bin('vitest/vitest.mjs'), 'run', '--root', '.', '--config', 'vitest.config.mjs', '--globals'],
+  },
+  jest: {
+    head: '',
+    command: ['--experimental-vm-modules', bin('jest/bin/jest.js'), '--testMatch', '**/*.test.mjs', '--rootDir', '.'],
+  },
+  'node:test': {
+    head: "import test from 'node:test'",
+    command: ['--test', 'a.test.mjs'],
+  },
+}
 
 const exported = `
 import { createJobs, job, silentLog, sqlite } from 'uketsuke'
@@ -234,6 +275,16 @@ describe('the package, as somebody else installs it', () => {
     cpSync(join(folder, 'node_modules/uketsuke'), join(folder, 'node_modules/copy'), { recursive: true })
     writeFileSync(join(folder, 'copies.mjs'), copies)
     expect(run(process.execPath, ['--no-warnings', 'copies.mjs'], folder)).toEqual({ said: 'fine\n', code: 0 })
+  })
+
+  test.each(Object.entries(frameworks))('uketsuke/testing works in %s', (_, { head, command }) => {
+    const own = mkdtempSync(join(folder, 'framework-'))
+    writeFileSync(join(own, 'a.test.mjs'), `${head}\n${tested}`)
+    writeFileSync(join(own, 'package.json'), '{"type":"module"}')
+    writeFileSync(join(own, 'vitest.config.mjs'), 'export default {}')
+    const { said, code } = run(process.execPath, command, own)
+    expect(code, said).toBe(0)
+    expect(existsSync(join(own, 'passed')), said).toBe(true)
   })
 
   test('a strict TypeScript program compiles against it and runs', () => {

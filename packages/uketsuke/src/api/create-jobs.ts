@@ -11,6 +11,7 @@ import { createEntryPoints } from '../http/entry-points.ts'
 import { OwnerWatch } from '../notify/owner-watch.ts'
 import { secretFor } from '../notify/secret.ts'
 import { Watch } from '../notify/watch.ts'
+import type { SendWebhook } from '../notify/webhook-client.ts'
 import { TokenBuckets } from '../quota/token-bucket.ts'
 import { WaitingJobs } from '../quota/waiting-jobs.ts'
 import { createJobService, type JobService } from '../service.ts'
@@ -33,6 +34,14 @@ const closeTimeout = 1_500
  * @throws {UketsukeError} `invalid-configuration`
  */
 export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>): Jobs<Types> {
+  return createJobsWith(options, {})
+}
+
+/** The same with parts that tests replace. */
+export function createJobsWith<Types extends JobTypes>(
+  options: JobsOptions<Types>,
+  { sendWebhook }: { sendWebhook?: SendWebhook },
+): Jobs<Types> {
   checkOptions(options)
   const { lease, limits, maxBodyBytes, quotas } = numbersOf(options)
   const log = guardLog(options.log ?? defaultLog())
@@ -71,7 +80,7 @@ export function createJobs<Types extends JobTypes>(options: JobsOptions<Types>):
   }
   const ready = opening(store, prepare)
   const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
-  const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready })
+  const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready, sendWebhook })
   const { destinations, endpoints, goneUrls } = webhooks
   const accepting = { store, dispatch, clock, types, destinations, limits, newId: ids, waitingJobs }
   const service = createJobService({

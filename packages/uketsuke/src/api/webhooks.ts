@@ -9,7 +9,7 @@ import { GoneUrls } from '../notify/gone-urls.ts'
 import { signingSecrets } from '../notify/secret.ts'
 import { signer } from '../notify/sign.ts'
 import { webhookDelivery } from '../notify/webhook.ts'
-import { createWebhookClient } from '../notify/webhook-client.ts'
+import { createWebhookClient, type SendWebhook } from '../notify/webhook-client.ts'
 import type { Store } from '../store/port.ts'
 import { encryptionKeysOf, type WebhookOptions } from './webhook-options.ts'
 
@@ -20,6 +20,8 @@ interface Context {
   base: string
   newId: () => string
   ready: () => Promise<void>
+  /** Replaces the HTTP client, for tests. */
+  sendWebhook?: SendWebhook | undefined
 }
 
 /** Everything that sends webhooks in this process. */
@@ -52,7 +54,7 @@ export function webhookParts(options: WebhookOptions | undefined, context: Conte
     sign: signer(signingSecrets(options)),
     userAgent,
     destinations: rules,
-    post: client.post,
+    post: context.sendWebhook ?? client.post,
     random: Math.random,
     limits: new DeliveryLimits(clock, Math.random),
     endpoints,

@@ -11,6 +11,8 @@ export interface ManualClock extends Clock {
    * concurrently.
    */
   advance(ms: number): Promise<void>
+  /** Sets the time forward by `ms` milliseconds, as after a sleep: a timer that was due meanwhile fires once, even if it repeats. */
+  jump(ms: number): Promise<void>
 }
 
 interface Timer {
@@ -45,6 +47,16 @@ export function manualClock(start: number = Date.UTC(2026, 0, 1)): ManualClock {
       }
       now = end
       await settle()
+    },
+    async jump(ms) {
+      now += ms
+      await settle()
+      const due = [...timers].filter((timer) => timer.at <= now).sort((a, b) => a.at - b.at)
+      for (const timer of due) {
+        if (!timers.delete(timer)) continue
+        timer.fn()
+        await settle()
+      }
     },
   }
 }

@@ -1,0 +1,45 @@
+import { silentLog } from '../base/log.ts'
+import { type JobContext, type JobTypes, runnable } from '../definition/define.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import { serializeOutput } from '../work/output.ts'
+
+/** What a handler that runs alone gets besides its input. */
+export interface RunJobOptions {
+  /** Default: 1. */
+  attempt?: number
+  /** Default: `system`. */
+  owner?: string
+  /** Aborts the handler's signal, as a cancellation does. Default: never aborts. */
+  signal?: AbortSignal
+  /** Called with each progress that the handler reports. */
+  onProgress?: (percent: number, message: string | undefined) => void
+}
+
+/**
+ * Runs a handler once, without a store: validates the input, calls it, and resolves with its output as clients would get it.
+ * @throws what the handler throws; {UketsukeError} `invalid-input`, `invalid-output`, `invalid-progress`
+ */
+export async function runAlone(
+  type: JobTypes[string],
+  input: unknown,
+  { attempt = 1, owner = 'system', signal, onProgress }: RunJobOptions,
+  { jobId, enqueue, outputBytes }: Pick<JobContext<unknown>, 'jobId' | 'enqueue'> & { outputBytes: number },
+): Promise<unknown> {
+  const { parse, run } = runnable(type, () => 0)
+  const text = JSON.stringify(input)
+  if (text === undefined) throw new UketsukeError('invalid-input', 'JSON cannot hold the input.')
+  const context: JobContext<unknown> = {
+    input: await parse(text),
+    progress(percent, message) {
+      if (!(percent >= 0 && percent <= 100)) throw new UketsukeError('invalid-progress')
+      onProgress?.(percent, message)
+    },
+    signal: signal ?? new AbortController().signal,
+    attempt,
+    jobId,
+    owner,
+    log: silentLog,
+    enqueue: (type, input, options) => enqueue(type, input, { owner, ...options }),
+  }
+  return JSON.parse(serializeOutput(await run(context, undefined as never), outputBytes))
+}
