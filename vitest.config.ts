@@ -10,8 +10,9 @@ const alone = [
   'test/faults/redis-processes.test.ts',
 ]
 
-/** Tests with real processes and servers mostly wait for them. */
+/** Tests with real processes and servers mostly wait for them. Hono's server replaces the global `Request`: its tests are isolated. */
 const servers = [
+  'test/http/{adapters,mounts}.test.ts',
   'test/{bench,cli,examples,faults}/**/*.test.ts',
   'test/package/{docs,exports}.test.ts',
   'test/postgres/*.test.ts',

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { JobTypes } from '../../packages/uketsuke/src/definition/define.ts'
 import {
   createJobs,
@@ -13,13 +13,11 @@ import {
 } from '../../packages/uketsuke/src/index.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 
-const undo: (() => Promise<void> | void)[] = []
-afterEach(async () => {
-  for (const one of undo.splice(0).reverse()) await one()
-})
-
-/** Called after the test, in reverse order. */
-export const atEnd = (fn: () => Promise<void> | void) => void undo.push(fn)
+/**
+ * Called after the test, in reverse order. Not an `afterEach` of this module: without isolation, only the first file of a worker that
+ * imports it would register that.
+ */
+export const atEnd = (fn: () => Promise<void> | void) => onTestFinished(fn, 60_000)
 
 export function tempFile(name = 'jobs.db'): string {
   const folder = mkdtempSync(join(tmpdir(), 'uketsuke-'))

@@ -5,7 +5,7 @@ import { element } from './ticket.js'
 
 /** The attempt that was lost with its worker, while its lease expires. @type {{ jobId: string, attempt: number } | null} */
 let lost = null
-/** @type {number | undefined} */
+/** @type {ReturnType<typeof setInterval> | undefined} */
 let ticking
 
 export async function showWorker() {
