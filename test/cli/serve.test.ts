@@ -15,6 +15,23 @@ const post = (base: string, body: object, headers: Record<string, string> = ann)
 const addressOf = async (cli: Cli) => (await cli.says(/^address\s+(http\S+)$/m))[1]!
 const oneSentence = /^[^\n]{10,}\n$/
 
+test('the management port answers probes and scrapes, also on a process that only works', async () => {
+  const args = ['serve', '--jobs', jobsFile, '--role', 'worker', '--store', fresh(), '--management-port', '0']
+  const worker = new Cli(args)
+  const [, url] = await worker.says(/^management +(\S+)\/livez, \/readyz and \/metrics$/m)
+  const get = async (path: string) => {
+    const response = await fetch(`${url}${path}`)
+    return [response.status, await response.text()] as const
+  }
+  expect(await get('/livez')).toEqual([200, 'ok\n'])
+  expect(await get('/readyz')).toEqual([200, expect.stringContaining('"ready":true')])
+  expect(await get('/metrics')).toEqual([200, expect.stringContaining('# TYPE uketsuke_jobs gauge')])
+  expect((await get('/api/jobs'))[0]).toBe(404)
+  worker.child.kill('SIGTERM')
+  expect(await worker.ended).toBe(0)
+  expect(worker.err).toBe('')
+})
+
 test('an API and a worker share a file; SIGTERM ends streams before the process exits', async () => {
   const store = fresh()
   const until = fresh('now')

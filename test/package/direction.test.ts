@@ -11,7 +11,7 @@ const layers = [
   ['base'],
   ['definition'],
   ['redis', 'store'],
-  ['dispatch', 'notify', 'quota'],
+  ['dispatch', 'metrics', 'notify', 'quota'],
   ['transport'],
   ['accept', 'work'],
   ['service'],

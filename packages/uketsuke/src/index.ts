@@ -43,6 +43,7 @@ export {
   UnrecoverableError,
   type Violation,
 } from './domain/errors.ts'
+export type { Health } from './domain/health.ts'
 export type { JobStatus, Priority } from './domain/job.ts'
 export { type Quota, QuotaExceeded } from './domain/quota.ts'
 export type { Scope } from './domain/scopes.ts'

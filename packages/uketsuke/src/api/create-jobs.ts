@@ -6,8 +6,12 @@ import { ulids } from '../base/ids.ts'
 import { defaultLog, guardLog } from '../base/log.ts'
 import { type JobTypes, runnable } from '../definition/define.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
+import { UketsukeError } from '../domain/errors.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
+import { managementHandler } from '../http/management.ts'
+import { JobMetrics } from '../metrics/job-metrics.ts'
+import { timed } from '../metrics/timed-store.ts'
 import { OwnerWatch } from '../notify/owner-watch.ts'
 import { secretFor } from '../notify/secret.ts'
 import { Watch } from '../notify/watch.ts'
@@ -20,6 +24,7 @@ import type { Store } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
 import { storeTransport } from '../transport/port.ts'
 import { createWorkers } from '../work/workers.ts'
+import { healthCheck } from './health.ts'
 import type { Jobs } from './jobs.ts'
 import { library } from './library.ts'
 import { checkOptions, type JobsOptions, numbersOf } from './options.ts'
@@ -54,15 +59,21 @@ export function createJobsWith<Types extends JobTypes>(
     now: () => opened.now?.() ?? own.now(),
     after: (ms, fn, how) => own.after(ms, fn, how),
   }
-  const store = batched(opened, { acceptTimeout: limits.acceptTimeout })
+  const metrics: JobMetrics | null = options.metrics
+    ? new JobMetrics({ store: opened, now: () => clock.now(), streams: () => front.openStreams() })
+    : null
+  const measured = metrics ? timed(opened, (...commit) => metrics.committed(...commit)) : opened
+  const store = batched(measured, { acceptTimeout: limits.acceptTimeout })
   const transport = (options.dispatch ?? storeTransport)({ store, clock, log })
   const { dispatch, changes } = transport
   const watch = new Watch(changes, store.get, { clock, log, get: store.get })
   const ownerWatch = new OwnerWatch(changes, store, clock, log)
   const transition = transitions(
     store,
-    ({ after, spawn }) => {
+    (change) => {
+      const { after, spawn } = change
       changes.announce([after])
+      metrics?.changed(change)
       const waiting = [after, ...spawn].filter(({ status }) => status === 'pending')
       if (waiting.length > 0) dispatch.announce(waiting)
     },
@@ -114,6 +125,7 @@ export function createJobsWith<Types extends JobTypes>(
       leaseMs: lease,
       outputBytes: limits.outputBytes,
       enqueue: verbs.enqueue,
+      claimed: metrics ? (jobs) => metrics.claimed(jobs) : undefined,
     },
     ready,
     {
@@ -127,9 +139,16 @@ export function createJobsWith<Types extends JobTypes>(
   const http = { authenticate, isRevoked, maxBodyBytes, requests, apiKeys: options.apiKeys === true }
   const front = createEntryPoints(service, http, quotas.streams, isRevoked)
   let closing: Promise<void> | null = null
+  const health = healthCheck({ store, ready, clock: own, draining: draining.signal })
 
   return {
     ...verbs,
+    health,
+    async metrics() {
+      if (metrics !== null) return ready().then(() => metrics.text())
+      throw new UketsukeError('invalid-configuration', 'metrics() requires createJobs({ metrics: true }).')
+    },
+    management: managementHandler({ health, log, metrics: metrics && (() => ready().then(() => metrics.text())) }),
     webhookSecret: (owner) => secretFor(options.webhooks, owner),
     apiKeys: {
       create: (key) => apiKeys.create(key),

@@ -3,6 +3,7 @@ import type { ApiKeyOptions, ApiKeyView } from '../auth/api-keys.ts'
 import type { Log } from '../base/log.ts'
 import type { InputOf, JobTypes, OutputOf, StoredInputOf } from '../definition/define.ts'
 import type { AttemptView, DeliveryView } from '../domain/delivery-view.ts'
+import type { Health } from '../domain/health.ts'
 import type { JobStatus, Queue } from '../domain/job.ts'
 import type { EndpointView, WebhookEventType } from '../notify/endpoint.ts'
 import type { Owner } from '../store/port.ts'
@@ -238,6 +239,21 @@ export interface Jobs<Types extends JobTypes = any> {
    * `Idempotency-Key` and `Prefer` come from the request.
    */
   accept(request: Request, job: JobRequest<Types>): Promise<Response>
+
+  /** Whether this process can serve requests and run jobs: its store answers, and it is not closing. Never rejects. */
+  health(): Promise<Health>
+
+  /**
+   * Resolves with metrics in the text format of Prometheus: what this process did, and what waits and runs in the store.
+   * @throws {UketsukeError} `invalid-configuration` without the option `metrics`, `temporarily-unavailable`
+   */
+  metrics(): Promise<string>
+
+  /**
+   * A fetch handler for `/livez`, `/readyz` and, with the option `metrics`, `/metrics`. It needs no credential: serve it on a port that
+   * only operators can reach.
+   */
+  management(request: Request): Promise<Response>
 
   /**
    * Opens the store. Call it at startup to fail early. After `temporarily-unavailable`, call it again to retry.

@@ -32,6 +32,11 @@ Options:
   --host <address>  address to listen on (default: 127.0.0.1)
   --concurrency <number>
                     maximum number of jobs that run at the same time in this process (default: 10)
+  --management-port <number>
+                    serve /livez, /readyz and /metrics on this port, without authentication; also with --role worker
+                    (default: none)
+  --management-host <address>
+                    address of the management port (default: 127.0.0.1)
   --api-keys        accept the API keys of "uketsuke keys"
                     (one owner may make 1,000 requests per second unless the module sets quotas)
   --allow-anonymous

@@ -7,6 +7,7 @@ import { fromEnvironment } from '../api/environment.ts'
 import type { Jobs } from '../api/jobs.ts'
 import type { JobsModule } from '../api/options.ts'
 import { jwtFromEnvironment } from '../auth/jwt-environment.ts'
+import { silentLog } from '../base/log.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { nodeListener } from '../http/adapters/node.ts'
 import { integer, parseOptions, UsageError } from './arguments.ts'
@@ -19,8 +20,10 @@ const publicQuotas = { requests: { limit: 1_000 } }
 
 export async function serve(args: readonly string[]): Promise<number> {
   const options = { jobs: text, role: text, port: text, host: text, concurrency: text, store: text, schema: text }
+  const management = { 'management-port': text, 'management-host': text }
   const values = parseOptions('serve', args, {
     ...options,
+    ...management,
     'allow-anonymous': { type: 'boolean' },
     'api-keys': { type: 'boolean' },
   })
@@ -28,6 +31,8 @@ export async function serve(args: readonly string[]): Promise<number> {
   if (!roles.includes(role))
     throw new UsageError(`--role must be one of ${roles.join(', ')}, not ${JSON.stringify(role)}.`)
   const port = integer('port', values.port, 3_000, 0, 65_535)
+  const managementPort =
+    values['management-port'] === undefined ? null : integer('management-port', values['management-port'], 0, 0, 65_535)
   const concurrency = integer('concurrency', values.concurrency, 10, 1, 100_000)
   const module = withCredentials(await loadModule(values.jobs), values['api-keys'] === true)
   const anonymous = role !== 'worker' && isAnonymous(module, host, values['allow-anonymous'] === true)
@@ -35,18 +40,33 @@ export async function serve(args: readonly string[]): Promise<number> {
   const log = module.log ?? pino({ name: 'uketsuke' }, pino.destination(2))
   const authenticate = anonymous ? () => ({ owner: 'anyone' }) : module.authenticate
   const quotas = module.quotas ?? (anonymous || role === 'worker' ? {} : publicQuotas)
-  const jobs = createJobs({ ...module, log, authenticate, quotas, ...fromEnvironment({ file, schema }) })
+  const jobs = createJobs({
+    ...module,
+    log,
+    authenticate,
+    quotas,
+    metrics: managementPort !== null,
+    ...fromEnvironment({ file, schema }),
+  })
   let server: Server | null = null
+  let managed: Server | null = null
   try {
+    // First, so that probes can see a store that does not open.
+    if (managementPort !== null) {
+      const listener = nodeListener({ fetch: jobs.management, log: silentLog })
+      managed = await listen(listener, managementPort, values['management-host'] ?? '127.0.0.1')
+    }
     await jobs.ready()
     // Bind the port before starting the worker: a process that fails on a port in use must not have started a job.
     if (role !== 'worker')
       server = await listen(anonymous ? loopbackOnly(nodeListener(jobs)) : nodeListener(jobs), port, host)
     const worker = role === 'api' ? null : await jobs.work({ concurrency })
-    console.log(summary(jobs, server, worker?.id ?? null))
+    console.log(summary(jobs, server, managed, worker?.id ?? null))
     await shutdownSignal()
   } finally {
     await stop(jobs, server)
+    managed?.close()
+    managed?.closeAllConnections()
   }
   return 0
 }
@@ -108,14 +128,15 @@ async function listen(listener: RequestListener, port: number, host: string): Pr
   }
 }
 
-function summary(jobs: Jobs, server: Server | null, worker: string | null): string {
+function summary(jobs: Jobs, server: Server | null, managed: Server | null, worker: string | null): string {
   const lines = [
     ['address', server === null ? 'none (this process only runs jobs)' : addressOf(server) + jobs.basePath],
     ['store', jobs.store.description.durability],
     ['dispatch', jobs.dispatch.description],
     ['worker', worker ?? 'none (this process only serves the API)'],
+    ...(managed === null ? [] : [['management', `${addressOf(managed)}/livez, /readyz and /metrics`]]),
   ]
-  return lines.map(([name = '', value]) => `${name.padEnd(10)}${value}`).join('\n')
+  return lines.map(([name = '', value]) => `${name.padEnd(managed === null ? 10 : 12)}${value}`).join('\n')
 }
 
 function addressOf(server: Server): string {

@@ -36,7 +36,7 @@ export function createEntryPoints(
   options: HttpOptions,
   streams: StreamQuota,
   isRevoked: HttpOptions['isRevoked'],
-): EntryPoints {
+): EntryPoints & { openStreams(): number } {
   const service = createHttpService(jobService, streams, isRevoked)
   const handlers: DirectHandlers = {
     fetch: (request) => handleRequest(service, options, request),
@@ -46,5 +46,9 @@ export function createEntryPoints(
     toFetchResponse(await handlers.fetch(fromFetchRequest(request)))
   const accept: EntryPoints['accept'] = async (request, job) =>
     toFetchResponse(await handlers.accept(fromFetchRequest(request), job))
-  return { fetch: Object.assign(fetch, { [direct]: handlers }), accept: Object.assign(accept, { [direct]: handlers }) }
+  return {
+    fetch: Object.assign(fetch, { [direct]: handlers }),
+    accept: Object.assign(accept, { [direct]: handlers }),
+    openStreams: () => service.streams.count,
+  }
 }

@@ -83,6 +83,7 @@ export function batched(
     remove: (owner, id) => store.remove(owner, id),
     prune: (limit) => store.prune(limit),
     stats: () => store.stats(),
+    unfinished: () => store.unfinished(),
     shared: (name, initial) => store.shared(name, initial),
     keyed: (owner, route, key) => store.keyed(owner, route, key),
     indexWaiting: () => store.indexWaiting(),

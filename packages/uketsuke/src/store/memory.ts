@@ -178,6 +178,18 @@ export function memory(): StoreFactory {
         for (const job of jobs.values()) counts[job.queue][job.status]++
         return counts
       },
+      unfinished: async () => {
+        const now = clock.now()
+        const counts = new Map<string, { type: string; pending: number; running: number; oldest: number | null }>()
+        for (const { queue, type, status, runAt, completedAt } of jobs.values()) {
+          if (queue !== 'jobs' || completedAt !== null) continue
+          const one = counts.get(type) ?? { type, pending: 0, running: 0, oldest: null }
+          counts.set(type, one)
+          one[status as 'pending' | 'running']++
+          if (status === 'pending' && runAt <= now) one.oldest = Math.min(runAt, one.oldest ?? runAt)
+        }
+        return [...counts.values()].sort((a, b) => (a.type < b.type ? -1 : 1))
+      },
       shared: async (name, initial) => {
         if (!values.has(name)) values.set(name, initial)
         return values.get(name)!

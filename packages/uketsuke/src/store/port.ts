@@ -69,6 +69,16 @@ export interface Unclaimed {
   readonly waited: number
 }
 
+/** The jobs of one type that have not ended. */
+export interface Unfinished {
+  readonly type: string
+  /** Delayed jobs and those that wait for their next attempt included. */
+  readonly pending: number
+  readonly running: number
+  /** Since when the job that has been due for longest has been due, in milliseconds since the epoch; null if none is due. */
+  readonly oldest: number | null
+}
+
 /** A commit by another process. */
 export interface RemoteCommit {
   /** The changed jobs with their new versions. */
@@ -168,6 +178,8 @@ export interface Store {
   prune(limit: number): Promise<number>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
+  /** The users' jobs that have not ended, by type. It reads an index entry of each. */
+  unfinished(): Promise<Unfinished[]>
   /**
    * A small value shared by all processes on this store: the value stored under `name`, or `initial`, which is then
    * stored.

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Runnable } from '../definition/define.ts'
 import type { Dispatch } from '../dispatch/port.ts'
-import type { Queue } from '../domain/job.ts'
+import type { Job, Queue } from '../domain/job.ts'
 import type { ChangeFeed } from '../notify/change-feed.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
@@ -20,6 +20,8 @@ export interface WorkerParts {
   leaseMs: number
   /** The maximum size of an output as JSON, in bytes. */
   outputBytes: number
+  /** Called with the jobs whose attempts this worker starts. */
+  claimed?: ((jobs: readonly Job[]) => void) | undefined
   /** Stores a job that a handler enqueues. */
   enqueue: Enqueue
 }

@@ -51,6 +51,7 @@ export class Worker {
       const asked = this.#parts.clock.now()
       const jobs = await fetcher.claim(this.id)
       this.#parts.changes.announce(jobs)
+      this.#parts.claimed?.(jobs)
       for (const job of jobs) this.#run(fetcher, job, asked)
       await fetcher.wait()
     }

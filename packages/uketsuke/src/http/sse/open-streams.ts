@@ -44,6 +44,11 @@ export class OpenStreams {
     this.#log = log
   }
 
+  /** The number of open streams. */
+  get count(): number {
+    return this.#all
+  }
+
   /** @throws {QuotaExceeded} */
   open(caller: Caller): StreamPlace {
     const { owner, expiresAt, credential } = caller

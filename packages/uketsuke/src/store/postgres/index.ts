@@ -20,6 +20,7 @@ import { renew, replace as replaceRows } from './replace.ts'
 import { type OpenedSchema, start } from './start.ts'
 import { time as timeBy } from './time.ts'
 import { unclaimed } from './unclaimed.ts'
+import { unfinished } from './unfinished.ts'
 import { countWaiting, indexWaiting } from './waiting.ts'
 
 export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
@@ -169,6 +170,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     remove: (owner, id) => run((sql, maybeCommitted) => remove(sql, owner, id, maybeCommitted)),
     prune: (limit) => run((sql) => prune(sql, time, limit)),
     stats: () => run(queries.stats),
+    unfinished: () => run((sql) => unfinished(sql, time.here())),
     shared: (name, initial) => run((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => run((sql) => keyed(sql, owner, route, key)),
     indexWaiting: () => indexWaiting(opened().connection, settings.schema),

@@ -16,6 +16,7 @@ import { canUseThreads, databasePath, open } from './open.ts'
 import * as queries from './queries.ts'
 import { getRecord, listRecords, removeRecord, updateRecord } from './records.ts'
 import { unclaimed } from './unclaimed.ts'
+import { unfinished } from './unfinished.ts'
 import { countWaiting, indexWaiting } from './waiting.ts'
 
 /**
@@ -120,6 +121,7 @@ function store(path: string, clock: Clock): Store {
     remove: (owner, id) => write((sql) => queries.remove(sql, owner, id)),
     prune: (limit) => write((sql) => queries.prune(sql, clock.now(), limit)),
     stats: () => read(queries.stats),
+    unfinished: () => read((sql) => unfinished(sql, clock.now())),
     shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => read((sql) => queries.keyed(sql, owner, route, key)),
     indexWaiting: () => write(indexWaiting),

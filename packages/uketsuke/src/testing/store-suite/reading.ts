@@ -25,6 +25,31 @@ export function reading(check: Check): void {
     assert.equal(await store.remove(allOwners, 'a'), true)
   })
 
+  check(
+    'unfinished: pending and running jobs by type, and since when the oldest has been due',
+    async ({ store, clock }) => {
+      assert.deepEqual(await store.unfinished(), [])
+      const start = clock.now()
+      await store.insert([
+        { job: job(clock, { id: 'a', webhookUrl: 'https://example.com' }) },
+        { job: job(clock, { id: 'b', priority: 'high' }) },
+      ])
+      await end(store, clock)
+      await store.insert([
+        { job: job(clock, { id: 'c' }) },
+        { job: job(clock, { id: 'd', priority: 'high', runAt: start + 1_000 }) },
+        { job: job(clock, { id: 'e', type: 'later', runAt: start + 9_000 }) },
+      ])
+      assert.equal((await store.claim({ ...asked, limit: 1 })).length, 1)
+      await store.insert([{ job: job(clock, { id: 'f', runAt: start + 500 }) }])
+      await clock.advance(2_000)
+      assert.deepEqual(await store.unfinished(), [
+        { type: 'later', pending: 1, running: 0, oldest: null },
+        { type: 'report', pending: 2, running: 1, oldest: start + 500 },
+      ])
+    },
+  )
+
   check('unclaimed: types with jobs that have been due for long and none running', async ({ store, clock }) => {
     if (store.unclaimed === undefined) return
     const at = (id: string, type: string, runAt: number) => ({
