@@ -13,6 +13,7 @@ Commands:
   migrate   Create or update a store's schema, or copy all jobs to another store
   doctor    Check Node.js, the store, Redis and the clocks for problems
   keys      Create, list and revoke API keys
+  jobs      List, show, follow, cancel, retry and delete jobs
 
 Options:
   -h, --help   Show help; "uketsuke <command> --help" describes a command
@@ -72,6 +73,33 @@ Examples:
 
 Environment:
 ${databaseUrl}`,
+
+  jobs: `Usage: uketsuke jobs ls [--status <list>] [--type <type>] [options]
+       uketsuke jobs show <id> [options]
+       uketsuke jobs tail <id> [options]
+       uketsuke jobs cancel|retry|rm <id>... [options]
+
+Look at the jobs in a store and act on them, as its operator. "ls" lists the newest first. "show" prints a job with its
+input, its attempts with their stack traces, and its webhooks. "tail" follows a job to its end. "retry" creates a new job
+from one that has ended; "rm" deletes one that has ended.
+
+Options:
+  --owner <owner>   only the jobs of this owner (default: all)
+  --status <list>   pending, running, completed, failed, cancelled; several separated by commas
+  --type <type>     only this job type
+  --limit <number>  from 1 to 100 (default: 20)
+  --json            print JSON; "tail" prints one line for each state
+${commonOptions}
+
+Examples:
+  uketsuke jobs ls --status failed
+  uketsuke jobs show 01M86245A9Q90JQFYJ844BSX81
+  uketsuke jobs retry $(uketsuke jobs ls --status failed --json | jq -r '.[].jobId')
+
+Environment:
+  NO_COLOR          print without colors
+${databaseUrl}
+${redisUrl}`,
 
   migrate: `Usage: uketsuke migrate [options]
        uketsuke migrate --from <url> --to <url> [options]

@@ -4,6 +4,7 @@ import { UketsukeError } from '../domain/errors.ts'
 import { UsageError } from './arguments.ts'
 import { doctor } from './doctor.ts'
 import { help } from './help.ts'
+import { jobs } from './jobs.ts'
 import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { serve } from './serve.ts'
@@ -14,6 +15,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   migrate,
   doctor,
   keys,
+  jobs,
 }
 
 async function run([name = '', ...args]: readonly string[]): Promise<number> {

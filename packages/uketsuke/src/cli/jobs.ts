@@ -1,0 +1,138 @@
+import { parseArgs, styleText } from 'node:util'
+import { createJobs } from '../api/create-jobs.ts'
+import { fromEnvironment } from '../api/environment.ts'
+import type { Jobs } from '../api/jobs.ts'
+import { silentLog } from '../base/log.ts'
+import { clearTimeout, setTimeout } from '../base/timers.ts'
+import { jobStatuses } from '../domain/job.ts'
+import { allOwners } from '../store/port.ts'
+import { integer, UsageError } from './arguments.ts'
+import { showDetails, showRow, showState, tableHead } from './show-job.ts'
+
+const text = { type: 'string' } as const
+const options = {
+  owner: text,
+  status: text,
+  type: text,
+  limit: text,
+  store: text,
+  schema: text,
+  json: { type: 'boolean' },
+} as const
+const usage = 'Try "uketsuke jobs --help".'
+
+interface Given {
+  ids: readonly string[]
+  owner: string | typeof allOwners
+  values: { status?: string; type?: string; limit?: string; json?: boolean }
+}
+
+/** The allowed options of each action, besides `--owner` and those of the store, and whether it takes ids. */
+const actions: Readonly<
+  Record<
+    string,
+    { allowed: readonly string[]; ids: 'none' | 'one' | 'many'; run(jobs: Jobs, given: Given): Promise<void> }
+  >
+> = {
+  ls: { allowed: ['status', 'type', 'limit', 'json'], ids: 'none', run: ls },
+  show: { allowed: ['json'], ids: 'one', run: show },
+  tail: { allowed: ['json'], ids: 'one', run: tail },
+  cancel: { allowed: ['json'], ids: 'many', run: each((jobs, id, owner) => jobs.cancel(id, { owner })) },
+  retry: { allowed: ['json'], ids: 'many', run: each((jobs, id, owner) => jobs.retry(id, { owner })) },
+  rm: { allowed: [], ids: 'many', run: remove },
+}
+
+export async function jobs([name = '', ...args]: readonly string[]): Promise<number> {
+  const action = Object.hasOwn(actions, name) ? actions[name] : undefined
+  if (action === undefined) throw new UsageError(`"uketsuke jobs" needs ls, show, tail, cancel, retry or rm. ${usage}`)
+  const { values, positionals: ids } = parsed(args)
+  const unknown = Object.keys(values).find((one) => ![...action.allowed, 'owner', 'store', 'schema'].includes(one))
+  if (unknown !== undefined) throw new UsageError(`"uketsuke jobs ${name}" has no option --${unknown}. ${usage}`)
+  const fits = action.ids === 'none' ? ids.length === 0 : action.ids === 'one' ? ids.length === 1 : ids.length > 0
+  if (!fits) throw new UsageError(`"uketsuke jobs ${name}" takes ${amounts[action.ids]}. ${usage}`)
+  const engines = fromEnvironment({
+    ...(values.store !== undefined && { file: values.store }),
+    ...(values.schema !== undefined && { schema: values.schema }),
+  })
+  const opened = createJobs({ jobs: {}, log: silentLog, ...engines })
+  try {
+    await opened.ready()
+    await action.run(opened, { ids, owner: values.owner ?? allOwners, values })
+    return 0
+  } finally {
+    await opened.close()
+  }
+}
+
+const amounts = { none: 'no ids', one: 'one job id', many: 'one or more job ids' } as const
+
+/** @throws {UsageError} */
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
+  } catch (error) {
+    const [sentence = ''] = (error as Error).message.split('. ')
+    throw new UsageError(`${sentence.replace(/\.$/, '')}. ${usage}`)
+  }
+}
+
+async function ls(jobs: Jobs, { owner, values: { status, type, limit, json } }: Given): Promise<void> {
+  const statuses = status?.split(',')
+  const wrong = statuses?.find((one) => !jobStatuses.some((known) => known === one))
+  if (wrong !== undefined) {
+    throw new UsageError(`--status must be one or more of ${jobStatuses.join(', ')}, not ${JSON.stringify(wrong)}.`)
+  }
+  const { items, nextCursor } = await jobs.list({
+    owner,
+    limit: integer('limit', limit, 20, 1, 100),
+    ...(statuses !== undefined && { status: statuses as never }),
+    ...(type !== undefined && { type }),
+  })
+  if (json) return print(items)
+  if (items.length > 0) console.log(styleText('bold', tableHead))
+  for (const job of items) console.log(showRow(job, Date.now()))
+  if (nextCursor !== null) console.error(`More jobs exist: raise --limit, or narrow the list down.`)
+}
+
+async function show(jobs: Jobs, { ids: [id = ''], owner, values }: Given): Promise<void> {
+  const job = await jobs.get(id, { owner, include: ['input'] })
+  if (job === null) throw new Error(`There is no job ${id}.`)
+  const [attempts, deliveries] = await Promise.all([jobs.attempts(id, { owner }), jobs.deliveries(id, { owner })])
+  if (values.json) print({ ...job, attempts, deliveries })
+  else console.log(showDetails(job, attempts, deliveries))
+}
+
+/** Prints each state up to the end. On a terminal, running states replace each other. */
+async function tail(jobs: Jobs, { ids: [id = ''], owner, values }: Given): Promise<void> {
+  const replaces = process.stdout.isTTY && !values.json
+  // Following does not keep a process alive.
+  const alive = setTimeout(() => {}, 2 ** 31 - 1)
+  try {
+    for await (const job of jobs.watch(id, { owner })) {
+      if (values.json) console.log(JSON.stringify(job))
+      else if (replaces && job.completedAt === null) process.stdout.write(`\r\u001b[K${showState(job)}`)
+      else console.log(`${replaces ? '\r\u001b[K' : ''}${showState(job)}`)
+    }
+  } finally {
+    clearTimeout(alive)
+  }
+}
+
+function each(act: (jobs: Jobs, id: string, owner: Given['owner']) => Promise<object>) {
+  return async (jobs: Jobs, { ids, owner, values }: Given): Promise<void> => {
+    for (const id of ids) {
+      const job = await act(jobs, id, owner)
+      if (values.json) console.log(JSON.stringify(job))
+      else console.log(showRow(job as never, Date.now()))
+    }
+  }
+}
+
+async function remove(jobs: Jobs, { ids, owner }: Given): Promise<void> {
+  for (const id of ids) {
+    await jobs.remove(id, { owner })
+    console.log(`Deleted ${id}.`)
+  }
+}
+
+const print = (value: unknown) => console.log(JSON.stringify(value, null, 2))
