@@ -86,8 +86,8 @@ export function createClient<C extends AnyContract<C> = Record<string, { input: 
     job: (first: string, second?: string) =>
       second === undefined ? createHandle(parts, first, null) : createHandle(parts, second, first),
     async list({ signal, status, ...rest }: ListOptions<string> = {}) {
-      const query = new URLSearchParams(rest as Record<string, string>)
-      if (status !== undefined) query.set('status', String(status))
+      // JSON leaves out what is undefined.
+      const query = new URLSearchParams(JSON.parse(JSON.stringify({ ...rest, status: status?.toString() })))
       return jsonOf(await send('GET', `?${query}`, { signal }))
     },
   } as unknown as Client<C>

@@ -227,9 +227,10 @@ export function createFollow(send: Send, share: string | null): Follow {
         return
       }
       const { status, code } = error as RequestError
-      const odd = code === 'unexpected-response' && ++topic.failures >= mostOddResponses
-      if (odd || (status >= 400 && status < 500 && status !== 429)) return fail(topic, error)
-      next = waitAfter(error, ++topic.failures)
+      topic.failures++
+      const isOdd = code === 'unexpected-response' && topic.failures >= mostOddResponses
+      if (isOdd || (status >= 400 && status < 500 && status !== 429)) return fail(topic, error)
+      next = waitAfter(error, topic.failures)
     }
     topic.due = Math.min(topic.due, Date.now() + next)
   }

@@ -81,7 +81,7 @@ export async function jsonOf<T>(response: Response): Promise<T> {
 }
 
 export const unexpected = ({ status }: Response) =>
-  new RequestError('unexpected-response', `The response (${status}) is not from the jobs API.`, { status })
+  new RequestError('unexpected-response', `Not a response of the jobs API (${status}).`, { status })
 
 /** A problem response (RFC 9457), whose type ends with the code. */
 async function errorOf(response: Response): Promise<RequestError> {
