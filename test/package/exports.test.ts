@@ -298,37 +298,42 @@ describe('the package, as somebody else installs it', () => {
 })
 
 describe.each(compilers)('a front end that takes the types of the jobs, with TypeScript %s', (_, tsc) => {
-  /** Compiles the server, then a front end against nothing but its declarations, without the types of Node. */
-  function compileFrontEnd(program: string) {
-    const own = mkdtempSync(join(folder, 'front-'))
-    const server = { strict: true, declaration: true, module: 'nodenext', target: 'es2023', types: ['node'] }
+  let own = ''
+  let declared = ''
+  const server = { strict: true, declaration: true, module: 'nodenext', target: 'es2023', skipLibCheck: true }
+  const compiled = (options: object) => {
+    writeFileSync(join(own, 'tsconfig.json'), JSON.stringify(options))
+    return run(process.execPath, [tsc, '-p', '.'], own).said
+  }
+  /** The front end gets nothing of the server but its declarations. */
+  beforeAll(() => {
+    own = mkdtempSync(join(folder, 'front-'))
     writeFileSync(join(own, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
     writeFileSync(join(own, 'jobs.ts'), exported)
     writeFileSync(join(own, 'contract.ts'), contract)
-    const said = (options: object) => {
-      writeFileSync(join(own, 'tsconfig.json'), JSON.stringify(options))
-      return run(process.execPath, [tsc, '-p', '.'], own).said
-    }
-    expect(said({ compilerOptions: { ...server, skipLibCheck: true }, include: ['jobs.ts', 'contract.ts'] })).toBe('')
-    const declared = readFileSync(join(own, 'contract.d.ts'), 'utf8')
+    expect(compiled({ compilerOptions: { ...server, types: ['node'] }, include: ['jobs.ts', 'contract.ts'] })).toBe('')
+    declared = readFileSync(join(own, 'contract.d.ts'), 'utf8')
     for (const name of ['jobs.ts', 'contract.ts']) rmSync(join(own, name))
+  })
+
+  /** Compiles a front end without the types of Node. */
+  function compileFrontEnd(program: string): string {
     writeFileSync(join(own, 'front.ts'), program)
     const browser = { module: 'esnext', moduleResolution: 'bundler', lib: ['es2023', 'dom', 'dom.iterable'], types: [] }
-    const compilerOptions = { ...server, ...browser, exactOptionalPropertyTypes: true, skipLibCheck: true }
-    return { said: said({ compilerOptions, include: ['front.ts'] }), declared, built: join(own, 'front.js') }
+    const compilerOptions = { ...server, ...browser, exactOptionalPropertyTypes: true }
+    return compiled({ compilerOptions, include: ['front.ts'] })
   }
 
   test('compiles, with a contract that is declared by its name, and imports nothing of the server', () => {
-    const { said, declared, built } = compileFrontEnd(frontEnd)
-    expect(said).toBe('')
+    expect(compileFrontEnd(frontEnd)).toBe('')
     expect(declared.replace(/\s+/g, ' ')).toContain('interface AppJobs extends Contract<typeof jobs> { }')
-    expect(readFileSync(built, 'utf8').match(/from '.*'/g)).toEqual(["from '@uketsuke/client'"])
+    expect(readFileSync(join(own, 'front.js'), 'utf8').match(/from '.*'/g)).toEqual(["from '@uketsuke/client'"])
   })
 
   test('does not compile with wrong members', () => {
     const start = `${frontEnd.slice(0, frontEnd.indexOf('export async')).trim()}\n`
     const before = start.split('\n').length
-    const { said } = compileFrontEnd(start + wrongLines.map(([line]) => line).join('\n'))
+    const said = compileFrontEnd(start + wrongLines.map(([line]) => line).join('\n'))
     const messages = said.trim().split(/\n(?=front\.ts)/)
     expect(messages).toEqual(
       wrongLines.map(([, message], i) =>

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { UketsukeError } from '../../domain/errors.ts'
 import { page, script } from '../openapi/reference-page.ts'
 import type { HttpResponse } from '../response.ts'
 import type { Route } from '../route.ts'
 
-/** Where the build puts Swagger UI, from the sources and from `dist` alike. */
-const folder = new URL('../../../reference/', import.meta.url)
+/** Where the build puts Swagger UI, from the sources and from `dist` alike. A bundler would take a literal URL for an asset. */
+const folder = join(dirname(fileURLToPath(import.meta.url)), '../../../reference')
 
 const security = {
   // Swagger UI sets style attributes and has images in its styles.
@@ -38,7 +40,7 @@ async function asset(name: string): Promise<HttpResponse> {
 /** @throws `not-found` if the package was bundled into another program, without its files */
 async function text(name: string): Promise<string> {
   try {
-    return await readFile(new URL(name, folder), 'utf8')
+    return await readFile(join(folder, name), 'utf8')
   } catch (error) {
     throw new UketsukeError('not-found', undefined, { cause: error })
   }
