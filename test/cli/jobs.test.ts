@@ -75,6 +75,23 @@ test('follows a job to its end', async () => {
   expect(lines.map((line) => JSON.parse(line).status)).toEqual(['cancelled'])
 })
 
+test('top shows what waits and runs, once or again and again', async () => {
+  const { store } = await filled()
+  const once = await uketsuke(['top', '--once', '--store', store])
+  const rows = once.out.split('\n').map((line) => line.trim().split(/ {2,}/))
+  expect(rows).toContainEqual(['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'])
+  expect(rows).toContainEqual(['jobs', '1', '0', '0', '1', '0'])
+  expect(rows).toContainEqual(['report', '1', '0', '-'])
+  const live = new Cli(['top', '--json', '--interval', '1', '--store', store])
+  await live.says(/\n.*\n/)
+  live.child.kill('SIGINT')
+  expect(await live.ended).toBe(0)
+  for (const line of live.out.trim().split('\n')) {
+    expect(JSON.parse(line)).toMatchObject({ jobs: { failed: 1 }, types: [{ type: 'report', pending: 1 }] })
+  }
+  expect((await uketsuke(['top', '--interval', '0', '--store', store])).code).toBe(2)
+})
+
 test.each([
   [[], 'needs ls, show, tail, cancel, retry or rm'],
   [['nonsense'], 'needs ls, show, tail, cancel, retry or rm'],

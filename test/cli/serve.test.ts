@@ -3,8 +3,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { allOwners, createJobs, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { startPostgres } from '../servers/postgres.ts'
 import { RedisServer } from '../servers/redis.ts'
+import { until } from '../until.ts'
 import { Cli, endAll, fresh, jobsFile, openFile, uketsuke } from './run.ts'
 
 afterEach(endAll)
@@ -14,6 +17,33 @@ const post = (base: string, body: object, headers: Record<string, string> = ann)
   fetch(base, { method: 'POST', headers, body: JSON.stringify(body) })
 const addressOf = async (cli: Cli) => (await cli.says(/^address\s+(http\S+)$/m))[1]!
 const oneSentence = /^[^\n]{10,}\n$/
+
+test('a second signal ends a process that waits for its jobs, and not the echo of the first', async () => {
+  const store = fresh()
+  const worker = new Cli(['work', '--jobs', jobsFile, '--store', store])
+  await worker.says(/^worker\s+(\S+)$/m)
+  const jobs = createJobs({
+    jobs: { held: job({ input: z.any(), run: () => null }) },
+    store: sqlite(store),
+    log: silentLog,
+  })
+  const { jobId } = await jobs.enqueue('held', { until: fresh('never') })
+  for await (const { status } of jobs.watch(jobId, { owner: allOwners })) if (status === 'running') break
+  worker.child.kill('SIGTERM')
+  worker.child.kill('SIGTERM')
+  let ended: number | null | undefined
+  void worker.ended.then((code) => {
+    ended = code
+  })
+  const began = performance.now()
+  await until(() => {
+    if (performance.now() - began > 1_500) worker.child.kill('SIGTERM')
+    return ended !== undefined
+  })
+  expect([ended, worker.err]).toEqual([1, expect.stringContaining('Forced to exit')])
+  expect(performance.now() - began).toBeGreaterThan(1_000)
+  await jobs.close()
+})
 
 test('the management port answers probes and scrapes, also on a process that only works', async () => {
   const args = ['serve', '--jobs', jobsFile, '--role', 'worker', '--store', fresh(), '--management-port', '0']

@@ -10,10 +10,12 @@ export const help: Readonly<Record<string, string>> = {
 
 Commands:
   serve     Serve the jobs API, run jobs, or both
+  work      Run jobs only: the same as "serve --role worker"
   migrate   Create or update a store's schema, or copy all jobs to another store
   doctor    Check Node.js, the store, Redis and the clocks for problems
   keys      Create, list and revoke API keys
   jobs      List, show, follow, cancel, retry and delete jobs
+  top       Show what waits and runs, live
 
 Options:
   -h, --help   Show help; "uketsuke <command> --help" describes a command
@@ -23,7 +25,8 @@ Exit codes: 0 success, 1 failure, 2 usage error or unusable store or configurati
 
   serve: `Usage: uketsuke serve --jobs <file> [options]
 
-Serve the jobs API, run jobs, or both. SIGTERM and SIGINT shut the process down gracefully.
+Serve the jobs API, run jobs, or both. SIGTERM and SIGINT shut the process down gracefully: running jobs get 25 seconds.
+A second signal, after a second or later, ends it at once with exit code 1.
 
 Options:
   --jobs <file>     module whose default export is defineJobs({ jobs, authenticate?, webhooks?, ... });
@@ -51,6 +54,10 @@ ${redisUrl}
                     encrypts the secrets of registered webhook endpoints: the base64 of 32 random bytes
   UKETSUKE_JWT_ISSUER, UKETSUKE_JWT_AUDIENCE, UKETSUKE_JWT_ALGORITHMS, UKETSUKE_JWT_JWKS_URL
                     accept JSON Web Tokens; algorithms such as RS256,ES256`,
+
+  work: `Usage: uketsuke work --jobs <file> [options]
+
+Run jobs, and serve no API. The same as "uketsuke serve --role worker"; see "uketsuke serve --help".`,
 
   keys: `Usage: uketsuke keys create --owner <owner> [options]
        uketsuke keys list [--owner <owner>]
@@ -100,6 +107,21 @@ Environment:
   NO_COLOR          print without colors
 ${databaseUrl}
 ${redisUrl}`,
+
+  top: `Usage: uketsuke top [options]
+
+Show the number of jobs and webhooks in each status, and what waits and runs by job type, until Ctrl-C.
+
+Options:
+  --interval <seconds>
+                    how often to look (default: 2)
+  --once            look once
+  --json            print one line of JSON for each look
+${commonOptions}
+
+Environment:
+  NO_COLOR          print without colors
+${databaseUrl}`,
 
   migrate: `Usage: uketsuke migrate [options]
        uketsuke migrate --from <url> --to <url> [options]

@@ -8,14 +8,17 @@ import { jobs } from './jobs.ts'
 import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { serve } from './serve.ts'
+import { top } from './top.ts'
 
 /** Each command resolves with its exit code. */
 const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   serve,
+  work: (args) => serve([...args, '--role', 'worker']),
   migrate,
   doctor,
   keys,
   jobs,
+  top,
 }
 
 async function run([name = '', ...args]: readonly string[]): Promise<number> {

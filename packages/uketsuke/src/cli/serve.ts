@@ -8,6 +8,7 @@ import type { Jobs } from '../api/jobs.ts'
 import type { JobsModule } from '../api/options.ts'
 import { jwtFromEnvironment } from '../auth/jwt-environment.ts'
 import { silentLog } from '../base/log.ts'
+import { performance } from '../base/timers.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { nodeListener } from '../http/adapters/node.ts'
 import { integer, parseOptions, UsageError } from './arguments.ts'
@@ -144,10 +145,23 @@ function addressOf(server: Server): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
-/** Keeps listening after the first signal: Ctrl-C may arrive twice, from the terminal and from npm. */
+/** Signals this soon after the first are the same one: Ctrl-C arrives from the terminal and from npm. Milliseconds. */
+const sameSignalMs = 1_000
+
+/** Resolves at the first signal. A later one ends the process at once: what still runs goes to other workers when its lease expires. */
 async function shutdownSignal(): Promise<void> {
+  let first: number | null = null
   await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve())
+    const onSignal = () => {
+      if (first === null) {
+        first = performance.now()
+        resolve()
+      } else if (performance.now() - first > sameSignalMs) {
+        console.error('Forced to exit: running jobs continue on another worker after their leases.')
+        process.exit(1)
+      }
+    }
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal)
   })
 }
 
