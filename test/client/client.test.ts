@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { JobCancelledError, JobFailedError, type JobView, RequestError } from '../../packages/client/src/index.ts'
+import {
+  createClient,
+  JobCancelledError,
+  JobFailedError,
+  type JobView,
+  RequestError,
+} from '../../packages/client/src/index.ts'
 import { UnrecoverableError } from '../../packages/uketsuke/src/index.ts'
 import { atEnd } from '../jobs/setup.ts'
 import { until } from '../until.ts'
@@ -195,6 +201,45 @@ describe('a handle', () => {
     const { jobId } = await api.create(undefined, 'bob')
     for (const id of [jobId, '01JD0000000000000000000000', 'a/../b?c#d']) {
       await expect(client.job(id).get()).rejects.toMatchObject({ code: 'job-not-found' })
+    }
+  })
+
+  it('does not resolve without the output, with a credential that may not read it', async () => {
+    const { api, client, url } = await connected()
+    await working(api)
+    const writer = createClient<{ report: { input: { pages: number }; output: unknown } }>({ url, token: 'writer' })
+    await (await client.enqueue('report', { pages: 1 }, { idempotencyKey: 'w' })).result()
+    const handle = await writer.enqueue('report', { pages: 1 }, { idempotencyKey: 'w' })
+    expect(handle.job).toMatchObject({ status: 'completed', outputOmitted: true })
+    await expect(handle.result()).rejects.toMatchObject({ status: 403, code: 'forbidden' })
+  })
+
+  it('sends an id from elsewhere, such as a URL, to its own route only', async () => {
+    const { client, requests } = await connected()
+    const id = '../../admin?x=1,01JD0000000000000000000000#y'
+    await expect(client.job(id).result()).rejects.toMatchObject({ code: 'job-not-found' })
+    for (const request of requests)
+      expect(request).toMatch(/^GET \/(events\?jobs=)?\.\.%2F\.\.%2Fadmin%3Fx%3D1%2C\w+%23y$/)
+  })
+
+  it('goes on when a subscriber throws', async () => {
+    const { client } = await connected()
+    const handle = await client.enqueue('held', {})
+    const thrown: unknown[] = []
+    const catching = (error: unknown) => void thrown.push(error)
+    const before = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException').on('uncaughtException', catching)
+    try {
+      handle.subscribe(() => {
+        throw new Error('of the page')
+      })
+      const result = handle.result().catch((error) => error)
+      await handle.cancel()
+      expect(await result).toBeInstanceOf(JobCancelledError)
+      expect(thrown).toContainEqual(new Error('of the page'))
+    } finally {
+      process.removeAllListeners('uncaughtException')
+      for (const listener of before) process.on('uncaughtException', listener)
     }
   })
 

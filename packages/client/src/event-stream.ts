@@ -14,13 +14,13 @@ interface StreamOptions {
   onBytes(): void
 }
 
-/** Nothing arrived on the stream in time. */
+/** Nothing arrived on the stream in time. Nobody outside sees it. */
 export class StreamStalled extends Error {
   /** Whether anything had arrived before. */
   readonly opened: boolean
 
   constructor(opened: boolean) {
-    super('The event stream stalled.')
+    super()
     this.opened = opened
   }
 }
@@ -47,7 +47,7 @@ export async function readEvents(send: Send, ids: readonly string[], options: St
   }, 500)
   let retry = 2_000
   try {
-    const response = await send('GET', `/events?jobs=${ids.join(',')}`, {
+    const response = await send('GET', `/events?jobs=${encodeURIComponent(ids.join())}`, {
       headers: { accept: 'text/event-stream' },
       signal: connection.signal,
       tries: 1,

@@ -215,7 +215,11 @@ export function createFollow(send: Send, share: string | null): Follow {
       if (wait) headers.prefer = `wait=${longPoll}`
       const stop = new AbortController()
       if (wait) endLongPoll = () => stop.abort()
-      const response = await send('GET', `/${id}`, { headers, tries: 1, signal: stop.signal }).finally(() => {
+      const response = await send('GET', `/${encodeURIComponent(id)}`, {
+        headers,
+        tries: 1,
+        signal: stop.signal,
+      }).finally(() => {
         endLongPoll = () => {}
       })
       if (response.status !== 304) received(await jsonOf<JobView>(response))
@@ -245,7 +249,7 @@ export function createFollow(send: Send, share: string | null): Follow {
   }
 
   function listen(change: typeof addEventListener | undefined): void {
-    for (const name of ['online', 'pageshow', 'visibilitychange']) change?.(name, wake)
+    for (const name of ['online', 'visibilitychange']) change?.(name, wake)
   }
 
   return follow

@@ -71,15 +71,27 @@ export function createHandle(parts: Parts, jobId: string, type: string | null, k
     subscribe(onUpdate) {
       let delivered = 0
       let stop = () => {}
-      const onJob = (job: JobView) => {
-        if (delivered >= (isOver(job) ? job.version + 1 : job.version)) return
-        delivered = isOver(job) ? job.version + 1 : job.version
+      const tell = (update: JobUpdate<JobView>) => {
         try {
-          onUpdate({ job: seen(job) })
+          onUpdate(update)
+        } catch (error) {
+          // An error of the subscriber is its own: the stream and other subscribers go on.
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      }
+      const onJob = (job: JobView) => {
+        const version = job.version + Number(isOver(job))
+        if (version <= delivered) return
+        delivered = version
+        try {
+          seen(job)
         } catch (error) {
           stop()
-          onUpdate({ error })
+          return tell({ error })
         }
+        tell({ job })
       }
       let open = true
       const present = newest
@@ -87,7 +99,7 @@ export function createHandle(parts: Parts, jobId: string, type: string | null, k
       if (!isOver(present)) {
         // The state of a job that has ended may be known without its output.
         const known = present?.completedAt === null ? present : undefined
-        stop = follow(jobId, { onJob, onError: (error) => onUpdate({ error }) }, known)
+        stop = follow(jobId, { onJob, onError: (error) => tell({ error }) }, known)
       }
       return () => {
         open = false
@@ -105,6 +117,7 @@ export function createHandle(parts: Parts, jobId: string, type: string | null, k
           } catch (thrown) {
             return settle(() => reject(thrown))
           }
+          if (!isOver(job)) return
           if (job.status === 'completed') settle(() => resolve(job.output))
           else if (job.status === 'failed') settle(() => reject(new JobFailedError(job)))
           else if (job.status === 'cancelled') settle(() => reject(new JobCancelledError(job)))

@@ -12,7 +12,8 @@ export const page = `<!doctype html>
 <script defer src="docs/page.js"></script>
 </head>
 <body>
-<form id="sign-in" class="swagger-ui" hidden>
+<form id="sign-in" class="swagger-ui" style="padding: 2rem" hidden>
+<h1 class="title">Jobs API reference</h1>
 <p><label>Bearer token or API key <input id="token" type="password" autocomplete="off" required></label> <button class="btn">Show</button></p>
 <p id="problem" role="alert"></p>
 </form>
