@@ -1,12 +1,13 @@
 import { type } from 'arktype'
 import * as v from 'valibot'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { silentLog } from '../../packages/uketsuke/src/base/log.ts'
 import { job } from '../../packages/uketsuke/src/definition/define.ts'
 import { openapiDocument } from '../../packages/uketsuke/src/http/openapi/document.ts'
 import { statuses } from '../../packages/uketsuke/src/http/problem.ts'
 import { routes as all } from '../../packages/uketsuke/src/http/router.ts'
+import { createJobs, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { body, serve } from './server.ts'
 
 /** The page of the API reference is not part of the API. */
@@ -149,5 +150,32 @@ describe('the OpenAPI document', () => {
     for (const name of required) expect(created).toHaveProperty(name)
     for (const name of Object.keys(created)) if (name !== 'message') expect(properties).toHaveProperty(name)
     await api.close()
+  })
+})
+
+describe('the API reference', () => {
+  it('is served without a credential, with a strict policy and its own assets only, unless it is turned off', async () => {
+    const make = (docs?: boolean) => {
+      const jobs = createJobs({ jobs: {}, store: sqlite(':memory:'), log: silentLog, authenticate: () => null, docs })
+      onTestFinished(() => jobs.close())
+      return (path: string) => jobs.fetch(new Request(`http://x/api/jobs${path}`))
+    }
+    const get = make()
+    const page = await get('/docs')
+    expect([page.status, page.headers.get('content-security-policy')]).toEqual([
+      200,
+      expect.stringMatching(/^default-src 'none'; script-src 'self';/),
+    ])
+    const html = await page.text()
+    expect(html).not.toMatch(/https?:|<script>|onclick/)
+    for (const asset of ['ui.js', 'ui.css', 'page.js']) {
+      expect(html).toMatch(new RegExp(`"docs/${asset}"`))
+      expect((await get(`/docs/${asset}`)).status).toBe(200)
+    }
+    for (const path of ['/docs/other.js', '/docs/../package.json', '/docs/ui.js/x', '/docs/%2e%2e']) {
+      expect([path, [404, 401].includes((await get(path)).status)]).toEqual([path, true])
+    }
+    expect((await get('/openapi.json')).status).toBe(401)
+    expect((await make(false)('/docs')).status).toBe(404)
   })
 })

@@ -136,7 +136,14 @@ export function createJobsWith<Types extends JobTypes>(
 
   const apiKeys = new ApiKeys(store.records, clock, ready)
   const { authenticate, isRevoked } = options.apiKeys ? withApiKeys(apiKeys, options) : options
-  const http = { authenticate, isRevoked, maxBodyBytes, requests, apiKeys: options.apiKeys === true }
+  const http = {
+    authenticate,
+    isRevoked,
+    maxBodyBytes,
+    requests,
+    apiKeys: options.apiKeys === true,
+    docs: options.docs,
+  }
   const front = createEntryPoints(service, http, quotas.streams, isRevoked)
   let closing: Promise<void> | null = null
   const health = healthCheck({ store, ready, clock: own, draining: draining.signal })

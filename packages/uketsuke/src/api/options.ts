@@ -71,6 +71,8 @@ export interface JobsOptions<Types extends JobTypes> {
     /** Event streams of one process. Default: 20,000. */
     streamsPerProcess?: number
   }
+  /** Whether `GET /docs` serves the API reference, which needs no credential. Default: true. */
+  docs?: boolean
   /** Whether to keep metrics for `metrics()`. Default: false. */
   metrics?: boolean
   /** The logger. Default: pino at level `info`. */

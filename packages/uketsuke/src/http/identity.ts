@@ -24,6 +24,8 @@ export interface HttpOptions {
   isRevoked?: ((credential: string, owner: string) => boolean | Promise<boolean>) | undefined
   /** Whether API keys of the store are accepted, also in `X-API-Key`. */
   apiKeys?: boolean | undefined
+  /** Whether the API reference is served. Default: true. */
+  docs?: boolean | undefined
   /** The request quota of each owner. Default: none. */
   requests?: TokenBuckets | undefined
 }

@@ -26,7 +26,10 @@ export const reference: readonly Route[] = ['/docs' as const, '/docs/{asset}' as
   query: [],
   produces: null,
   operation: { operationId: 'getReference', summary: 'Get the API reference.', responses: {} },
-  handle: async ({ itemId }) => (itemId === '' ? response('text/html', page, 'no-cache') : asset(itemId)),
+  async handle({ itemId, options }) {
+    if (options.docs === false) throw new UketsukeError('not-found')
+    return itemId === '' ? response('text/html', page, 'no-cache') : asset(itemId)
+  },
 }))
 
 /** @throws `not-found` */
