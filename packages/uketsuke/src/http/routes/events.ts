@@ -2,7 +2,7 @@ import { UketsukeError } from '../../domain/errors.ts'
 import { parameter, problems, streamAnswer } from '../openapi/responses.ts'
 import type { HttpRequest } from '../request.ts'
 import type { Route } from '../route.ts'
-import { endId, manyJobsStream, retryLaterStream } from '../sse/event-stream.ts'
+import { endId, manyJobsStream, softRefusal } from '../sse/event-stream.ts'
 
 /** The most jobs that a request may name. */
 const mostJobs = 100
@@ -42,11 +42,7 @@ export const events: Route = {
       throw error
     }
   },
-  /** As for the stream of one job. */
-  soften(request, { code, retryAfter }) {
-    const isTransient = code === 'quota-exceeded' || code === 'temporarily-unavailable'
-    return isTransient && lastEventId(request) !== null ? retryLaterStream(retryAfter) : null
-  },
+  soften: (request, error) => softRefusal(lastEventId(request) !== null, error),
 }
 
 const lastEventId = (request: HttpRequest) => request.header('last-event-id') ?? request.query.get('lastEventId')

@@ -4,7 +4,7 @@ import { parameter, problems, streamAnswer } from '../openapi/responses.ts'
 import { single } from '../query.ts'
 import type { HttpRequest } from '../request.ts'
 import type { Route } from '../route.ts'
-import { eventStream, retryLaterStream } from '../sse/event-stream.ts'
+import { eventStream, softRefusal } from '../sse/event-stream.ts'
 import { ticketCaller } from './ticket.ts'
 
 export const stream: Route = {
@@ -47,11 +47,7 @@ export const stream: Route = {
       throw error
     }
   },
-  /** 429 and 503 end a browser's EventSource permanently, so a reconnect gets a `retry:` instead. */
-  soften(request, { code, retryAfter }) {
-    const isTransient = code === 'quota-exceeded' || code === 'temporarily-unavailable'
-    return isTransient && lastSeen(request).given ? retryLaterStream(retryAfter) : null
-  },
+  soften: (request, error) => softRefusal(lastSeen(request).given, error),
 }
 
 /** EventSource sends the header on a reconnect, so it is newer than the query parameter. */

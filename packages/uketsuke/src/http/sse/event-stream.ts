@@ -19,9 +19,16 @@ const retryField = Buffer.from('retry: 2000\n\n')
 /** A jittered reconnection time in milliseconds, which avoids a thundering herd at the next process. */
 const jitteredRetry = (min = 1_000) => `retry: ${Math.round(min + Math.random() * 4_000)}\n\n`
 
-/** A response that makes EventSource reconnect after at least `retryAfter` seconds. */
-export function retryLaterStream(retryAfter = 1): HttpResponse {
-  return { status: 200, headers, body: jitteredRetry(retryAfter * 1_000) }
+/**
+ * What a reconnect gets instead of an error that may pass: 429 and 503 end a browser's EventSource permanently. It reconnects after at
+ * least `retryAfter` seconds. Null for other errors and for a first connection.
+ */
+export function softRefusal(
+  isReconnect: boolean,
+  { code, retryAfter = 1 }: { code: string; retryAfter: number | undefined },
+): HttpResponse | null {
+  const mayPass = code === 'quota-exceeded' || code === 'temporarily-unavailable'
+  return isReconnect && mayPass ? { status: 200, headers, body: jitteredRetry(retryAfter * 1_000) } : null
 }
 
 /** What the events of a stream look like. */
