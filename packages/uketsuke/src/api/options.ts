@@ -105,10 +105,12 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
     dispatch === undefined || typeof dispatch === 'function',
     "createJobs(): dispatch must be a transport such as redis('redis://…')",
   )
-  assertConfiguration(
-    options.apiKeys === undefined || typeof options.apiKeys === 'boolean',
-    'createJobs(): apiKeys must be true or false',
-  )
+  for (const name of ['apiKeys', 'docs', 'metrics'] as const) {
+    assertConfiguration(
+      options[name] === undefined || typeof options[name] === 'boolean',
+      `createJobs(): ${name} must be true or false`,
+    )
+  }
   for (const name of Object.keys(jobs)) {
     assertConfiguration(
       isTypeName(name),

@@ -13,10 +13,25 @@ export class UsageError extends Error {
 
 /** Parses the options of a command. Rejects unknown options and positional arguments. @throws {UsageError} */
 export function parseOptions<T extends Options>(command: string, args: readonly string[], options: T): Values<T> {
+  return explained(command, () => parseArgs({ args: [...args], options, strict: true, allowPositionals: false })).values
+}
+
+/** The same for a command that takes ids, which are the positional arguments. @throws {UsageError} */
+export function parseOptionsAndIds<T extends Options>(
+  command: string,
+  args: readonly string[],
+  options: T,
+): { values: Values<T>; ids: readonly string[] } {
+  const parse = () => parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
+  const { values, positionals } = explained(command, parse)
+  return { values, ids: positionals }
+}
+
+function explained<T>(command: string, parse: () => T): T {
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
+    return parse()
   } catch (error) {
-    // Keep the first sentence only: the second suggests positional arguments, which no command takes.
+    // Keep the first sentence only: the second explains how to pass what is no option.
     const [sentence = ''] = (error as Error).message.split('. ')
     throw new UsageError(`${sentence.replace(/\.$/, '')}. Try "uketsuke ${command} --help".`)
   }

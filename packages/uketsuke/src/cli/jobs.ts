@@ -1,4 +1,5 @@
-import { parseArgs, styleText } from 'node:util'
+import { styleText } from 'node:util'
+import type { JobView } from '@uketsuke/client'
 import { createJobs } from '../api/create-jobs.ts'
 import { fromEnvironment } from '../api/environment.ts'
 import type { Jobs } from '../api/jobs.ts'
@@ -6,7 +7,7 @@ import { silentLog } from '../base/log.ts'
 import { clearTimeout, setTimeout } from '../base/timers.ts'
 import { jobStatuses } from '../domain/job.ts'
 import { allOwners } from '../store/port.ts'
-import { integer, UsageError } from './arguments.ts'
+import { integer, parseOptionsAndIds, UsageError } from './arguments.ts'
 import { showDetails, showRow, showState, tableHead } from './show-job.ts'
 
 const text = { type: 'string' } as const
@@ -45,7 +46,7 @@ const actions: Readonly<
 export async function jobs([name = '', ...args]: readonly string[]): Promise<number> {
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined
   if (action === undefined) throw new UsageError(`"uketsuke jobs" needs ls, show, tail, cancel, retry or rm. ${usage}`)
-  const { values, positionals: ids } = parsed(args)
+  const { values, ids } = parseOptionsAndIds('jobs', args, options)
   const unknown = Object.keys(values).find((one) => ![...action.allowed, 'owner', 'store', 'schema'].includes(one))
   if (unknown !== undefined) throw new UsageError(`"uketsuke jobs ${name}" has no option --${unknown}. ${usage}`)
   const fits = action.ids === 'none' ? ids.length === 0 : action.ids === 'one' ? ids.length === 1 : ids.length > 0
@@ -65,16 +66,6 @@ export async function jobs([name = '', ...args]: readonly string[]): Promise<num
 }
 
 const amounts = { none: 'no ids', one: 'one job id', many: 'one or more job ids' } as const
-
-/** @throws {UsageError} */
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
-  } catch (error) {
-    const [sentence = ''] = (error as Error).message.split('. ')
-    throw new UsageError(`${sentence.replace(/\.$/, '')}. ${usage}`)
-  }
-}
 
 async function ls(jobs: Jobs, { owner, values: { status, type, limit, json } }: Given): Promise<void> {
   const statuses = status?.split(',')
@@ -118,12 +109,12 @@ async function tail(jobs: Jobs, { ids: [id = ''], owner, values }: Given): Promi
   }
 }
 
-function each(act: (jobs: Jobs, id: string, owner: Given['owner']) => Promise<object>) {
+function each(act: (jobs: Jobs, id: string, owner: Given['owner']) => Promise<JobView>) {
   return async (jobs: Jobs, { ids, owner, values }: Given): Promise<void> => {
     for (const id of ids) {
       const job = await act(jobs, id, owner)
       if (values.json) console.log(JSON.stringify(job))
-      else console.log(showRow(job as never, Date.now()))
+      else console.log(showRow(job, Date.now()))
     }
   }
 }

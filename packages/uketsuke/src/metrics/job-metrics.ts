@@ -1,5 +1,6 @@
 import { version } from '../base/version.ts'
-import { type Change, isTerminal, type Job } from '../domain/job.ts'
+import { lastAttempt } from '../domain/change.ts'
+import { type Attempt, type Change, isTerminal, type Job } from '../domain/job.ts'
 import type { Store, Unfinished } from '../store/port.ts'
 import { Counter, exposition, Gauge, Histogram } from './prometheus.ts'
 
@@ -56,24 +57,19 @@ export class JobMetrics {
 
   /** This process has committed a change. */
   changed({ before, after, attempt }: Change): void {
-    const lost = attempt?.outcome === 'lease-lost' || (isTerminal(after) && after.error?.code === 'lease-lost')
-    if (lost) this.#leases.add()
-    if (after.queue === 'deliveries') this.#delivered(after, attempt !== null)
-    else this.#jobChanged(before, after, attempt)
+    const ended = attempt ?? (before.status === 'running' ? lastAttempt(after) : null)
+    if (ended?.outcome === 'lease-lost') this.#leases.add()
+    if (after.queue === 'deliveries') return void this.#delivered(after, ended)
+    const { type, status } = after
+    if (isTerminal(after)) this.#finished.add({ type, outcome: status })
+    if (ended !== null) this.#run.observe({ type }, toSeconds(ended.endedAt - ended.startedAt))
   }
 
-  #jobChanged(before: Job, after: Job, attempt: Change['attempt']): void {
-    const { type } = after
-    if (isTerminal(after)) this.#finished.add({ type, outcome: after.status })
-    if (before.status !== 'running' || before.startedAt === null) return
-    const endedAt = attempt?.endedAt ?? after.completedAt
-    if (endedAt !== null) this.#run.observe({ type }, toSeconds(endedAt - before.startedAt))
-  }
-
-  #delivered({ status }: Job, continues: boolean): void {
+  #delivered({ status }: Job, ended: Attempt | null): void {
     if (status === 'completed') this.#deliveries.add({ outcome: 'delivered' })
     else if (status === 'failed') this.#deliveries.add({ outcome: 'exhausted' })
-    else if (continues) this.#deliveries.add({ outcome: 'retrying' })
+    // A release sends nothing: a slot or a worker was missing.
+    else if (ended?.outcome === 'retrying') this.#deliveries.add({ outcome: 'retrying' })
   }
 
   /** The store has committed rows in this time, in milliseconds. */

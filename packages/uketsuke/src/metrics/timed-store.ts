@@ -6,7 +6,8 @@ export function timed(store: Store, committed: (operation: string, ms: number, r
   const measure = async <T>(operation: string, rows: (result: T) => number, commit: Promise<T>): Promise<T> => {
     const start = performance.now()
     const result = await commit
-    committed(operation, performance.now() - start, rows(result))
+    // A claim that finds nothing commits nothing.
+    if (rows(result) > 0) committed(operation, performance.now() - start, rows(result))
     return result
   }
   const { insert, replace, claim } = store

@@ -32,6 +32,7 @@ const types = {
   }),
   reading: job({ input: z.object({}), run: async () => (await readFile(new URL(import.meta.url))).length > 0 }),
   parent: job({ input: z.object({}), run: async ({ enqueue }) => (await enqueue('double', { n: 1 })).jobId }),
+  endless: job({ input: z.object({}), run: async ({ enqueue }) => void (await enqueue('endless', {})) }),
   broken: job({
     input: z.object({}),
     run() {
@@ -61,8 +62,19 @@ describe('drain', () => {
     expect(await jobs.drain()).toMatchObject({ completed: 0, failed: 0 })
     // Nothing runs by itself between two calls.
     const later = await jobs.enqueue('double', { n: 1 })
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await jobs.clock.advance(5_000)
     expect(await get(later.jobId)).toMatchObject({ status: 'pending' })
+  })
+
+  it('ends although jobs enqueue others again and again', async () => {
+    await jobs.enqueue('endless', {})
+    const { stuck, completed } = await jobs.drain()
+    expect([stuck.every(({ type }) => type === 'endless'), stuck.length > 0, completed > 10]).toEqual([
+      true,
+      true,
+      true,
+    ])
+    await expect(jobs.advance('1m')).rejects.toThrow('Jobs enqueue further jobs without an end.')
   })
 
   it('names what is stuck instead of hanging, and what is not due yet', async () => {
@@ -121,6 +133,11 @@ describe('waitFor', () => {
     )
     const held = await jobs.enqueue('held', {})
     await expect(jobs.waitFor(held.jobId)).rejects.toThrow('The job is running')
+    const behind = createTestJobs({ jobs: types, patience: 200, concurrency: 1 })
+    await behind.enqueue('held', {})
+    const { jobId: second } = await behind.enqueue('double', { n: 1 })
+    await expect(behind.waitFor(second)).rejects.toThrow('The job is pending, not completed.')
+    await behind.close()
     await expect(jobs.waitFor('nonsense')).rejects.toThrow('There is no job nonsense.')
   })
 })

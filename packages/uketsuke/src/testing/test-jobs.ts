@@ -33,7 +33,7 @@ export interface Drained<Types extends JobTypes> {
   cancelled: number
   /** Jobs that are not due yet: delayed, or waiting for their next attempt. */
   waiting: JobOf<Types>[]
-  /** Jobs whose handlers did not return within `patience`, and due jobs that nothing runs. */
+  /** Jobs whose handlers did not return within `patience`, due jobs that nothing runs, and those that come again and again. */
   stuck: JobOf<Types>[]
 }
 
@@ -43,7 +43,7 @@ export interface TestJobs<Types extends JobTypes> extends Jobs<Types> {
   readonly clock: ManualClock
   /** Runs the jobs that are due, those that they enqueue, and their webhooks, until nothing is left to do at this time. */
   drain(): Promise<Drained<Types>>
-  /** Passes time, as in `advance('1h')`, and runs what becomes due on the way. */
+  /** Passes time, as in `advance('1h')`, and runs what becomes due on the way. @throws if jobs enqueue others without an end */
   advance(duration: Duration): Promise<void>
   /**
    * Runs jobs until this one has the status, passing time where it waits for its next attempt. Resolves with the job.
@@ -72,6 +72,10 @@ const testSecret = 'whsec_dGhlIHNlY3JldCBvZiBjcmVhdGVUZXN0Sm9icygp'
 const stepMs = 1_000
 /** How long `advance` lets running handlers go on before it passes time, in milliseconds of real time. */
 const briefMs = 50
+/** How long one call runs jobs that come again and again, as a multiple of `patience`. */
+const longestSettle = 6
+/** How often a job may wait while `waitFor` waits for it. */
+const mostTurns = 1_000
 const most = 1_000_000
 
 /** Creates jobs for a test, in memory, with a clock that the test turns. For any test framework. */
@@ -106,44 +110,71 @@ export function createTestJobs<Types extends JobTypes>(options: TestJobsOptions<
     )
     return full.filter((job) => job !== null).map((job) => view(job, front.url) as JobOf<Types>)
   }
+  /** How long the job waits by itself, in milliseconds; null if it does not. A lease is taken back a moment after its end. */
+  const waitOf = (job: Job): number | null => {
+    if (job.status === 'pending' && job.runAt > clock.now()) return job.runAt - clock.now()
+    return isOrphan(job) ? Math.max(0, (job.leaseUntil ?? 0) - clock.now()) + 2 * stepMs : null
+  }
   const isOrphan = ({ status, worker }: Job) => status === 'running' && crashed.has(worker ?? '')
 
-  /** When something happens by itself next; null if nothing will. */
-  async function nextEvent(): Promise<number | null> {
-    const types = Object.keys(options.jobs)
-    const due = [await store.nextDue('jobs', types), await store.nextDue('deliveries', [deliveryType])]
-    const leases = (await list(['running'])).filter(isOrphan).map(({ leaseUntil }) => leaseUntil)
-    const times = [...due, ...leases].filter((time) => time !== null)
-    return times.length === 0 ? null : Math.min(...times)
+  /** When a job or a webhook is due next, in this time or an earlier one; null if none is. */
+  async function nextDue(): Promise<number | null> {
+    const due = [
+      await store.nextDue('jobs', Object.keys(options.jobs)),
+      await store.nextDue('deliveries', [deliveryType]),
+    ].filter((time) => time !== null)
+    return due.length === 0 ? null : Math.min(...due)
   }
 
-  /** Jobs and webhooks that run, or that are due. */
+  /** Jobs that run, or that are due. */
   async function active(): Promise<Job[]> {
     const running = (await list(['running'])).filter((job) => !isOrphan(job))
     const due = (await list(['pending'])).filter(({ runAt }) => runAt <= clock.now())
     return [...running, ...due]
   }
 
-  /** Lets a worker run what is due, until nothing is left or nothing has changed for `ms` of real time. Stops early when `enough`. */
-  async function settle(ms = patience, enough: () => Promise<boolean> = async () => false): Promise<void> {
+  /**
+   * Lets a worker run what is due, until nothing is left or nothing has changed for `quietMs` of real time. Stops early when `enough`.
+   * Resolves with false if there was no end, since jobs enqueue others again and again.
+   */
+  async function settle(quietMs = patience, enough: () => Promise<boolean> = async () => false): Promise<boolean> {
     const { connection } = await worker()
+    const deadline = performance.now() + longestSettle * patience
     connection.claiming = true
     try {
       let seen = ''
-      for (let since = performance.now(); performance.now() - since < ms; await pause(1)) {
+      for (let since = performance.now(); performance.now() - since < quietMs; await pause(1)) {
         connection.hint()
         await clock.advance(0)
-        if (await enough()) return
+        if (await enough()) return true
         const busy = await active()
-        const isDelivering = (await store.nextDue('deliveries', [deliveryType])) ?? Number.POSITIVE_INFINITY
-        if (busy.length === 0 && isDelivering > clock.now()) return
+        const due = await nextDue()
+        if (busy.length === 0 && (due === null || due > clock.now())) return true
         const state = busy.map(({ id, version }) => `${id}:${version}`).join()
         if (state !== seen) since = performance.now()
         seen = state
+        if (performance.now() > deadline) return false
       }
+      return true
     } finally {
       connection.claiming = false
     }
+  }
+
+  /** Passes time and runs what becomes due on the way. While jobs run, in steps: a lease or a timeout may end. */
+  async function pass(ms: number): Promise<void> {
+    const end = clock.now() + ms
+    const run = async () => {
+      if (!(await settle(briefMs))) throw new Error('Jobs enqueue further jobs without an end.')
+    }
+    await run()
+    while (clock.now() < end) {
+      const isBusy = (await list(['running'])).length > 0
+      if (isBusy) await clock.advance(Math.min(end - clock.now(), stepMs))
+      else await clock.jump(Math.min(end, Math.max((await nextDue()) ?? end, clock.now() + 1)) - clock.now())
+      if (!isBusy || (await active()).some(({ status }) => status === 'pending')) await run()
+    }
+    await run()
   }
 
   const jobs: TestJobs<Types> = {
@@ -168,21 +199,9 @@ export function createTestJobs<Types extends JobTypes>(options: TestJobsOptions<
         stuck: await show(stuck),
       }
     },
-    async advance(duration) {
-      const end = clock.now() + milliseconds(duration)
-      await settle(briefMs)
-      while (clock.now() < end) {
-        const next = (await nextEvent()) ?? end
-        const isBusy = (await list(['running'])).length > 0
-        const to = Math.min(end, isBusy ? clock.now() + stepMs : Math.max(next, clock.now() + 1))
-        if (isBusy) await clock.advance(to - clock.now())
-        else await clock.jump(to - clock.now())
-        if (!isBusy || (await active()).some(({ status }) => status === 'pending')) await settle(briefMs)
-      }
-      await settle(briefMs)
-    },
+    advance: async (duration) => pass(milliseconds(duration)),
     async waitFor<S extends JobStatus = 'completed'>(jobId: string, status = 'completed' as S) {
-      for (let turn = 0; turn < 10_000; turn++) {
+      for (let turn = 0; turn < mostTurns; turn++) {
         let job: Job | null = null
         await settle(patience, async () => {
           job = (await store.get(allOwners, [jobId]))[0] ?? null
@@ -191,10 +210,9 @@ export function createTestJobs<Types extends JobTypes>(options: TestJobsOptions<
         const found = job as Job | null
         if (found === null) throw new Error(`There is no job ${jobId}.`)
         if (found.status === status) return view(found, front.url) as Extract<JobOf<Types>, { status: S }>
-        const next = found.status === 'pending' || isOrphan(found) ? await nextEvent() : null
-        if (isTerminal(found) || next === null) throw new Error(`The job is ${sentence(found)}, not ${status}.`)
-        // A lease is taken back a moment after it has expired.
-        await clock.advance(Math.min(60_000, Math.max(stepMs, next - clock.now())))
+        const wait = waitOf(found)
+        if (wait === null) throw new Error(`The job is ${sentence(found)}, not ${status}.`)
+        await pass(wait)
       }
       throw new Error(`The job ${jobId} did not become ${status}.`)
     },
