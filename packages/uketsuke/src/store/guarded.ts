@@ -24,6 +24,10 @@ export function withValidIdentifiers(store: Store): Store {
         checkOwner(owner)
         return records.update(kind, owner, id, change)
       },
+      append: async (kind, entries, most) => {
+        for (const { owner } of entries) checkOwner(owner)
+        return records.append(kind, entries, most)
+      },
       remove: async (kind, owner, id) => records.remove(kind, one(owner), id),
     },
   } satisfies Partial<Store>)

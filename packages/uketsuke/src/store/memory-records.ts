@@ -21,6 +21,13 @@ export function memoryRecords(): RecordStore {
       if (value !== null) records.set(at(kind, id), { kind, id, owner, value })
       return value
     },
+    append: async (kind, entries, most) => {
+      for (const { id, owner, value } of entries) {
+        const stored = records.get(at(kind, id))?.value ?? ''
+        if (stored.length < most && (records.get(at(kind, id))?.owner ?? owner) === owner)
+          records.set(at(kind, id), { kind, id, owner, value: stored + value })
+      }
+    },
     remove: async (kind, owner, id) => seen(owner, records.get(at(kind, id))) !== null && records.delete(at(kind, id)),
   }
 }

@@ -12,6 +12,8 @@ import { claim, isHeldBy } from '../domain/rules.ts'
 import { withValidIdentifiers } from './guarded.ts'
 import { memoryRecords } from './memory-records.ts'
 import { allOwners, type IdempotencyKey, type Insert, type Inserted, type Owner, type StoreFactory } from './port.ts'
+import { jobLogKind } from './records.ts'
+import { longestInput } from './search-sql.ts'
 
 /**
  * The reference store: the simplest implementation of the port, for tests and experiments. All jobs are lost when the
@@ -23,6 +25,7 @@ export function memory(): StoreFactory {
     const ended: Attempt[] = []
     const keys = new Map<string, { jobId: string; key: IdempotencyKey }>()
     const values = new Map<string, string>()
+    const records = memoryRecords()
 
     const all = () => [...jobs.values()]
     const seenBy = (owner: Owner, id: string) => {
@@ -59,7 +62,11 @@ export function memory(): StoreFactory {
     }
 
     const forget = (gone: (job: Job) => boolean) => {
-      for (const job of all()) if (gone(job)) jobs.delete(job.id)
+      for (const job of all()) {
+        if (!gone(job)) continue
+        jobs.delete(job.id)
+        void records.remove(jobLogKind, allOwners, job.id)
+      }
       for (let i = ended.length - 1; i >= 0; i--) if (!jobs.has(ended[i]!.jobId)) ended.splice(i, 1)
     }
     const owesDelivery = (id: string) => all().some((job) => job.parent === id && !isTerminal(job))
@@ -130,6 +137,30 @@ export function memory(): StoreFactory {
           .sort((a, b) => (a.id < b.id ? 1 : -1))
           .slice(0, limit)
           .map((job) => ({ ...job, input: '', output: null })),
+      search: async ({
+        queue,
+        owner,
+        type,
+        status,
+        above = '',
+        below,
+        oldestFirst = false,
+        limit,
+        examine,
+        inputs,
+      }) => {
+        const examined = all()
+          .filter((job) => job.queue === queue && job.id > above && (below === undefined || job.id < below))
+          .sort((a, b) => (a.id < b.id === oldestFirst ? -1 : 1))
+        const jobs = examined
+          .slice(0, examine)
+          .filter((job) => (owner ?? job.owner) === job.owner && (type ?? job.type) === job.type)
+          .filter((job) => (status ?? job.status) === job.status)
+          .slice(0, limit)
+          .map((job) => ({ ...job, output: null, input: inputs && job.input.length <= longestInput ? job.input : '' }))
+        const last = jobs.length === limit ? jobs.at(-1) : examined[examine - 1]
+        return { jobs, last: last === undefined || last === examined.at(-1) ? null : last.id }
+      },
       deliveries: async (owner, parent) =>
         all()
           .filter((job) => job.parent === parent && seenBy(owner, job.id) !== null)
@@ -178,14 +209,14 @@ export function memory(): StoreFactory {
         for (const job of jobs.values()) counts[job.queue][job.status]++
         return counts
       },
-      unfinished: async () => {
+      unfinished: async (most = Number.POSITIVE_INFINITY) => {
         const now = clock.now()
         const counts = new Map<string, { type: string; pending: number; running: number; oldest: number | null }>()
         for (const { queue, type, status, runAt, completedAt } of jobs.values()) {
           if (queue !== 'jobs' || completedAt !== null) continue
           const one = counts.get(type) ?? { type, pending: 0, running: 0, oldest: null }
           counts.set(type, one)
-          one[status as 'pending' | 'running']++
+          if (one[status as 'pending' | 'running'] < most) one[status as 'pending' | 'running']++
           if (status === 'pending' && runAt <= now) one.oldest = Math.min(runAt, one.oldest ?? runAt)
         }
         return [...counts.values()].sort((a, b) => (a.type < b.type ? -1 : 1))
@@ -201,7 +232,7 @@ export function memory(): StoreFactory {
       indexWaiting: async () => {},
       countWaiting: async (owner, most) =>
         Math.min(most, all().filter((job) => isWaiting(job) && job.owner === owner).length),
-      records: memoryRecords(),
+      records,
       onForeignCommit: () => () => {},
       close: async () => {},
     })

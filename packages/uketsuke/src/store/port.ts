@@ -57,6 +57,32 @@ export interface ListQuery {
   readonly before?: string | undefined
 }
 
+/** What an operator looks for. */
+export interface SearchQuery {
+  readonly queue: Queue
+  readonly owner?: string | undefined
+  readonly type?: string | undefined
+  readonly status?: JobStatus | undefined
+  /** Only jobs whose id is greater than this one. */
+  readonly above?: string | undefined
+  /** Only jobs whose id is less than this one. */
+  readonly below?: string | undefined
+  /** Default: newest first, that is, by descending id. */
+  readonly oldestFirst?: boolean | undefined
+  readonly limit: number
+  /** How many rows the store may examine, however few of them match. */
+  readonly examine: number
+  /** Whether to include inputs of up to 64 Ki characters. Default: `input` is empty. */
+  readonly inputs?: boolean | undefined
+}
+
+/** One page of a search. */
+export interface Found {
+  readonly jobs: Job[]
+  /** The id from which the search goes on: it continues with `above` or `below` this one. Null at the end. */
+  readonly last: string | null
+}
+
 /** A job id and the latest version known to a process. */
 export interface KnownVersion {
   readonly id: string
@@ -158,6 +184,8 @@ export interface Store {
   newer(known: readonly KnownVersion[]): Promise<Job[]>
   /** Newest first, as far as `query` asks. Without what may be long: `input` is empty and `output` null. */
   list(query: ListQuery): Promise<Job[]>
+  /** One page of a search among all owners. It examines a bounded number of rows, so that it takes as long for ten million jobs as for ten. */
+  search(query: SearchQuery): Promise<Found>
   /** The webhook deliveries of one job, oldest first. */
   deliveries(owner: Owner, parent: string): Promise<Job[]>
   /** Deliveries that failed at `since` or later, in id order, after the id `after`. For rare use: it reads all failed jobs. */
@@ -169,17 +197,17 @@ export interface Store {
    * expensive.
    */
   position(job: Job): Promise<number | null>
-  /** Removes a terminal job with its attempts and deliveries. Returns true if the job existed and was terminal. */
+  /** Removes a terminal job with its attempts, log and deliveries. Returns true if the job existed and was terminal. */
   remove(owner: Owner, id: string): Promise<boolean>
   /**
-   * Removes up to `limit` expired jobs with their attempts, and up to `limit` expired keys. Returns the number of jobs.
+   * Removes up to `limit` expired jobs with their attempts and logs, and up to `limit` expired keys. Returns the number of jobs.
    * A job with an unfinished delivery is kept until the delivery ends.
    */
   prune(limit: number): Promise<number>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
-  /** The users' jobs that have not ended, by type. It reads an index entry of each. */
-  unfinished(): Promise<Unfinished[]>
+  /** The users' jobs that have not ended, by type. It reads an index entry of each, up to `most` for each type and status. */
+  unfinished(most?: number): Promise<Unfinished[]>
   /**
    * A small value shared by all processes on this store: the value stored under `name`, or `initial`, which is then
    * stored.

@@ -11,6 +11,9 @@ export interface StoredRecord {
   readonly value: string
 }
 
+/** The kind of the record with the log lines of the job of the same id. Stores remove it with its job. */
+export const jobLogKind = 'job-log'
+
 /** Documents by kind and id. Like all writes, each is one commit. */
 export interface RecordStore {
   /** Null if absent or owned by another owner. */
@@ -28,6 +31,11 @@ export interface RecordStore {
     id: string,
     change: (value: string | null) => string | null,
   ): Promise<string | null>
+  /**
+   * Adds text to the values of these records in one commit, and creates those that are absent. A value that has `most` characters or more is
+   * left unchanged. The ids must be distinct.
+   */
+  append(kind: string, entries: readonly Omit<StoredRecord, 'kind'>[], most: number): Promise<void>
   /** Returns whether the record existed. */
   remove(kind: string, owner: Owner, id: string): Promise<boolean>
 }

@@ -10,6 +10,7 @@ import { reading } from './store-suite/reading.ts'
 import { recording } from './store-suite/records.ts'
 import { removing } from './store-suite/removing.ts'
 import { replacing } from './store-suite/replacing.ts'
+import { searching } from './store-suite/searching.ts'
 import { sharing } from './store-suite/sharing.ts'
 import { together } from './store-suite/together.ts'
 
@@ -45,7 +46,8 @@ export function storeSuite({ test, open, openTwice, openPersistent }: StoreSuite
       }
     })
 
-  for (const group of [inserting, claiming, replacing, leasing, reading, removing, sharing, recording]) group(check)
+  for (const group of [inserting, claiming, replacing, leasing, reading, searching, removing, sharing, recording])
+    group(check)
   if (openTwice !== undefined) together({ test, openTwice })
   if (openPersistent !== undefined) moving({ test, openPersistent })
 }

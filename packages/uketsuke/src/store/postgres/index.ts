@@ -5,6 +5,7 @@ import { UketsukeError } from '../../domain/errors.ts'
 import type { Change, Job } from '../../domain/job.ts'
 import { withValidIdentifiers } from '../guarded.ts'
 import type { ClaimQuery, Store, StoreFactory } from '../port.ts'
+import { uncapped } from '../unfinished.ts'
 import { adoptLostClaims, type Claimed, claim } from './claim.ts'
 import type { Sql } from './connection.ts'
 import { insert, keyed } from './insert.ts'
@@ -17,6 +18,7 @@ import * as queries from './queries.ts'
 import { recordStore } from './records.ts'
 import { prune, remove } from './remove.ts'
 import { renew, replace as replaceRows } from './replace.ts'
+import { search } from './search.ts'
 import { type OpenedSchema, start } from './start.ts'
 import { time as timeBy } from './time.ts'
 import { unclaimed } from './unclaimed.ts'
@@ -162,6 +164,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     get: (owner, ids) => run((sql) => queries.get(sql, ids, owner)),
     newer: (known) => run((sql) => queries.newerThan(sql, known)),
     list: (query) => run((sql) => queries.listJobs(sql, query)),
+    search: (query) => run((sql) => search(sql, query)),
     deliveries: (owner, parent) => run((sql) => queries.deliveries(sql, owner, parent)),
     failedDeliveries: (owner, since, after, limit) =>
       run((sql) => queries.failedDeliveries(sql, owner, since, after, limit)),
@@ -170,7 +173,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     remove: (owner, id) => run((sql, maybeCommitted) => remove(sql, owner, id, maybeCommitted)),
     prune: (limit) => run((sql) => prune(sql, time, limit)),
     stats: () => run(queries.stats),
-    unfinished: () => run((sql) => unfinished(sql, time.here())),
+    unfinished: (most = uncapped) => run((sql) => unfinished(sql, time.here(), most)),
     shared: (name, initial) => run((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => run((sql) => keyed(sql, owner, route, key)),
     indexWaiting: () => indexWaiting(opened().connection, settings.schema),

@@ -23,6 +23,24 @@ export function recordStore(run: Run, transaction: Transaction): RecordStore {
         return (await sql.query(text, [kind, after ?? '', nobody(owner), limit])).map(toRecord)
       }),
     update: (kind, owner, id, change) => transaction((sql) => update(sql, { kind, owner, id }, change)),
+    append: (kind, entries, most) =>
+      run(async (sql, maybeCommitted) => {
+        // Twice the same lines would be worse than none.
+        if (entries.length === 0 || maybeCommitted) return
+        await sql.query(
+          `INSERT INTO uketsuke.records (${columns})
+           SELECT $1, id, owner, value FROM unnest($2::text[], $3::text[], $4::text[]) AS new (id, owner, value) ORDER BY id
+           ON CONFLICT (kind, id) DO UPDATE SET value = records.value || excluded.value
+           WHERE length(records.value) < $5 AND records.owner = excluded.owner`,
+          [
+            kind,
+            entries.map(({ id }) => id),
+            entries.map(({ owner }) => owner),
+            entries.map(({ value }) => value),
+            most,
+          ],
+        )
+      }),
     remove: (kind, owner, id) =>
       run(async (sql, maybeCommitted) => {
         const text = `DELETE FROM uketsuke.records WHERE kind = $1 AND id = $2 AND ${mine(3)} RETURNING id`

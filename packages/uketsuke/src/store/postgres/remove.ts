@@ -1,4 +1,5 @@
 import { allOwners, type Owner } from '../port.ts'
+import { jobLogKind } from '../records.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import type { DatabaseTime } from './time.ts'
@@ -14,7 +15,8 @@ export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted:
        WHERE id = $1 AND completed_at IS NOT NULL AND ($2::text IS NULL OR owner = $2) FOR UPDATE
      ), gone AS (
        SELECT id FROM ended UNION SELECT jobs.id FROM uketsuke.jobs JOIN ended ON jobs.parent = ended.id
-     ), log AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone))
+     ), ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone)
+     ), log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id IN (SELECT id FROM gone))
      DELETE FROM uketsuke.jobs WHERE id IN (SELECT id FROM gone) RETURNING id`,
     [id, owner === allOwners ? null : owner],
   )
@@ -32,7 +34,8 @@ export async function prune(sql: Sql, time: DatabaseTime, limit: number): Promis
        WHERE expires_at <= ${now} AND NOT EXISTS (
          SELECT FROM uketsuke.jobs AS delivery WHERE delivery.parent = jobs.id AND delivery.completed_at IS NULL)
        ORDER BY expires_at LIMIT ${most} FOR UPDATE SKIP LOCKED
-     ), log AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone)
+     ), ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone)
+     ), log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id IN (SELECT id FROM gone)
      ), keys AS (
        DELETE FROM uketsuke.idempotency_keys WHERE ctid = ANY(ARRAY(
          SELECT ctid FROM uketsuke.idempotency_keys WHERE expires_at <= ${now} LIMIT ${most} FOR UPDATE SKIP LOCKED))

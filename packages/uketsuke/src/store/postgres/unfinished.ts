@@ -2,15 +2,23 @@ import type { Unfinished } from '../port.ts'
 import { byType } from '../unfinished.ts'
 import type { Sql } from './connection.ts'
 import { running } from './rows.ts'
+import { waitingTypes } from './waiting-types.ts'
 
-/** Counted in partial indexes. `now` is that of the database. */
-export async function unfinished(sql: Sql, now: number): Promise<Unfinished[]> {
+/** Counted in partial indexes, up to `most` for each type. `now` is that of the database. */
+export async function unfinished(sql: Sql, now: number, most: number): Promise<Unfinished[]> {
+  const pending = (priority: string) =>
+    `SELECT types.type, counted.pending, 0 AS running, counted.oldest FROM ${priority}_types AS types, LATERAL (
+       SELECT count(*) AS pending, min(due_at) AS oldest FROM (
+         SELECT due_at FROM uketsuke.jobs
+         WHERE queue = 'jobs' AND priority = '${priority}' AND type = types.type AND due_at IS NOT NULL
+         ORDER BY due_at LIMIT $1) AS each) AS counted
+     WHERE types.type IS NOT NULL`
   const rows = await sql.query(
-    `SELECT type, count(*) AS pending, 0 AS running, min(due_at) AS oldest FROM uketsuke.jobs
-     WHERE due_at IS NOT NULL AND queue = 'jobs' GROUP BY type
-     UNION ALL
-     SELECT type, 0, count(*), NULL FROM uketsuke.jobs WHERE ${running} AND queue = 'jobs' GROUP BY type`,
-    [],
+    `WITH RECURSIVE ${waitingTypes('high_types', "'jobs'", "'high'")}, ${waitingTypes('normal_types', "'jobs'", "'normal'")}
+     ${pending('high')} UNION ALL ${pending('normal')} UNION ALL
+     SELECT type, 0, count(*), NULL FROM (
+       SELECT type FROM uketsuke.jobs WHERE ${running} AND queue = 'jobs' LIMIT $1) AS started GROUP BY type`,
+    [most],
   )
   const numbers = rows.map(({ type, pending, running, oldest }) => ({
     type: type as string,
@@ -18,5 +26,5 @@ export async function unfinished(sql: Sql, now: number): Promise<Unfinished[]> {
     running: Number(running),
     oldest: oldest === null ? null : Number(oldest),
   }))
-  return byType(numbers, now)
+  return byType(numbers, now, most)
 }

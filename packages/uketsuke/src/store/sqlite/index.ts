@@ -6,6 +6,7 @@ import { isLastAttempt } from '../../domain/job.ts'
 import { withValidIdentifiers } from '../guarded.ts'
 import type { Store, StoreFactory } from '../port.ts'
 import { checkMigrated } from '../raw-tables.ts'
+import { uncapped } from '../unfinished.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { commitSignal } from './commit-signal.ts'
 import { Connection, type Sql } from './connection.ts'
@@ -14,7 +15,8 @@ import { commitListener } from './listener.ts'
 import { migrate } from './migrations/index.ts'
 import { canUseThreads, databasePath, open } from './open.ts'
 import * as queries from './queries.ts'
-import { getRecord, listRecords, removeRecord, updateRecord } from './records.ts'
+import { appendRecords, getRecord, listRecords, removeRecord, updateRecord } from './records.ts'
+import { search } from './search.ts'
 import { unclaimed } from './unclaimed.ts'
 import { unfinished } from './unfinished.ts'
 import { countWaiting, indexWaiting } from './waiting.ts'
@@ -113,6 +115,7 @@ function store(path: string, clock: Clock): Store {
     get: (owner, ids) => read((sql) => ids.map((id) => queries.get(sql, owner, id))),
     newer: (known) => read((sql) => known.flatMap((one) => queries.newerThan(sql, one))),
     list: (query) => read((sql) => queries.listJobs(sql, query)),
+    search: (query) => read((sql) => search(sql, query)),
     deliveries: (owner, parent) => read((sql) => queries.deliveries(sql, owner, parent)),
     failedDeliveries: (owner, since, after, limit) =>
       read((sql) => queries.failedDeliveries(sql, owner, since, after, limit)),
@@ -121,7 +124,7 @@ function store(path: string, clock: Clock): Store {
     remove: (owner, id) => write((sql) => queries.remove(sql, owner, id)),
     prune: (limit) => write((sql) => queries.prune(sql, clock.now(), limit)),
     stats: () => read(queries.stats),
-    unfinished: () => read((sql) => unfinished(sql, clock.now())),
+    unfinished: (most = uncapped) => read((sql) => unfinished(sql, clock.now(), most)),
     shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => read((sql) => queries.keyed(sql, owner, route, key)),
     indexWaiting: () => write(indexWaiting),
@@ -130,6 +133,7 @@ function store(path: string, clock: Clock): Store {
       get: (kind, owner, id) => read((sql) => getRecord(sql, kind, owner, id)),
       list: (kind, owner, after, limit) => read((sql) => listRecords(sql, kind, owner, after, limit)),
       update: (kind, owner, id, change) => write((sql) => updateRecord(sql, kind, owner, id, change)),
+      append: (kind, entries, most) => write((sql) => appendRecords(sql, kind, entries, most)),
       remove: (kind, owner, id) => write((sql) => removeRecord(sql, kind, owner, id)),
     },
     onForeignCommit: foreign.listen,

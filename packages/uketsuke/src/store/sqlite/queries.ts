@@ -10,6 +10,7 @@ import {
   type ListQuery,
   type Owner,
 } from '../port.ts'
+import { jobLogKind } from '../records.ts'
 import { encodeText } from '../text-encoding.ts'
 import { front, waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
@@ -220,6 +221,7 @@ export function remove(sql: Sql, owner: Owner, id: string): boolean {
 
 function erase(sql: Sql, id: string): void {
   sql.run('DELETE FROM attempts WHERE job_id = ?', id)
+  sql.run('DELETE FROM records WHERE kind = ? AND id = ?', jobLogKind, id)
   sql.run('DELETE FROM jobs WHERE id = ?', id)
 }
 

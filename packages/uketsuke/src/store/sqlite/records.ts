@@ -34,6 +34,17 @@ export function updateRecord(
   return value
 }
 
+export function appendRecords(
+  sql: Sql,
+  kind: string,
+  entries: readonly Omit<StoredRecord, 'kind'>[],
+  most: number,
+): void {
+  const text = `INSERT INTO records (kind, id, owner, value) VALUES (?, ?, ?, ?)
+    ON CONFLICT (kind, id) DO UPDATE SET value = value || excluded.value WHERE length(value) < ? AND owner = excluded.owner`
+  for (const { id, owner, value } of entries) sql.run(text, kind, id, owner, value, most)
+}
+
 export function removeRecord(sql: Sql, kind: string, owner: Owner, id: string): boolean {
   const [mine, whose] = owned(owner)
   return sql.run(`DELETE FROM records WHERE kind = ? AND id = ? ${mine}`, kind, id, ...whose) === 1

@@ -1,14 +1,24 @@
 import type { Unfinished } from '../port.ts'
 import { byType } from '../unfinished.ts'
+import { waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
 
-/** Counted in partial indexes; the rows are never read. */
-export function unfinished(sql: Sql, now: number): Unfinished[] {
-  const rows = sql.all(
-    `SELECT type, count(*) AS pending, 0 AS running, min(run_at) AS oldest FROM jobs INDEXED BY jobs_due
-     WHERE status = 'pending' AND queue = 'jobs' GROUP BY priority, type
-     UNION ALL
-     SELECT type, 0, count(*), NULL FROM jobs INDEXED BY jobs_leased WHERE status = 'running' AND queue = 'jobs' GROUP BY type`,
+/** Counted in partial indexes, up to `most` for each type; the rows are never read. */
+export function unfinished(sql: Sql, now: number, most: number): Unfinished[] {
+  const counts: Unfinished[] = []
+  for (const priority of ['high', 'normal']) {
+    for (const type of waitingTypes(sql, 'jobs', priority)) {
+      const row = sql.get(
+        `SELECT count(*) AS pending, min(run_at) AS oldest FROM (SELECT run_at ${waiting} ORDER BY run_at LIMIT ?)`,
+        ...['jobs', priority, type, most],
+      )
+      counts.push({ type, pending: row?.pending as number, running: 0, oldest: row?.oldest as number })
+    }
+  }
+  const running = sql.all(
+    `SELECT type, 0 AS pending, count(*) AS running, NULL AS oldest FROM (
+       SELECT type FROM jobs INDEXED BY jobs_leased WHERE status = 'running' AND queue = 'jobs' LIMIT ?) GROUP BY type`,
+    most,
   )
-  return byType(rows as unknown as Unfinished[], now)
+  return byType([...counts, ...(running as unknown as Unfinished[])], now, most)
 }
