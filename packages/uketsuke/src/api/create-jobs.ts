@@ -19,10 +19,12 @@ import type { SendWebhook } from '../notify/webhook-client.ts'
 import { TokenBuckets } from '../quota/token-bucket.ts'
 import { WaitingJobs } from '../quota/waiting-jobs.ts'
 import { createJobService, type JobService } from '../service.ts'
+import { Recorder } from '../statistics/recorder.ts'
 import { batched } from '../store/batch-queue.ts'
 import type { Store } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
 import { storeTransport } from '../transport/port.ts'
+import { JobLog } from '../work/job-log.ts'
 import { createWorkers } from '../work/workers.ts'
 import { healthCheck } from './health.ts'
 import type { Jobs } from './jobs.ts'
@@ -66,6 +68,8 @@ export function createJobsWith<Types extends JobTypes>(
   const store = batched(measured, { acceptTimeout: limits.acceptTimeout })
   const transport = (options.dispatch ?? storeTransport)({ store, clock, log })
   const { dispatch, changes } = transport
+  const statistics = new Recorder({ records: store.records, clock, log })
+  const jobLog = new JobLog({ records: store.records, clock, log })
   const watch = new Watch(changes, store.get, { clock, log, get: store.get })
   const ownerWatch = new OwnerWatch(changes, store, clock, log)
   const transition = transitions(
@@ -74,6 +78,7 @@ export function createJobsWith<Types extends JobTypes>(
       const { after, spawn } = change
       changes.announce([after])
       metrics?.changed(change)
+      statistics.changed(change)
       const waiting = [after, ...spawn].filter(({ status }) => status === 'pending')
       if (waiting.length > 0) dispatch.announce(waiting)
     },
@@ -125,7 +130,11 @@ export function createJobsWith<Types extends JobTypes>(
       leaseMs: lease,
       outputBytes: limits.outputBytes,
       enqueue: verbs.enqueue,
-      claimed: metrics ? (jobs) => metrics.claimed(jobs) : undefined,
+      jobLog,
+      claimed(jobs) {
+        metrics?.claimed(jobs)
+        statistics.claimed(jobs)
+      },
     },
     ready,
     {
@@ -180,6 +189,7 @@ export function createJobsWith<Types extends JobTypes>(
         const closed = new AbortController()
         const rest = webhooks
           .close()
+          .then(() => Promise.all([statistics.write(), jobLog.write()]))
           .then(() => transport.close())
           .then(() => store.close())
         const timeout = sleep(own, closeTimeout, closed.signal).then(() => true)

@@ -14,6 +14,9 @@ export interface StoredRecord {
 /** The kind of the record with the log lines of the job of the same id. Stores remove it with its job. */
 export const jobLogKind = 'job-log'
 
+/** The owner of records that belong to the operators, not to a client. */
+export const operators = 'uketsuke'
+
 /** Documents by kind and id. Like all writes, each is one commit. */
 export interface RecordStore {
   /** Null if absent or owned by another owner. */

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { JobContext } from '../definition/define.ts'
 import type { LatestProgress } from '../domain/rules.ts'
+import type { JobLog } from './job-log.ts'
 import type { HeldJob } from './lease.ts'
 import { ProgressWriter } from './progress.ts'
 
@@ -10,6 +11,7 @@ export type Enqueue = JobContext<unknown>['enqueue']
 export interface ContextParts {
   readonly clock: Clock
   readonly log: Log
+  readonly jobLog: JobLog
   /** The job types with a warning about progress in fractions. */
   readonly fractions: Set<string>
   readonly enqueue: Enqueue
@@ -24,19 +26,21 @@ export class Context implements JobContext<unknown> {
   readonly #held: HeldJob
   readonly #clock: Clock
   readonly #log: Log
+  readonly #jobLog: JobLog
   readonly #fractions: Set<string>
   readonly #enqueue: Enqueue
   #own: Log | null = null
   #progress: ProgressWriter | null = null
   #ended = false
 
-  constructor(held: HeldJob, { clock, log, fractions, enqueue }: ContextParts) {
+  constructor(held: HeldJob, { clock, log, jobLog, fractions, enqueue }: ContextParts) {
     this.jobId = held.lease.id
     this.owner = held.job.owner
     this.attempt = held.lease.attempt
     this.#held = held
     this.#clock = clock
     this.#log = log
+    this.#jobLog = jobLog
     this.#fractions = fractions
     this.#enqueue = enqueue
   }
@@ -50,7 +54,9 @@ export class Context implements JobContext<unknown> {
   }
 
   get log(): Log {
-    this.#own ??= this.#log.child({ jobId: this.jobId, type: this.#held.job.type, attempt: this.attempt })
+    const { job } = this.#held
+    const fields = { jobId: this.jobId, type: job.type, attempt: this.attempt }
+    this.#own ??= this.#jobLog.of(job, this.attempt, this.#log.child(fields))
     return this.#own
   }
 

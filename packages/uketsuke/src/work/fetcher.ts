@@ -5,6 +5,7 @@ import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { Demand } from './demand.ts'
 import type { WorkerParts, WorkerQueue } from './parts.ts'
+import type { Presence } from './presence.ts'
 
 /** However good the hints are, the store is polled at least this often. Milliseconds. */
 const pollMs = 1_000
@@ -14,6 +15,7 @@ export class Fetcher {
   readonly #queue: WorkerQueue
   readonly #parts: WorkerParts
   readonly #types: readonly string[]
+  readonly #presence: Presence
   readonly #wakeup = new Wakeup()
   readonly #receiver: Receiver
   readonly #demand = new Demand()
@@ -21,7 +23,8 @@ export class Fetcher {
   #failing = false
   #cancelTimer = () => {}
 
-  constructor(queue: WorkerQueue, parts: WorkerParts, stopping: AbortSignal) {
+  constructor(queue: WorkerQueue, parts: WorkerParts, stopping: AbortSignal, presence: Presence) {
+    this.#presence = presence
     this.#queue = queue
     this.#parts = parts
     this.#types = [...queue.types.keys()]
@@ -62,8 +65,10 @@ export class Fetcher {
   async #claim(worker: string, limit: number): Promise<Job[]> {
     const { store, leaseMs, log } = this.#parts
     const { queue } = this.#queue
+    const types = this.#presence.claimable(this.#types)
+    if (types.length === 0) return []
     try {
-      const jobs = await store.claim({ queue, types: this.#types, limit, worker, leaseMs })
+      const jobs = await store.claim({ queue, types, limit, worker, leaseMs })
       if (this.#failing) log.info({ queue }, 'claiming jobs works again')
       this.#failing = false
       return jobs
@@ -92,7 +97,9 @@ export class Fetcher {
   }
 
   async #nextDue(): Promise<number | null> {
-    return this.#parts.store.nextDue(this.#queue.queue, this.#types).catch(() => null)
+    // Without the types that may not be claimed: their due jobs would make this a loop without a pause.
+    const types = this.#presence.claimable(this.#types)
+    return types.length === 0 ? null : this.#parts.store.nextDue(this.#queue.queue, types).catch(() => null)
   }
 
   /** A handler has ended. */

@@ -7,6 +7,7 @@ import type { ChangeFeed } from '../notify/change-feed.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
 import type { Enqueue } from './context.ts'
+import type { JobLog } from './job-log.ts'
 
 /** What a worker is made of. */
 export interface WorkerParts {
@@ -21,7 +22,9 @@ export interface WorkerParts {
   /** The maximum size of an output as JSON, in bytes. */
   outputBytes: number
   /** Called with the jobs whose attempts this worker starts. */
-  claimed?: ((jobs: readonly Job[]) => void) | undefined
+  claimed(jobs: readonly Job[]): void
+  /** Keeps what handlers log. */
+  jobLog: JobLog
   /** Stores a job that a handler enqueues. */
   enqueue: Enqueue
 }

@@ -11,6 +11,7 @@ import { Fetcher } from './fetcher.ts'
 import { heartbeat } from './heartbeat.ts'
 import { HeldJob } from './lease.ts'
 import type { WorkerParts, WorkerQueue } from './parts.ts'
+import { Presence } from './presence.ts'
 import { RunningJobs } from './running-jobs.ts'
 
 /** How long a stop waits for the store after the drain, in milliseconds. */
@@ -31,7 +32,17 @@ export class Worker {
   constructor(parts: WorkerParts, queues: readonly WorkerQueue[]) {
     this.#parts = parts
     this.#execution = { ...parts, fractions: new Set() }
-    this.#loops = queues.map((queue) => this.#loop(new Fetcher(queue, parts, this.#stopping.signal)))
+    const jobs = queues.find(({ queue }) => queue === 'jobs')
+    const presence = new Presence(
+      { ...parts, records: parts.store.records },
+      {
+        id: this.id,
+        types: [...(jobs?.types.keys() ?? [])],
+        concurrency: jobs?.concurrency ?? 0,
+        running: () => this.#running.all().filter(({ job }) => job.queue === 'jobs').length,
+      },
+    )
+    this.#loops = queues.map((queue) => this.#loop(new Fetcher(queue, parts, this.#stopping.signal, presence)))
     const unlisten = parts.changes.listen({
       known: () => this.#running.all().map(({ job }) => job),
       changed: (job) => this.#running.get(job.id)?.onChange(job),
@@ -42,7 +53,12 @@ export class Worker {
       return lease !== undefined && isHeldBy(lease, job)
     }
     const { signal } = this.#stopped
-    this.#maintenance = [heartbeat(parts, this.#running, signal), rescue(parts, mine, signal), prune(parts, signal)]
+    this.#maintenance = [
+      heartbeat(parts, this.#running, signal),
+      rescue(parts, mine, signal),
+      prune(parts, signal),
+      presence.run(signal),
+    ]
   }
 
   /** The main loop: claim what there is room for, run it, wait until there may be more. */
@@ -51,7 +67,7 @@ export class Worker {
       const asked = this.#parts.clock.now()
       const jobs = await fetcher.claim(this.id)
       this.#parts.changes.announce(jobs)
-      this.#parts.claimed?.(jobs)
+      this.#parts.claimed(jobs)
       for (const job of jobs) this.#run(fetcher, job, asked)
       await fetcher.wait()
     }

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { type DeliveryTarget, lastAttempt } from '../domain/change.ts'
+import { type Change, isTerminal, type Job } from '../domain/job.ts'
+import { readable } from '../domain/view.ts'
+import { operators, type RecordStore } from '../store/records.ts'
+import { ErrorGroups } from './error-groups.ts'
+import { type Period, periods, prefixOf, startOf, statisticsKind } from './period.ts'
+import { emptyTally, endpointIn, observe, type Tally, typeIn } from './tally.ts'
+
+interface Parts {
+  records: RecordStore
+  clock: Clock
+  log: Log
+}
+
+/** How often counts are written, in milliseconds, while there are new ones. */
+const writeMs = 5_000
+const names = Object.keys(periods) as Period[]
+
+interface Current {
+  start: number
+  tally: Tally
+}
+
+/** Counts what happens in this process, and writes the counts to the store, where the dashboards of all processes read them. */
+export class Recorder {
+  readonly #parts: Parts
+  readonly #process = randomBytes(6).toString('hex')
+  readonly #current = new Map<Period, Current>()
+  readonly #ended: { period: Period; current: Current }[] = []
+  readonly #errors = new ErrorGroups()
+  #cancelTimer: (() => void) | null = null
+  #prunedAt = Number.NEGATIVE_INFINITY
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** A worker of this process has started attempts. */
+  claimed(jobs: readonly Job[]): void {
+    for (const { queue, type, startedAt, runAt } of jobs) {
+      if (queue !== 'jobs' || startedAt === null) continue
+      this.#count(startedAt, (tally) => observe(typeIn(tally, type).wait, startedAt - runAt))
+    }
+  }
+
+  /** This process has committed a change. */
+  changed({ before, after, attempt }: Change): void {
+    const ended = attempt ?? (before.status === 'running' ? lastAttempt(after) : null)
+    const terminal = isTerminal(after)
+    if (ended === null && !terminal) return
+    const at = after.completedAt ?? ended?.endedAt ?? 0
+    if (after.queue === 'deliveries') return void this.#delivered(after, ended?.outcome, at)
+    const error = ended?.error ?? after.error
+    if (error !== null && (ended === null || ended.outcome !== 'cancelled') && after.status !== 'cancelled')
+      this.#errors.add(after, error, at)
+    this.#count(at, (tally) => {
+      const counts = typeIn(tally, after.type)
+      if (terminal) counts[after.status as 'completed' | 'failed' | 'cancelled']++
+      else if (ended?.outcome === 'retrying' || ended?.outcome === 'lease-lost') counts.retried++
+      if (ended !== null) observe(counts.run, ended.endedAt - ended.startedAt)
+    })
+  }
+
+  #delivered({ input, status }: Job, outcome: string | undefined, at: number): void {
+    const endpoint = (readable(input) as DeliveryTarget | null)?.endpoint
+    if (endpoint === undefined || !(outcome === 'retrying' || status === 'completed' || status === 'failed')) return
+    this.#count(at, (tally) => {
+      endpointIn(tally, endpoint)[status === 'completed' ? 'delivered' : 'failed']++
+    })
+  }
+
+  #count(at: number, add: (tally: Tally) => void): void {
+    for (const period of names) {
+      const start = startOf(period, at)
+      let current = this.#current.get(period)
+      if (current === undefined || current.start < start) {
+        if (current !== undefined) this.#ended.push({ period, current })
+        current = { start, tally: emptyTally() }
+        this.#current.set(period, current)
+      }
+      add(current.tally)
+    }
+    this.#cancelTimer ??= this.#parts.clock.after(writeMs, () => void this.write())
+  }
+
+  /** Writes the counts so far. Never rejects: statistics are not worth an error. */
+  async write(): Promise<void> {
+    if (this.#cancelTimer === null) return
+    this.#cancelTimer()
+    this.#cancelTimer = null
+    const { records, log } = this.#parts
+    const present = [...this.#current].map(([period, current]) => ({ period, current }))
+    try {
+      for (const { period, current } of [...this.#ended.splice(0), ...present]) {
+        const id = prefixOf(period, current.start) + this.#process
+        await records.update(statisticsKind, operators, id, () => JSON.stringify(current.tally))
+      }
+      await this.#errors.write(records)
+      await this.#prune()
+    } catch (error) {
+      log.warn({ err: error }, 'failed to write statistics')
+    }
+  }
+
+  /** Removes what all processes have written long ago. */
+  async #prune(): Promise<void> {
+    const { records, clock } = this.#parts
+    const now = clock.now()
+    if (now - this.#prunedAt < 10 * 60_000) return
+    this.#prunedAt = now
+    for (const period of names) {
+      const end = prefixOf(period, startOf(period, now - periods[period].keep))
+      const old = (await records.list(statisticsKind, operators, `${period}/`, 500)).filter(({ id }) => id < end)
+      for (const { id } of old) await records.remove(statisticsKind, operators, id)
+    }
+  }
+}
