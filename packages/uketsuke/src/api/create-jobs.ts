@@ -4,6 +4,7 @@ import { ApiKeys, withApiKeys } from '../auth/api-keys.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
 import { ulids } from '../base/ids.ts'
 import { defaultLog, guardLog } from '../base/log.ts'
+import { dashboardHandler } from '../dashboard/handler.ts'
 import { type JobTypes, runnable } from '../definition/define.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
 import { UketsukeError } from '../domain/errors.ts'
@@ -68,6 +69,7 @@ export function createJobsWith<Types extends JobTypes>(
   const store = batched(measured, { acceptTimeout: limits.acceptTimeout })
   const transport = (options.dispatch ?? storeTransport)({ store, clock, log })
   const { dispatch, changes } = transport
+  const listeners: (() => void)[] = []
   const statistics = new Recorder({ records: store.records, clock, log })
   const jobLog = new JobLog({ records: store.records, clock, log })
   const watch = new Watch(changes, store.get, { clock, log, get: store.get })
@@ -79,6 +81,7 @@ export function createJobsWith<Types extends JobTypes>(
       changes.announce([after])
       metrics?.changed(change)
       statistics.changed(change)
+      for (const listener of listeners) listener()
       const waiting = [after, ...spawn].filter(({ status }) => status === 'pending')
       if (waiting.length > 0) dispatch.announce(waiting)
     },
@@ -164,6 +167,15 @@ export function createJobsWith<Types extends JobTypes>(
       if (metrics !== null) return ready().then(() => metrics.text())
       throw new UketsukeError('invalid-configuration', 'metrics() requires createJobs({ metrics: true }).')
     },
+    dashboard: (options) =>
+      dashboardHandler(
+        {
+          service,
+          store,
+          onChange: (fn) => void listeners.push(fn),
+        },
+        options,
+      ),
     management: managementHandler({ health, log, metrics: metrics && (() => ready().then(() => metrics.text())) }),
     webhookSecret: (owner) => secretFor(options.webhooks, owner),
     apiKeys: {

@@ -1,6 +1,7 @@
 import type { JobSummary, JobView } from '@uketsuke/client'
 import type { ApiKeyOptions, ApiKeyView } from '../auth/api-keys.ts'
 import type { Log } from '../base/log.ts'
+import type { DashboardOptions } from '../dashboard/access.ts'
 import type { InputOf, JobTypes, OutputOf, StoredInputOf } from '../definition/define.ts'
 import type { AttemptView, DeliveryView } from '../domain/delivery-view.ts'
 import type { Health } from '../domain/health.ts'
@@ -254,6 +255,13 @@ export interface Jobs<Types extends JobTypes = any> {
    * only operators can reach.
    */
   management(request: Request): Promise<Response>
+
+  /**
+   * A fetch handler for the operators' dashboard: its pages and their JSON API, below any path. On Node.js, pass it to `listen` of
+   * `uketsuke/node`.
+   * @throws {UketsukeError} `invalid-configuration`
+   */
+  dashboard(options: DashboardOptions): (request: Request) => Promise<Response>
 
   /**
    * Opens the store. Call it at startup to fail early. After `temporarily-unavailable`, call it again to retry.

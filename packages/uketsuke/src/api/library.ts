@@ -20,6 +20,7 @@ type Library<Types extends JobTypes> = Omit<
   | 'health'
   | 'metrics'
   | 'management'
+  | 'dashboard'
   | 'ready'
   | 'close'
   | 'basePath'

@@ -3,7 +3,8 @@ import type { Clock } from '../base/clock.ts'
 import { seal, unseal } from '../base/seal.ts'
 import type { Subscriber } from '../domain/change.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
-import type { RecordStore } from '../store/records.ts'
+import { allOwners } from '../store/owner.ts'
+import type { RecordStore, StoredRecord } from '../store/records.ts'
 import type { Destinations } from './destinations.ts'
 import {
   afterAttempt,
@@ -80,6 +81,13 @@ export class Endpoints {
   async list(owner: string): Promise<EndpointView[]> {
     await this.#parts.ready()
     return (await this.#all(owner)).map(endpointView)
+  }
+
+  /** Those of all owners, up to `limit`, for operators. */
+  async all(limit: number): Promise<(EndpointView & { owner: string })[]> {
+    await this.#parts.ready()
+    const records = await this.#parts.records.list(kind, allOwners, null, limit)
+    return endpointsIn(records).map((one) => ({ ...endpointView(one), owner: one.owner }))
   }
 
   /** @throws `not-found` */
@@ -166,15 +174,7 @@ export class Endpoints {
   }
 
   async #all(owner: string): Promise<Endpoint[]> {
-    const records = await this.#parts.records.list(kind, owner, null, mostEndpoints)
-    return records.flatMap((one) => {
-      try {
-        return [parseEndpoint(one.id, owner, one.value)]
-      } catch {
-        // One damaged row must not keep the owner's jobs from ending.
-        return []
-      }
-    })
+    return endpointsIn(await this.#parts.records.list(kind, owner, null, mostEndpoints))
   }
 
   async #change(owner: string, id: string, by: (one: StoredEndpoint) => StoredEndpoint): Promise<EndpointView> {
@@ -194,6 +194,16 @@ export class Endpoints {
     return { secret, sealed: seal(this.#parts.keys[0]!, secret, `${owner}\0${id}`) }
   }
 }
+
+const endpointsIn = (records: readonly StoredRecord[]): Endpoint[] =>
+  records.flatMap(({ id, owner, value }) => {
+    try {
+      return [parseEndpoint(id, owner, value)]
+    } catch {
+      // One damaged row must not keep the owner's jobs from ending.
+      return []
+    }
+  })
 
 /** The keys of `UKETSUKE_SECRET_KEY`: one or more, separated by commas, each the base64 of 32 bytes. Null for anything else. */
 export function encryptionKeys(text: unknown): Buffer[] | null {

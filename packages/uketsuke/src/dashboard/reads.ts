@@ -1,0 +1,81 @@
+import { decodeTime } from 'ulid'
+import { version } from '../base/version.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import { integerOption } from '../domain/numbers.ts'
+import { count } from './bulk.ts'
+import type { DashboardParts } from './handler.ts'
+import { errors, suggestions, webhooks, workers } from './operations.ts'
+import { isRange, overview, types } from './overview.ts'
+import { jobPage, rowOf } from './rows.ts'
+import { filterOf, search } from './search.ts'
+import type { JobListView, SessionView } from './wire.ts'
+
+/** A page of jobs is found within this time, in milliseconds, or goes on with the next request. */
+const searchMs = 60
+
+/** Reads what a page shows. @throws `not-found`, `forbidden`, `invalid-query` */
+export async function read(
+  parts: DashboardParts,
+  request: Request,
+  path: string,
+  query: URLSearchParams,
+): Promise<unknown> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') throw new UketsukeError('method-not-allowed')
+  await parts.access.may(request, 'view')
+  const [name, id = ''] = path.split('/').map(decodeURIComponent)
+  if (name === 'jobs' && id !== '') return id === 'count' ? counted(parts, query) : job(parts, id)
+  const found = id === '' ? pages[name as keyof typeof pages] : undefined
+  if (found === undefined || !Object.hasOwn(pages, name ?? '')) throw new UketsukeError('not-found')
+  return found(parts, query)
+}
+
+const pages = {
+  session,
+  overview: (parts: DashboardParts, query: URLSearchParams) => {
+    const range = query.get('range') ?? 'hour'
+    if (!isRange(range)) throw new UketsukeError('invalid-query', 'range must be hour, day or fortnight.')
+    return overview(parts, range)
+  },
+  jobs,
+  types,
+  workers,
+  webhooks,
+  errors,
+  suggestions,
+  audit: async ({ audit, service }: DashboardParts) => ({ now: service.clock.now(), items: await audit.read(200) }),
+}
+
+const job = (parts: DashboardParts, id: string) => jobPage(parts.service, parts.store, parts.hidden, id)
+
+async function session({ service, store, access }: DashboardParts): Promise<SessionView> {
+  return {
+    version: version(),
+    engine: store.description.engine,
+    readOnly: access.readOnly,
+    api: service.base,
+    types: [...service.types.keys()],
+  }
+}
+
+async function jobs({ service, store, hidden }: DashboardParts, query: URLSearchParams): Promise<JobListView> {
+  const filter = filterOf(query, hidden, ['cursor', 'limit'])
+  const limit = limitOf(query.get('limit'))
+  const page = await search(store, filter, { cursor: query.get('cursor'), limit, within: searchMs })
+  return {
+    now: service.clock.now(),
+    items: page.jobs.map(rowOf),
+    next: page.next,
+    searchedTo: page.timedOut && page.next !== null ? decodeTime(page.next) : null,
+  }
+}
+
+/** @throws `invalid-query` */
+function limitOf(text: string | null): number {
+  try {
+    return integerOption('limit', text === null ? undefined : Number(text), 50, { min: 1, max: 200 })
+  } catch {
+    throw new UketsukeError('invalid-query', 'limit must be an integer from 1 to 200.')
+  }
+}
+
+const counted = (parts: DashboardParts, query: URLSearchParams) => count(parts, filterOf(query, parts.hidden))

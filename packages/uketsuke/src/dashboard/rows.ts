@@ -1,0 +1,39 @@
+import { deliveryView } from '../domain/delivery-view.ts'
+import type { Job } from '../domain/job.ts'
+import { logLines } from '../domain/log-line.ts'
+import type { JobService } from '../service.ts'
+import { allOwners, type Store } from '../store/port.ts'
+import { jobLogKind } from '../store/records.ts'
+import type { Hidden } from './hidden.ts'
+import type { JobPageView, JobRow } from './wire.ts'
+
+export function rowOf(job: Job): JobRow {
+  const { id, type, owner, status, progress, progressMessage, attempt, maxAttempts, priority } = job
+  const { createdAt, runAt, startedAt, completedAt, cancelRequestedAt, worker, leaseUntil, error } = job
+  return {
+    ...{ jobId: id, type, owner, status, progress, progressMessage, attempt, maxAttempts, priority },
+    ...{ createdAt, runAt, startedAt, completedAt, cancelRequestedAt, worker, leaseUntil, error },
+  }
+}
+
+/** @throws `job-not-found` */
+export async function jobPage(service: JobService, store: Store, hidden: Hidden, id: string): Promise<JobPageView> {
+  const job = await service.find(allOwners, id)
+  const [attempts, deliveries, position, log] = await Promise.all([
+    service.attempts(allOwners, id),
+    service.deliveries(allOwners, id),
+    service.position(job),
+    store.records.get(jobLogKind, allOwners, id),
+  ])
+  const { version, expiresAt, retryOf, webhookUrl, lastError } = job
+  return {
+    now: service.clock.now(),
+    job: { ...rowOf(job), version, expiresAt, retryOf, webhookUrl, lastError, position },
+    input: hidden.shown('input', job.input),
+    output: hidden.shown('output', job.output),
+    metadata: hidden.shown('metadata', job.metadata),
+    attempts,
+    log: logLines(log?.value ?? ''),
+    deliveries: deliveries.map((one) => deliveryView(one, true)),
+  }
+}
