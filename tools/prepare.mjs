@@ -24,6 +24,11 @@ const builds = [
     args: ['run', 'build', '--workspace', 'uketsuke'],
   },
   {
+    sources: ['apps/dashboard/src', 'apps/dashboard/index.html', 'apps/dashboard/vite.config.ts'],
+    output: 'packages/uketsuke/pages',
+    args: ['run', 'build', '--workspace', 'uketsuke-dashboard'],
+  },
+  {
     sources: ['examples/reports/src', 'examples/reports/tsconfig.json', 'packages/uketsuke/dist/index.d.ts'],
     output: 'examples/reports/dist',
     args: ['run', 'build', '--workspace', 'examples/reports'],

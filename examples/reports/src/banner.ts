@@ -11,6 +11,7 @@ export function banner(url: string, jobs: DemoJobs, settings: Settings): string 
   受付  Uketsuke demo
 
   Open        ${url}
+  Dashboard   ${url}/dashboard/
   Store       ${durability}${file}
   Dispatch    ${jobs.dispatch.description}
 

@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** Where the build puts the pages, from the sources and from `dist` alike. A bundler would take a literal URL for an asset. */
-const folder = join(dirname(fileURLToPath(import.meta.url)), '../../dashboard')
+const folder = join(dirname(fileURLToPath(import.meta.url)), '../../pages')
 
 export const security = {
   'Content-Security-Policy':
@@ -28,17 +28,11 @@ export async function page(): Promise<Response> {
   })
 }
 
-let files: Promise<ReadonlySet<string>> | null = null
-
 /** A file whose name contains a hash of its content. Null if there is none. */
 export async function asset(name: string): Promise<Response | null> {
-  files ??= readdir(join(folder, assetFolder)).then(
-    (names) => new Set(names),
-    () => new Set(),
-  )
-  const type = types[extname(name)]
-  if (type === undefined || !(await files).has(name)) return null
-  const body = await readFile(join(folder, assetFolder, name))
+  const type = /^[\w-]+\.(?:js|css|svg)$/.test(name) ? types[extname(name)] : undefined
+  const body = type === undefined ? null : await readFile(join(folder, assetFolder, name)).catch(() => null)
+  if (type === undefined || body === null) return null
   return new Response(new Uint8Array(body), {
     headers: { 'Content-Type': type, 'Cache-Control': 'public, max-age=31536000, immutable', ...security },
   })

@@ -107,7 +107,8 @@ async function live(parts: DashboardParts, request: Request, query: URLSearchPar
     first = null
     return data
   }
-  const events = liveEvents({ read: again, changes, clock: parts.service.clock, signal })
+  const slows = !of.pathname.startsWith('/jobs/')
+  const events = liveEvents({ read: again, changes, clock: parts.service.clock, signal, slows })
   const encoder = new TextEncoder()
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {

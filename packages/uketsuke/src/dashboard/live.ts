@@ -14,7 +14,7 @@ const slowMs = 3_000
 /** Ages and workers change without a job: look at least this often. */
 const mostMs = 5_000
 /** More changes per second than this are too many to look at one by one. */
-const readable = 20
+const readable = 50
 /** The page reconnects after this time, so that `authorize` is asked again. */
 const longestMs = 5 * 60_000
 
@@ -24,10 +24,18 @@ interface Live {
   readonly changes: ChangeCounter
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Whether the page shows many jobs, which may change faster than one can read. */
+  readonly slows: boolean
 }
 
 /** The server-sent events of a page: its data whenever they have changed, at most once a second. */
-export async function* liveEvents({ read, changes, clock, signal }: Live): AsyncGenerator<string, void, undefined> {
+export async function* liveEvents({
+  read,
+  changes,
+  clock,
+  signal,
+  slows,
+}: Live): AsyncGenerator<string, void, undefined> {
   const end = clock.now() + longestMs
   let [last, slowed, silentSince] = ['', false, clock.now()]
   yield 'retry: 2000\n\n'
@@ -44,7 +52,7 @@ export async function* liveEvents({ read, changes, clock, signal }: Live): Async
     }
     await sleep(clock, slowed ? slowMs : leastMs, signal, { background: true })
     const [since, rate] = [clock.now() - at, changes.count - seen]
-    slowed = rate / (since / 1_000) > readable
+    slowed = slows && rate / (since / 1_000) > readable
     while (!signal.aborted && changes.count === seen && clock.now() - at < mostMs) {
       await sleep(clock, leastMs, signal, { background: true })
     }

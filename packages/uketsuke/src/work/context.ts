@@ -30,6 +30,7 @@ export class Context implements JobContext<unknown> {
   readonly #fractions: Set<string>
   readonly #enqueue: Enqueue
   #own: Log | null = null
+  #kept: Log | null = null
   #progress: ProgressWriter | null = null
   #ended = false
 
@@ -53,15 +54,20 @@ export class Context implements JobContext<unknown> {
     return this.#held.signal
   }
 
+  /** The handler's logger: its lines are kept with the job. */
   get log(): Log {
-    const { job } = this.#held
-    const fields = { jobId: this.jobId, type: job.type, attempt: this.attempt }
-    this.#own ??= this.#jobLog.of(job, this.attempt, this.#log.child(fields))
+    this.#kept ??= this.#jobLog.of(this.#held.job, this.attempt, this.workerLog)
+    return this.#kept
+  }
+
+  /** For what the worker itself says about the job. */
+  get workerLog(): Log {
+    this.#own ??= this.#log.child({ jobId: this.jobId, type: this.#held.job.type, attempt: this.attempt })
     return this.#own
   }
 
   get progress(): JobContext<unknown>['progress'] {
-    this.#progress ??= new ProgressWriter(this.#held, this.#clock, this.log, this.#fractions)
+    this.#progress ??= new ProgressWriter(this.#held, this.#clock, this.workerLog, this.#fractions)
     if (this.#ended) this.#progress.end()
     return this.#progress.say
   }

@@ -85,17 +85,20 @@ function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock
   if (reason === 'lease-lost') return null
   if (reason === 'shutdown') return (job) => release(job, clock.now())
   if (reason === null && isA(thrown, Unreadable)) {
-    context.log.warn({ err: describe(thrown.cause) }, 'the input does not fit this worker’s definition of its job type')
+    context.workerLog.warn(
+      { err: describe(thrown.cause) },
+      'the input does not fit this worker’s definition of its job type',
+    )
     const random = Math.random()
     return (job) => giveBackUnreadable(job, clock.now(), thrown.message, random)
   }
   if (reason === null && isA(thrown, PostponedError)) {
-    if (thrown.cause !== undefined) context.log.warn({ err: describe(thrown.cause) }, thrown.message)
+    if (thrown.cause !== undefined) context.workerLog.warn({ err: describe(thrown.cause) }, thrown.message)
     return (job) => release(job, clock.now(), clock.now() + thrown.wait)
   }
   const failure: Failure =
     reason === 'timeout' ? { code: 'timeout', message: errorTitles.timeout, retryable: true } : failureOf(thrown)
-  if (reason === null) context.log.warn({ err: describe(thrown), code: failure.code }, 'attempt failed')
+  if (reason === null) context.workerLog.warn({ err: describe(thrown), code: failure.code }, 'attempt failed')
   const wait = type.retryIn(held.lease.attempt, thrown)
   return (job) => fail(job, clock.now(), failure, clock.now() + wait)
 }

@@ -11,7 +11,7 @@ import type { HeldJob } from './lease.ts'
  * the outcome itself, the job fails with `outcome-rejected`, because running the handler again would give the same outcome.
  */
 export async function persistOutcome(held: HeldJob, outcome: Rule, clock: Clock, context: Context): Promise<void> {
-  const { log } = context
+  const { workerLog: log } = context
   const rules = [outcome]
   for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
     const rule = rules.at(-1) ?? outcome

@@ -38,10 +38,14 @@ export function nodeExchange<Native>(
   )
 }
 
-/** Runs a fetch handler on Node.js. */
-export function listen(handler: (request: Request) => Promise<Response>, log?: Log) {
-  return nodeHandler(
-    async (req, res) => sendFetchResponse(await handler(new NodeRequest(req, res).real), req, res),
-    log,
-  )
+/** Runs a fetch handler on Node.js. It sees the whole path, also where a router of Express has cut off the path of its mount. */
+export function listen(
+  handler: (request: Request) => Promise<Response>,
+  log?: Log,
+): (req: IncomingMessage, res: ServerResponse) => void {
+  const handle = nodeHandler(async (req, res) => {
+    const { originalUrl } = req as { originalUrl?: string }
+    await sendFetchResponse(await handler(new NodeRequest(req, res, originalUrl).real), req, res)
+  }, log)
+  return (req, res) => handle(req, res)
 }

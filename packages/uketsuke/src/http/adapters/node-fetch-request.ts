@@ -10,14 +10,17 @@ import { isGone } from './node-http-response.ts'
 export class NodeRequest {
   readonly #req: Message
   readonly #res: ServerResponse
+  readonly #target: string | undefined
   #headers: Headers | null = null
   #signal: AbortSignal | null = null
   /** The real request, if it was needed. From then on it owns the body. */
   made: Request | null = null
 
-  constructor(req: Message, res: ServerResponse) {
+  /** `target`: the path and query, if not those of `req`. */
+  constructor(req: Message, res: ServerResponse, target?: string) {
     this.#req = req
     this.#res = res
+    this.#target = target
   }
 
   get method(): string {
@@ -25,7 +28,7 @@ export class NodeRequest {
   }
 
   get url(): string {
-    return urlOf(this.#req.url ?? '/', originOf(this.#req))?.href ?? `${originOf(this.#req)}/`
+    return urlOf(this.#target ?? this.#req.url ?? '/', originOf(this.#req))?.href ?? `${originOf(this.#req)}/`
   }
 
   get headers(): Headers {
