@@ -129,7 +129,7 @@ it.each([
 
 it('responds with 500 and no details if authorize throws', async () => {
   const { get } = withDashboard({
-    authorize() {
+    authorize(): boolean {
       throw new Error('the password is 1234')
     },
   })
@@ -149,7 +149,7 @@ it('refuses a change that another site may have caused', async () => {
   expect((await cancel({ ...own, 'Sec-Fetch-Site': 'same-origin' })).status).toBe(200)
 })
 
-it.each([
+it.each<[string, object]>([
   ['no authorize', {}],
   ['an authorize that is no function', { authorize: true }],
   ['a readOnly that is no boolean', { authorize: () => true, readOnly: 'no' }],

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { get, type SessionView } from './api.ts'
 import { AuditPage } from './audit.tsx'
 import { ErrorsPage } from './errors.tsx'
@@ -23,6 +23,8 @@ export function App() {
   const [session, setSession] = useState<SessionView | null>(null)
   const [dialog, setDialog] = useState<'jump' | 'help' | null>(null)
   const [, setLanguage] = useState(0)
+  /** Whether the next page is opened for its search box. */
+  const searching = useRef(false)
   const [name = ''] = place.path
   const here = name === '' ? 'overview' : name
 
@@ -32,15 +34,19 @@ export function App() {
   useEffect(() => {
     document.title = `${title(here, place)} – ${t('jobs')}`
     // A screen reader goes on from the new page's heading, not from the link that is gone.
-    document.querySelector<HTMLElement>('h1')?.focus()
+    const first = searching.current ? document.getElementById('search') : document.querySelector<HTMLElement>('h1')
+    searching.current = false
+    first?.focus()
   }, [here, place.path[1]])
   useShortcuts({
     jump: () => setDialog('jump'),
     help: () => setDialog('help'),
     page: (n) => pages[n] !== undefined && go(href(pages[n])),
     search() {
-      if (here !== 'jobs' || place.path[1] !== undefined) go(href('jobs'))
-      requestAnimationFrame(() => document.getElementById('search')?.focus())
+      const box = document.getElementById('search')
+      if (box !== null) return box.focus()
+      searching.current = true
+      go(href('jobs'))
     },
   })
 
@@ -60,7 +66,12 @@ export function App() {
         </nav>
         <div class="tools">
           {session?.readOnly && <span class="badge">{t('readOnly')}</span>}
-          <button type="button" onClick={() => setDialog('jump')} title={`${t('jump')} (⌘K)`} aria-label={t('jump')}>
+          <button
+            type="button"
+            onClick={() => setDialog('jump')}
+            title={`${t('jump')} (⌘K)`}
+            aria-label={`⌘K ${t('jump')}`}
+          >
             ⌘K
           </button>
           <button type="button" onClick={() => setDialog('help')} title={t('help')} aria-label={t('help')}>
