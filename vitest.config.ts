@@ -8,6 +8,7 @@ const alone = [
   'test/{browser,chaos,crash}/**/*.test.ts',
   'test/postgres/{pickup-latency,two-processes,query-plans}.test.ts',
   'test/faults/redis-processes.test.ts',
+  'test/dashboard/scale.test.ts',
 ]
 
 /** Tests with real processes and servers mostly wait for them. Hono's server replaces the global `Request`: its tests are isolated. */

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest'
 const layers = [
   ['domain'],
   ['base'],
-  ['definition'],
+  ['definition', 'tracing'],
   ['redis', 'store'],
   ['dispatch', 'metrics', 'notify', 'quota', 'statistics'],
   ['transport'],

@@ -20,7 +20,8 @@ export function JobStates({ job, attempts }: JobPageView) {
       <small>{visited[state] == null ? ' ' : time(visited[state])}</small>
     </li>
   )
-  const again = attempts.filter(({ outcome }) => outcome !== 'completed' && outcome !== 'cancelled').length
+  // The attempt that ended the job did not lead back.
+  const again = attempts.length - (completedAt === null ? 0 : 1)
   return (
     <ol class="states" aria-label={t('states')}>
       {box('pending')}

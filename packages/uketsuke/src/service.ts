@@ -19,6 +19,7 @@ import type { Follower, StateReader, Watch } from './notify/watch.ts'
 import type { Owner, Store } from './store/port.ts'
 import type { Transaction } from './store/transaction.ts'
 import type { Transition } from './store/transition.ts'
+import type { Sending, Tracing } from './tracing/tracing.ts'
 
 /**
  * Every operation on jobs, for the HTTP API and the library. `http/` only translates to and from it. Every read and write takes the
@@ -100,11 +101,13 @@ export interface JobServiceParts
   acceptor: Acceptor
   acceptMany: JobService['acceptMany']
   goneUrls: GoneUrls
+  /** Null without tracing. */
+  tracing: Tracing | null
   newId(): string
 }
 
 export function createJobService(parts: JobServiceParts): JobService {
-  const { store, transition, watch, ownerWatch, clock, ready } = parts
+  const { store, transition, watch, ownerWatch, clock, ready, tracing } = parts
   let ticketKey: string | null = null
 
   async function find(owner: Owner, id: string): Promise<Job> {
@@ -119,9 +122,15 @@ export function createJobService(parts: JobServiceParts): JobService {
     const newJob = retry(job, id)
     if (!newJob)
       throw new UketsukeError('job-not-finished', `The job is ${job.status}; only a job that has ended can be retried.`)
-    const accepted = await parts.acceptor.again(create(newJob, clock.now()), { retryOf: job.id }, idempotency)
+    const accepted = await traced({ type: job.type }, (trace) =>
+      parts.acceptor.again(create({ ...newJob, trace }, clock.now()), { retryOf: job.id }, idempotency),
+    )
     if (accepted.created) ownerWatch.accepted(accepted.job)
     return accepted
+  }
+
+  function traced(sending: Sending, accept: (trace: string | null) => Promise<Accepted>): Promise<Accepted> {
+    return tracing === null ? accept(null) : tracing.send(sending, accept, ({ job }) => job)
   }
 
   function assertOpen(): void {
@@ -144,7 +153,11 @@ export function createJobService(parts: JobServiceParts): JobService {
     async accept(request, tx) {
       assertOpen()
       await ready()
-      const accepted = await parts.acceptor.accept(request, tx)
+      const { type, carrier } = request
+      const accepted =
+        tracing === null
+          ? await parts.acceptor.accept(request, tx)
+          : await traced({ type: String(type), carrier }, (trace) => parts.acceptor.accept({ ...request, trace }, tx))
       // In the caller's transaction, the job is not committed yet.
       if (accepted.created && tx === undefined) ownerWatch.accepted(accepted.job)
       return accepted
@@ -152,7 +165,9 @@ export function createJobService(parts: JobServiceParts): JobService {
     async acceptMany(requests, tx) {
       assertOpen()
       await ready()
-      const jobs = await parts.acceptMany(requests, tx)
+      const all = (trace: string | null) => parts.acceptMany(trace === null ? requests : withTrace(requests, trace), tx)
+      const sending = { type: String(requests[0]?.type), count: requests.length }
+      const jobs = await (tracing === null ? all(null) : tracing.send(sending, all, () => null))
       if (tx === undefined) for (const job of jobs) ownerWatch.accepted(job)
       return jobs
     },
@@ -241,6 +256,7 @@ export function createJobService(parts: JobServiceParts): JobService {
   }
 }
 
+const withTrace = (requests: readonly AcceptRequest[], trace: string) => requests.map((one) => ({ ...one, trace }))
 const recoveryPage = 200
 const endpointOf = ({ input }: Job) => (readable(input) as DeliveryTarget | null)?.endpoint
 

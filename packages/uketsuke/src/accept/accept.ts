@@ -51,7 +51,7 @@ export function acceptor(parts: AcceptParts): Acceptor {
       const valid = validate(request, parts.newId(), parts, now)
       const job = create(valid instanceof Promise ? await valid : valid, now)
       if (!request.idempotency) return await insert(parts, { job }, tx)
-      const { owner: _, idempotency, inputIsJson, ...payload } = request
+      const { owner: _, idempotency, inputIsJson, carrier: __, trace: ___, ...payload } = request
       // The schema may have changed the value that it was given.
       if (inputIsJson && payload.input !== undefined) payload.input = JSON.parse(job.input)
       return await keyed(job, payload, idempotency, tx)

@@ -1,3 +1,5 @@
+import type { Carrier } from '../tracing/tracing.ts'
+
 /** A request for a job before validation: the body of `POST /`, or the arguments of `enqueue`. */
 export interface AcceptRequest {
   owner: string
@@ -13,6 +15,10 @@ export interface AcceptRequest {
   runAt?: unknown
   metadata?: unknown
   idempotency?: Idempotency | undefined
+  /** Where the trace context is, if tracing is enabled. */
+  carrier?: Carrier | undefined
+  /** The trace context that the job carries. */
+  trace?: string | null | undefined
 }
 
 /** The scope is (owner, route, key). The key is 1 to 255 printable ASCII characters, already unquoted. */

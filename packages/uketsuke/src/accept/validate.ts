@@ -55,7 +55,8 @@ export function validate(request: AcceptRequest, id: string, checks: Checks, now
     if (violations.length > 0 || input === null) invalid(violations)
     if (more.webhookUrl !== null) checkDestination(more.webhookUrl, checks)
     const { maxAttempts, retention: retainFor } = type
-    return { id, type: request.type as string, owner: request.owner, input, ...more, maxAttempts, retainFor }
+    const { owner, trace } = request
+    return { id, type: request.type as string, owner, input, ...more, trace, maxAttempts, retainFor }
   }
   if (input === null) return rest(unchecked)
   // Validate what the handler gets: the value after a JSON round trip.

@@ -24,6 +24,7 @@ import { Recorder } from '../statistics/recorder.ts'
 import { batched } from '../store/batch-queue.ts'
 import type { Store } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
+import { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { storeTransport } from '../transport/port.ts'
 import { JobLog } from '../work/job-log.ts'
 import { createWorkers } from '../work/workers.ts'
@@ -88,18 +89,20 @@ export function createJobsWith<Types extends JobTypes>(
     (owner) => webhooks.endpoints?.subscribers(owner) ?? [],
   )
 
+  const tracing = options.tracing ? new OpenTelemetry() : null
   const ids = ulids(clock)
   const waitingJobs = quotas.waitingJobs === null ? null : new WaitingJobs(quotas.waitingJobs, store, clock)
   const draining = new AbortController()
   const noWorkerWarning = new NoWorkerWarning({ store, clock, log }, () => workers.worked())
   const prepare = async () => {
     if (waitingJobs !== null) await store.indexWaiting()
+    await tracing?.load()
     await transport.start()
     noWorkerWarning.start()
   }
   const ready = opening(store, prepare)
   const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
-  const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready, sendWebhook })
+  const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready, tracing, sendWebhook })
   const { destinations, endpoints, goneUrls } = webhooks
   const accepting = { store, dispatch, clock, types, destinations, limits, newId: ids, waitingJobs }
   const service = createJobService({
@@ -117,6 +120,7 @@ export function createJobsWith<Types extends JobTypes>(
     acceptor: acceptor(accepting),
     acceptMany: manyAcceptor(accepting),
     newId: ids,
+    tracing,
     ready,
     draining: draining.signal,
   })
@@ -134,6 +138,7 @@ export function createJobsWith<Types extends JobTypes>(
       outputBytes: limits.outputBytes,
       enqueue: verbs.enqueue,
       jobLog,
+      tracing,
       claimed(jobs) {
         metrics?.claimed(jobs)
         statistics.claimed(jobs)

@@ -75,6 +75,11 @@ export interface JobsOptions<Types extends JobTypes> {
   docs?: boolean
   /** Whether to keep metrics for `metrics()`. Default: false. */
   metrics?: boolean
+  /**
+   * Whether to create spans through `@opentelemetry/api`: for each new job, each attempt and each webhook. Jobs and webhooks carry the
+   * trace context. Default: false.
+   */
+  tracing?: boolean
   /** The logger. Default: pino at level `info`. */
   log?: Log
   /** The clock, for tests. Default: the system clock. */
@@ -105,7 +110,7 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
     dispatch === undefined || typeof dispatch === 'function',
     "createJobs(): dispatch must be a transport such as redis('redis://…')",
   )
-  for (const name of ['apiKeys', 'docs', 'metrics'] as const) {
+  for (const name of ['apiKeys', 'docs', 'metrics', 'tracing'] as const) {
     assertConfiguration(
       options[name] === undefined || typeof options[name] === 'boolean',
       `createJobs(): ${name} must be true or false`,

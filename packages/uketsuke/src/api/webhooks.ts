@@ -11,6 +11,7 @@ import { signer } from '../notify/sign.ts'
 import { webhookDelivery } from '../notify/webhook.ts'
 import { createWebhookClient, type SendWebhook } from '../notify/webhook-client.ts'
 import type { Store } from '../store/port.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { encryptionKeysOf, type WebhookOptions } from './webhook-options.ts'
 
 interface Context {
@@ -20,6 +21,8 @@ interface Context {
   base: string
   newId: () => string
   ready: () => Promise<void>
+  /** Null without tracing. */
+  tracing: Tracing | null
   /** Replaces the HTTP client, for tests. */
   sendWebhook?: SendWebhook | undefined
 }
@@ -36,7 +39,7 @@ export interface WebhookParts {
 }
 
 export function webhookParts(options: WebhookOptions | undefined, context: Context): WebhookParts {
-  const { store, clock, base, newId, ready } = context
+  const { store, clock, base, newId, ready, tracing } = context
   const goneUrls = new GoneUrls(store.records, clock)
   if (options === undefined) {
     const none = { ...destinations(), refuse: () => 'Webhooks are not enabled on this server.' }
@@ -59,6 +62,7 @@ export function webhookParts(options: WebhookOptions | undefined, context: Conte
     limits: new DeliveryLimits(clock, Math.random),
     endpoints,
     goneUrls,
+    tracing,
   })
   return {
     destinations: rules,

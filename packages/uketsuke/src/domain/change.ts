@@ -41,10 +41,13 @@ function deliveries(job: Job, subscribers: readonly Subscriber[], now: number): 
   )
 }
 
-function delivery({ id: parent, owner, retainFor }: Job, id: string, target: DeliveryTarget, now: number): Job {
+function delivery({ id: parent, owner, retainFor, trace }: Job, id: string, target: DeliveryTarget, now: number): Job {
   const input = JSON.stringify(target)
   const maxAttempts = deliveryAttempts
-  return create({ id, queue: 'deliveries', type: deliveryType, owner, input, parent, maxAttempts, retainFor }, now)
+  return create(
+    { id, queue: 'deliveries', type: deliveryType, owner, input, parent, trace, maxAttempts, retainFor },
+    now,
+  )
 }
 
 /**

@@ -36,6 +36,8 @@ export interface Job {
   readonly retryOf: string | null
   /** For a delivery: the id of the job that it reports. */
   readonly parent: string | null
+  /** The trace context of the request that created the job: JSON text of W3C header fields. Null without tracing. */
+  readonly trace: string | null
   readonly createdAt: number
   /** The job does not run before this time. */
   readonly runAt: number
@@ -66,6 +68,7 @@ export interface NewJob {
   webhookUrl?: string | null
   retryOf?: string | null
   parent?: string | null
+  trace?: string | null | undefined
   runAt?: number
   retainFor: number
 }

@@ -31,6 +31,7 @@ export function create(asked: NewJob, now: number): Job {
     webhookUrl: asked.webhookUrl ?? null,
     retryOf: asked.retryOf ?? null,
     parent: asked.parent ?? null,
+    trace: asked.trace ?? null,
     createdAt: now,
     runAt: asked.runAt ?? now,
     startedAt: null,

@@ -51,6 +51,7 @@ type Creating = Pick<RequestContext, 'service' | 'request' | 'canRead'>
 export function accept(context: Creating, job: AcceptRequest, route = where(context.request)): Promise<HttpResponse> {
   return respondAccepted(context, route, (idempotency) => {
     job.idempotency = idempotency
+    job.carrier = context.request
     return context.service.accept(job)
   })
 }

@@ -7,6 +7,7 @@ import { DeliveryError, PostponedError, UnrecoverableError } from '../domain/err
 import type { Job } from '../domain/job.ts'
 import { event } from '../domain/view.ts'
 import type { Store } from '../store/port.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { DeliveryLimits } from './delivery-limits.ts'
 import type { Destinations } from './destinations.ts'
 import type { Endpoints } from './endpoints.ts'
@@ -28,6 +29,8 @@ interface WebhookParts {
   /** Null if registered endpoints are not enabled in this process. */
   endpoints: Endpoints | null
   goneUrls: GoneUrls
+  /** Null without tracing. */
+  tracing: Tracing | null
   random: () => number
 }
 
@@ -70,7 +73,8 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
           'user-agent': parts.userAgent,
           ...receiver.sign(job.owner, `msg_${job.id}`, now, body),
         }
-        const response = await parts.post(url, headers, body, signal)
+        const post = () => parts.post(url, headers, body, signal)
+        const response = await (parts.tracing === null ? post() : parts.tracing.request(delivery, url, headers, post))
         unreachable = response.status >= 500
         const answer = checkResponse(response, now)
         await receiver.attempted(true, false)

@@ -30,6 +30,7 @@ export const fixedColumns: readonly Column[] = [
   column('created_at', 'bigint', (job) => job.createdAt),
   column('retain_for', 'bigint', (job) => job.retainFor),
   column('input', 'text', (job) => job.input),
+  column('trace', 'text', (job) => job.trace),
 ]
 
 /** Columns that the rules change. */

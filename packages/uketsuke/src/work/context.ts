@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { JobContext } from '../definition/define.ts'
 import type { LatestProgress } from '../domain/rules.ts'
+import { traceIdOf } from '../tracing/tracing.ts'
 import type { JobLog } from './job-log.ts'
 import type { HeldJob } from './lease.ts'
 import { ProgressWriter } from './progress.ts'
@@ -62,7 +63,11 @@ export class Context implements JobContext<unknown> {
 
   /** For what the worker itself says about the job. */
   get workerLog(): Log {
-    this.#own ??= this.#log.child({ jobId: this.jobId, type: this.#held.job.type, attempt: this.attempt })
+    if (this.#own !== null) return this.#own
+    const { job, lease } = this.#held
+    const traceId = traceIdOf(job)
+    const fields = { jobId: job.id, type: job.type, attempt: lease.attempt, worker: lease.worker }
+    this.#own = this.#log.child(traceId === null ? fields : { ...fields, traceId })
     return this.#own
   }
 

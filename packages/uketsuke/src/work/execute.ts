@@ -5,6 +5,7 @@ import { errorTitles, type Failure, PostponedError } from '../domain/errors.ts'
 import { fail, giveBackUnreadable, release, succeed, withLatestProgress } from '../domain/rules.ts'
 import type { Store } from '../store/port.ts'
 import type { Rule } from '../store/transition.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { Context, type ContextParts } from './context.ts'
 import { failureOf } from './failure.ts'
 import { Interruption } from './interruption.ts'
@@ -17,6 +18,7 @@ export interface ExecuteParts extends ContextParts {
   readonly leaseMs: number
   /** The maximum size of an output as JSON, in bytes. */
   readonly outputBytes: number
+  readonly tracing: Tracing | null
 }
 
 /**
@@ -34,7 +36,11 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
     // Repeated, because another handler may block the process during the confirmation.
     while (clock.now() - held.confirmedAt > parts.leaseMs / 2) await interruption.or(confirm(held, parts))
     held.throwIfAborted()
-    const output = serializeOutput(await interruption.or(type.run(context, held.job)), parts.outputBytes)
+    const run = () => interruption.or(type.run(context, held.job))
+    // A delivery has the span of its request.
+    const traced = parts.tracing !== null && held.job.queue === 'jobs'
+    const returned = traced ? await parts.tracing.process(held.job, async () => run()) : await run()
+    const output = serializeOutput(returned, parts.outputBytes)
     settle = (job) => succeed(job, clock.now(), output)
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)

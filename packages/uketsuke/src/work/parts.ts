@@ -6,6 +6,7 @@ import type { Job, Queue } from '../domain/job.ts'
 import type { ChangeFeed } from '../notify/change-feed.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Enqueue } from './context.ts'
 import type { JobLog } from './job-log.ts'
 
@@ -23,6 +24,8 @@ export interface WorkerParts {
   outputBytes: number
   /** Called with the jobs whose attempts this worker starts. */
   claimed(jobs: readonly Job[]): void
+  /** Null without tracing. */
+  tracing: Tracing | null
   /** Keeps what handlers log. */
   jobLog: JobLog
   /** Stores a job that a handler enqueues. */

@@ -106,7 +106,7 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
 
 /** The columns that the claimer does not already know. */
 const returned = `id, type, owner, priority, version, attempt, max_attempts, last_error, metadata, webhook_url, retry_of, parent,
-  created_at, run_at, started_at, cancel_requested_at, retain_for, input`
+  created_at, run_at, started_at, cancel_requested_at, retain_for, input, trace`
 
 const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
   id: row.id as string,
@@ -128,6 +128,7 @@ const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
   webhookUrl: row.webhook_url as string | null,
   retryOf: row.retry_of as string | null,
   parent: row.parent as string | null,
+  trace: row.trace as string | null,
   createdAt: row.created_at as number,
   runAt: row.run_at as number,
   startedAt: row.started_at as number,

@@ -51,6 +51,7 @@ export function toJob(row: Row): Job {
     webhookUrl: row.webhook_url as string | null,
     retryOf: row.retry_of as string | null,
     parent: row.parent as string | null,
+    trace: row.trace as string | null,
     createdAt: Number(row.created_at),
     runAt: Number(row.run_at),
     startedAt: time(row.started_at),

@@ -3,9 +3,10 @@ import type { Sql } from '../connection.ts'
 import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
 import { records } from './003-records.ts'
+import { trace } from './004-trace.ts'
 
 /** Forward only: released migrations never change; new ones are appended. */
-const migrations: readonly string[] = [jobs, dueByType, records]
+const migrations: readonly string[] = [jobs, dueByType, records, trace]
 export const schemaVersion = migrations.length
 
 /**
