@@ -247,6 +247,6 @@ describe('order and input', () => {
     await jobs.work()
     const { jobId } = await jobs.enqueue('said', {})
     await clock.advance(0)
-    expect(fields).toContainEqual({ jobId, type: 'said', attempt: 1 })
+    expect(fields).toContainEqual({ jobId, type: 'said', attempt: 1, worker: expect.any(String) })
   })
 })

@@ -182,7 +182,10 @@ it('adds the fields of a child to each line of a logger without `child`', async 
   await jobs.work()
   const { jobId } = await jobs.enqueue('said', {})
   await clock.advance(0)
-  expect(lines).toContainEqual([{ jobId, type: 'said', attempt: 1, page: 3, ms: 5 }, 'drawn'])
+  expect(lines).toContainEqual([
+    { jobId, type: 'said', attempt: 1, worker: expect.any(String), page: 3, ms: 5 },
+    'drawn',
+  ])
 })
 
 it('emits one process warning when the logger fails', async () => {

@@ -5,7 +5,7 @@ import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { allOwners } from '../store/port.ts'
 import type { DashboardAction } from './access.ts'
-import type { DashboardParts } from './handler.ts'
+import type { DashboardParts } from './parts.ts'
 import { type Filter, search } from './search.ts'
 import type { BulkView, CountView } from './wire.ts'
 

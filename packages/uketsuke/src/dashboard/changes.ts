@@ -5,7 +5,7 @@ import { allOwners } from '../store/port.ts'
 import { setPaused, setQuiet } from '../work/presence.ts'
 import type { DashboardAction } from './access.ts'
 import { act, actOnMany, isJobAction } from './bulk.ts'
-import type { DashboardParts } from './handler.ts'
+import type { DashboardParts } from './parts.ts'
 import { filterOf } from './search.ts'
 
 const mostBytes = 65_536

@@ -7,19 +7,10 @@ import { type Access, Answer, accessOf, type DashboardOptions } from './access.t
 import { asset, assetFolder, page, security } from './assets.ts'
 import { Audit } from './audit.ts'
 import { change } from './changes.ts'
-import { type Hidden, hiddenBy } from './hidden.ts'
+import { hiddenBy } from './hidden.ts'
 import { ChangeCounter, liveEvents } from './live.ts'
+import type { DashboardParts } from './parts.ts'
 import { read } from './reads.ts'
-
-/** What the routes of a dashboard use. */
-export interface DashboardParts {
-  readonly service: JobService
-  readonly store: Store
-  readonly statistics: StatisticsReader
-  readonly hidden: Hidden
-  readonly access: Access
-  readonly audit: Audit
-}
 
 export interface DashboardHost {
   readonly service: JobService

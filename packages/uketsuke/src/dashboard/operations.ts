@@ -4,13 +4,16 @@ import { readErrorGroups } from '../statistics/error-groups.ts'
 import { addTally, emptyTally } from '../statistics/tally.ts'
 import { allOwners } from '../store/port.ts'
 import { readWorkers } from '../work/presence.ts'
-import type { DashboardParts } from './handler.ts'
+import type { DashboardParts } from './parts.ts'
+import { search } from './search.ts'
 import type { ErrorsView, SuggestionsView, WebhooksView, WorkersView } from './wire.ts'
 
 /** How many running jobs are shown with their workers. */
 const mostRunning = 1_000
 const mostEndpoints = 500
 const failedDeliveries = 50
+/** Failed webhooks are looked for among all failures for so long, in milliseconds. */
+const searchMs = 50
 
 /** The workers, with what each runs. */
 export async function workers({ service, store }: DashboardParts): Promise<WorkersView> {
@@ -29,11 +32,11 @@ export async function workers({ service, store }: DashboardParts): Promise<Worke
 /** The endpoints of all owners with the attempts of the last day, and the webhooks that failed last. */
 export async function webhooks({ service, store, statistics }: DashboardParts): Promise<WebhooksView> {
   const now = service.clock.now()
-  const query = { queue: 'deliveries', status: 'failed', limit: failedDeliveries, examine: 2_000 } as const
+  const filter = { queue: 'deliveries', status: 'failed', values: [], oldestFirst: false } as const
   const [endpoints, series, failed] = await Promise.all([
     service.endpoints?.all(mostEndpoints) ?? null,
     statistics.series('hour', 24, now),
-    store.search(query),
+    search(store, filter, { cursor: null, limit: failedDeliveries, within: searchMs }),
   ])
   const day = emptyTally()
   for (const { tally } of series) addTally(day, tally)
@@ -63,7 +66,7 @@ export async function errors({ service, store }: DashboardParts): Promise<Errors
 
 /** What a search could look for, from the newest jobs. */
 export async function suggestions({ service, store, hidden }: DashboardParts): Promise<SuggestionsView> {
-  const { jobs } = await store.search({ queue: 'jobs', limit: 200, examine: 200, inputs: true })
+  const { jobs } = await store.search({ queue: 'jobs', limit: 100, examine: 100, inputs: true })
   const paths = new Set<string>()
   for (const { input, metadata } of jobs) {
     for (const path of pathsOf('input', readable(input))) if (!hidden.covers(path.split('.'))) paths.add(path)

@@ -1,6 +1,6 @@
 import { bucketEnd, type Durations, percentile, totalOf } from '../statistics/tally.ts'
 import { readPausedTypes, readWorkers } from '../work/presence.ts'
-import type { DashboardParts } from './handler.ts'
+import type { DashboardParts } from './parts.ts'
 import type { OverviewView, Percentiles, PointView, TypesView } from './wire.ts'
 
 /** Counts go up to this. */

@@ -1,17 +1,18 @@
 import { decodeTime } from 'ulid'
 import { version } from '../base/version.ts'
 import { UketsukeError } from '../domain/errors.ts'
+import { isJobId } from '../domain/identifiers.ts'
 import { integerOption } from '../domain/numbers.ts'
 import { count } from './bulk.ts'
-import type { DashboardParts } from './handler.ts'
 import { errors, suggestions, webhooks, workers } from './operations.ts'
 import { isRange, overview, types } from './overview.ts'
+import type { DashboardParts } from './parts.ts'
 import { jobPage, rowOf } from './rows.ts'
 import { filterOf, search } from './search.ts'
 import type { JobListView, SessionView } from './wire.ts'
 
 /** A page of jobs is found within this time, in milliseconds, or goes on with the next request. */
-const searchMs = 60
+const searchMs = 50
 
 /** Reads what a page shows. @throws `not-found`, `forbidden`, `invalid-query` */
 export async function read(
@@ -60,7 +61,10 @@ async function session({ service, store, access }: DashboardParts): Promise<Sess
 async function jobs({ service, store, hidden }: DashboardParts, query: URLSearchParams): Promise<JobListView> {
   const filter = filterOf(query, hidden, ['cursor', 'limit'])
   const limit = limitOf(query.get('limit'))
-  const page = await search(store, filter, { cursor: query.get('cursor'), limit, within: searchMs })
+  const cursor = query.get('cursor')
+  if (cursor !== null && !isJobId(cursor))
+    throw new UketsukeError('invalid-query', 'cursor must be the next of the previous page.')
+  const page = await search(store, filter, { cursor, limit, within: searchMs })
   return {
     now: service.clock.now(),
     items: page.jobs.map(rowOf),

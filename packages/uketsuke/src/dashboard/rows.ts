@@ -34,6 +34,7 @@ export async function jobPage(service: JobService, store: Store, hidden: Hidden,
     metadata: hidden.shown('metadata', job.metadata),
     attempts,
     log: logLines(log?.value ?? ''),
-    deliveries: deliveries.map((one) => deliveryView(one, true)),
+    // What the receiver answered: its status, the start of its body, and the time that it took.
+    deliveries: deliveries.map((one) => ({ ...deliveryView(one, true), answer: one.job.output })),
   }
 }

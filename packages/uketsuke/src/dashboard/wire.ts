@@ -121,7 +121,7 @@ export interface JobPageView {
   metadata: string | null
   attempts: Attempt[]
   log: LogLine[]
-  deliveries: DeliveryView[]
+  deliveries: (DeliveryView & { answer: string | null })[]
 }
 
 export interface TypeView extends BacklogView {

@@ -1,6 +1,7 @@
+import type { Job } from '../../domain/job.ts'
 import { jobColumns, omitted } from '../columns.ts'
 import type { Found, SearchQuery } from '../port.ts'
-import { fewJobs, fewOf, type IndexedStatuses, longestInput, searchSql } from '../search-sql.ts'
+import { areFew, examinedOf, fewSql, type IndexedStatuses, longestInput, pageOf, searchSql } from '../search-sql.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import { running, toJob } from './rows.ts'
@@ -14,18 +15,21 @@ const columns = (inputs: boolean) =>
     .join(', ')
 
 export async function search(sql: Sql, query: SearchQuery): Promise<Found> {
+  const read = async (ids: readonly string[]): Promise<Map<string, Job>> => {
+    const text = `SELECT ${columns(query.inputs === true)} FROM ${table} WHERE id = ANY($1::text[])`
+    return new Map((await sql.query(text, [ids])).map((row) => [row.id as string, toJob(row)]))
+  }
+  const few = fewSql(query, table, indexed)
+  const some = few === null ? null : (await sql.query(few, [])).map(({ id }) => id as string)
+  if (some !== null && areFew(some)) {
+    const examined = examinedOf(some, query)
+    return pageOf(examined, await read(examined), query)
+  }
   const parameters = new Parameters()
-  const few = fewOf(query, { table }, indexed)
-  const some = few === null ? [] : await sql.query(few, [])
-  const among = few !== null && some.length <= fewJobs ? some.map(({ id }) => id as string) : null
-  const list = among === null ? null : `SELECT unnest(${parameters.add(among)}::text[])`
-  const statements = searchSql(query, { table, add: (value) => parameters.add(value) }, list)
+  const statements = searchSql(query, table, (value) => parameters.add(value))
   const along = [...parameters.values]
   const ids = (await sql.query(statements.ids(), parameters.values)).map(({ id }) => id as string)
   const last = ids.length === query.limit ? ids.at(-1) : (await sql.query(statements.last, along))[0]?.id
-  const rows = await sql.query(`SELECT ${columns(query.inputs === true)} FROM ${table} WHERE id = ANY($1::text[])`, [
-    ids,
-  ])
-  const jobs = new Map(rows.map(toJob).map((job) => [job.id, job]))
+  const jobs = await read(ids)
   return { jobs: ids.flatMap((id) => jobs.get(id) ?? []), last: (last as string | undefined) ?? null }
 }

@@ -1,6 +1,7 @@
+import type { Job } from '../../domain/job.ts'
 import { jobColumns, omitted } from '../columns.ts'
 import type { Found, SearchQuery } from '../port.ts'
-import { fewJobs, fewOf, type IndexedStatuses, longestInput, searchSql } from '../search-sql.ts'
+import { areFew, examinedOf, fewSql, type IndexedStatuses, longestInput, pageOf, searchSql } from '../search-sql.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
 import { listedColumns, readable, toJob } from './rows.ts'
@@ -16,25 +17,26 @@ const withInputs = jobColumns
   .join(', ')
 
 export function search(sql: Sql, query: SearchQuery): Found {
-  const table = 'jobs'
+  const columns = query.inputs ? withInputs : listedColumns
+  const few = fewSql(query, 'jobs', indexed)
+  const some = few === null ? null : sql.all(few).map(({ id }) => id as string)
+  if (some !== null && areFew(some)) {
+    const examined = examinedOf(some, query)
+    return pageOf(examined, read(sql, columns, examined), query)
+  }
   const parameters: Parameter[] = []
-  const add = (value: Parameter) => {
+  const statements = searchSql(query, 'jobs', (value) => {
     parameters.push(value)
     return '?'
-  }
-  const few = fewOf(query, { table }, indexed)
-  const some = few === null ? [] : sql.all(few)
-  const among = few !== null && some.length <= fewJobs ? 'SELECT value FROM json_each(?)' : null
-  if (among !== null) add(JSON.stringify(some.map(({ id }) => id)))
-  const statements = searchSql(query, { table, add }, among)
+  })
   const along = [...parameters]
   const ids = sql.all(statements.ids(), ...parameters).map(({ id }) => id as string)
   const last = ids.length === query.limit ? ids.at(-1) : sql.get(statements.last, ...along)?.id
-  const columns = query.inputs ? withInputs : listedColumns
-  const rows = sql.tuples(
-    `SELECT ${columns} FROM jobs WHERE id IN (SELECT value FROM json_each(?))`,
-    JSON.stringify(ids),
-  )
-  const jobs = new Map(rows.map(toJob).map((job) => [job.id, job]))
+  const jobs = read(sql, columns, ids)
   return { jobs: ids.flatMap((id) => jobs.get(id) ?? []), last: (last as string | undefined) ?? null }
+}
+
+function read(sql: Sql, columns: string, ids: readonly string[]): Map<string, Job> {
+  const text = `SELECT ${columns} FROM jobs WHERE id IN (SELECT value FROM json_each(?))`
+  return new Map(sql.tuples(text, JSON.stringify(ids)).map((row) => [row[0] as string, toJob(row)]))
 }
