@@ -16,7 +16,7 @@ import type { GoneUrls } from './notify/gone-urls.ts'
 import { MergedFollower } from './notify/merged-follower.ts'
 import type { OwnerWatch } from './notify/owner-watch.ts'
 import type { Follower, StateReader, Watch } from './notify/watch.ts'
-import type { Owner, Store } from './store/port.ts'
+import { allOwners, type Owner, type Store } from './store/port.ts'
 import type { Transaction } from './store/transaction.ts'
 import type { Transition } from './store/transition.ts'
 import type { Sending, Tracing } from './tracing/tracing.ts'
@@ -40,7 +40,7 @@ export interface JobService {
   accept(request: AcceptRequest, tx?: Transaction): Promise<Accepted>
   /** Validates and stores many jobs in one commit: all or none. No idempotency keys. */
   acceptMany(requests: readonly AcceptRequest[], tx?: Transaction): Promise<Job[]>
-  /** @throws `job-not-found` */
+  /** @throws `job-not-found`, `job-expired` */
   find(owner: Owner, id: string): Promise<Job>
   /** Newest first. `next` is the id to continue from, or null on the last page. */
   list(query: JobListQuery): Promise<{ items: Job[]; next: string | null }>
@@ -115,6 +115,9 @@ export function createJobService(parts: JobServiceParts): JobService {
     // Delivery ids have a different form, so a client can never reach a delivery.
     const [job] = isJobId(id) ? await store.get(owner, [id]) : []
     if (!job) throw new UketsukeError('job-not-found')
+    // Until it is pruned. Operators still see it.
+    const expired = job.expiresAt !== null && job.expiresAt <= clock.now()
+    if (expired && owner !== allOwners) throw new UketsukeError('job-expired', 'The retention of this job is over.')
     return job
   }
 

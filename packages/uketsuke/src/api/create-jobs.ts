@@ -89,6 +89,7 @@ export function createJobsWith<Types extends JobTypes>(
     (owner) => webhooks.endpoints?.subscribers(owner) ?? [],
   )
 
+  const maxKept = new Map([...types].flatMap(([name, { maxKept }]) => (maxKept === undefined ? [] : [[name, maxKept]])))
   const tracing = options.tracing ? new OpenTelemetry() : null
   const ids = ulids(clock)
   const waitingJobs = quotas.waitingJobs === null ? null : new WaitingJobs(quotas.waitingJobs, store, clock)
@@ -96,6 +97,7 @@ export function createJobsWith<Types extends JobTypes>(
   const noWorkerWarning = new NoWorkerWarning({ store, clock, log }, () => workers.worked())
   const prepare = async () => {
     if (waitingJobs !== null) await store.indexWaiting()
+    if (maxKept.size > 0) await store.indexEnded()
     await tracing?.load()
     await transport.start()
     noWorkerWarning.start()
@@ -139,6 +141,7 @@ export function createJobsWith<Types extends JobTypes>(
       enqueue: verbs.enqueue,
       jobLog,
       tracing,
+      maxKept,
       claimed(jobs) {
         metrics?.claimed(jobs)
         statistics.claimed(jobs)

@@ -70,7 +70,8 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
         if (options.include?.includes('input')) Object.assign(shown, { input: readable(job.input) })
         return shown
       } catch (error) {
-        if (error instanceof UketsukeError && error.code === 'job-not-found') return null
+        const absent = error instanceof UketsukeError && ['job-not-found', 'job-expired'].includes(error.code)
+        if (absent) return null
         throw error
       }
     },

@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { terminalLines } from './terminal-log.ts'
 import { describe, isThenable } from './thrown.ts'
 
 /** The part of pino's `Logger` that this package uses. Any logger with these four methods works. */
@@ -10,8 +11,18 @@ export interface Log {
   child(fields: Record<string, unknown>): Log
 }
 
-/** pino at level `info`: JSON lines on standard output. */
-export const defaultLog = (): Log => pino({ name: 'uketsuke' })
+/** Where lines of the log go. */
+interface Output {
+  readonly fd: 1 | 2
+  readonly isTTY?: boolean
+  write(text: string): unknown
+}
+
+/** pino at level `info`: JSON lines on standard output, or text if that is a terminal. */
+export const defaultLog = (out: Output = process.stdout): Log => {
+  const text = out.isTTY ? terminalLines(out, process.env.NO_COLOR === undefined || process.env.NO_COLOR === '') : null
+  return pino({ name: 'uketsuke' }, text ?? pino.destination(out.fd))
+}
 
 /** A logger that discards everything. */
 export const silentLog: Log = { info() {}, warn() {}, error() {}, child: () => silentLog }

@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
-import { pino } from 'pino'
 import { createJobs } from '../api/create-jobs.ts'
 import { fromEnvironment } from '../api/environment.ts'
 import type { Jobs } from '../api/jobs.ts'
 import type { JobsModule } from '../api/options.ts'
 import { jwtFromEnvironment } from '../auth/jwt-environment.ts'
-import { silentLog } from '../base/log.ts'
+import { defaultLog, silentLog } from '../base/log.ts'
 import { performance } from '../base/timers.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { nodeListener } from '../http/adapters/node.ts'
@@ -38,7 +37,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   const module = withCredentials(await loadModule(values.jobs), values['api-keys'] === true)
   const anonymous = role !== 'worker' && isAnonymous(module, host, values['allow-anonymous'] === true)
 
-  const log = module.log ?? pino({ name: 'uketsuke' }, pino.destination(2))
+  const log = module.log ?? defaultLog(process.stderr)
   const authenticate = anonymous ? () => ({ owner: 'anyone' }) : module.authenticate
   const quotas = module.quotas ?? (anonymous || role === 'worker' ? {} : publicQuotas)
   const jobs = createJobs({

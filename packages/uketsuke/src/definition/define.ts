@@ -72,12 +72,19 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
   timeout?: number
   /** How long a finished job is kept, in milliseconds, from 1 day to 100 years; 30 days by default. */
   retention?: number
+  /**
+   * How many finished jobs of this type are kept, from 0 to 10,000,000; the oldest are deleted first, about once a minute. The first start
+   * creates an index in the store. Default: no limit.
+   */
+  maxKept?: number | undefined
 }
 
 /** A job type, made by `job()` and passed to `createJobs`. */
 export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown>
-  extends Required<Omit<JobOptions<Schema, Output>, 'backoff' | 'output' | 'run'>> {
+  extends Required<Omit<JobOptions<Schema, Output>, 'backoff' | 'output' | 'run' | 'maxKept'>> {
   readonly backoff: Backoff
+  /** Undefined: no limit. */
+  readonly maxKept: number | undefined
   readonly output: StandardSchemaV1 | undefined
   /** What it returns has not passed the output schema yet. */
   run(context: JobContext<StandardSchemaV1.InferOutput<Schema>>): unknown
@@ -150,6 +157,10 @@ export function job<Schema extends StandardSchemaV1, Output>(
     timeout: integerOption('job(): timeout', options.timeout, hour, { min: 1, max: 366 * day, of: ms }),
     // At least as long as idempotency keys are kept.
     retention: integerOption('job(): retention', options.retention, 30 * day, { min: day, max: century, of: ms }),
+    maxKept:
+      options.maxKept === undefined
+        ? undefined
+        : integerOption('job(): maxKept', options.maxKept, 0, { min: 0, max: 10_000_000 }),
     backoff: {
       base: integerOption('job(): backoff.base', base, defaultBackoff.base, { min: 0, max: 366 * day, of: ms }),
       max: integerOption('job(): backoff.max', max, defaultBackoff.max, { min: 0, max: 366 * day, of: ms }),

@@ -11,6 +11,7 @@ export const errorTitles = {
   unauthorized: 'Authentication required',
   forbidden: 'Insufficient scope',
   'job-not-found': 'Job not found',
+  'job-expired': 'Job has expired',
   'not-found': 'Resource not found',
   'method-not-allowed': 'Method not allowed',
   'not-acceptable': 'No acceptable representation',

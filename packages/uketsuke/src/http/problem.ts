@@ -13,6 +13,7 @@ export const statuses = {
   forbidden: 403,
   'job-not-found': 404,
   'not-found': 404,
+  'job-expired': 410,
   'method-not-allowed': 405,
   'not-acceptable': 406,
   'idempotency-in-progress': 409,

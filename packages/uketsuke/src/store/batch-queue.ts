@@ -83,6 +83,8 @@ export function batched(
     remove: (owner, id) => store.remove(owner, id),
     prune: (limit) => store.prune(limit),
     stats: () => store.stats(),
+    indexEnded: () => store.indexEnded(),
+    pruneType: (type, kept, limit) => store.pruneType(type, kept, limit),
     unfinished: (most) => store.unfinished(most),
     search: (query) => store.search(query),
     shared: (name, initial) => store.shared(name, initial),

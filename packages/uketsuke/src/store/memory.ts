@@ -197,6 +197,17 @@ export function memory(): StoreFactory {
         for (const [scope, { key }] of keys) if (key.expiresAt <= now) keys.delete(scope)
         return gone.length
       },
+      indexEnded: async () => {},
+      pruneType: async (type, kept, limit) => {
+        const gone = all()
+          .filter((job) => job.queue === 'jobs' && job.type === type && isTerminal(job))
+          .sort((a, b) => (a.id < b.id ? 1 : -1))
+          .slice(kept)
+          .filter((job) => !owesDelivery(job.id))
+          .slice(-limit)
+        forget((job) => gone.includes(job))
+        return gone.length
+      },
       stats: async () => {
         const none = (): Record<JobStatus, number> => ({
           pending: 0,

@@ -204,6 +204,13 @@ export interface Store {
    * A job with an unfinished delivery is kept until the delivery ends.
    */
   prune(limit: number): Promise<number>
+  /** Creates the index for `pruneType` if it does not exist. Only programs that use it pay for it. */
+  indexEnded(): Promise<void>
+  /**
+   * Removes up to `limit` finished jobs of a type, beyond the `kept` newest, with their attempts and logs. Returns their number. A job with
+   * an unfinished delivery is kept until the delivery ends.
+   */
+  pruneType(type: string, kept: number, limit: number): Promise<number>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
   /** The users' jobs that have not ended, by type. It reads an index entry of each, up to `most` for each type and status. */

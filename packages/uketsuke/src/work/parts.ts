@@ -24,6 +24,8 @@ export interface WorkerParts {
   outputBytes: number
   /** Called with the jobs whose attempts this worker starts. */
   claimed(jobs: readonly Job[]): void
+  /** How many finished jobs of a type are kept, for the types with a limit. */
+  maxKept: ReadonlyMap<string, number>
   /** Null without tracing. */
   tracing: Tracing | null
   /** Keeps what handlers log. */

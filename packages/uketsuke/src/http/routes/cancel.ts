@@ -16,7 +16,7 @@ export const cancel: Route = {
     responses: {
       200: jobAnswer('The job has ended.', ['ETag']),
       202: jobAnswer('The job is running. Cancellation was requested.', ['ETag', 'Retry-After']),
-      ...problems(400, 404, 406),
+      ...problems(400, 404, 406, 410),
     },
   },
   async handle({ service, owner, canRead, jobId }) {

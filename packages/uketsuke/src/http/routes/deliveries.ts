@@ -12,7 +12,7 @@ export const deliveries: Route = {
   operation: {
     operationId: 'listDeliveries',
     summary: 'List the webhooks about a job with their attempts, oldest first.',
-    responses: { 200: deliveriesAnswer, ...problems(400, 404, 406) },
+    responses: { 200: deliveriesAnswer, ...problems(400, 404, 406, 410) },
   },
   async handle({ service, owner, jobId }) {
     const items = (await service.deliveries(owner, jobId)).map((one) => deliveryView(one, false))
@@ -29,7 +29,7 @@ export const redeliver: Route = {
   operation: {
     operationId: 'redeliver',
     summary: 'Send a webhook again, with the same webhook-id.',
-    responses: { 202: deliveryAnswer, ...problems(400, 404, 406, 409) },
+    responses: { 202: deliveryAnswer, ...problems(400, 404, 406, 409, 410) },
   },
   async handle({ service, owner, jobId, itemId }) {
     const job = await service.redeliver(owner, jobId, itemId)

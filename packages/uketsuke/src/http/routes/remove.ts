@@ -10,7 +10,7 @@ export const remove: Route = {
   operation: {
     operationId: 'deleteJob',
     summary: 'Delete a job that has ended.',
-    responses: { 204: { description: 'The job is deleted.' }, ...problems(400, 404, 409) },
+    responses: { 204: { description: 'The job is deleted.' }, ...problems(400, 404, 409, 410) },
   },
   async handle({ service, owner, jobId }) {
     await service.remove(owner, jobId)

@@ -12,7 +12,7 @@ export const retry: Route = {
     operationId: 'retryJob',
     summary: 'Create a new job with the input of a job that has ended.',
     parameters: [parameter.idempotencyKey, parameter.prefer],
-    responses: { 202: acceptedAnswer, ...problems(400, 404, 406, 409, 422) },
+    responses: { 202: acceptedAnswer, ...problems(400, 404, 406, 409, 410, 422) },
   },
   async handle(context) {
     const { service, owner, jobId } = context

@@ -25,7 +25,7 @@ export const status: Route = {
         'Preference-Applied',
       ]),
       304: { description: 'The job has not changed.' },
-      ...problems(400, 404, 406),
+      ...problems(400, 404, 406, 410),
     },
   },
   async handle(context) {

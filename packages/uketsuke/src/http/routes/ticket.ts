@@ -22,7 +22,7 @@ export const ticket: Route = {
   operation: {
     operationId: 'createStreamTicket',
     summary: "Create a ticket for this job's stream. It is reusable and expires after 15 minutes.",
-    responses: { 200: ticketAnswer, ...problems(400, 404, 406) },
+    responses: { 200: ticketAnswer, ...problems(400, 404, 406, 410) },
   },
   async handle({ service, owner, jobId, caller }) {
     const job = await service.find(owner, jobId)

@@ -8,12 +8,14 @@ import type { ClaimQuery, Store, StoreFactory } from '../port.ts'
 import { uncapped } from '../unfinished.ts'
 import { adoptLostClaims, type Claimed, claim } from './claim.ts'
 import type { Sql } from './connection.ts'
+import { createIndex } from './extra-index.ts'
 import { insert, keyed } from './insert.ts'
 import { insertWithin } from './insert-in-transaction.ts'
 import { commitListener } from './listener.ts'
 import { LostClaims } from './lost-claims.ts'
 import { createNotifier } from './notifier.ts'
 import { type PostgresOptions, type PostgresSettings, resolveOptions } from './options.ts'
+import { endedIndex, pruneType } from './prune-type.ts'
 import * as queries from './queries.ts'
 import { recordStore } from './records.ts'
 import { prune, remove } from './remove.ts'
@@ -23,7 +25,7 @@ import { type OpenedSchema, start } from './start.ts'
 import { time as timeBy } from './time.ts'
 import { unclaimed } from './unclaimed.ts'
 import { unfinished } from './unfinished.ts'
-import { countWaiting, indexWaiting } from './waiting.ts'
+import { countWaiting, waitingIndex } from './waiting.ts'
 
 export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
 export type { PostgresOptions } from './options.ts'
@@ -176,7 +178,9 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     unfinished: (most = uncapped) => run((sql) => unfinished(sql, time.here(), most)),
     shared: (name, initial) => run((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => run((sql) => keyed(sql, owner, route, key)),
-    indexWaiting: () => indexWaiting(opened().connection, settings.schema),
+    indexWaiting: () => createIndex(opened().connection, settings.schema, waitingIndex),
+    indexEnded: () => createIndex(opened().connection, settings.schema, endedIndex),
+    pruneType: (type, kept, limit) => run((sql) => pruneType(sql, type, kept, limit)),
     countWaiting: (owner, most) => run((sql) => countWaiting(sql, owner, most)),
     records: recordStore(run, (work) => opened().connection.transaction(work)),
     onForeignCommit: foreign.listen,

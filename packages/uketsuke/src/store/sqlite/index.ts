@@ -14,6 +14,7 @@ import { toOpenError } from './errors.ts'
 import { commitListener } from './listener.ts'
 import { migrate } from './migrations/index.ts'
 import { canUseThreads, databasePath, open } from './open.ts'
+import { indexEnded, pruneType } from './prune-type.ts'
 import * as queries from './queries.ts'
 import { appendRecords, getRecord, listRecords, removeRecord, updateRecord } from './records.ts'
 import { search } from './search.ts'
@@ -128,6 +129,8 @@ function store(path: string, clock: Clock): Store {
     shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => read((sql) => queries.keyed(sql, owner, route, key)),
     indexWaiting: () => write(indexWaiting),
+    indexEnded: () => write(indexEnded),
+    pruneType: (type, kept, limit) => write((sql) => pruneType(sql, type, kept, limit)),
     countWaiting: (owner, most) => read((sql) => countWaiting(sql, owner, most)),
     records: {
       get: (kind, owner, id) => read((sql) => getRecord(sql, kind, owner, id)),

@@ -219,7 +219,7 @@ export function remove(sql: Sql, owner: Owner, id: string): boolean {
   return true
 }
 
-function erase(sql: Sql, id: string): void {
+export function erase(sql: Sql, id: string): void {
   sql.run('DELETE FROM attempts WHERE job_id = ?', id)
   sql.run('DELETE FROM records WHERE kind = ? AND id = ?', jobLogKind, id)
   sql.run('DELETE FROM jobs WHERE id = ?', id)

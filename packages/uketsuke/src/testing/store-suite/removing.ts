@@ -57,4 +57,25 @@ export function removing(check: Check): void {
     assert.equal(await store.prune(10), 1)
     assert.deepEqual(await store.get(allOwners, ['a', 'a-webhook']), [null, null])
   })
+
+  check('pruneType: removes the oldest finished jobs of a type beyond a number', async ({ store, clock }) => {
+    await store.indexEnded()
+    await store.indexEnded()
+    await store.insert(['1', '2', '3', '4', '5'].map((id) => ({ job: job(clock, { id }) })))
+    await store.insert([{ job: job(clock, { id: '0', type: 'mail' }) }])
+    await store.insert([{ job: job(clock, { id: '1-webhook', queue: 'deliveries', parent: '1' }) }])
+    await end(store, clock)
+    await store.insert([{ job: job(clock, { id: '6' }) }])
+    assert.equal(await store.pruneType('report', 5, 10), 0)
+    // Its webhook is still on its way.
+    assert.equal(await store.pruneType('report', 1, 2), 2)
+    const left = async () => (await store.list({ owner: 'ann', limit: 10 })).map(({ id }) => id)
+    assert.deepEqual(await left(), ['6', '5', '4', '1', '0'])
+    assert.equal(await store.pruneType('report', 1, 10), 1)
+    assert.deepEqual(await left(), ['6', '5', '1', '0'])
+    assert.equal(await store.pruneType('report', 0, 10), 1)
+    // It has not ended.
+    assert.equal(await store.pruneType('mail', 0, 10), 0)
+    assert.deepEqual(await left(), ['6', '1', '0'])
+  })
 }
