@@ -17,6 +17,7 @@ const checks = [
   ['types of packages/client', 'tsc --noEmit -p packages/client'],
   ...examples.map((name) => [`types of examples/${name}`, `tsc --noEmit -p examples/${name}`]),
   ['types of the demo page', 'tsc --noEmit -p examples/reports/page'],
+  ['types of apps/dashboard', 'tsc --noEmit -p apps/dashboard'],
   ['types of bench', 'tsc --noEmit -p bench'],
   ['knip', 'knip'],
   ...['client', 'uketsuke'].flatMap((name) => [
@@ -25,6 +26,7 @@ const checks = [
   ]),
   // Imported late: its bundler may not be installed before `prepare()`.
   ['size of packages/client', async () => (await import('./size.mjs')).checkSizes()],
+  ['size of apps/dashboard', async () => (await import('./size.mjs')).checkDashboardSize()],
   ['lock file', checkLockFile],
 ]
 

@@ -1,4 +1,6 @@
-/** The size of the client in a page: bundled, minified and compressed with gzip. */
+/** The sizes of what a browser loads: the client, bundled and minified, and the pages of the dashboard. All compressed with gzip. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { rolldown } from 'rolldown'
@@ -24,6 +26,22 @@ export async function checkSizes() {
     if (size > most) errors.push(`${name} has ${size} bytes gzipped; at most ${most} are allowed`)
   }
   return errors.join('\n')
+}
+
+/** All files of the dashboard together. */
+const mostOfDashboard = 60_000
+
+/** Prints the size of the built pages. Returns an error message, '' if it is within its limit. */
+export function checkDashboardSize() {
+  const folder = fileURLToPath(new URL('../packages/uketsuke/pages/', import.meta.url))
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile())
+  const size = files.reduce((sum, { parentPath, path, name }) => {
+    return sum + gzipSync(readFileSync(join(parentPath ?? path, name)), { level: 9 }).length
+  }, 0)
+  console.log(`     dashboard: ${size} bytes gzipped in ${files.length} files, of at most ${mostOfDashboard}`)
+  return size <= mostOfDashboard
+    ? ''
+    : `The dashboard has ${size} bytes gzipped; at most ${mostOfDashboard} are allowed`
 }
 
 /** Also checks that a browser can load it: anything but React from outside is an error. */

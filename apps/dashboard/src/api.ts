@@ -1,7 +1,4 @@
-import type { DashboardAction } from '../../../packages/uketsuke/src/dashboard/wire.ts'
-
 export type * from '../../../packages/uketsuke/src/dashboard/wire.ts'
-export type { DashboardAction }
 
 /** Relative to the page, which may be at any path. */
 const folder = 'dashboard-api/'

@@ -9,6 +9,7 @@ import type { Delivery } from './domain/delivery-view.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { isJobId } from './domain/identifiers.ts'
 import { type Attempt, isTerminal, type Job, type JobStatus } from './domain/job.ts'
+import { type LogLine, logLines } from './domain/log-line.ts'
 import { cancel, create, retry } from './domain/rules.ts'
 import { readable } from './domain/view.ts'
 import type { Endpoints } from './notify/endpoints.ts'
@@ -17,6 +18,7 @@ import { MergedFollower } from './notify/merged-follower.ts'
 import type { OwnerWatch } from './notify/owner-watch.ts'
 import type { Follower, StateReader, Watch } from './notify/watch.ts'
 import { allOwners, type Owner, type Store } from './store/port.ts'
+import { jobLogKind } from './store/records.ts'
 import type { Transaction } from './store/transaction.ts'
 import type { Transition } from './store/transition.ts'
 import type { Sending, Tracing } from './tracing/tracing.ts'
@@ -66,6 +68,8 @@ export interface JobService {
   followOwner(owner: string, options: { resume: boolean }): Promise<StateReader>
   /** The attempts that have ended, oldest first. @throws `job-not-found` */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
+  /** What the handler of a job has logged, for operators. @throws `job-not-found` */
+  logLines(id: string): Promise<LogLine[]>
   /** The webhook deliveries of a job, oldest first, each with its attempts. @throws `job-not-found` */
   deliveries(owner: Owner, id: string): Promise<Delivery[]>
   /**
@@ -210,6 +214,10 @@ export function createJobService(parts: JobServiceParts): JobService {
     },
     async attempts(owner, id) {
       return attemptsOf(store, owner, await find(owner, id))
+    },
+    async logLines(id) {
+      await find(allOwners, id)
+      return logLines((await store.records.get(jobLogKind, allOwners, id))?.value ?? '')
     },
     async deliveries(owner, id) {
       await find(owner, id)

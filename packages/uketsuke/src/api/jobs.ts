@@ -6,8 +6,9 @@ import type { InputOf, JobTypes, OutputOf, StoredInputOf } from '../definition/d
 import type { AttemptView, DeliveryView } from '../domain/delivery-view.ts'
 import type { Health } from '../domain/health.ts'
 import type { JobStatus, Queue } from '../domain/job.ts'
+import type { LogLine } from '../domain/log-line.ts'
 import type { EndpointView, WebhookEventType } from '../notify/endpoint.ts'
-import type { Owner } from '../store/port.ts'
+import type { allOwners, Owner } from '../store/port.ts'
 import type { WorkerHandle, WorkOptions } from '../work/workers.ts'
 import type { EnqueueOptions } from './options.ts'
 
@@ -187,6 +188,12 @@ export interface Jobs<Types extends JobTypes = any> {
    * @throws {UketsukeError} `job-not-found`
    */
   attempts(id: string, options: OwnerScope): Promise<AttemptView[]>
+
+  /**
+   * Resolves with what the handler has logged about one job, oldest line first, up to about 64 KiB. Only for operators.
+   * @throws {UketsukeError} `job-not-found`
+   */
+  logLines(id: string, options: { owner: typeof allOwners }): Promise<LogLine[]>
 
   /** Resolves with the webhooks about one job and their attempts, oldest first. @throws {UketsukeError} `job-not-found` */
   deliveries(id: string, options: OwnerScope): Promise<DeliveryView[]>

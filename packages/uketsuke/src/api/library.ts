@@ -116,6 +116,12 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       const owner = as(options)
       return (await service.attempts(owner, id)).map((one) => attemptView(one, owner === allOwners))
     },
+    async logLines(id, options) {
+      // Log lines may hold what is not for clients.
+      if (options?.owner !== allOwners)
+        throw new UketsukeError('invalid-owner', 'logLines() requires { owner: allOwners }.')
+      return service.logLines(id)
+    },
     async deliveries(id: string, options: OwnerScope) {
       const owner = as(options)
       return (await service.deliveries(owner, id)).map((one) => deliveryView(one, owner === allOwners))

@@ -16,6 +16,8 @@ Commands:
   keys      Create, list and revoke API keys
   jobs      List, show, follow, cancel, retry and delete jobs
   top       Show what waits and runs, live
+  prune     Delete jobs whose retention is over
+  bench     Measure how fast this machine accepts and runs jobs
 
 Options:
   -h, --help   Show help; "uketsuke <command> --help" describes a command
@@ -41,13 +43,25 @@ Options:
                     (default: none)
   --management-host <address>
                     address of the management port (default: 127.0.0.1)
+  --dashboard <read|write>
+                    serve the operators' dashboard at /dashboard; "write" allows actions. On an address other than
+                    loopback it needs UKETSUKE_DASHBOARD_PASSWORD (default: none)
   --api-keys        accept the API keys of "uketsuke keys"
                     (one owner may make 1,000 requests per second unless the module sets quotas)
   --allow-anonymous
                     serve without authentication, on a loopback address only
+  --config <file>   JSON object with any of these options, such as { "port": 8080 }
 ${commonOptions}
 
+What the command line leaves out comes from a variable such as UKETSUKE_PORT for --port, then from the file of --config.
+
+Examples:
+  uketsuke serve --jobs ./jobs.js --port 8080 --dashboard read
+  uketsuke serve --jobs ./jobs.js --role worker --concurrency 50 --management-port 9464
+
 Environment:
+  UKETSUKE_DASHBOARD_PASSWORD
+                    password of the dashboard (HTTP Basic, any user name), 12 characters or more
 ${databaseUrl}
 ${redisUrl}
   UKETSUKE_SECRET_KEY
@@ -121,6 +135,39 @@ ${commonOptions}
 
 Environment:
   NO_COLOR          print without colors
+${databaseUrl}`,
+
+  prune: `Usage: uketsuke prune [options]
+
+Delete all jobs whose retention is over, with their attempts, logs and webhooks, in small batches. Workers do the same
+once a minute.
+
+Options:
+  --json            print JSON
+${commonOptions}
+
+Examples:
+  uketsuke prune --store ./jobs.db
+
+Environment:
+${databaseUrl}`,
+
+  bench: `Usage: uketsuke bench [options]
+
+Measure how fast this machine accepts and runs jobs that do nothing: in a SQLite file of its own, or in the schema
+uketsuke_bench of the database of DATABASE_URL, which stays there.
+
+Options:
+  --count <number>  number of jobs (default: 10000)
+  --concurrency <number>
+                    maximum number of jobs that run at the same time (default: 50)
+  --schema <name>   PostgreSQL schema (default: uketsuke_bench)
+  --json            print JSON
+
+Examples:
+  uketsuke bench --count 100000
+
+Environment:
 ${databaseUrl}`,
 
   migrate: `Usage: uketsuke migrate [options]

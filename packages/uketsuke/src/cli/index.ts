@@ -2,11 +2,13 @@
 import { version } from '../base/version.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { UsageError } from './arguments.ts'
+import { bench } from './bench.ts'
 import { doctor } from './doctor.ts'
 import { help } from './help.ts'
 import { jobs } from './jobs.ts'
 import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
+import { prune } from './prune.ts'
 import { serve } from './serve.ts'
 import { top } from './top.ts'
 
@@ -19,6 +21,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   keys,
   jobs,
   top,
+  prune,
+  bench,
 }
 
 async function run([name = '', ...args]: readonly string[]): Promise<number> {

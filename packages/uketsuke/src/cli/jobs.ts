@@ -88,9 +88,14 @@ async function ls(jobs: Jobs, { owner, values: { status, type, limit, json } }: 
 async function show(jobs: Jobs, { ids: [id = ''], owner, values }: Given): Promise<void> {
   const job = await jobs.get(id, { owner, include: ['input'] })
   if (job === null) throw new Error(`There is no job ${id}.`)
-  const [attempts, deliveries] = await Promise.all([jobs.attempts(id, { owner }), jobs.deliveries(id, { owner })])
-  if (values.json) print({ ...job, attempts, deliveries })
-  else console.log(showDetails(job, attempts, deliveries))
+  const [attempts, deliveries, log] = await Promise.all([
+    jobs.attempts(id, { owner }),
+    jobs.deliveries(id, { owner }),
+    // The job is the owner's: it was found above.
+    jobs.logLines(id, { owner: allOwners }),
+  ])
+  if (values.json) print({ ...job, attempts, deliveries, log })
+  else console.log(showDetails(job, attempts, deliveries, log))
 }
 
 /** Prints each state up to the end. On a terminal, running states replace each other. */

@@ -5,12 +5,18 @@ import type { JobsModule } from '../api/options.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { UsageError } from './arguments.ts'
 
-/** Loads the default export of a jobs module. @throws {UsageError} */
-export async function loadModule(file: string | undefined): Promise<JobsModule<JobTypes>> {
+/** The absolute path of a jobs module. @throws {UsageError} */
+export function moduleFile(file: string | undefined): string {
   if (file === undefined)
     throw new UsageError('Missing required option --jobs, for example --jobs ./jobs.js. Try "uketsuke serve --help".')
   const path = resolve(file)
   if (!existsSync(path)) throw new UsageError(`File ${JSON.stringify(path)} does not exist.`)
+  return path
+}
+
+/** Loads the default export of a jobs module. @throws {UsageError} */
+export async function loadModule(file: string | undefined): Promise<JobsModule<JobTypes>> {
+  const path = moduleFile(file)
   const { default: found } = await importModule(path)
   if (!isModule(found)) {
     throw new UsageError(

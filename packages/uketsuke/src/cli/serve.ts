@@ -10,30 +10,31 @@ import { defaultLog, silentLog } from '../base/log.ts'
 import { performance } from '../base/timers.ts'
 import type { JobTypes } from '../definition/define.ts'
 import { nodeListener } from '../http/adapters/node.ts'
-import { integer, parseOptions, UsageError } from './arguments.ts'
-import { loadModule } from './module.ts'
+import { checkAll, integer, parseSettings, UsageError } from './arguments.ts'
+import { loadModule, moduleFile } from './module.ts'
+import { dashboardOf, dashboardPath, withDashboard } from './serve-dashboard.ts'
 
 const text = { type: 'string' } as const
+const flag = { type: 'boolean' } as const
 const roles = ['all', 'api', 'worker']
 /** What one owner may do where callers are authenticated and the module sets no quotas. */
 const publicQuotas = { requests: { limit: 1_000 } }
 
 export async function serve(args: readonly string[]): Promise<number> {
-  const options = { jobs: text, role: text, port: text, host: text, concurrency: text, store: text, schema: text }
-  const management = { 'management-port': text, 'management-host': text }
-  const values = parseOptions('serve', args, {
-    ...options,
-    ...management,
-    'allow-anonymous': { type: 'boolean' },
-    'api-keys': { type: 'boolean' },
+  const values = parseSettings('serve', args, {
+    ...{ jobs: text, role: text, port: text, host: text, concurrency: text, store: text, schema: text },
+    ...{ 'management-port': text, 'management-host': text, dashboard: text },
+    ...{ 'allow-anonymous': flag, 'api-keys': flag },
   })
-  const { role = 'all', host = '127.0.0.1', store: file, schema } = values
-  if (!roles.includes(role))
-    throw new UsageError(`--role must be one of ${roles.join(', ')}, not ${JSON.stringify(role)}.`)
-  const port = integer('port', values.port, 3_000, 0, 65_535)
-  const managementPort =
-    values['management-port'] === undefined ? null : integer('management-port', values['management-port'], 0, 0, 65_535)
-  const concurrency = integer('concurrency', values.concurrency, 10, 1, 100_000)
+  const { host = '127.0.0.1', store: file, schema, 'management-port': managed } = values
+  const { role, port, managementPort, concurrency, dashboard } = checkAll({
+    role: () => roleOf(values.role),
+    port: () => integer('port', values.port, 3_000, 0, 65_535),
+    managementPort: () => (managed === undefined ? null : integer('management-port', managed, 0, 0, 65_535)),
+    concurrency: () => integer('concurrency', values.concurrency, 10, 1, 100_000),
+    dashboard: () => dashboardOf(values.dashboard, isLoopback(host)),
+    jobs: () => moduleFile(values.jobs),
+  })
   const module = withCredentials(await loadModule(values.jobs), values['api-keys'] === true)
   const anonymous = role !== 'worker' && isAnonymous(module, host, values['allow-anonymous'] === true)
 
@@ -49,26 +50,37 @@ export async function serve(args: readonly string[]): Promise<number> {
     ...fromEnvironment({ file, schema }),
   })
   let server: Server | null = null
-  let managed: Server | null = null
+  let management: Server | null = null
   try {
     // First, so that probes can see a store that does not open.
     if (managementPort !== null) {
       const listener = nodeListener({ fetch: jobs.management, log: silentLog })
-      managed = await listen(listener, managementPort, values['management-host'] ?? '127.0.0.1')
+      management = await listen(listener, managementPort, values['management-host'] ?? '127.0.0.1')
     }
     await jobs.ready()
     // Bind the port before starting the worker: a process that fails on a port in use must not have started a job.
-    if (role !== 'worker')
-      server = await listen(anonymous ? loopbackOnly(nodeListener(jobs)) : nodeListener(jobs), port, host)
+    if (role !== 'worker') {
+      const api = nodeListener(jobs)
+      const all = dashboard === null ? api : withDashboard(jobs, dashboard, api)
+      // Without a password, only a page of this machine may ask.
+      const open = anonymous || dashboard?.password === null
+      server = await listen(open ? loopbackOnly(all) : all, port, host)
+    }
     const worker = role === 'api' ? null : await jobs.work({ concurrency })
-    console.log(summary(jobs, server, managed, worker?.id ?? null))
+    console.log(summary(jobs, { server, management, worker: worker?.id ?? null, dashboard: dashboard !== null }))
     await shutdownSignal()
   } finally {
     await stop(jobs, server)
-    managed?.close()
-    managed?.closeAllConnections()
+    management?.close()
+    management?.closeAllConnections()
   }
   return 0
+}
+
+/** @throws {UsageError} */
+function roleOf(role = 'all'): string {
+  if (roles.includes(role)) return role
+  throw new UsageError(`--role must be one of ${roles.join(', ')}, not ${JSON.stringify(role)}.`)
 }
 
 /** Adds the ways to authenticate that the command line and the environment select. @throws {UsageError} */
@@ -128,15 +140,24 @@ async function listen(listener: RequestListener, port: number, host: string): Pr
   }
 }
 
-function summary(jobs: Jobs, server: Server | null, managed: Server | null, worker: string | null): string {
+interface Started {
+  server: Server | null
+  management: Server | null
+  worker: string | null
+  dashboard: boolean
+}
+
+function summary(jobs: Jobs, { server, management, worker, dashboard }: Started): string {
   const lines = [
     ['address', server === null ? 'none (this process only runs jobs)' : addressOf(server) + jobs.basePath],
+    ...(server !== null && dashboard ? [['dashboard', `${addressOf(server)}${dashboardPath}/`]] : []),
     ['store', jobs.store.description.durability],
     ['dispatch', jobs.dispatch.description],
     ['worker', worker ?? 'none (this process only serves the API)'],
-    ...(managed === null ? [] : [['management', `${addressOf(managed)}/livez, /readyz and /metrics`]]),
+    ...(management === null ? [] : [['management', `${addressOf(management)}/livez, /readyz and /metrics`]]),
   ]
-  return lines.map(([name = '', value]) => `${name.padEnd(managed === null ? 10 : 12)}${value}`).join('\n')
+  const width = Math.max(...lines.map(([name = '']) => name.length)) + 2
+  return lines.map(([name = '', value]) => `${name.padEnd(width)}${value}`).join('\n')
 }
 
 function addressOf(server: Server): string {

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import type { JobSummary, JobView } from '@uketsuke/client'
 import type { AttemptView, DeliveryView } from '../api/jobs.ts'
+import type { LogLine } from '../domain/log-line.ts'
 
 const widths = [26, 24, 9, 8, 7, 10]
 const row = (cells: readonly string[]) =>
@@ -37,6 +38,7 @@ export function showDetails(
   job: JobView,
   attempts: readonly AttemptView[],
   deliveries: readonly DeliveryView[],
+  log: readonly LogLine[],
 ): string {
   const { statusUrl: _, streamUrl: __, cancelUrl: ___, ...members } = job
   const lines = Object.entries(members)
@@ -54,10 +56,15 @@ export function showDetails(
       lines.push(field(endedAt, error ? `${error.code}: ${error.message}` : 'delivered'))
     }
   }
+  if (log.length > 0) lines.push('', styleText('bold', 'log'))
+  for (const { at, level, message, fields } of log) {
+    const text = fields === undefined ? message : `${message} ${JSON.stringify(fields)}`
+    lines.push(field(new Date(at).toISOString(), `${level.padEnd(5)} ${text}`).trimEnd())
+  }
   return lines.join('\n')
 }
 
-const field = (name: string, value: string) => `${name.padEnd(18)}${value}`
+const field = (name: string, value: string) => `${name.padEnd(17)} ${value}`
 
 /** Such as `3 min`. */
 function ageOf(ms: number): string {

@@ -4,7 +4,7 @@ import type { DashboardParts } from './parts.ts'
 import type { OverviewView, Percentiles, PointView, TypesView } from './wire.ts'
 
 /** Counts go up to this. */
-export const countedTo = 10_000
+export const countedTo = 3_000
 /** A worker that was not seen for so long, in milliseconds, does not count. */
 const aliveMs = 30_000
 

@@ -46,7 +46,7 @@ const pages = {
   audit: async ({ audit, service }: DashboardParts) => ({ now: service.clock.now(), items: await audit.read(200) }),
 }
 
-const job = (parts: DashboardParts, id: string) => jobPage(parts.service, parts.store, parts.hidden, id)
+const job = (parts: DashboardParts, id: string) => jobPage(parts.service, parts.hidden, id)
 
 async function session({ service, store, access }: DashboardParts): Promise<SessionView> {
   return {

@@ -1,9 +1,7 @@
 import { deliveryView } from '../domain/delivery-view.ts'
 import type { Job } from '../domain/job.ts'
-import { logLines } from '../domain/log-line.ts'
 import type { JobService } from '../service.ts'
-import { allOwners, type Store } from '../store/port.ts'
-import { jobLogKind } from '../store/records.ts'
+import { allOwners } from '../store/port.ts'
 import type { Hidden } from './hidden.ts'
 import type { JobPageView, JobRow } from './wire.ts'
 
@@ -17,13 +15,13 @@ export function rowOf(job: Job): JobRow {
 }
 
 /** @throws `job-not-found` */
-export async function jobPage(service: JobService, store: Store, hidden: Hidden, id: string): Promise<JobPageView> {
+export async function jobPage(service: JobService, hidden: Hidden, id: string): Promise<JobPageView> {
   const job = await service.find(allOwners, id)
   const [attempts, deliveries, position, log] = await Promise.all([
     service.attempts(allOwners, id),
     service.deliveries(allOwners, id),
     service.position(job),
-    store.records.get(jobLogKind, allOwners, id),
+    service.logLines(id),
   ])
   const { version, expiresAt, retryOf, webhookUrl, lastError } = job
   return {
@@ -33,7 +31,7 @@ export async function jobPage(service: JobService, store: Store, hidden: Hidden,
     output: hidden.shown('output', job.output),
     metadata: hidden.shown('metadata', job.metadata),
     attempts,
-    log: logLines(log?.value ?? ''),
+    log,
     // What the receiver answered: its status, the start of its body, and the time that it took.
     deliveries: deliveries.map((one) => ({ ...deliveryView(one, true), answer: one.job.output })),
   }

@@ -6,14 +6,13 @@ export const longestInput = 65_536
 /** If no more jobs than this have the status, a search reads only those. */
 const fewJobs = 1_000
 
-/** The jobs of these statuses, found in an index of their own: usually few among many. */
+/** FROM and WHERE of the statuses with an index of their own, in which they are usually few among many. */
 export type IndexedStatuses = Partial<Record<JobStatus, string>>
 
 /** Selects the ids of a status, as far as they are few. Null if the status has no index of its own. */
-export function fewSql({ queue, status }: SearchQuery, table: string, indexed: IndexedStatuses): string | null {
-  const condition = status === undefined ? undefined : indexed[status]
-  if (condition === undefined) return null
-  return `SELECT id FROM ${table} WHERE ${condition} AND queue = '${queue}' LIMIT ${fewJobs + 1}`
+export function fewSql({ queue, status }: SearchQuery, indexed: IndexedStatuses): string | null {
+  const from = status === undefined ? undefined : indexed[status]
+  return from === undefined ? null : `SELECT id FROM ${from} AND queue = '${queue}' LIMIT ${fewJobs + 1}`
 }
 
 export const areFew = (ids: readonly string[]) => ids.length <= fewJobs

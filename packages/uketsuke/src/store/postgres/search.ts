@@ -7,7 +7,10 @@ import { Parameters } from './parameters.ts'
 import { running, toJob } from './rows.ts'
 
 const table = 'uketsuke.jobs'
-const indexed: IndexedStatuses = { pending: 'due_at IS NOT NULL', running }
+const indexed: IndexedStatuses = {
+  pending: `${table} WHERE due_at IS NOT NULL`,
+  running: `${table} WHERE ${running}`,
+}
 const shortInput = `CASE WHEN length(input) <= ${longestInput} THEN input ELSE '' END AS input`
 const columns = (inputs: boolean) =>
   jobColumns
@@ -19,7 +22,7 @@ export async function search(sql: Sql, query: SearchQuery): Promise<Found> {
     const text = `SELECT ${columns(query.inputs === true)} FROM ${table} WHERE id = ANY($1::text[])`
     return new Map((await sql.query(text, [ids])).map((row) => [row.id as string, toJob(row)]))
   }
-  const few = fewSql(query, table, indexed)
+  const few = fewSql(query, indexed)
   const some = few === null ? null : (await sql.query(few, [])).map(({ id }) => id as string)
   if (some !== null && areFew(some)) {
     const examined = examinedOf(some, query)

@@ -7,9 +7,9 @@ import type { Parameter } from './open.ts'
 import { listedColumns, readable, toJob } from './rows.ts'
 
 const indexed: IndexedStatuses = {
-  pending: "status = 'pending'",
-  running: "status = 'running'",
-  cancelled: "completed_at IS NOT NULL AND status = 'cancelled'",
+  pending: "jobs INDEXED BY jobs_due WHERE status = 'pending'",
+  running: "jobs INDEXED BY jobs_leased WHERE status = 'running'",
+  cancelled: "jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL AND status = 'cancelled'",
 }
 const shortInput = `CASE WHEN length(input) <= ${longestInput} THEN input ELSE '' END`
 const withInputs = jobColumns
@@ -18,7 +18,7 @@ const withInputs = jobColumns
 
 export function search(sql: Sql, query: SearchQuery): Found {
   const columns = query.inputs ? withInputs : listedColumns
-  const few = fewSql(query, 'jobs', indexed)
+  const few = fewSql(query, indexed)
   const some = few === null ? null : sql.all(few).map(({ id }) => id as string)
   if (some !== null && areFew(some)) {
     const examined = examinedOf(some, query)
