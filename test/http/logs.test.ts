@@ -174,3 +174,24 @@ it('the search finds what it is for', () => {
   for (const line of bad) expect(search(line), line).toHaveLength(1)
   for (const line of ['postgres://app:***@db', 'GET /api/jobs', 'Bearer']) expect(search(line), line).toEqual([])
 })
+
+it.each([
+  ['req-1', 'req-1'],
+  ['with a space', undefined],
+  ['x'.repeat(129), undefined],
+])('a line about a request has its X-Request-Id: %s', async (id, logged) => {
+  const lines: Record<string, unknown>[] = []
+  const write = (line: string) => void lines.push(JSON.parse(line))
+  const jobs = createJobs({
+    jobs: { double: job({ input: z.object({}), run: () => 1 }) },
+    store: sqlite(':memory:'),
+    log: pino({ level: 'error' }, { write }),
+    authenticate() {
+      throw new Error('no')
+    },
+  })
+  atEnd(() => jobs.close())
+  await jobs.fetch(new Request('http://localhost/api/jobs', { headers: { 'X-Request-Id': id } }))
+  expect(lines).toMatchObject([{ msg: 'request failed' }])
+  expect(lines[0]?.requestId).toBe(logged)
+})

@@ -262,7 +262,7 @@ describe('the package, as somebody else installs it', () => {
 
   test('the tarball holds what is needed and no more', () => {
     const allowed =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|d\.ts|js\.map)|reference\/[\w.-]+)$/
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|d\.ts|js\.map)|pages\/[\w./-]+|reference\/[\w.-]+)$/
     expect(files.filter((path) => !allowed.test(path) || /\.test(-d)?\./.test(path))).toEqual([])
     expect(clientFiles.filter((path) => !allowed.test(path))).toEqual([])
     expect(clientFiles).toEqual(expect.arrayContaining(['README.md', 'dist/index.js', 'dist/react/index.js']))

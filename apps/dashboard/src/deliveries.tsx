@@ -6,7 +6,7 @@ import { notify } from './notices.tsx'
 import { Status, Table } from './page.tsx'
 import { useReadOnly } from './session.ts'
 
-type Row = Omit<DeliveryRow, 'owner'> & { owner?: string }
+type Row = Omit<DeliveryRow, 'owner'> & { owner?: string; answer?: string | null }
 
 /** Webhooks with their status, latency and the receiver's answer. */
 export function DeliveryRows({ deliveries, onDone, of }: { deliveries: Row[]; onDone(): void; of?: 'jobs' }) {
@@ -20,7 +20,7 @@ export function DeliveryRows({ deliveries, onDone, of }: { deliveries: Row[]; on
       })
       .catch((error: Error) => notify(t('didNot', t('redeliver'), error.message)))
   }
-  const head = [t('url'), t('status'), t('attempt'), t('latency'), t('error'), t('action')]
+  const head = [t('url'), t('status'), t('attempt'), t('latency'), t('answer'), t('action')]
   return (
     <Table label={t('deliveries')} head={of === 'jobs' ? [t('job'), ...head] : head}>
       {deliveries.map((one) => (
@@ -46,7 +46,7 @@ export function DeliveryRows({ deliveries, onDone, of }: { deliveries: Row[]; on
             {one.attempt} / {one.maxAttempts}
           </td>
           <td>{latency(one)}</td>
-          <td>{one.error !== null && `${one.error.code}: ${one.error.message}`}</td>
+          <td class="clip">{one.error === null ? answerOf(one) : `${one.error.code}: ${one.error.message}`}</td>
           <td>
             <button type="button" disabled={readOnly || one.completedAt === null} onClick={() => redeliver(one)}>
               {t('redeliver')}
@@ -56,6 +56,13 @@ export function DeliveryRows({ deliveries, onDone, of }: { deliveries: Row[]; on
       ))}
     </Table>
   )
+}
+
+/** The status of the receiver's answer and the start of its body. */
+function answerOf({ answer }: Row): string {
+  if (answer == null) return ''
+  const { status, body } = JSON.parse(answer) as { status?: number; body?: string }
+  return `${status ?? ''} ${body ?? ''}`.trim()
 }
 
 /** How long the last attempt took. */

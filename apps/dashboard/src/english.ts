@@ -116,6 +116,7 @@ export const en = {
   redeliver: 'Redeliver',
   url: 'URL',
   latency: 'Latency',
+  answer: 'Answer',
   next: 'Next attempt',
   stack: 'What was thrown',
   endpoints: 'Endpoints',

@@ -118,6 +118,7 @@ export const ja: Texts = {
   redeliver: '再送',
   url: 'URL',
   latency: '応答時間',
+  answer: '応答',
   next: '次の試行',
   stack: '発生した例外',
   endpoints: 'エンドポイント',

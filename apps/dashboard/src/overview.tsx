@@ -66,7 +66,7 @@ function Figures({ backlog, countedTo, failed, workers, now }: OverviewView) {
         value={count(sum('running')) + more('running')}
         to={href('jobs', { status: 'running' })}
       />
-      <Figure name={t('failedKept')} value={count(failed, 1_000)} to={href('jobs', { status: 'failed' })} />
+      <Figure name={t('failedKept')} value={count(failed, countedTo)} to={href('jobs', { status: 'failed' })} />
       <Figure
         name={t('oldestWaiting')}
         value={duration(waited)}

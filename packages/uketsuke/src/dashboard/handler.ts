@@ -10,7 +10,7 @@ import { change } from './changes.ts'
 import { hiddenBy } from './hidden.ts'
 import { ChangeCounter, liveEvents } from './live.ts'
 import type { DashboardParts } from './parts.ts'
-import { read } from './reads.ts'
+import { read, readAllowed } from './reads.ts'
 
 export interface DashboardHost {
   readonly service: JobService
@@ -85,20 +85,30 @@ function toProblem(error: UketsukeError & { code: Parameters<typeof problem>[0][
   return new Response(body as string, { status, headers })
 }
 
+/** How often `authorize` is asked again about an open page, in milliseconds. */
+const recheckMs = 30_000
+
 /** A page as server-sent events: `of` is the path and the query that would read it once. */
 async function live(parts: DashboardParts, request: Request, query: URLSearchParams, changes: ChangeCounter) {
   const of = new URL(query.get('of') ?? '', 'http://dashboard/')
   const left = new AbortController()
   const signal = AbortSignal.any([left.signal, parts.service.draining])
-  const once = () => read(parts, request, of.pathname.slice(1), of.searchParams)
+  const { pathname, searchParams } = of
   // The first one decides whether there is a stream at all.
-  let first: unknown = await once()
+  let first: unknown = await read(parts, request, pathname.slice(1), searchParams)
+  let allowedAt = parts.service.clock.now()
   const again = async () => {
-    const data = first ?? (await once())
+    const data = first
     first = null
-    return data
+    if (data !== null) return data
+    const now = parts.service.clock.now()
+    if (now - allowedAt > recheckMs) {
+      await parts.access.may(request, 'view')
+      allowedAt = now
+    }
+    return readAllowed(parts, pathname.slice(1), searchParams)
   }
-  const slows = !of.pathname.startsWith('/jobs/')
+  const slows = !pathname.startsWith('/jobs/')
   const events = liveEvents({ read: again, changes, clock: parts.service.clock, signal, slows })
   const encoder = new TextEncoder()
   const body = new ReadableStream<Uint8Array>({

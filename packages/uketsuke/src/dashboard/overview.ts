@@ -17,7 +17,7 @@ export async function overview({ service, store, statistics }: DashboardParts, r
   const [period, count] = ranges[range]
   const [backlog, failed, series, workers] = await Promise.all([
     store.unfinished(countedTo),
-    countFailed(store),
+    store.countFailed(countedTo),
     statistics.series(period, count, now),
     readWorkers(store.records, now),
   ])
@@ -40,19 +40,6 @@ export async function overview({ service, store, statistics }: DashboardParts, r
       slots: alive.reduce((sum, { concurrency }) => sum + concurrency, 0),
     },
   }
-}
-
-/** One page along the index of failed jobs: with its rows left out, it is as cheap as a count. */
-async function countFailed(store: DashboardParts['store']): Promise<number> {
-  const query = { queue: 'jobs', status: 'failed', limit: 1_000, examine: 1_000 } as const
-  let count = 0
-  for (let below: string | undefined; count < 1_000; ) {
-    const { jobs, last } = await store.search({ ...query, below })
-    count += jobs.length
-    if (last === null) break
-    below = last
-  }
-  return count
 }
 
 export async function types({ service, store, statistics }: DashboardParts): Promise<TypesView> {

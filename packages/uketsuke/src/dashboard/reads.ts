@@ -14,7 +14,7 @@ import type { JobListView, SessionView } from './wire.ts'
 /** A page of jobs is found within this time, in milliseconds, or goes on with the next request. */
 const searchMs = 50
 
-/** Reads what a page shows. @throws `not-found`, `forbidden`, `invalid-query` */
+/** Reads what a page shows, if `authorize` allows it. @throws `not-found`, `forbidden`, `invalid-query` */
 export async function read(
   parts: DashboardParts,
   request: Request,
@@ -23,11 +23,15 @@ export async function read(
 ): Promise<unknown> {
   if (request.method !== 'GET' && request.method !== 'HEAD') throw new UketsukeError('method-not-allowed')
   await parts.access.may(request, 'view')
-  const [name, id = ''] = path.split('/').map(decodeURIComponent)
+  return readAllowed(parts, path, query)
+}
+
+/** @throws `not-found`, `invalid-query` */
+export async function readAllowed(parts: DashboardParts, path: string, query: URLSearchParams): Promise<unknown> {
+  const [name = '', id = ''] = path.split('/').map(decodeURIComponent)
   if (name === 'jobs' && id !== '') return id === 'count' ? counted(parts, query) : job(parts, id)
-  const found = id === '' ? pages[name as keyof typeof pages] : undefined
-  if (found === undefined || !Object.hasOwn(pages, name ?? '')) throw new UketsukeError('not-found')
-  return found(parts, query)
+  if (id !== '' || !Object.hasOwn(pages, name)) throw new UketsukeError('not-found')
+  return pages[name as keyof typeof pages](parts, query)
 }
 
 const pages = {

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { longWaitMs } from '../base/finding.ts'
 import type { Log } from '../base/log.ts'
 import type { Store } from '../store/port.ts'
+import { operators, pausedTypeKind } from '../store/records.ts'
 
 const every = 60_000
 
@@ -36,8 +37,10 @@ export class NoWorkerWarning {
     try {
       const found = (await store.unclaimed?.(longWaitMs)) ?? []
       const mine = this.#mine()
-      for (const one of found)
-        if (!mine.has(one.type)) log.warn({ type: one.type, waitedMs: one.waited }, sentence(one))
+      const others = found.filter(({ type }) => !mine.has(type))
+      const paused = others.length === 0 ? [] : await store.records.list(pausedTypeKind, operators, null, 1_000)
+      for (const one of others.filter(({ type }) => !paused.some(({ id }) => id === type)))
+        log.warn({ type: one.type, waitedMs: one.waited }, sentence(one))
     } catch {
       // The callers that need the store report its outage.
     }

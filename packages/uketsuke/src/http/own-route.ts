@@ -7,7 +7,7 @@ import type { HttpService } from './http-service.ts'
 import { type HttpOptions, identify } from './identity.ts'
 import { hold } from './long-poll.ts'
 import { problem, toUketsukeError } from './problem.ts'
-import { type HttpRequest, where } from './request.ts'
+import { type HttpRequest, logOf, where } from './request.ts'
 import { accepted, type HttpResponse, withoutOutput } from './response.ts'
 import type { RequestContext } from './route.ts'
 
@@ -29,7 +29,7 @@ export async function acceptOnRoute(
     const { owner, canRead } = identified instanceof Promise ? await identified : identified
     return await accept({ service, request, canRead }, { ...job, owner, inputIsJson: undefined })
   } catch (thrown) {
-    const error = toUketsukeError(thrown, service.log, where(request))
+    const error = toUketsukeError(thrown, logOf(service, request), where(request))
     return problem(fromInput(error))
   }
 }

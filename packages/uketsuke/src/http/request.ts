@@ -1,3 +1,4 @@
+import type { Log } from '../base/log.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { normalizePath } from './base-path.ts'
 import type { Identified } from './identified.ts'
@@ -85,4 +86,10 @@ export async function bytes(request: Request, maxBytes: number): Promise<Uint8Ar
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, size)
+}
+
+/** The logger for a request: with its `X-Request-Id`, if a proxy or a client gave it one. */
+export function logOf({ log }: { log: Log }, request: HttpRequest): Log {
+  const requestId = request.header('x-request-id')
+  return requestId !== null && /^[\x21-\x7e]{1,128}$/.test(requestId) ? log.child({ requestId }) : log
 }

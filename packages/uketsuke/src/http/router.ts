@@ -8,7 +8,7 @@ import { pacedResponse } from './large-body.ts'
 import { openapi } from './openapi/document.ts'
 import { problem, toUketsukeError } from './problem.ts'
 import { onlyKnown } from './query.ts'
-import { type HttpRequest, where } from './request.ts'
+import { type HttpRequest, logOf, where } from './request.ts'
 import type { HttpResponse } from './response.ts'
 import type { Route } from './route.ts'
 import { cancel } from './routes/cancel.ts'
@@ -55,7 +55,7 @@ export async function handleRequest(
     const response = await callRoute(service, options, request, found)
     return head ? { ...response, body: null } : pacedResponse(response, service.clock)
   } catch (thrown) {
-    const error = toUketsukeError(thrown, service.log, where(request))
+    const error = toUketsukeError(thrown, logOf(service, request), where(request))
     const soft = route?.soften?.(request, error)
     if (soft) return soft
     const { status, headers, body } = problem(error)

@@ -85,6 +85,7 @@ export function batched(
     stats: () => store.stats(),
     indexEnded: () => store.indexEnded(),
     pruneType: (type, kept, limit) => store.pruneType(type, kept, limit),
+    countFailed: (most) => store.countFailed(most),
     unfinished: (most) => store.unfinished(most),
     search: (query) => store.search(query),
     shared: (name, initial) => store.shared(name, initial),

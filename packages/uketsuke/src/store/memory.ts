@@ -220,6 +220,11 @@ export function memory(): StoreFactory {
         for (const job of jobs.values()) counts[job.queue][job.status]++
         return counts
       },
+      countFailed: async (most) =>
+        all()
+          .filter((job) => job.status === 'failed')
+          .slice(0, most)
+          .filter((job) => job.queue === 'jobs').length,
       unfinished: async (most = Number.POSITIVE_INFINITY) => {
         const now = clock.now()
         const counts = new Map<string, { type: string; pending: number; running: number; oldest: number | null }>()

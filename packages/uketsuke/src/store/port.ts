@@ -213,6 +213,8 @@ export interface Store {
   pruneType(type: string, kept: number, limit: number): Promise<number>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
+  /** The number of the users' failed jobs, as far as `most` failures are looked at, failed deliveries included. */
+  countFailed(most: number): Promise<number>
   /** The users' jobs that have not ended, by type. It reads an index entry of each, up to `most` for each type and status. */
   unfinished(most?: number): Promise<Unfinished[]>
   /**

@@ -14,6 +14,9 @@ export interface StoredRecord {
 /** The kind of the record with the log lines of the job of the same id. Stores remove it with its job. */
 export const jobLogKind = 'job-log'
 
+/** The kind of the records of job types that operators have paused. Their ids are the names of the types. */
+export const pausedTypeKind = 'paused-type'
+
 /** The owner of records that belong to the operators, not to a client. */
 export const operators = 'uketsuke'
 

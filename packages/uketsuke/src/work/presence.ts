@@ -2,10 +2,9 @@ import { type Clock, sleep } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
 import { readable } from '../domain/view.ts'
-import { operators, type RecordStore } from '../store/records.ts'
+import { operators, pausedTypeKind, type RecordStore } from '../store/records.ts'
 
 export const workerKind = 'worker'
-export const pausedTypeKind = 'paused-type'
 
 /** What a worker says of itself. Times are in milliseconds since the epoch. */
 export interface WorkerRecord {

@@ -24,7 +24,7 @@ import { search } from './search.ts'
 import { type OpenedSchema, start } from './start.ts'
 import { time as timeBy } from './time.ts'
 import { unclaimed } from './unclaimed.ts'
-import { unfinished } from './unfinished.ts'
+import { countFailed, unfinished } from './unfinished.ts'
 import { countWaiting, waitingIndex } from './waiting.ts'
 
 export { drizzleTx, knexTx, kyselyTx, prismaTx } from './adapters.ts'
@@ -175,6 +175,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     remove: (owner, id) => run((sql, maybeCommitted) => remove(sql, owner, id, maybeCommitted)),
     prune: (limit) => run((sql) => prune(sql, time, limit)),
     stats: () => run(queries.stats),
+    countFailed: (most) => run((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => run((sql) => unfinished(sql, time.here(), most)),
     shared: (name, initial) => run((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => run((sql) => keyed(sql, owner, route, key)),

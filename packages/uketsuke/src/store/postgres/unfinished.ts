@@ -28,3 +28,9 @@ export async function unfinished(sql: Sql, now: number, most: number): Promise<U
   }))
   return byType(numbers, now, most)
 }
+
+export async function countFailed(sql: Sql, most: number): Promise<number> {
+  const failed = "SELECT queue FROM uketsuke.jobs WHERE status = 'failed' LIMIT $1"
+  const [row] = await sql.query(`SELECT count(*) AS n FROM (${failed}) AS failed WHERE queue = 'jobs'`, [most])
+  return Number(row?.n)
+}

@@ -19,7 +19,7 @@ import * as queries from './queries.ts'
 import { appendRecords, getRecord, listRecords, removeRecord, updateRecord } from './records.ts'
 import { search } from './search.ts'
 import { unclaimed } from './unclaimed.ts'
-import { unfinished } from './unfinished.ts'
+import { countFailed, unfinished } from './unfinished.ts'
 import { countWaiting, indexWaiting } from './waiting.ts'
 
 /**
@@ -125,6 +125,7 @@ function store(path: string, clock: Clock): Store {
     remove: (owner, id) => write((sql) => queries.remove(sql, owner, id)),
     prune: (limit) => write((sql) => queries.prune(sql, clock.now(), limit)),
     stats: () => read(queries.stats),
+    countFailed: (most) => read((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => read((sql) => unfinished(sql, clock.now(), most)),
     shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => read((sql) => queries.keyed(sql, owner, route, key)),

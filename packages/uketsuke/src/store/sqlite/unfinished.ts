@@ -22,3 +22,8 @@ export function unfinished(sql: Sql, now: number, most: number): Unfinished[] {
   )
   return byType([...counts, ...(running as unknown as Unfinished[])], now, most)
 }
+
+export function countFailed(sql: Sql, most: number): number {
+  const failed = "SELECT queue FROM jobs INDEXED BY jobs_failed WHERE status = 'failed' LIMIT ?"
+  return Number(sql.get(`SELECT count(*) AS n FROM (${failed}) WHERE queue = 'jobs'`, most)?.n)
+}

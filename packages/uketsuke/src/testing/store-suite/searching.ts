@@ -51,6 +51,8 @@ export function searching(check: Check): void {
       assert.deepEqual(await find({ above: '2', below: '5' }), ['4', '3'])
       assert.deepEqual(await find({ queue: 'deliveries' }), ['7-webhook'])
     }
+    assert.equal(await store.countFailed(10), 1)
+    assert.equal(await store.countFailed(0), 0)
   })
 
   check('search: examines no more rows than it may', async ({ store, clock }) => {
