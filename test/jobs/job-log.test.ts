@@ -26,14 +26,14 @@ it('keeps what a handler logs in each attempt, with the fields of child loggers'
   ])
 })
 
-it('survives fields that JSON cannot hold, and masks credentials of errors', async () => {
+it('survives fields that JSON cannot hold, and lines that are too long', async () => {
   const cycle: Record<string, unknown> = {}
   cycle.self = cycle
   const { lines } = await logged((log) => {
     log.info({ cycle }, 'a cycle')
     log.info({ n: 1n }, 'a bigint')
     log.info({ long: 'x'.repeat(10_000) }, 'too long')
-    log.info({ err: new Error('postgres://ann:hunter2@db/x') }, 'an error')
+    log.info({ err: new RangeError('no') }, 'an error')
     log.info({}, 'y'.repeat(5_000))
   })
   expect(lines.slice(0, 3).map(({ fields }) => fields)).toEqual([
@@ -41,7 +41,7 @@ it('survives fields that JSON cannot hold, and masks credentials of errors', asy
     { omitted: true },
     { omitted: true },
   ])
-  expect(JSON.stringify(lines)).not.toContain('hunter2')
+  expect(lines[3]?.fields).toMatchObject({ err: { type: 'RangeError', message: 'no' } })
   expect(lines[4]?.message).toHaveLength(1_000)
 })
 
