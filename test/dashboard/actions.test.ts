@@ -165,10 +165,11 @@ it.each([
   ['not JSON', '{'],
   ['no object', '[]'],
   ['a number for a text', '{"operation":1}'],
+  ['too long', JSON.stringify({ operation: 'x'.repeat(70_000) })],
 ])('refuses a body that is %s', async (_, body) => {
   const { jobs, call } = withDashboard()
   const { jobId } = await jobs.enqueue('report', {})
   const headers = { 'Content-Type': 'application/json', 'Uketsuke-Dashboard': '1' }
   const { status } = await call(`jobs/${jobId}/cancel`, { method: 'POST', body, headers })
-  expect([400, 422]).toContain(status)
+  expect([400, 413, 422]).toContain(status)
 })

@@ -158,3 +158,42 @@ it('lists the webhook endpoints of all owners, and failed webhooks', async () =>
   expect((await post(`webhooks/${endpointId}/recover`, { owner: 'ann', since: 0 })).body).toEqual({ recovered: 0 })
   expect((await post(`webhooks/${endpointId}/recover`, { owner: 'ann', since: 'x' })).status).toBe(422)
 })
+
+it.each([
+  'nothing',
+  'jobs/%E0%A4%A',
+  'jobs/a/b',
+  'constructor',
+  '__proto__',
+  'overview/x',
+  'live?of=http://[',
+  'live?of=%2F%2Fevil%2Fnothing',
+])('responds with 404 to %s', async (path) => {
+  expect((await withDashboard().get(path)).status).toBe(404)
+})
+
+it('serves its pages with relative paths, and redirects to the slash at the end', async () => {
+  const { dashboard } = withDashboard()
+  const get = (path: string, method = 'GET') => dashboard(new Request(`https://ops.example${path}`, { method }))
+  const page = await get('/a/dashboard/')
+  expect([page.status, page.headers.get('content-security-policy')]).toEqual([
+    200,
+    expect.stringContaining("script-src 'self';"),
+  ])
+  const [, script] = /<script[^>]* src="([^"]+)"/.exec(await page.text()) ?? []
+  expect(script).toMatch(/^\.\/dashboard-assets\//)
+  const asset = await get(`/a/dashboard/${script?.slice(2)}`)
+  expect([asset.status, asset.headers.get('content-type')]).toEqual([200, 'text/javascript; charset=utf-8'])
+  for (const [path, location] of [
+    ['/a/dashboard', './dashboard/'],
+    ['/javascript:alert(1)', './javascript:alert(1)/'],
+  ] as const) {
+    const moved = await get(path)
+    expect([moved.status, moved.headers.get('location')]).toEqual([308, location])
+  }
+  for (const name of ['..%2findex.html', 'index.html', 'absent.js', '../../package.json']) {
+    expect((await get(`/dashboard/dashboard-assets/${name}`)).status).not.toBe(500)
+  }
+  expect((await get('/dashboard/dashboard-assets/absent.js')).status).toBe(404)
+  expect((await get('/dashboard/', 'PUT')).status).toBe(405)
+})

@@ -1,5 +1,5 @@
 import { type DeliveryRow, post } from './api.ts'
-import { duration } from './format.ts'
+import { duration, time } from './format.ts'
 import { t } from './language.ts'
 import { jobHref } from './location.ts'
 import { notify } from './notices.tsx'
@@ -38,7 +38,7 @@ export function DeliveryRows({ deliveries, onDone, of }: { deliveries: Row[]; on
             <Status status={one.status} />
             {one.nextAttemptAt !== null && (
               <div class="dim">
-                {t('next')}: {new Date(one.nextAttemptAt).toLocaleTimeString()}
+                {t('next')}: {time(Date.parse(one.nextAttemptAt))}
               </div>
             )}
           </td>

@@ -141,8 +141,10 @@ const curl = (session: SessionView | null, id: string) => {
 }
 
 function copy(text: string): void {
-  const failed = (error: Error) => notify(t('didNot', t('copyCurl'), error.message))
-  navigator.clipboard.writeText(text).then(() => notify(t('copied')), failed)
+  // Without HTTPS there is no clipboard: show what would have been copied.
+  const failed = () => notify(text)
+  if (navigator.clipboard === undefined) failed()
+  else navigator.clipboard.writeText(text).then(() => notify(t('copied')), failed)
 }
 
 function Log({ lines }: { lines: LogLine[] }) {

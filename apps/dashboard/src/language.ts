@@ -1,5 +1,6 @@
 import { en } from './english.ts'
 import { ja } from './japanese.ts'
+import { recall, remember } from './stored.ts'
 
 export type Key = keyof typeof en
 export type Texts = Record<Key, string>
@@ -8,7 +9,7 @@ const languages: Record<string, Texts> = { en, ja }
 const stored = 'uketsuke-language'
 
 function chosen(): string {
-  const wanted = [localStorage.getItem(stored), ...navigator.languages.map((one) => one.slice(0, 2))]
+  const wanted = [recall(stored), ...navigator.languages.map((one) => one.slice(0, 2))]
   return wanted.find((one) => one !== null && Object.hasOwn(languages, one)) ?? 'en'
 }
 
@@ -20,7 +21,7 @@ export const language = () => current
 /** Shows everything in the other language. */
 export function switchLanguage(): void {
   current = current === 'en' ? 'ja' : 'en'
-  localStorage.setItem(stored, current)
+  remember(stored, current)
   document.documentElement.lang = current
 }
 

@@ -1,6 +1,8 @@
+import { recall, remember } from './stored.ts'
+
 const stored = 'uketsuke-theme'
 const root = document.documentElement
-const saved = localStorage.getItem(stored)
+const saved = recall(stored)
 if (saved === 'light' || saved === 'dark') root.dataset.theme = saved
 
 const prefersDark = matchMedia('(prefers-color-scheme: dark)')
@@ -12,7 +14,7 @@ prefersDark.addEventListener('change', () => themeChange.dispatchEvent(new Event
 
 export function switchTheme(): void {
   root.dataset.theme = isDark() ? 'light' : 'dark'
-  localStorage.setItem(stored, root.dataset.theme)
+  remember(stored, root.dataset.theme ?? 'light')
   themeChange.dispatchEvent(new Event('change'))
 }
 

@@ -7,12 +7,13 @@ import type { DashboardAction } from './access.ts'
 import { act, actOnMany, isJobAction } from './bulk.ts'
 import type { DashboardParts } from './parts.ts'
 import { filterOf } from './search.ts'
+import { segmentsOf } from './segments.ts'
 
 const mostBytes = 65_536
 
 /** Carries out what an operator asks for, if `authorize` allows it, and writes it to the audit log. */
 export async function change(parts: DashboardParts, request: Request, path: string): Promise<unknown> {
-  const [what, id = '', verb = ''] = path.split('/').map(decodeURIComponent)
+  const [what, id = '', verb = ''] = segmentsOf(path)
   const body = await bodyOf(request)
   if (what === 'jobs' && isJobAction(verb)) return one(parts, request, verb, id, textIn(body, 'operation'))
   if (what === 'jobs' && verb === 'redeliver') return redeliver(parts, request, id, textIn(body, 'deliveryId'))
@@ -104,8 +105,7 @@ type Body = Record<string, unknown>
 
 /** @throws `payload-too-large`, `invalid-json`, `validation-error` */
 async function bodyOf(request: Request): Promise<Body> {
-  const text = await request.text()
-  if (text.length > mostBytes) throw new UketsukeError('payload-too-large')
+  const text = await textOf(request)
   if (text === '') return {}
   try {
     const body: unknown = JSON.parse(text)
@@ -114,6 +114,18 @@ async function bodyOf(request: Request): Promise<Body> {
     throw new UketsukeError('invalid-json', undefined, { cause: error })
   }
   return invalid({ pointer: '', detail: 'Must be a JSON object.' })
+}
+
+/** Reads no more than is allowed. @throws `payload-too-large` */
+async function textOf({ body }: Request): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength
+    if (size > mostBytes) throw new UketsukeError('payload-too-large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 function textIn(body: Body, name: string): string {

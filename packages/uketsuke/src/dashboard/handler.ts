@@ -1,4 +1,4 @@
-import type { UketsukeError } from '../domain/errors.ts'
+import { UketsukeError } from '../domain/errors.ts'
 import { problem, toUketsukeError } from '../http/problem.ts'
 import type { JobService } from '../service.ts'
 import { StatisticsReader } from '../statistics/reader.ts'
@@ -55,7 +55,8 @@ export function dashboardHandler(
       if (path !== 'live') return json(await action(parts, request, path, searchParams))
       return await live(parts, request, new URLSearchParams(searchParams), counter())
     } catch (thrown) {
-      if (thrown instanceof Answer) return thrown.response
+      // A copy: `authorize` may return the same response again.
+      if (thrown instanceof Answer) return thrown.response.clone()
       return toProblem(toUketsukeError(thrown, service.log, `${request.method} ${pathname}`))
     }
   }
@@ -73,7 +74,7 @@ async function files(access: Access, request: Request, pathname: string): Promis
   await access.may(request, 'view')
   // Without the slash, the relative paths of the page would be those of its parent.
   const name = pathname.split('/').at(-1) ?? ''
-  if (name !== '') return new Response(null, { status: 308, headers: { Location: `${encodeURI(decodeURI(name))}/` } })
+  if (name !== '') return new Response(null, { status: 308, headers: { Location: `./${name}/` } })
   return page()
 }
 
@@ -90,7 +91,9 @@ const recheckMs = 30_000
 
 /** A page as server-sent events: `of` is the path and the query that would read it once. */
 async function live(parts: DashboardParts, request: Request, query: URLSearchParams, changes: ChangeCounter) {
-  const of = new URL(query.get('of') ?? '', 'http://dashboard/')
+  const wanted = query.get('of') ?? ''
+  if (!URL.canParse(wanted, 'http://dashboard/')) throw new UketsukeError('not-found')
+  const of = new URL(wanted, 'http://dashboard/')
   const left = new AbortController()
   const signal = AbortSignal.any([left.signal, parts.service.draining])
   const { pathname, searchParams } = of

@@ -9,6 +9,7 @@ import { isRange, overview, types } from './overview.ts'
 import type { DashboardParts } from './parts.ts'
 import { jobPage, rowOf } from './rows.ts'
 import { filterOf, search } from './search.ts'
+import { segmentsOf } from './segments.ts'
 import type { JobListView, SessionView } from './wire.ts'
 
 /** A page of jobs is found within this time, in milliseconds, or goes on with the next request. */
@@ -28,7 +29,8 @@ export async function read(
 
 /** @throws `not-found`, `invalid-query` */
 export async function readAllowed(parts: DashboardParts, path: string, query: URLSearchParams): Promise<unknown> {
-  const [name = '', id = ''] = path.split('/').map(decodeURIComponent)
+  const [name = '', id = '', ...more] = segmentsOf(path)
+  if (more.length > 0) throw new UketsukeError('not-found')
   if (name === 'jobs' && id !== '') return id === 'count' ? counted(parts, query) : job(parts, id)
   if (id !== '' || !Object.hasOwn(pages, name)) throw new UketsukeError('not-found')
   return pages[name as keyof typeof pages](parts, query)

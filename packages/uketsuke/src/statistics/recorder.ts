@@ -17,6 +17,8 @@ interface Parts {
 
 /** How often counts are written, in milliseconds, while there are new ones. */
 const writeMs = 5_000
+/** Of so many endpoints the attempts are counted in one period. */
+const mostEndpoints = 1_000
 const names = Object.keys(periods) as Period[]
 
 interface Current {
@@ -68,6 +70,8 @@ export class Recorder {
     const endpoint = (readable(input) as DeliveryTarget | null)?.endpoint
     if (endpoint === undefined || !(outcome === 'retrying' || status === 'completed' || status === 'failed')) return
     this.#count(at, (tally) => {
+      const known = Object.hasOwn(tally.endpoints, endpoint)
+      if (!known && Object.keys(tally.endpoints).length >= mostEndpoints) return
       endpointIn(tally, endpoint)[status === 'completed' ? 'delivered' : 'failed']++
     })
   }
@@ -83,7 +87,7 @@ export class Recorder {
       }
       add(current.tally)
     }
-    this.#cancelTimer ??= this.#parts.clock.after(writeMs, () => void this.write())
+    this.#cancelTimer ??= this.#parts.clock.after(writeMs, () => void this.write(), { background: true })
   }
 
   /** Writes the counts so far. Never rejects: statistics are not worth an error. */

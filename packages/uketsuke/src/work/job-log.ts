@@ -54,7 +54,7 @@ export class JobLog {
     if (pending.value.length >= longestLog) return
     pending.value += `${written(line, fields)}\n`
     this.#pending.set(id, pending)
-    this.#cancelTimer ??= this.#parts.clock.after(writeMs, () => void this.write())
+    this.#cancelTimer ??= this.#parts.clock.after(writeMs, () => void this.write(), { background: true })
   }
 
   /** Writes the lines so far. Never rejects: the logger has them too. */
