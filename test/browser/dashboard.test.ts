@@ -269,6 +269,32 @@ it('pauses a type, quiets a worker, disables an endpoint and recovers its webhoo
   await notice(/webhooks are sent again/)
 })
 
+it('shows what users send as text, however long or odd it is', async () => {
+  const owner = `<img src=x onerror="document.title='hacked'">`
+  let deep: unknown = 'bottom'
+  for (let level = 0; level < 60; level++) deep = [deep]
+  const input = {
+    userId: 1,
+    html: '</script><script>alert(1)</script>',
+    long: 'x'.repeat(500_000),
+    list: Array.from({ length: 1_000 }, (_, i) => i),
+    deep,
+    '名前 "quoted"': '花子 \u202e\u0000',
+  }
+  const { jobId } = await jobs.enqueue('generate-report', input, { owner, delay: 3_600_000, metadata: { note: owner } })
+  await visit(`jobs/${jobId}`)
+  await page.getByText('</script><script>alert(1)</script>').waitFor()
+  await page.getByText('… 800').waitFor()
+  await page.getByRole('link', { name: owner }).click()
+  await heading('Jobs')
+  await expect.poll(() => page.locator('tbody tr').count()).toBe(1)
+  expect(await page.getByRole('combobox').inputValue()).toContain('owner:"<img src=x')
+  expect(await page.title()).toContain('Jobs')
+  expect(await page.locator('img').count()).toBe(0)
+  await page.goto(`${dashboardUrl}#/%E0%A4%A`)
+  await page.getByText('There is no such page.').waitFor()
+})
+
 it('is driven by the keyboard: / j k Enter ? 1…7 and Ctrl+K', async () => {
   await visit('overview')
   await heading('Overview')

@@ -1,14 +1,20 @@
 /** The search box and the URL say the same: `status:failed input.userId:42` is `status=failed&input.userId=42`. */
 
-const token = /([\w.:$@-]+?):(?:"((?:[^"\\]|\\.)*)"|(\S+))|(\S+)/g
+/** A name and a value, each of them in quotes if it has spaces, or a word alone. */
+const quoted = '"((?:[^"\\\\]|\\\\.)*)"'
+const token = new RegExp(`(?:${quoted}|([^\\s:"]+)):(?:${quoted}|(\\S+))|(\\S+)`, 'g')
+const unquoted = (text: string) => text.replace(/\\(.)/g, '$1')
 
 /** Reads what was typed. A word without a name is an id. */
 export function queryOf(text: string): URLSearchParams {
   const query = new URLSearchParams()
-  for (const [, name, quoted, plain, word] of text.matchAll(token)) {
-    const value = quoted === undefined ? plain : quoted.replace(/\\(.)/g, '$1')
-    if (name !== undefined && value !== undefined) query.append(name, value)
-    else if (word !== undefined && word !== '') query.set('id', word.toUpperCase())
+  for (const [, longName, name, longValue, value, word] of text.matchAll(token)) {
+    if (word !== undefined) query.set('id', word.toUpperCase())
+    else
+      query.append(
+        unquoted(longName ?? '') || (name ?? ''),
+        longValue === undefined ? (value ?? '') : unquoted(longValue),
+      )
   }
   return query
 }
@@ -19,9 +25,15 @@ const others = ['cursor', 'sort']
 export function textOf(query: URLSearchParams): string {
   return [...query]
     .filter(([name]) => !others.includes(name))
-    .map(([name, value]) => `${name}:${/^[^\s"]+$/.test(value) ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => wordOf(name, value))
     .join(' ')
 }
+
+/** `owner:ann`, or `owner:"ann lee"`. */
+export const wordOf = (name: string, value: string): string =>
+  `${/^[^\s:"]+$/.test(name) ? name : quote(name)}:${/^[^\s"]+$/.test(value) ? value : quote(value)}`
+
+const quote = (text: string) => `"${text.replace(/["\\]/g, '\\$&')}"`
 
 /** Without the cursor: the filter itself. */
 export function filterOf(query: URLSearchParams): URLSearchParams {

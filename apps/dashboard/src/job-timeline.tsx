@@ -2,13 +2,11 @@ import type { JobPageView } from './api.ts'
 import { duration, time } from './format.ts'
 import { t } from './language.ts'
 import { Table } from './page.tsx'
-import { useTicking } from './ticking.ts'
 
 type Attempt = JobPageView['attempts'][number]
 
 /** All attempts on one axis of time, and each with its worker, duration and error. The running one shows its progress. */
-export function JobTimeline({ job, attempts, now: told }: JobPageView) {
-  const now = useTicking(told)
+export function JobTimeline({ job, attempts, now }: JobPageView) {
   const running = job.status === 'running' && job.startedAt !== null
   const start = job.createdAt
   const end = Math.max(job.completedAt ?? now, start + 1)

@@ -12,7 +12,6 @@ import { go, href, jobHref } from './location.ts'
 import { announce, notify } from './notices.tsx'
 import { Page, Status } from './page.tsx'
 import { useReadOnly, useSession } from './session.ts'
-import { useTicking } from './ticking.ts'
 
 export function JobPage({ id }: { id: string }) {
   const live = useLive<JobPageView>(`jobs/${encodeURIComponent(id)}`)
@@ -62,8 +61,7 @@ export function JobPage({ id }: { id: string }) {
   )
 }
 
-function Facts({ job, now: told }: JobPageView) {
-  const now = useTicking(told)
+function Facts({ job, now }: JobPageView) {
   const lease = job.status === 'running' && job.leaseUntil !== null
   return (
     <p class="facts">

@@ -49,8 +49,12 @@ function Node({ name, value, depth }: { name: string | null; value: unknown; dep
   )
 }
 
+/** A browser takes long to lay out a text of megabytes. */
+const longest = 20_000
+const shortened = (text: string) => (text.length > longest ? `${text.slice(0, longest)}…` : text)
+
 function Leaf({ value }: { value: unknown }) {
   if (isLosslessNumber(value)) return <span class="number">{value.value}</span>
-  if (typeof value === 'string') return <span class="string">{JSON.stringify(value)}</span>
+  if (typeof value === 'string') return <span class="string">{JSON.stringify(shortened(value))}</span>
   return <span class="literal">{String(value)}</span>
 }

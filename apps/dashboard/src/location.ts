@@ -8,7 +8,16 @@ export interface Place {
 
 const read = (): Place => {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?', 2)
-  return { path: path.split('/').map(decodeURIComponent), query: new URLSearchParams(query) }
+  return { path: path.split('/').map(decoded), query: new URLSearchParams(query) }
+}
+
+/** Somebody may have typed it. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
 }
 
 export function usePlace(): Place {

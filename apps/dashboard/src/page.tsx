@@ -3,9 +3,10 @@ import type { JobStatus } from './api.ts'
 import { ago, duration, time } from './format.ts'
 import { t } from './language.ts'
 import type { Live } from './live.ts'
+import { useTicking } from './ticking.ts'
 
 /** The heading of a page, and what it shows while there are no data. */
-export function Page<T>(props: {
+export function Page<T extends { now: number }>(props: {
   title: ComponentChildren
   live: Live<T>
   tools?: ComponentChildren
@@ -14,6 +15,7 @@ export function Page<T>(props: {
   children(data: T): ComponentChildren
 }) {
   const { data, error, slowedTo } = props.live
+  const now = useTicking(data?.now ?? 0)
   return (
     <>
       <div class="row heading">
@@ -28,7 +30,7 @@ export function Page<T>(props: {
           {t('failedToLoad', error.message)}
         </p>
       )}
-      {data === null ? error === null && <p class="dim">{t('loading')}</p> : props.children(data)}
+      {data === null ? error === null && <p class="dim">{t('loading')}</p> : props.children({ ...data, now })}
     </>
   )
 }

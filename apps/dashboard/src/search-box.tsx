@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { get, type SuggestionsView } from './api.ts'
-import { queryOf, textOf } from './filter.ts'
+import { queryOf, textOf, wordOf } from './filter.ts'
 import { t } from './language.ts'
 
 const statuses = ['pending', 'running', 'completed', 'failed', 'cancelled']
@@ -9,8 +9,7 @@ const mostShown = 8
 /** What the word before the caret could become. */
 function suggested(word: string, known: SuggestionsView | null): string[] {
   const at = word.lastIndexOf(':')
-  const named = (name: string, values: string[]) =>
-    values.map((value) => `${name}:${/\s/.test(value) ? JSON.stringify(value) : value}`)
+  const named = (name: string, values: string[]) => values.map((value) => wordOf(name, value))
   const names = ['status:', 'type:', 'owner:', 'id:', 'from:', 'to:', ...(known?.paths.map((path) => `${path}:`) ?? [])]
   const values: Record<string, string[]> = {
     status: named('status', statuses),

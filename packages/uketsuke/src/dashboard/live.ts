@@ -18,6 +18,9 @@ const readable = 50
 /** The page reconnects after this time, so that `authorize` is asked again. */
 const longestMs = 5 * 60_000
 
+/** The longest silence, in milliseconds. */
+const silenceMs = 15_000
+
 interface Live {
   /** The JSON of the page, as it is now. */
   read(): Promise<unknown>
@@ -45,11 +48,11 @@ export async function* liveEvents({
     const event: LiveView<unknown> = { data, slowedTo: slowed ? slowMs : null }
     // `now` is different each time.
     const text = JSON.stringify(event, (name, value) => (name === 'now' ? undefined : value))
-    if (text !== last || clock.now() - silentSince >= 15_000) {
-      last = text
-      silentSince = clock.now()
-      yield `data: ${JSON.stringify(event)}\n\n`
-    }
+    if (text !== last) yield `data: ${JSON.stringify(event)}\n\n`
+    // For proxies that close what is silent.
+    else if (clock.now() - silentSince >= silenceMs) yield ': \n\n'
+    if (text !== last || clock.now() - silentSince >= silenceMs) silentSince = clock.now()
+    last = text
     await sleep(clock, slowed ? slowMs : leastMs, signal, { background: true })
     const [since, rate] = [clock.now() - at, changes.count - seen]
     slowed = slows && rate / (since / 1_000) > readable
