@@ -2,7 +2,7 @@ import { type DeliveryRow, post } from './api.ts'
 import { duration, time } from './format.ts'
 import { t } from './language.ts'
 import { jobHref } from './location.ts'
-import { notify } from './notices.tsx'
+import { report } from './notices.tsx'
 import { Status, Table } from './page.tsx'
 import { useReadOnly } from './session.ts'
 
@@ -13,12 +13,7 @@ export function DeliveryRows({ deliveries, onDone, of }: { deliveries: Row[]; on
   const readOnly = useReadOnly()
   if (deliveries.length === 0) return <p class="dim">{t('noDeliveries')}</p>
   const redeliver = (one: Row) => {
-    post(`jobs/${one.jobId}/redeliver`, { deliveryId: one.deliveryId })
-      .then(() => {
-        notify(t('did', t('redeliver')))
-        onDone()
-      })
-      .catch((error: Error) => notify(t('didNot', t('redeliver'), error.message)))
+    report(t('redeliver'), post(`jobs/${one.jobId}/redeliver`, { deliveryId: one.deliveryId }), onDone)
   }
   const head = [t('url'), t('status'), t('attempt'), t('latency'), t('answer'), t('action')]
   return (

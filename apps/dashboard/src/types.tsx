@@ -4,7 +4,7 @@ import { Histogram } from './histogram.tsx'
 import { t } from './language.ts'
 import { useLive } from './live.ts'
 import { href } from './location.ts'
-import { notify } from './notices.tsx'
+import { report } from './notices.tsx'
 import { Page, Table } from './page.tsx'
 import { useReadOnly } from './session.ts'
 import { Sparkline } from './sparkline.tsx'
@@ -38,12 +38,7 @@ function Row(props: TypeView & { countedTo: number; onDone(): void }) {
   const readOnly = useReadOnly()
   const change = () => {
     const verb = paused ? 'resume' : 'pause'
-    post(`types/${encodeURIComponent(type)}/${verb}`)
-      .then(() => {
-        notify(t('did', t(verb)))
-        props.onDone()
-      })
-      .catch((error: Error) => notify(t('didNot', t(verb), error.message)))
+    report(t(verb), post(`types/${encodeURIComponent(type)}/${verb}`), props.onDone)
   }
   return (
     <tr>

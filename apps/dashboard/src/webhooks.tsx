@@ -5,7 +5,7 @@ import { Dialog } from './dialog.tsx'
 import { percent, time } from './format.ts'
 import { t } from './language.ts'
 import { useLive } from './live.ts'
-import { notify } from './notices.tsx'
+import { notify, report } from './notices.tsx'
 import { Page, Table } from './page.tsx'
 import { useReadOnly } from './session.ts'
 
@@ -37,12 +37,7 @@ function Endpoints({ endpoints, onDone }: { endpoints: Endpoint[]; onDone(): voi
   const readOnly = useReadOnly()
   const [recovering, setRecovering] = useState<Endpoint | null>(null)
   const change = (one: Endpoint, verb: 'enable' | 'disable') => {
-    post(`webhooks/${one.endpointId}/${verb}`, { owner: one.owner })
-      .then(() => {
-        notify(t('did', t(verb)))
-        onDone()
-      })
-      .catch((error: Error) => notify(t('didNot', t(verb), error.message)))
+    report(t(verb), post(`webhooks/${one.endpointId}/${verb}`, { owner: one.owner }), onDone)
   }
   return (
     <>

@@ -3,7 +3,7 @@ import { ago, bytes, duration } from './format.ts'
 import { t } from './language.ts'
 import { useLive } from './live.ts'
 import { jobHref } from './location.ts'
-import { notify } from './notices.tsx'
+import { report } from './notices.tsx'
 import { Ago, Page, Table } from './page.tsx'
 import { useReadOnly } from './session.ts'
 
@@ -50,12 +50,7 @@ function Row({
   const { quiet } = worker
   const change = () => {
     const verb = quiet ? 'resume' : 'quiet'
-    post(`workers/${encodeURIComponent(id)}/${verb}`)
-      .then(() => {
-        notify(t('did', t(verb)))
-        onDone()
-      })
-      .catch((error: Error) => notify(t('didNot', t(verb), error.message)))
+    report(t(verb), post(`workers/${encodeURIComponent(id)}/${verb}`), onDone)
   }
   return (
     <tr>
