@@ -3,18 +3,19 @@ import { defineConfig } from 'vitest/config'
 /** The pure rules: their own tests cover every branch. */
 const domain = ['packages/*/src/domain/**/*.test.ts']
 
-/** Tests that measure a latency, kill at random or drive a browser run alone: there may be only two cores. */
+/** Tests that measure a time or kill at random run alone: there may be only two cores. */
 const alone = [
-  'test/{browser,chaos,crash}/**/*.test.ts',
+  'test/{chaos,crash}/**/*.test.ts',
+  'test/browser/{client,next}.test.ts',
   'test/postgres/{pickup-latency,two-processes,query-plans}.test.ts',
   'test/faults/redis-processes.test.ts',
-  'test/dashboard/scale.test.ts',
 ]
 
 /** Tests with real processes and servers mostly wait for them. Hono's server replaces the global `Request`: its tests are isolated. */
 const servers = [
   'test/http/{adapters,mounts}.test.ts',
-  'test/{bench,cli,examples,faults}/**/*.test.ts',
+  'test/{bench,browser,cli,examples,faults}/**/*.test.ts',
+  'test/dashboard/scale.test.ts',
   'test/package/{docs,exports}.test.ts',
   'test/postgres/*.test.ts',
   'test/store/postgres*.test.ts',
@@ -28,7 +29,7 @@ const alias = [
   { find: /^@uketsuke\/client\/react$/, replacement: `${client}react/index.ts` },
 ]
 
-const patient = { testTimeout: 120_000, hookTimeout: 120_000 }
+const patient = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } }
 
 export default defineConfig({
   resolve: { alias },

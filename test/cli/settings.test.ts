@@ -114,3 +114,25 @@ test('prune and bench say what they did, also as JSON', async () => {
   ])
   expect((await uketsuke(['bench', '--count', '600'])).out).toMatch(/^ran +\d+ jobs per second/m)
 })
+
+test('doctor, migrate and keys print JSON', async () => {
+  const store = ['--store', fresh(), '--json']
+  const parsed = async (...args: string[]) => {
+    const { code, out, err } = await uketsuke([...args, ...store])
+    expect([code, err]).toEqual([0, ''])
+    return JSON.parse(out)
+  }
+  expect(await parsed('migrate')).toEqual({ engine: expect.stringContaining('SQLite'), durability: expect.any(String) })
+  expect(await parsed('doctor')).toContainEqual({ level: 'ok', message: expect.stringContaining('Node.js') })
+  const { id, key } = await parsed('keys', 'create', '--owner', 'acme')
+  expect(key).toMatch(/^uk_/)
+  expect(await parsed('keys', 'list')).toMatchObject([{ id, owner: 'acme' }])
+})
+
+test.each(['serve', 'work', 'migrate', 'doctor', 'keys', 'jobs', 'top', 'prune', 'bench'])(
+  'the help of %s has an example',
+  async (command) => {
+    const { code, out } = await uketsuke([command, '--help'])
+    expect([code, out]).toEqual([0, expect.stringMatching(new RegExp(`Examples:\\n.*uketsuke ${command}`, 's'))])
+  },
+)

@@ -9,7 +9,8 @@ import { parseOptions } from './arguments.ts'
 
 export async function doctor(args: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const
-  const { store: file = 'jobs.db', schema } = parseOptions('doctor', args, { store: text, schema: text })
+  const values = parseOptions('doctor', args, { store: text, schema: text, json: { type: 'boolean' } })
+  const { store: file = 'jobs.db', schema, json } = values
   const { at } = storeFromEnvironment({ file, schema })
   const redisAt = redisUrl()
   const findings = [
@@ -17,7 +18,8 @@ export async function doctor(args: readonly string[]): Promise<number> {
     ...('postgres' in at ? await diagnosePostgres(at.postgres, Date.now) : await diagnoseSqlite(at.sqlite)),
     ...(redisAt === null ? [] : await redisFindings(redisAt)),
   ]
-  for (const { level, message } of findings) console.log(`${labels[level]}  ${message}`)
+  if (json) console.log(JSON.stringify(findings))
+  else for (const { level, message } of findings) console.log(`${labels[level]}  ${message}`)
   return findings.some(({ level }) => level === 'fail') ? 1 : 0
 }
 

@@ -71,7 +71,10 @@ ${redisUrl}
 
   work: `Usage: uketsuke work --jobs <file> [options]
 
-Run jobs, and serve no API. The same as "uketsuke serve --role worker"; see "uketsuke serve --help".`,
+Run jobs, and serve no API. The same as "uketsuke serve --role worker"; see "uketsuke serve --help".
+
+Examples:
+  uketsuke work --jobs ./jobs.js --concurrency 50`,
 
   keys: `Usage: uketsuke keys create --owner <owner> [options]
        uketsuke keys list [--owner <owner>]
@@ -86,6 +89,7 @@ Options:
                     (default: jobs:create,jobs:read,jobs:cancel)
   --name <text>     a name for people
   --expires <when>  90d, 12h or an ISO 8601 time (default: never)
+  --json            print JSON
 ${commonOptions}
 
 Examples:
@@ -132,6 +136,9 @@ Options:
   --once            look once
   --json            print one line of JSON for each look
 ${commonOptions}
+
+Examples:
+  uketsuke top --store ./jobs.db
 
 Environment:
   NO_COLOR          print without colors
@@ -184,7 +191,11 @@ Options:
   --to <url>        target store: postgres://... or sqlite:<path>
   --from-schema <name>
                     PostgreSQL schema of the source store (default: uketsuke)
+  --json            print JSON
 ${commonOptions}
+
+Examples:
+  uketsuke migrate --from sqlite:jobs.db --to postgres://user:password@host/database
 
 Environment:
 ${databaseUrl}`,
@@ -195,7 +206,11 @@ Check Node.js, the store, Redis and the clocks. Print one line for each check: o
 The exit code is 1 if any check fails.
 
 Options:
+  --json            print JSON
 ${commonOptions}
+
+Examples:
+  DATABASE_URL=postgres://user:password@host/database uketsuke doctor
 
 Environment:
 ${databaseUrl}

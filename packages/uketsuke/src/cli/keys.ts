@@ -6,17 +6,20 @@ import { allOwners } from '../store/port.ts'
 import { parseOptions, UsageError } from './arguments.ts'
 
 const text = { type: 'string' } as const
-const options = { owner: text, scopes: text, name: text, expires: text, id: text, store: text, schema: text }
+const options = {
+  ...{ owner: text, scopes: text, name: text, expires: text, id: text, store: text, schema: text },
+  json: { type: 'boolean' },
+} as const
 const usage = 'Try "uketsuke keys --help".'
 
-type Values = Partial<Record<keyof typeof options, string>>
+type Values = Partial<Record<Exclude<keyof typeof options, 'json'>, string>> & { json?: boolean }
 
 /** The allowed options of each action, besides those of the store. */
 const actions: Readonly<
   Record<string, { allowed: readonly string[]; run(keys: ApiKeys, values: Values): Promise<number> }>
 > = {
-  create: { allowed: ['owner', 'scopes', 'name', 'expires'], run: create },
-  list: { allowed: ['owner'], run: list },
+  create: { allowed: ['owner', 'scopes', 'name', 'expires', 'json'], run: create },
+  list: { allowed: ['owner', 'json'], run: list },
   revoke: { allowed: ['id'], run: revoke },
 }
 
@@ -43,7 +46,7 @@ export async function keys([name = '', ...args]: readonly string[]): Promise<num
   }
 }
 
-async function create(keys: ApiKeys, { owner, scopes, name, expires }: Values): Promise<number> {
+async function create(keys: ApiKeys, { owner, scopes, name, expires, json }: Values): Promise<number> {
   if (owner === undefined) throw new UsageError(`--owner is required. ${usage}`)
   const { key, ...view } = await keys.create({
     owner,
@@ -51,14 +54,19 @@ async function create(keys: ApiKeys, { owner, scopes, name, expires }: Values): 
     ...(name !== undefined && { name }),
     ...(expires !== undefined && { expiresAt: expiryOf(expires) }),
   })
+  if (json) {
+    console.log(JSON.stringify({ ...view, key }))
+    return 0
+  }
   console.error(`API key ${view.id} for ${view.owner} (${view.scopes.join(', ')}). It is shown only once:`)
   console.log(key)
   return 0
 }
 
-async function list(keys: ApiKeys, { owner }: Values): Promise<number> {
-  const found = await keys.list({ owner: owner ?? allOwners })
-  for (const one of found.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1))) {
+async function list(keys: ApiKeys, { owner, json }: Values): Promise<number> {
+  const found = (await keys.list({ owner: owner ?? allOwners })).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1))
+  if (json) console.log(JSON.stringify(found))
+  for (const one of json ? [] : found) {
     console.log(
       [one.id, stateOf(one), one.owner, one.scopes.join(','), one.createdAt, one.name ?? ''].join('\t').trimEnd(),
     )
