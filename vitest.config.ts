@@ -66,6 +66,8 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: servers,
+          // They mostly wait.
+          maxWorkers: 3,
           exclude: [...alone, '**/node_modules/**'],
           ...patient,
           sequence: { groupOrder: 2 },
