@@ -56,7 +56,7 @@ export class Runner {
           measure: measure.name,
           role,
           system: system?.name ?? null,
-          entry: { name, variant, size: system?.size ?? 1 },
+          entry: { name, variant },
           settings,
           resources: childResources,
           input,

@@ -7,8 +7,10 @@ export interface Settings {
   readonly seconds: number
   /** Enqueue calls in flight. */
   readonly concurrency: number
-  /** The base number of jobs, which a system's `size` multiplies. */
+  /** The number of jobs to drain, the same for all systems. */
   readonly jobs: number
+  /** Jobs whose end is reported by webhook. */
+  readonly webhooks: number
   /** Jobs whose latency is measured, one every 50 ms. */
   readonly samples: number
   readonly connections: number
@@ -23,7 +25,8 @@ const long: Settings = {
   short: false,
   seconds: 5,
   concurrency: 200,
-  jobs: 10_000,
+  jobs: 50_000,
+  webhooks: 10_000,
   samples: 200,
   connections: 10_000,
   events: 15,
@@ -37,6 +40,7 @@ const short: Settings = {
   seconds: 0.4,
   concurrency: 50,
   jobs: 200,
+  webhooks: 200,
   samples: 20,
   connections: 200,
   events: 3,
@@ -79,6 +83,7 @@ export function parseOptions(args: readonly string[]): Options {
       seconds: number,
       concurrency: number,
       jobs: number,
+      webhooks: number,
       samples: number,
       connections: number,
       events: number,

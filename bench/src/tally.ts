@@ -1,3 +1,4 @@
+import { now } from './clock.ts'
 import type { Counts, Payload } from './systems/port.ts'
 
 /** Counts handler runs and distinct jobs: a result is valid only if every job ran exactly once. */
@@ -5,13 +6,15 @@ export class Tally {
   #seen = new Uint8Array(1 << 16)
   /** Handler runs. */
   runs = 0
+  /** When the first handler ran. */
+  firstAt = Number.NaN
   /** Distinct jobs among them. */
   distinct = 0
   #wanted = Number.POSITIVE_INFINITY
   #reached: () => void = () => {}
 
   mark({ n }: Payload): void {
-    this.runs++
+    if (this.runs++ === 0) this.firstAt = now()
     // The negative numbers of seeded jobs get the odd indices.
     const index = n >= 0 ? 2 * n : -2 * n - 1
     if (index >= this.#seen.length) {

@@ -86,7 +86,7 @@ async function seeder({ open, input }: ChildContext): Promise<void> {
   await queue.close()
 }
 
-async function worker({ settings, entry, open, input }: ChildContext): Promise<Rates> {
+async function worker({ settings, open, input }: ChildContext): Promise<Rates> {
   const { finished, waiting, otherType } = input as Seed
   const queue = await open()
   const before = await queue.counts()
@@ -96,7 +96,7 @@ async function worker({ settings, entry, open, input }: ChildContext): Promise<R
     )
   }
   // Enough jobs for systems that drain faster than they enqueue.
-  const from = settings.jobs * entry.size
+  const from = settings.jobs
   await fill(queue, from)
   const seconds = settings.seconds / 2
   let startedAt = now()

@@ -29,7 +29,7 @@ export interface RunResult {
 /** What a role gets in its child process. All values between the processes are JSON. */
 export interface ChildContext {
   readonly settings: Settings
-  readonly entry: Pick<Entry, 'name'> & { variant?: string | undefined; size: number }
+  readonly entry: Pick<Entry, 'name'> & { variant?: string | undefined }
   readonly resources: Resources
   /** The `input` of `spawn`. */
   readonly input: unknown

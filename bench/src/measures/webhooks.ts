@@ -55,7 +55,7 @@ export const webhooks: Measure = {
           ids.add(req.headers['webhook-id'])
           result.deliveries++
           res.writeHead(204).end()
-          if (ids.size !== settings.jobs || result.lastAt > 0) return
+          if (ids.size !== settings.webhooks || result.lastAt > 0) return
           result.lastAt = now()
           send('all')
         })
@@ -69,7 +69,7 @@ export const webhooks: Measure = {
     },
     async producer({ open, input, settings }) {
       const queue = await open({ webhookUrl: input as string })
-      await fill(queue, settings.jobs)
+      await fill(queue, settings.webhooks)
       await queue.close()
     },
     async worker({ open, input, settings, send, receive }) {
@@ -78,12 +78,12 @@ export const webhooks: Measure = {
       const cpuBefore = process.cpuUsage()
       send('started', now())
       const stop = await queue.work((job) => tally.mark(job))
-      await allFinished(queue, tally, settings.jobs)
+      await allFinished(queue, tally, settings.webhooks)
       await receive('received')
       const { user, system } = process.cpuUsage(cpuBefore)
       const durability = await queue.durability()
       // The results of the last deliveries may not be stored yet.
-      while (((await queue.counts()).delivered ?? 0) < settings.jobs) {
+      while (((await queue.counts()).delivered ?? 0) < settings.webhooks) {
         await new Promise((resolve) => setTimeout(resolve, 5))
       }
       await stop()

@@ -12,7 +12,7 @@ export async function open({ postgres, folder }: Resources): Promise<Queue> {
     durability: () => pgDurability(postgres),
     enqueue: (payload) => utils.addJob('noop', payload),
     enqueueMany: (payloads) => utils.addJobs(payloads.map((payload) => ({ identifier: 'noop', payload }))),
-    async work(handler: Handler, { concurrency = 24 } = {}) {
+    async work(handler: Handler, { concurrency = 100 } = {}) {
       const runner = await run({
         connectionString: postgres,
         logger,
@@ -24,7 +24,7 @@ export async function open({ postgres, folder }: Resources): Promise<Queue> {
             taskDirectory: folder,
             concurrentJobs: concurrency,
             maxPoolSize: 10,
-            localQueue: { size: 500 },
+            localQueue: { size: 1_000 },
             completeJobBatchDelay: 0,
             failJobBatchDelay: 0,
           },

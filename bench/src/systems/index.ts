@@ -12,8 +12,6 @@ export interface System {
   readonly needs: readonly ('postgres' | 'redis')[]
   /** The oldest supported Node, as `major * 100 + minor`. */
   readonly node?: number
-  /** Multiplies the base number of jobs, so that the run of a fast system lasts long enough. */
-  readonly size: number
   /** Why its worker cannot be measured, and only enqueueing is. */
   readonly enqueueOnly?: string
   readonly supports: readonly Feature[]
@@ -22,17 +20,12 @@ export interface System {
   load(): Promise<OpenQueue>
 }
 
-/** For systems that drain about 2,000 jobs/s or fewer, and for those that drain about ten times as many. */
-const slow = 1
-const fast = 4
-
 export const systems: readonly System[] = [
   {
     name: 'uketsuke-sqlite',
     label: 'uketsuke, SQLite',
     ours: true,
     needs: [],
-    size: fast,
     supports: ['await-result', 'serve', 'seed', 'keep-finished'],
     packages: [],
     load: async () => (await import('./uketsuke.ts')).onSqlite,
@@ -42,7 +35,6 @@ export const systems: readonly System[] = [
     label: 'uketsuke, PostgreSQL',
     ours: true,
     needs: ['postgres'],
-    size: fast,
     supports: ['await-result', 'serve', 'seed', 'keep-finished'],
     packages: ['pg'],
     load: async () => (await import('./uketsuke.ts')).onPostgres,
@@ -52,7 +44,6 @@ export const systems: readonly System[] = [
     label: 'uketsuke, PostgreSQL and Redis',
     ours: true,
     needs: ['postgres', 'redis'],
-    size: fast,
     supports: ['await-result', 'serve', 'seed', 'keep-finished'],
     packages: ['pg', '@redis/client'],
     load: async () => (await import('./uketsuke.ts')).onPostgresAndRedis,
@@ -61,7 +52,6 @@ export const systems: readonly System[] = [
     name: 'bullmq',
     label: 'BullMQ, Redis everysec',
     needs: ['redis'],
-    size: slow,
     supports: ['await-result', 'seed', 'keep-finished'],
     packages: ['bullmq', 'ioredis'],
     load: async () => (await import('./bullmq.ts')).onRedis,
@@ -70,7 +60,6 @@ export const systems: readonly System[] = [
     name: 'bullmq-always',
     label: 'BullMQ, Redis always',
     needs: ['redis'],
-    size: slow,
     supports: ['await-result', 'keep-finished'],
     packages: ['bullmq'],
     load: async () => (await import('./bullmq.ts')).onRedisAlways,
@@ -79,7 +68,6 @@ export const systems: readonly System[] = [
     name: 'bullmq-pg',
     label: 'BullMQ, PostgreSQL',
     needs: ['postgres'],
-    size: slow,
     supports: ['await-result', 'keep-finished'],
     packages: ['bullmq'],
     load: async () => (await import('./bullmq.ts')).onPostgres,
@@ -89,7 +77,6 @@ export const systems: readonly System[] = [
     label: 'pg-boss',
     needs: ['postgres'],
     node: 2212,
-    size: slow,
     supports: ['seed', 'keep-finished'],
     packages: ['pg-boss'],
     load: async () => (await import('./pg-boss.ts')).open,
@@ -99,7 +86,6 @@ export const systems: readonly System[] = [
     label: 'graphile-worker',
     needs: ['postgres'],
     node: 2218,
-    size: slow,
     supports: ['seed'],
     packages: ['graphile-worker'],
     load: async () => (await import('./graphile.ts')).open,
@@ -109,7 +95,6 @@ export const systems: readonly System[] = [
     label: 'plainjob, synchronous=FULL',
     needs: [],
     node: 2200,
-    size: slow,
     supports: ['seed', 'keep-finished'],
     packages: ['plainjob', 'better-sqlite3'],
     load: async () => (await import('./plainjob.ts')).full,
@@ -119,7 +104,6 @@ export const systems: readonly System[] = [
     label: 'plainjob, synchronous=NORMAL (its default)',
     needs: [],
     node: 2200,
-    size: slow,
     supports: ['keep-finished'],
     packages: ['plainjob'],
     load: async () => (await import('./plainjob.ts')).normal,
@@ -129,7 +113,6 @@ export const systems: readonly System[] = [
     label: 'liteque, synchronous=FULL',
     needs: [],
     node: 2200,
-    size: slow,
     supports: [],
     enqueueOnly:
       'better-sqlite3 rejects its worker’s asynchronous transactions in every release that has a binary for this Node',
@@ -140,7 +123,6 @@ export const systems: readonly System[] = [
     name: 'recipe',
     label: 'hand-written queue: INSERT and XADD per job',
     needs: ['postgres', 'redis'],
-    size: slow,
     supports: ['keep-finished'],
     packages: ['pg', 'ioredis'],
     load: async () => (await import('./recipe.ts')).open,
