@@ -83,7 +83,8 @@ const json = (body: unknown) =>
 
 function toProblem(error: UketsukeError & { code: Parameters<typeof problem>[0]['code'] }): Response {
   const { status, headers, body } = problem(error)
-  return new Response(body as string, { status, headers })
+  const allow = status === 405 && { Allow: 'GET, HEAD, POST' }
+  return new Response(body as string, { status, headers: { ...headers, ...allow } })
 }
 
 /** How often `authorize` is asked again about an open page, in milliseconds. */

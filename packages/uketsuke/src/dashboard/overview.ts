@@ -1,7 +1,7 @@
-import { bucketEnd, type Durations, percentile, totalOf } from '../statistics/tally.ts'
-import { readPausedTypes, readWorkers } from '../work/presence.ts'
+import { type Durations, percentile, sumOf } from '../statistics/tally.ts'
+import { readWorkers } from '../work/presence.ts'
 import type { DashboardParts } from './parts.ts'
-import type { OverviewView, Percentiles, PointView, TypesView } from './wire.ts'
+import type { OverviewView, Percentiles, PointView } from './wire.ts'
 
 /** Counts go up to this. */
 export const countedTo = 3_000
@@ -22,8 +22,8 @@ export async function overview({ service, store, statistics }: DashboardParts, r
     readWorkers(store.records, now),
   ])
   const alive = workers.filter(({ seenAt }) => seenAt > now - aliveMs)
-  const points = series.map(({ start, tally }) => ({ start, total: totalOf(tally) }))
-  const all = totalOf({ types: Object.fromEntries(points.map(({ start, total }) => [start, total])), endpoints: {} })
+  const points = series.map(({ start, tally }) => ({ start, total: sumOf(Object.values(tally.types)) }))
+  const all = sumOf(points.map(({ total }) => total))
   return {
     now,
     countedTo,
@@ -42,36 +42,7 @@ export async function overview({ service, store, statistics }: DashboardParts, r
   }
 }
 
-export async function types({ service, store, statistics }: DashboardParts): Promise<TypesView> {
-  const now = service.clock.now()
-  const [backlog, series, paused] = await Promise.all([
-    store.unfinished(countedTo),
-    statistics.series('minute', 60, now),
-    readPausedTypes(store.records),
-  ])
-  const seen = series.flatMap(({ tally }) => Object.keys(tally.types))
-  const names = [...new Set([...service.types.keys(), ...backlog.map(({ type }) => type), ...seen])].sort()
-  const items = names.map((type) => {
-    const waiting = backlog.find((one) => one.type === type) ?? { type, pending: 0, running: 0, oldest: null }
-    const mine = series.map(({ tally }) =>
-      totalOf({ types: Object.hasOwn(tally.types, type) ? { type: tally.types[type]! } : {}, endpoints: {} }),
-    )
-    const all = totalOf({ types: Object.fromEntries(mine.map((tally, i) => [i, tally])), endpoints: {} })
-    const { completed, failed, retried } = all
-    return {
-      ...waiting,
-      paused: paused.has(type),
-      ended: mine.map(({ completed, failed }) => ({ completed, failed })),
-      ...{ completed, failed, retried },
-      wait: percentiles(all.wait),
-      run: percentiles(all.run),
-      durations: Object.entries(all.run).map(([bucket, count]) => ({ upTo: bucketEnd(Number(bucket)), count })),
-    }
-  })
-  return { now, countedTo, items }
-}
-
-const percentiles = (durations: Durations): Percentiles => ({
+export const percentiles = (durations: Durations): Percentiles => ({
   p50: percentile(durations, 0.5),
   p95: percentile(durations, 0.95),
   p99: percentile(durations, 0.99),

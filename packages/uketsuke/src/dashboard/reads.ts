@@ -3,14 +3,19 @@ import { version } from '../base/version.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { isJobId } from '../domain/identifiers.ts'
 import { integerOption } from '../domain/numbers.ts'
+import { readErrorGroups } from '../statistics/error-groups.ts'
 import { count } from './bulk.ts'
-import { errors, suggestions, webhooks, workers } from './operations.ts'
-import { isRange, overview, types } from './overview.ts'
+import { jobPage } from './job-page.ts'
+import { isRange, overview } from './overview.ts'
 import type { DashboardParts } from './parts.ts'
-import { jobPage, rowOf } from './rows.ts'
+import { rowOf } from './rows.ts'
 import { filterOf, search } from './search.ts'
 import { segmentsOf } from './segments.ts'
-import type { JobListView, SessionView } from './wire.ts'
+import { suggestions } from './suggestions.ts'
+import { types } from './types.ts'
+import { webhooks } from './webhooks.ts'
+import type { ErrorsView, JobListView, SessionView } from './wire.ts'
+import { workers } from './workers.ts'
 
 /** A page of jobs is found within this time, in milliseconds, or goes on with the next request. */
 const searchMs = 50
@@ -53,6 +58,10 @@ const pages = {
 }
 
 const job = (parts: DashboardParts, id: string) => jobPage(parts.service, parts.hidden, id)
+
+async function errors({ service, store }: DashboardParts): Promise<ErrorsView> {
+  return { now: service.clock.now(), items: await readErrorGroups(store.records) }
+}
 
 async function session({ service, store, access }: DashboardParts): Promise<SessionView> {
   return {

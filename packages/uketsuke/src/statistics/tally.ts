@@ -69,11 +69,11 @@ function addTypeTally(to: TypeTally, more: TypeTally): void {
   }
 }
 
-/** All types together. */
-export function totalOf(tally: Tally): TypeTally {
-  const total = emptyTypeTally()
-  for (const counts of Object.values(tally.types)) addTypeTally(total, counts)
-  return total
+/** Adds up the counts of several types or periods. */
+export function sumOf(counts: Iterable<TypeTally>): TypeTally {
+  const sum = emptyTypeTally()
+  for (const one of counts) addTypeTally(sum, one)
+  return sum
 }
 
 /** The end of the bucket that holds this share of the durations, in milliseconds. Null without durations. */
