@@ -18,5 +18,12 @@ export function switchTheme(): void {
   themeChange.dispatchEvent(new Event('change'))
 }
 
-/** The value of a CSS variable. */
-export const color = (name: string) => getComputedStyle(root).getPropertyValue(`--${name}`).trim()
+/** The colour of a CSS variable in the present theme, for a canvas. */
+export function color(name: string, opacity = 1): string {
+  const probe = document.createElement('span')
+  probe.style.color = `var(--${name})`
+  document.body.append(probe)
+  const [red, green, blue] = getComputedStyle(probe).color.match(/[\d.]+/g) ?? []
+  probe.remove()
+  return `rgba(${red}, ${green}, ${blue}, ${opacity})`
+}

@@ -72,7 +72,7 @@ function options(width: number): UPlot.Options {
         stroke: color(line),
         width: 2,
         points: { show: false },
-        ...(line === 'completed' && { fill: `${color(line)}22` }),
+        ...(line === 'completed' && { fill: color(line, 0.13) }),
       })),
     ],
   }
