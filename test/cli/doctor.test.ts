@@ -51,7 +51,16 @@ test('reports due jobs that no worker runs, with their type and waiting time', a
       }
       const { code, out } = await doctor()
       expect(code).toBe(0)
-      expect(out).toMatch(/^warn {2}.*: jobs of type "mail" have been due for up to 9\d s and none is running/m)
+      expect(out).toMatch(/^warn {2}.*: jobs of type "mail" have been due for up to 9\d s and none is running: start/m)
+      const paused = createJobs({ jobs: {}, store, log: silentLog })
+      const dashboard = paused.dashboard({ authorize: () => true, readOnly: false })
+      const pause = new Request('http://localhost/dashboard-api/types/mail/pause', {
+        method: 'POST',
+        headers: { 'Uketsuke-Dashboard': '1' },
+      })
+      expect((await dashboard(pause)).status).toBe(200)
+      await paused.close()
+      expect((await doctor()).out).toMatch(/none is running: an operator has paused this type/)
     }
   } finally {
     await server.stop()

@@ -5,8 +5,10 @@ export interface Finding {
 }
 
 /** The message of `doctor` for a job type that apparently has no worker. `waited` is in milliseconds. */
-export const unclaimedFinding = ({ type, waited }: { type: string; waited: number }): string =>
-  `jobs of type ${JSON.stringify(type)} have been due for up to ${Math.round(waited / 1_000)} s and none is running: start a worker for this type.`
+export function unclaimedFinding({ type, waited }: { type: string; waited: number }, paused: boolean): string {
+  const advice = paused ? 'an operator has paused this type in the dashboard.' : 'start a worker for this type.'
+  return `jobs of type ${JSON.stringify(type)} have been due for up to ${Math.round(waited / 1_000)} s and none is running: ${advice}`
+}
 
 /** How long a due job must have waited before `doctor` reports its type, in milliseconds. */
 export const longWaitMs = 30_000
