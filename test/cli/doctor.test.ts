@@ -56,7 +56,8 @@ test('reports due jobs that no worker runs, with their type and waiting time', a
       const dashboard = paused.dashboard({ authorize: () => true, readOnly: false })
       const pause = new Request('http://localhost/dashboard-api/types/mail/pause', {
         method: 'POST',
-        headers: { 'Uketsuke-Dashboard': '1' },
+        headers: { 'Content-Type': 'application/json', 'Uketsuke-Dashboard': '1' },
+        body: '{}',
       })
       expect((await dashboard(pause)).status).toBe(200)
       await paused.close()

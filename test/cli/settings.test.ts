@@ -67,8 +67,13 @@ test('the dashboard is served on loopback, read-only, to loopback host names onl
   expect(await (await fetch(url)).text()).toContain('<div id="app">')
   expect(await (await fetch(`${url}dashboard-api/session`)).json()).toMatchObject({ readOnly: true })
   expect(
-    (await fetch(`${url}dashboard-api/types/x/pause`, { method: 'POST', headers: { 'Uketsuke-Dashboard': '1' } }))
-      .status,
+    (
+      await fetch(`${url}dashboard-api/types/x/pause`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'Uketsuke-Dashboard': '1' },
+        body: '{}',
+      })
+    ).status,
   ).toBe(403)
 })
 
@@ -84,7 +89,8 @@ test('the dashboard asks for its password', async () => {
   expect(await (await fetch(`${url}dashboard-api/session`, { headers })).json()).toMatchObject({ readOnly: false })
   const pause = await fetch(`${url}dashboard-api/types/held/pause`, {
     method: 'POST',
-    headers: { ...headers, 'Uketsuke-Dashboard': '1' },
+    headers: { ...headers, 'Content-Type': 'application/json', 'Uketsuke-Dashboard': '1' },
+    body: '{}',
   })
   expect(pause.status).toBe(200)
   const { items } = (await (await fetch(`${url}dashboard-api/audit`, { headers })).json()) as { items: object[] }

@@ -106,7 +106,9 @@ it('asks authorize for every request and every job, and sends its response', asy
   const bobs = await jobs.enqueue('report', {}, { owner: 'bob' })
   expect((await get('jobs')).status).toBe(200)
   expect((await post(`jobs/${bobs.jobId}/cancel`, { operation: '1' })).status).toBe(403)
-  expect((await post('bulk/cancel', { filter: '', operation: '1', until: 'Z', cursor: null })).status).toBe(403)
+  const bulk = await post('bulk/cancel', { filter: '', operation: '1', until: 'Z', cursor: null })
+  expect(bulk.body).toEqual({ done: 1, skipped: 1, next: null })
+  expect((await get('audit')).body.items).toMatchObject([{ action: 'cancel', detail: '1 done, 1 skipped' }])
   expect((await jobs.get(bobs.jobId, { owner: allOwners }))?.status).toBe('pending')
   expect(asked).toEqual(
     expect.arrayContaining([
@@ -143,9 +145,11 @@ it('responds with 500 and no details if authorize throws', async () => {
 it('refuses a change that another site may have caused', async () => {
   const { jobs, post } = withDashboard()
   const { jobId } = await jobs.enqueue('report', {})
-  const own = { 'Uketsuke-Dashboard': '1' }
+  const type = { 'Content-Type': 'application/json' }
+  const own = { ...type, 'Uketsuke-Dashboard': '1' }
   const cancel = (headers: Record<string, string>) => post(`jobs/${jobId}/cancel`, { operation: '1' }, headers)
-  expect((await cancel({})).status).toBe(403)
+  expect((await cancel(type)).status).toBe(403)
+  expect((await cancel({ 'Uketsuke-Dashboard': '1' })).status).toBe(415)
   expect((await cancel({ ...own, 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403)
   expect((await cancel({ ...own, 'Sec-Fetch-Site': 'same-site' })).status).toBe(403)
   expect((await cancel({ ...own, 'Sec-Fetch-Site': 'same-origin' })).status).toBe(200)
@@ -174,4 +178,30 @@ it.each([
   const headers = { 'Content-Type': 'application/json', 'Uketsuke-Dashboard': '1' }
   const { status } = await call(`jobs/${jobId}/cancel`, { method: 'POST', body, headers })
   expect([400, 413, 422]).toContain(status)
+})
+
+it('writes to the audit log what was done before an error', async () => {
+  const { jobs, get, post } = withDashboard({
+    authorize({ job }) {
+      if (job?.owner === 'bob') throw new Error('the directory of operators is down')
+      return { name: 'olga' }
+    },
+  })
+  for (const owner of ['ann', 'bob', 'ann']) await jobs.enqueue('report', {}, { owner })
+  expect((await post('bulk/cancel', { filter: '', operation: '1', until: 'Z', cursor: null })).status).toBe(500)
+  expect((await get('audit')).body.items).toMatchObject([
+    { actor: 'olga', action: 'cancel', detail: '2 done, 0 skipped' },
+  ])
+  expect((await get('jobs/count?status=cancelled')).body.count).toBe(2)
+})
+
+it('does not tell whoever may not act which jobs exist', async () => {
+  const { jobs, post } = withDashboard({ authorize: () => false })
+  const { jobId } = await jobs.enqueue('report', {})
+  const answers = await Promise.all(
+    [jobId, '01ARZ3NDEKTSV4RRFFQ69G5FAV'].map((id) => post(`jobs/${id}/cancel`, { operation: '1' })),
+  )
+  expect(answers.map(({ status, body }) => [status, body])).toEqual(
+    [answers[0], answers[0]].map((one) => [403, one?.body]),
+  )
 })

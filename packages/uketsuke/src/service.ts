@@ -8,7 +8,7 @@ import { type DeliveryTarget, lastAttempt } from './domain/change.ts'
 import type { Delivery } from './domain/delivery-view.ts'
 import { UketsukeError } from './domain/errors.ts'
 import { isJobId } from './domain/identifiers.ts'
-import { type Attempt, isTerminal, type Job, type JobStatus } from './domain/job.ts'
+import { type Attempt, isExpired, isTerminal, type Job, type JobStatus } from './domain/job.ts'
 import { type LogLine, logLines } from './domain/log-line.ts'
 import { cancel, create, retry } from './domain/rules.ts'
 import { readable } from './domain/view.ts'
@@ -120,8 +120,8 @@ export function createJobService(parts: JobServiceParts): JobService {
     const [job] = isJobId(id) ? await store.get(owner, [id]) : []
     if (!job) throw new UketsukeError('job-not-found')
     // Until it is pruned. Operators still see it.
-    const expired = job.expiresAt !== null && job.expiresAt <= clock.now()
-    if (expired && owner !== allOwners) throw new UketsukeError('job-expired', 'The retention of this job is over.')
+    if (owner !== allOwners && isExpired(job, clock.now()))
+      throw new UketsukeError('job-expired', 'The retention of this job is over.')
     return job
   }
 

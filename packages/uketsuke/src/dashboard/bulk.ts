@@ -2,7 +2,7 @@ import { encodeTime } from 'ulid'
 import { isA } from '../base/thrown.ts'
 import { performance } from '../base/timers.ts'
 import { UketsukeError } from '../domain/errors.ts'
-import type { Job } from '../domain/job.ts'
+import { isTerminal, type Job } from '../domain/job.ts'
 import { allOwners } from '../store/port.ts'
 import type { DashboardAction } from './access.ts'
 import type { DashboardParts } from './parts.ts'
@@ -50,39 +50,41 @@ interface Batch {
   readonly until: string
 }
 
-/** Acts on the jobs of a filter, for a while. `may` is asked for each job. */
+/**
+ * Acts on the jobs of a filter, for a while. `may` is asked for each job, and those that it refuses are skipped. An error ends the action;
+ * it is returned, because what was done before must still be written to the audit log.
+ */
 export async function actOnMany(
   parts: DashboardParts,
   filter: Filter,
   { action, operation, cursor, until }: Batch,
   may: (job: Job) => Promise<unknown>,
-): Promise<BulkView> {
+): Promise<{ acted: BulkView; error: unknown }> {
   const started = performance.now()
-  let [done, skipped, next]: [number, number, string | null] = [0, 0, cursor]
-  do {
-    const page = await search(parts.store, filter, { cursor: next, limit: atOnce, within: actMs })
-    const outcomes = page.jobs.map(async (job) => {
-      if (job.id >= until || !allowed(action, job)) return false
+  const acted = { done: 0, skipped: 0, next: cursor }
+  const actOn = async (job: Job): Promise<boolean> => {
+    if (job.id >= until || (action === 'cancel') === isTerminal(job)) return false
+    try {
       await may(job)
-      try {
-        await act(parts, action, job, operation)
-        return true
-      } catch (error) {
-        if (isA(error, UketsukeError) && passed.has(error.code)) return false
-        throw error
-      }
-    })
-    for (const acted of await Promise.all(outcomes)) {
-      if (acted) done++
-      else skipped++
+      await act(parts, action, job, operation)
+      return true
+    } catch (error) {
+      if (isA(error, UketsukeError) && skipping.has(error.code)) return false
+      throw error
     }
-    next = page.next
-  } while (next !== null && performance.now() - started < actMs)
-  return { done, skipped, next }
+  }
+  do {
+    const page = await search(parts.store, filter, { cursor: acted.next, limit: atOnce, within: actMs })
+    const outcomes = await Promise.allSettled(page.jobs.map(actOn))
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') acted[outcome.value ? 'done' : 'skipped']++
+    }
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed !== undefined) return { acted, error: failed.reason }
+    acted.next = page.next
+  } while (acted.next !== null && performance.now() - started < actMs)
+  return { acted, error: null }
 }
 
-/** Somebody else was faster. */
-const passed = new Set<string>(['job-not-found', 'job-not-finished'])
-
-/** A cancel does not change a job that has ended; the other actions need one that has. */
-const allowed = (action: JobAction, { completedAt }: Job) => (action === 'cancel') === (completedAt === null)
+/** Somebody else was faster, or the operator may not act on this job. */
+const skipping = new Set<string>(['job-not-found', 'job-not-finished', 'forbidden'])

@@ -1,6 +1,8 @@
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import { isTypeName } from '../domain/identifiers.ts'
 import type { Job } from '../domain/job.ts'
+import { readObject } from '../http/body.ts'
+import { fromFetchRequest } from '../http/request.ts'
 import { allOwners } from '../store/port.ts'
 import { setPaused, setQuiet } from '../work/presence.ts'
 import type { DashboardAction } from './access.ts'
@@ -10,11 +12,12 @@ import { filterOf } from './search.ts'
 import { segmentsOf } from './segments.ts'
 
 const mostBytes = 65_536
+const members = ['operation', 'deliveryId', 'filter', 'cursor', 'until', 'owner', 'since']
 
 /** Carries out what an operator asks for, if `authorize` allows it, and writes it to the audit log. */
 export async function change(parts: DashboardParts, request: Request, path: string): Promise<unknown> {
   const [what, id = '', verb = ''] = segmentsOf(path)
-  const body = await bodyOf(request)
+  const body = await readObject(fromFetchRequest(request), members, mostBytes)
   if (what === 'jobs' && isJobAction(verb)) return one(parts, request, verb, id, textIn(body, 'operation'))
   if (what === 'jobs' && verb === 'redeliver') return redeliver(parts, request, id, textIn(body, 'deliveryId'))
   if (what === 'bulk' && isJobAction(id)) return many(parts, request, id, body)
@@ -32,16 +35,25 @@ async function one(
   id: string,
   operation: string,
 ) {
-  const job = await parts.service.find(allOwners, id)
-  const actor = await parts.access.may(request, action, job)
+  const { job, actor } = await allowed(parts, request, action, id)
   const created = await act(parts, action, job, operation)
   await parts.audit.write({ actor, action, target: id, detail: created })
   return { jobId: created ?? id }
 }
 
+/** Asks first: whoever may not act must not learn which jobs exist. @throws `forbidden`, `job-not-found` */
+async function allowed({ access, service }: DashboardParts, request: Request, action: DashboardAction, id: string) {
+  const found = await service.find(allOwners, id).then(
+    (job) => ({ job, error: null }),
+    (error: unknown) => ({ job: null, error }),
+  )
+  const actor = await access.may(request, action, found.job)
+  if (found.job === null) throw found.error
+  return { job: found.job, actor }
+}
+
 async function redeliver(parts: DashboardParts, request: Request, id: string, deliveryId: string) {
-  const job = await parts.service.find(allOwners, id)
-  const actor = await parts.access.may(request, 'redeliver', job)
+  const { actor } = await allowed(parts, request, 'redeliver', id)
   await parts.service.redeliver(allOwners, id, deliveryId)
   await parts.audit.write({ actor, action: 'redeliver', target: id, detail: deliveryId })
   return {}
@@ -53,9 +65,10 @@ async function many(parts: DashboardParts, request: Request, action: 'cancel' | 
   const batch = { action, operation: textIn(body, 'operation'), until: textIn(body, 'until'), cursor }
   const actor = await parts.access.may(request, action)
   const may = (job: Job) => parts.access.may(request, action, job)
-  const acted = await actOnMany(parts, filter, batch, may)
+  const { acted, error } = await actOnMany(parts, filter, batch, may)
   const detail = `${acted.done} done, ${acted.skipped} skipped`
   await parts.audit.write({ actor, action, target: `jobs?${textIn(body, 'filter')}`, detail })
+  if (error !== null) throw error
   return acted
 }
 
@@ -102,31 +115,6 @@ async function webhook(
 }
 
 type Body = Record<string, unknown>
-
-/** @throws `payload-too-large`, `invalid-json`, `validation-error` */
-async function bodyOf(request: Request): Promise<Body> {
-  const text = await textOf(request)
-  if (text === '') return {}
-  try {
-    const body: unknown = JSON.parse(text)
-    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Body
-  } catch (error) {
-    throw new UketsukeError('invalid-json', undefined, { cause: error })
-  }
-  return invalid({ pointer: '', detail: 'Must be a JSON object.' })
-}
-
-/** Reads no more than is allowed. @throws `payload-too-large` */
-async function textOf({ body }: Request): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body ?? []) {
-    size += chunk.byteLength
-    if (size > mostBytes) throw new UketsukeError('payload-too-large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
-}
 
 function textIn(body: Body, name: string): string {
   const value = body[name]

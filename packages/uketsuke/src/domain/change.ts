@@ -73,6 +73,10 @@ export function lastAttempt(job: Job): Attempt | null {
   )
 }
 
+/** The attempt that a change has ended, whether the job goes on or not. */
+export const endedAttempt = ({ before, after, attempt }: Change): Attempt | null =>
+  attempt ?? (before.status === 'running' ? lastAttempt(after) : null)
+
 const lost = (error: Failure | null) => (error?.code === 'lease-lost' ? 'lease-lost' : null)
 
 function attempt(of: Job, endedAt: number, outcome: Attempt['outcome'], error: Failure | null): Attempt {

@@ -108,6 +108,10 @@ export const isLastAttempt = (job: Pick<Job, 'attempt' | 'maxAttempts'>): boolea
 
 export const isTerminal = (job: Pick<Job, 'completedAt'>): boolean => job.completedAt !== null
 
+/** Whether the retention of a job is over, so that it may be pruned at any time. */
+export const isExpired = ({ expiresAt }: Pick<Job, 'expiresAt'>, now: number): boolean =>
+  expiresAt !== null && expiresAt <= now
+
 /** The order in which jobs are claimed: by priority, then by the time at which they are due, then by age. */
 export const inClaimOrder = (a: Job, b: Job): number =>
   Number(b.priority === 'high') - Number(a.priority === 'high') || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)

@@ -1,5 +1,5 @@
 import { version } from '../base/version.ts'
-import { lastAttempt } from '../domain/change.ts'
+import { endedAttempt } from '../domain/change.ts'
 import { type Attempt, type Change, isTerminal, type Job } from '../domain/job.ts'
 import type { Store, Unfinished } from '../store/port.ts'
 import { Counter, exposition, Gauge, Histogram } from './prometheus.ts'
@@ -56,8 +56,9 @@ export class JobMetrics {
   }
 
   /** This process has committed a change. */
-  changed({ before, after, attempt }: Change): void {
-    const ended = attempt ?? (before.status === 'running' ? lastAttempt(after) : null)
+  changed(change: Change): void {
+    const { after } = change
+    const ended = endedAttempt(change)
     if (ended?.outcome === 'lease-lost') this.#leases.add()
     if (after.queue === 'deliveries') return void this.#delivered(after, ended)
     const { type, status } = after

@@ -111,3 +111,17 @@ it('forgets what is older than two hours by the minute, and than two weeks by th
   expect(await kept('minute')).toBe(1)
   expect(await kept('hour')).toBeLessThanOrEqual(15)
 })
+
+it('keeps its counts during an outage of the store', async () => {
+  const { clock, records, recorders, ran, reader } = setUp()
+  const { update } = records
+  Object.assign(records, { update: () => Promise.reject(new Error('down')) })
+  await ran(recorders[0], 'report', 10)
+  await clock.advance(2 * minute)
+  await ran(recorders[0], 'report', 10)
+  await clock.advance(10_000)
+  Object.assign(records, { update })
+  await clock.advance(10_000)
+  const minutes = await reader.series('minute', 5, clock.now())
+  expect(minutes.flatMap(({ tally }) => tally.types.report?.completed ?? [])).toEqual([1, 1])
+})

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { type DeliveryTarget, lastAttempt } from '../domain/change.ts'
+import { type DeliveryTarget, endedAttempt } from '../domain/change.ts'
 import { type Change, isTerminal, type Job } from '../domain/job.ts'
 import { readable } from '../domain/view.ts'
 import { operators, type RecordStore } from '../store/records.ts'
@@ -49,8 +49,9 @@ export class Recorder {
   }
 
   /** This process has committed a change. */
-  changed({ before, after, attempt }: Change): void {
-    const ended = attempt ?? (before.status === 'running' ? lastAttempt(after) : null)
+  changed(change: Change): void {
+    const { after } = change
+    const ended = endedAttempt(change)
     const terminal = isTerminal(after)
     if (ended === null && !terminal) return
     const at = after.completedAt ?? ended?.endedAt ?? 0
@@ -87,6 +88,10 @@ export class Recorder {
       }
       add(current.tally)
     }
+    this.#schedule()
+  }
+
+  #schedule(): void {
     this.#cancelTimer ??= this.#parts.clock.after(writeMs, () => void this.write(), { background: true })
   }
 
@@ -96,16 +101,20 @@ export class Recorder {
     this.#cancelTimer()
     this.#cancelTimer = null
     const { records, log } = this.#parts
-    const present = [...this.#current].map(([period, current]) => ({ period, current }))
+    const put = (period: Period, { start, tally }: Current) =>
+      records.update(statisticsKind, operators, prefixOf(period, start) + this.#process, () => JSON.stringify(tally))
     try {
-      for (const { period, current } of [...this.#ended.splice(0), ...present]) {
-        const id = prefixOf(period, current.start) + this.#process
-        await records.update(statisticsKind, operators, id, () => JSON.stringify(current.tally))
+      for (let first = this.#ended[0]; first !== undefined; first = this.#ended[0]) {
+        await put(first.period, first.current)
+        this.#ended.shift()
       }
+      for (const [period, current] of this.#current) await put(period, current)
       await this.#errors.write(records)
       await this.#prune()
     } catch (error) {
       log.warn({ err: error }, 'failed to write statistics')
+      // The counts are still here.
+      this.#schedule()
     }
   }
 

@@ -3,6 +3,7 @@ import {
   type Attempt,
   type Change,
   inClaimOrder,
+  isExpired,
   isTerminal,
   type Job,
   type JobStatus,
@@ -190,7 +191,7 @@ export function memory(): StoreFactory {
       prune: async (limit) => {
         const now = clock.now()
         const gone = all()
-          .filter((job) => job.expiresAt !== null && job.expiresAt <= now && !owesDelivery(job.id))
+          .filter((job) => isExpired(job, now) && !owesDelivery(job.id))
           .sort((a, b) => a.expiresAt! - b.expiresAt!)
           .slice(0, limit)
         forget((job) => gone.includes(job))
