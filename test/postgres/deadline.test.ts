@@ -135,9 +135,10 @@ test('cancels a claim that takes too long in the server, and its jobs run', asyn
   await until(async () => (await server.query(waiting)).rowCount === 0)
   await unlock()
   await until(() => ran.length === 20)
+  // The last handlers have returned, and their outcomes are on their way: a stop waits for them.
+  await worker.stop()
   for (const { jobId } of made)
     expect(await jobs.get(jobId, { owner: allOwners })).toMatchObject({ status: 'completed', attempt: 1 })
-  await worker.stop()
 })
 
 test('finds a claim whose response was lost by its token: its jobs run on their first attempt', async () => {
