@@ -47,17 +47,32 @@ export async function setUp(): Promise<Setup> {
   }
 }
 
-/** Records irregular changes with triggers: changes of ended jobs, versions that skip or decrease, and deleted rows. */
+/** Records irregular changes with triggers: changes of ended jobs, versions that skip or decrease, and deleted jobs. */
 export async function watchRows({ postgres }: Setup): Promise<void> {
+  const watched = (table: string) =>
+    `CREATE TRIGGER changed AFTER INSERT OR UPDATE ON uketsuke.${table} FOR EACH ROW EXECUTE FUNCTION public.compare();`
+  const fixed = (table: string, events: string) =>
+    `CREATE TRIGGER fixed AFTER ${events} ON uketsuke.${table} FOR EACH ROW EXECUTE FUNCTION public.note();`
   await postgres.query(`
     CREATE TABLE public.irregular (id text, was text, became text);
+    CREATE TABLE public.latest (id text PRIMARY KEY, state text, version integer);
     CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
-        INSERT INTO public.irregular VALUES (OLD.id, OLD.status || ' ' || OLD.version, NEW.status || ' ' || NEW.version);
+        INSERT INTO public.irregular VALUES (OLD.id, TG_TABLE_NAME, TG_OP);
         RETURN NULL;
       END $$;
-    CREATE TRIGGER changed AFTER UPDATE ON uketsuke.jobs FOR EACH ROW
-      WHEN (OLD.completed_at IS NOT NULL OR NEW.version NOT IN (OLD.version, OLD.version + 1))
-      EXECUTE FUNCTION public.note();
-    CREATE TRIGGER removed AFTER DELETE ON uketsuke.jobs FOR EACH ROW EXECUTE FUNCTION public.note();`)
+    CREATE FUNCTION public.compare() RETURNS trigger LANGUAGE plpgsql AS $$
+      DECLARE was public.latest;
+      BEGIN
+        SELECT * INTO was FROM public.latest WHERE id = NEW.id;
+        IF was.state = 'ended' OR NEW.version NOT IN (was.version + 1, CASE TG_OP WHEN 'UPDATE' THEN was.version ELSE was.version + 1 END) THEN
+          INSERT INTO public.irregular VALUES (NEW.id, was.state || ' ' || was.version, TG_TABLE_NAME || ' ' || NEW.version);
+        END IF;
+        INSERT INTO public.latest VALUES (NEW.id, TG_TABLE_NAME, NEW.version)
+          ON CONFLICT (id) DO UPDATE SET state = excluded.state, version = excluded.version;
+        RETURN NULL;
+      END $$;
+    ${['pending', 'running', 'ended'].map(watched).join('\n')}
+    ${fixed('accepted', 'UPDATE OR DELETE')}
+    ${fixed('ended', 'DELETE')}`)
 }

@@ -13,6 +13,7 @@ import { systemClock } from '../../packages/uketsuke/src/base/clock.ts'
 import { createJobs, type Jobs, job, type StoreFactory, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { startPostgres } from '../servers/postgres.ts'
+import { insertJobs } from '../servers/whole-jobs.ts'
 import { client } from './setup.ts'
 
 const full = process.env.SCALE === 'full'
@@ -52,13 +53,10 @@ async function inPostgres(count: number): Promise<Subject> {
   const part = 1_000_000
   for (let from = 1; from <= count; from += part) {
     const numbers = `SELECT n, ${status} AS status FROM generate_series(${from}, ${Math.min(count, from + part - 1)}) AS n`
-    await sql.query(
-      `INSERT INTO uketsuke.jobs (${columns}, due_at)
-       SELECT made.*, CASE WHEN made.status = 'pending' THEN made.run_at END
-       FROM (${rows("lpad(n::text, 8, '0')", Date.now())} FROM (${numbers}) AS numbers) AS made (${columns})`,
-    )
+    const made = `(${rows("lpad(n::text, 8, '0')", Date.now())} FROM (${numbers}) AS numbers) AS made (${columns})`
+    await sql.query(insertJobs(Object.fromEntries(columns.split(', ').map((name) => [name, name])), made))
   }
-  await sql.query('VACUUM ANALYZE uketsuke.jobs')
+  await sql.query('VACUUM ANALYZE')
   await sql.end()
   return { store: postgres(url), stop: () => server.stop() }
 }

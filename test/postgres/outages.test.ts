@@ -116,7 +116,7 @@ test('responds with 503 while the database is down, and with 200 and a retry del
 
 test('an outcome that the database rejects ends only its job, with outcome-rejected', async () => {
   const { jobs, url, schema } = await serve()
-  await server.query(`ALTER TABLE ${schema}.jobs ADD CONSTRAINT small CHECK (output <> '4')`)
+  await server.query(`ALTER TABLE ${schema}.ended ADD CONSTRAINT small CHECK (output <> '4')`)
   const ids: string[] = []
   for (let n = 0; n < 5; n++) ids.push(((await (await post(url, 'double', { n })).json()) as Seen).jobId)
   await jobs.work()
@@ -140,8 +140,8 @@ test('an unreadable row fails alone with code corrupt, and its batch continues',
     ids.push(((await answer.json()) as Seen).jobId)
   }
   // One job has a truncated input, and one an unreadable last error.
-  await server.query(`UPDATE ${schema}.jobs SET input = '{"n":' WHERE id = '${ids[1]}'`)
-  await server.query(`UPDATE ${schema}.jobs SET last_error = 'torn' WHERE id = '${ids[2]}'`)
+  await server.query(`UPDATE ${schema}.accepted SET input = '{"n":' WHERE id = '${ids[1]}'`)
+  await server.query(`UPDATE ${schema}.pending SET last_error = 'torn' WHERE id = '${ids[2]}'`)
   await jobs.work()
   await until(() => hook.received.length === 4)
   const ended = await Promise.all(ids.map((id) => status(url, id)))
@@ -172,12 +172,13 @@ test('a damaged row does not affect others; an invalid owner is rejected', async
   await worker.stop()
   const huge = '9000000000000000000'
   for (const damage of [
-    `error = '{', last_error = 'null', output = '{', metadata = '{', input = '{'`,
-    `error = '{"code":7,"message":{},"retryable":1}', last_error = '[]'`,
-    `created_at = ${huge}, run_at = -${huge}, started_at = ${huge}, completed_at = -${huge}`,
-    `expires_at = ${huge}, retain_for = ${huge}`,
+    "accepted SET metadata = '{', input = '{'",
+    "ended SET error = '{', last_error = 'null', output = '{'",
+    `ended SET error = '{"code":7,"message":{},"retryable":1}', last_error = '[]'`,
+    `accepted SET created_at = ${huge}, run_at = -${huge}, retain_for = ${huge}`,
+    `ended SET run_at = -${huge}, started_at = ${huge}, completed_at = -${huge}, expires_at = ${huge}`,
   ]) {
-    await server.query(`UPDATE ${schema}.jobs SET ${damage} WHERE id = '${ids[1]}'`)
+    await server.query(`UPDATE ${schema}.${damage} WHERE id = '${ids[1]}'`)
     expect((await jobs.list({ owner })).items.map(({ jobId }) => jobId)).toEqual(ids.toReversed())
     const answers = ['', `/${ids[1]}?include=input`].map((path) => fetch(url + path))
     expect((await Promise.all(answers)).map((answer) => answer.status)).toEqual([200, 200])

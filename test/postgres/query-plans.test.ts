@@ -11,6 +11,7 @@ import { nextDue, position } from '../../packages/uketsuke/src/store/postgres/qu
 import { time } from '../../packages/uketsuke/src/store/postgres/time.ts'
 import { unclaimed } from '../../packages/uketsuke/src/store/postgres/unclaimed.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
+import { insertJobs } from '../servers/whole-jobs.ts'
 
 /** `SCALE=full` uses the promised size and checks the throughput; the default is a tenth of that size, without the check. */
 const full = process.env.SCALE === 'full'
@@ -40,6 +41,7 @@ interface Plan {
   Plans?: Plan[]
 }
 
+const tables = new Set(['accepted', 'pending', 'running', 'ended'])
 const nodes = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodes)]
 
 /** The executed plan of the statement that `ask` sends; the execution is rolled back. */
@@ -56,7 +58,9 @@ async function planOf(ask: (sql: Sql) => Promise<unknown>) {
   const { text = '', values = [] } = sent[0] ?? {}
   const result = await server.rolledBack(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values)
   const { Plan: plan } = (result.rows[0] as { 'QUERY PLAN': [{ Plan: Plan }] })['QUERY PLAN'][0]
-  const scans = nodes(plan).filter((node) => node['Relation Name'] === 'jobs' && node['Node Type'] !== 'ModifyTable')
+  const scans = nodes(plan).filter(
+    (node) => tables.has(node['Relation Name'] ?? '') && node['Node Type'] !== 'ModifyTable',
+  )
   return {
     scans: scans.map((node) => `${node['Node Type']} ${node['Index Name'] ?? ''}`.trim()),
     blocks: plan['Shared Hit Blocks'] + plan['Shared Read Blocks'],
@@ -64,7 +68,7 @@ async function planOf(ask: (sql: Sql) => Promise<unknown>) {
   }
 }
 
-const byIndex = ['Index Scan jobs_due', 'Index Scan jobs_due']
+const byIndex = ['Index Scan pending_pkey', 'Index Scan pending_pkey']
 const claiming = (query: ClaimQuery = asked) => planOf((sql) => claim(sql, time(systemClock), query, 'mark', false))
 
 /** Jobs per second, claimed and completed in batches of 100. */
@@ -95,18 +99,25 @@ async function rates(one: Store, other: Store): Promise<[number, number]> {
   return best
 }
 
-const fill = (prefix: string, count: number, columns: string, values: string) =>
-  server.query(`INSERT INTO uketsuke.jobs (id, queue, type, owner, priority, attempt, max_attempts, progress, created_at, run_at,
-      retain_for, input, status, version, ${columns})
-    SELECT '${prefix}-' || n, 'jobs', 't', 'o' || n % 100, 'normal', 0, 3, 0, n, n, 1, repeat('x', 200), ${values}
-    FROM generate_series(1, ${count}) AS n`)
+/** Pending jobs, unless `columns` says otherwise. */
+const fill = (prefix: string, count: number, columns: Record<string, string>) =>
+  server.query(
+    insertJobs(
+      {
+        ...{ id: `'${prefix}-' || n`, queue: "'jobs'", type: "'t'", owner: "'o' || n % 100", priority: "'normal'" },
+        ...{ attempt: '0', max_attempts: '3', progress: '0', created_at: 'n', run_at: 'n', retain_for: '1' },
+        ...{ input: "repeat('x', 200)", status: "'pending'", version: '1', ...columns },
+      },
+      `generate_series(1, ${count}) AS n`,
+    ),
+  )
 
 test(`claims among ${finished} finished jobs and ${waiting} waiting ones read the front of an index`, async () => {
   const far = Date.now() + 1e9
-  await fill('done', finished, 'completed_at, expires_at', `'completed', 3, n, ${far} + n`)
+  await fill('done', finished, { status: "'completed'", version: '3', completed_at: 'n', expires_at: `${far} + n` })
   // Half are due and half are scheduled. There are no statistics yet, as after a sudden burst.
-  await fill('due', waiting / 2, 'due_at', "'pending', 1, n")
-  await fill('later', waiting / 2, 'due_at, progress_message', `'pending', 1, ${far} + n, NULL`)
+  await fill('due', waiting / 2, {})
+  await fill('later', waiting / 2, { run_at: `${far} + n` })
   const rush = await claiming()
   expect(rush).toMatchObject({ scans: expect.arrayContaining(byIndex), rows: 100 })
   await server.query('VACUUM ANALYZE')
@@ -119,12 +130,12 @@ test(`claims among ${finished} finished jobs and ${waiting} waiting ones read th
   // About a dozen blocks per claimed job: its row, and its entry in each index.
   expect(hundred.blocks).toBeLessThan(4_000)
   const next = await planOf((sql) => nextDue(sql, 'jobs', ['t']))
-  expect(next.scans.filter((scan) => !scan.includes('jobs_due'))).toEqual([])
+  expect(next.scans.filter((scan) => !scan.includes('pending_pkey'))).toEqual([])
   expect(next.blocks).toBeLessThan(50)
 
   // Nothing is due: the claim does not scan the scheduled jobs.
-  await server.query("DELETE FROM uketsuke.jobs WHERE id LIKE 'due-%'")
-  await server.query('VACUUM ANALYZE uketsuke.jobs')
+  await server.query("DELETE FROM uketsuke.pending WHERE id LIKE 'due-%'")
+  await server.query('VACUUM ANALYZE')
   const idle = await claiming()
   expect(idle).toMatchObject({ rows: 0 })
   expect(idle.blocks).toBeLessThan(30)
@@ -150,19 +161,21 @@ test('claims and nextDue read no more beside a backlog of other types than on an
   }
   // Same planner settings as the store's sessions.
   for (const [name, value] of planSettings) await server.query(`ALTER ROLE super SET ${name} = '${value}'`)
-  await server.query('TRUNCATE uketsuke.jobs')
+  await server.query('TRUNCATE uketsuke.accepted, uketsuke.pending, uketsuke.ended')
   const insert = (type: string, count: number, due: string) =>
-    server.query(`INSERT INTO uketsuke.jobs (id, queue, type, owner, priority, attempt, max_attempts, progress, created_at, run_at, retain_for,
-        input, status, version, due_at)
-      SELECT '${type}-' || n, 'jobs', '${type}', 'o', CASE WHEN n % 3 = 0 THEN 'high' ELSE 'normal' END, 0, 3, 0, n, n, 1, '{}', 'pending', 1,
-        ${due} FROM generate_series(1, ${count}) AS n`)
+    fill(type, count, {
+      type: `'${type}'`,
+      priority: "CASE WHEN n % 3 = 0 THEN 'high' ELSE 'normal' END",
+      run_at: due,
+      input: "'{}'",
+    })
   for (const type of types) await insert(type, 20, '1000 + n')
-  await server.query('VACUUM ANALYZE uketsuke.jobs')
+  await server.query('VACUUM ANALYZE')
   const alone = await measure()
   // Older than our jobs, so that they precede them in every index ordered by time.
   for (const foreign of ['another', 'nobodys', 'zebra']) await insert(foreign, waiting / 3, 'n % 1000')
   const rush = await measure()
-  await server.query('VACUUM ANALYZE uketsuke.jobs')
+  await server.query('VACUUM ANALYZE')
   const beside = await measure()
   for (const [name, { blocks, scans }] of [...Object.entries(rush), ...Object.entries(beside)]) {
     expect(

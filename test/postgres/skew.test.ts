@@ -75,8 +75,10 @@ test.each([-10 * minutes, 10 * minutes])(
     // The worker has died. By the database's clock, its lease has not expired for one job and has expired for the other.
     const lease = (id: string, ms: number) =>
       server.query(
-        `UPDATE uketsuke.jobs SET status = 'running', due_at = NULL, attempt = 1, version = version + 1, worker = 'gone',
-         started_at = extract(epoch FROM now()) * 1000, lease_until = extract(epoch FROM now()) * 1000 + ${ms} WHERE id = '${id}'`,
+        `WITH taken AS (DELETE FROM uketsuke.pending WHERE id = '${id}' RETURNING *)
+         INSERT INTO uketsuke.running (id, queue, type, run_at, version, attempt, progress, worker, started_at, lease_until)
+         SELECT id, queue, type, run_at, version + 1, 1, 0, 'gone', extract(epoch FROM now()) * 1000, extract(epoch FROM now()) * 1000 + ${ms}
+         FROM taken`,
         url,
       )
     await lease(made.later!, minutes)

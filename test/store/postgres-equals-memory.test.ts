@@ -15,7 +15,9 @@ afterAll(() => server.stop())
 
 test('behaves like the reference store for random operations', async () => {
   await equalsMemory(async (clock) => {
-    await server.query('TRUNCATE uketsuke.jobs, uketsuke.attempts, uketsuke.idempotency_keys')
+    await server.query(
+      'TRUNCATE uketsuke.accepted, uketsuke.pending, uketsuke.running, uketsuke.ended, uketsuke.attempts, uketsuke.idempotency_keys',
+    )
     return postgres(server.url())(clock)
   }, 40)
 }, 120_000)

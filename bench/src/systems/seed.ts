@@ -49,44 +49,59 @@ export async function seedSqlite(file: string, finished: number, waiting: number
   db.close()
 }
 
+/** A copy of one row `count` times, from number `from`. */
+interface Copy {
+  readonly table: string
+  readonly count: number
+  readonly from: number
+  /** Which row is copied: the oldest that this is true for. */
+  readonly of: string
+}
+
 export async function seedPostgres(url: string, finished: number, waiting: number, target: SeedTable): Promise<void> {
-  const columns = (
-    await query<{ name: string }>(
+  const { table } = target
+  await copyRows(url, target, [
+    { table, count: finished, from: 1, of: 'completed_on IS NOT NULL' },
+    { table, count: waiting, from: finished + 1, of: 'completed_on IS NULL' },
+  ])
+}
+
+/** What was asked is in one table, and the state of a job in another. */
+export async function seedUketsuke(
+  url: string,
+  finished: number,
+  waiting: number,
+  target: Omit<SeedTable, 'table'>,
+): Promise<void> {
+  const both = (state: string, count: number, from: number): Copy[] => [
+    { table: 'uketsuke.accepted', count, from, of: `id IN (SELECT id FROM uketsuke.${state})` },
+    { table: `uketsuke.${state}`, count, from, of: 'true' },
+  ]
+  await copyRows(url, target, [...both('ended', finished, 1), ...both('pending', waiting, finished + 1)])
+}
+
+async function copyRows(url: string, target: Omit<SeedTable, 'table'>, copies: readonly Copy[]): Promise<void> {
+  for (const { table, count, from, of } of copies) {
+    if (count === 0) continue
+    const columns = await query<{ name: string; type: string }>(
       url,
-      `SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`,
-      [target.table],
+      `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
+       WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`,
+      [table],
     )
-  ).map(({ name }) => name)
-  const isWaiting = columns.includes('completed_at') ? 'completed_at IS NULL' : 'completed_on IS NULL'
-  const type = (
-    await query<{ type: string }>(
-      url,
-      'SELECT format_type(atttypid, NULL) AS type FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2',
-      [target.table, target.payload],
-    )
-  )[0]?.type
-  const id = target.id === 'id' && target.table.startsWith('uketsuke') ? `lpad(n::text, 26, '0')` : target.sqlId('n')
-  const copy = async (count: number, from: number, condition: string) => {
-    if (count === 0) return
-    const values = columns.map((name) =>
-      name === target.id
-        ? id
-        : name === target.payload
-          ? `(${payload('n')})::${type}`
-          : name === 'type' && target.otherType
-            ? `'other'`
-            : `t."${name}"`,
-    )
+    const values = columns.map(({ name, type }) => {
+      if (name === target.id) return target.sqlId('n')
+      if (name === target.payload) return `(${payload('n')})::${type}`
+      return name === 'type' && target.otherType ? "'other'" : `t."${name}"`
+    })
     await query(
       url,
-      `INSERT INTO ${target.table} (${columns.map((name) => `"${name}"`).join(', ')})
+      `INSERT INTO ${table} (${columns.map(({ name }) => `"${name}"`).join(', ')})
        SELECT ${values.join(', ')} FROM generate_series(${from}, ${from + count - 1}) AS n,
-         (SELECT * FROM ${target.table} WHERE ${condition} ORDER BY ${target.id} LIMIT 1) AS t`,
+         (SELECT * FROM ${table} WHERE ${of} ORDER BY ${target.id} LIMIT 1) AS t`,
     )
+    await query(url, `VACUUM ANALYZE ${table}`)
   }
-  await copy(finished, 1, `NOT (${isWaiting})`)
-  await copy(waiting, finished + 1, isWaiting)
-  await query(url, `VACUUM ANALYZE ${target.table}`)
   await query(url, 'CHECKPOINT')
 }
 

@@ -17,7 +17,7 @@ import { postgres } from 'uketsuke/postgres'
 import { redis } from 'uketsuke/redis'
 import { z } from 'zod'
 import type { Handler, OpenOptions, Payload, Queue, Resources } from './port.ts'
-import { seedPostgres, seedSqlite } from './seed.ts'
+import { seedSqlite, seedUketsuke } from './seed.ts'
 
 export const onSqlite = (resources: Resources, options: OpenOptions) => {
   const file = join(resources.folder, 'jobs.db')
@@ -36,8 +36,9 @@ export const onPostgresAndRedis = (resources: Resources, options: OpenOptions) =
 const ours = { table: 'jobs', id: 'id', payload: 'input', sqlId: (n: string) => `printf('%026d', ${n})` }
 
 function seedTable(resources: Resources): NonNullable<Queue['seed']> {
-  const table = { ...ours, table: 'uketsuke.jobs' }
-  return (finished, waiting, otherType) => seedPostgres(resources.postgres, finished, waiting, { ...table, otherType })
+  const sqlId = (n: string) => `lpad((${n})::text, 26, '0')`
+  return (finished, waiting, otherType) =>
+    seedUketsuke(resources.postgres, finished, waiting, { ...ours, sqlId, otherType })
 }
 
 /** The schema that a user would write. */

@@ -47,7 +47,7 @@ export function searchSql(query: SearchQuery, table: string, add: (value: string
   // Only what an index has: any other condition would skip rows without counting them.
   const along = ['true']
   if (owner !== undefined) along.push(`owner = ${add(owner)}${queue === 'jobs' ? " AND queue = 'jobs'" : ''}`)
-  if (status === 'failed') along.push("status = 'failed'")
+  else if (status === 'failed') along.push("status = 'failed'")
   if (above !== undefined) along.push(`id > ${add(above)}`)
   if (below !== undefined) along.push(`id < ${add(below)}`)
   const order = oldestFirst ? 'ORDER BY id' : 'ORDER BY id DESC'

@@ -6,7 +6,7 @@ import { corrupt, failure } from '../failure.ts'
 import type { ClaimQuery } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import { type Row, running } from './rows.ts'
+import type { Row } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 export interface Claimed {
@@ -16,7 +16,7 @@ export interface Claimed {
 }
 
 /**
- * The rule `claim` in one statement: it scans `jobs_due` once per priority and type, from the start of the range, and
+ * The rule `claim` in one statement: it scans the key of `pending` once per priority and type, from the start of the range, and
  * skips rows that another claim has locked. Jobs of other types are never read. `claimToken` identifies this claim, so
  * that a claim whose response was lost can find its jobs.
  */
@@ -46,10 +46,11 @@ export async function adoptLostClaims(
 ): Promise<Claimed> {
   const parameters = new Parameters()
   const rows = await sql.query(
-    `UPDATE uketsuke.jobs SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(claimToken)}
-     WHERE ${running} AND queue = ${parameters.add(query.queue)} AND worker = ${parameters.add(query.worker)}
-       AND claimed = ANY(${parameters.add(lostTokens)}::text[])
-     RETURNING ${returned}`,
+    `WITH started AS (
+       UPDATE uketsuke.running SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(claimToken)}
+       WHERE queue = ${parameters.add(query.queue)} AND worker = ${parameters.add(query.worker)} AND claimed = ANY(${parameters.add(lostTokens)}::text[])
+       RETURNING *
+     ) ${returned}`,
     parameters.values,
   )
   return read(rows, query)
@@ -74,7 +75,7 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
   const parameters = new Parameters()
   const [now, most, of] = [time.now(parameters), parameters.add(limit), parameters.add(queue)]
   const due = (priority: string, type: string) =>
-    `uketsuke.jobs WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND due_at <= ${now}`
+    `uketsuke.pending WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND due_at <= ${now}`
   // Never lock more rows than are claimed: another claim would skip the locked rows although it could take them.
   const lock = (priority: string, type: string, room: string) =>
     `SELECT ctid AS place FROM ${due(priority, type)} ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
@@ -94,19 +95,22 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
         }
   // By ctid rather than id: a join by id would give the planner a choice. RETURNING does not define an order.
   return sql.query(
-    `WITH ${turn('high', `${most}::int`)}, ${turn('normal', `(${most}::int - (SELECT count(*) FROM high))`)}
-     UPDATE uketsuke.jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0,
-       progress_message = NULL, started_at = ${now}, worker = ${parameters.add(worker)},
-       lease_until = ${now} + ${parameters.add(leaseMs)}::bigint, claimed = ${parameters.add(claimToken)}, due_at = NULL
-     WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal))
-     RETURNING ${returned}`,
+    `WITH ${turn('high', `${most}::int`)}, ${turn('normal', `(${most}::int - (SELECT count(*) FROM high))`)},
+     taken AS (DELETE FROM uketsuke.pending WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal)) RETURNING *),
+     started AS (
+       INSERT INTO uketsuke.running (id, queue, type, run_at, version, attempt, last_error, progress, started_at, worker, lease_until, claimed)
+       SELECT id, queue, type, run_at, version + 1, attempt + 1, last_error, 0, ${now}, ${parameters.add(worker)},
+         ${now} + ${parameters.add(leaseMs)}::bigint, ${parameters.add(claimToken)} FROM taken RETURNING *
+     ) ${returned}`,
     parameters.values,
   )
 }
 
-/** The columns that the claimer does not already know. */
-const returned = `id, type, owner, priority, version, attempt, max_attempts, last_error, metadata, webhook_url, retry_of, parent,
-  created_at, run_at, started_at, cancel_requested_at, retain_for, input, trace`
+/** What the claimer does not already know, of the rows of `running` that `started` returns. */
+const returned = `SELECT started.version, started.attempt, started.last_error, started.run_at, started.started_at, started.cancel_requested_at,
+  asked.id, asked.type, asked.owner, asked.priority, asked.max_attempts, asked.metadata, asked.webhook_url, asked.retry_of, asked.parent,
+  asked.created_at, asked.retain_for, asked.trace, asked.input
+  FROM started JOIN uketsuke.accepted AS asked ON asked.id = started.id`
 
 const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
   id: row.id as string,
@@ -141,6 +145,8 @@ const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
 })
 
 async function lost(sql: Sql, claimToken: string): Promise<Row[] | null> {
-  const rows = await sql.query(`SELECT ${returned} FROM uketsuke.jobs WHERE ${running} AND claimed = $1`, [claimToken])
+  const rows = await sql.query(`WITH started AS (SELECT * FROM uketsuke.running WHERE claimed = $1) ${returned}`, [
+    claimToken,
+  ])
   return rows.length > 0 ? rows : null
 }

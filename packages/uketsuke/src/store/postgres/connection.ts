@@ -79,12 +79,12 @@ export class Connection {
    * `maybeCommitted`: it must then find out whether the first try was committed. Settles within `within` milliseconds:
    * done, not done, or rejected with an unknown outcome.
    */
-  async run<T>(work: Work<T>, within = Number.POSITIVE_INFINITY): Promise<T> {
+  async run<T>(work: Work<T>, within = Number.POSITIVE_INFINITY, limit = this.#options.statementTimeout): Promise<T> {
     const deadline = performance.now() + within
     let maybeCommitted = false
     for (let tries = 1; ; tries++) {
       const client = await this.#connect(maybeCommitted, deadline)
-      const attempt = this.#begin(client, deadline)
+      const attempt = this.#begin(client, deadline, limit)
       try {
         const result = await work(attempt.sql, maybeCommitted)
         client.release(attempt.end())
@@ -109,9 +109,9 @@ export class Connection {
    * the outcome; without a response the connection counts as lost. `end()` returns true if the client must be
    * discarded: a late cancel would hit the next statement.
    */
-  #begin(client: PoolClient, deadline: number) {
-    const { statementTimeout, cancel, prepared } = this.#options
-    const left = Math.min(statementTimeout, deadline - performance.now() - confirmation)
+  #begin(client: PoolClient, deadline: number, limit: number) {
+    const { cancel, prepared } = this.#options
+    const left = Math.min(limit, deadline - performance.now() - confirmation)
     const attempt = { done: 0, cancelled: false }
     const timer = setTimeout(
       () => {
@@ -135,20 +135,24 @@ export class Connection {
 
   /**
    * Runs several statements in one transaction. Uses READ COMMITTED regardless of the server's default, so that a
-   * statement that waited for a lock sees what was committed meanwhile.
+   * statement that waited for a lock sees what was committed meanwhile. `limit` replaces the time limit, in milliseconds.
    */
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.run(async (sql) => {
-      await sql.query('BEGIN ISOLATION LEVEL READ COMMITTED', [])
-      try {
-        const result = await work(sql)
-        await sql.query('COMMIT', [])
-        return result
-      } catch (error) {
-        if (!isLost(error)) await sql.query('ROLLBACK', [])
-        throw error
-      }
-    })
+  transaction<T>(work: (sql: Sql) => Promise<T>, limit?: number): Promise<T> {
+    return this.run(
+      async (sql) => {
+        await sql.query('BEGIN ISOLATION LEVEL READ COMMITTED', [])
+        try {
+          const result = await work(sql)
+          await sql.query('COMMIT', [])
+          return result
+        } catch (error) {
+          if (!isLost(error)) await sql.query('ROLLBACK', [])
+          throw error
+        }
+      },
+      undefined,
+      limit,
+    )
   }
 
   async #connect(maybeCommitted: boolean, deadline: number): Promise<PoolClient> {
@@ -237,7 +241,8 @@ function on(
     },
     ...(prepared && { follow: (text, parameters) => void send(text, parameters).catch(() => {}) }),
     async script(text) {
-      await client.query(inSchema(schema, text))
+      const config = { text: inSchema(schema, text), query_timeout: timeout }
+      await client.query(config)
     },
   }
 }

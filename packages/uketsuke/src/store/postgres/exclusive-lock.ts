@@ -6,10 +6,14 @@ import { UketsukeError } from '../../domain/errors.ts'
 /**
  * Every connection of a store at work holds a shared advisory lock on its schema; a migration takes it exclusively. So
  * a migration fails while a store is in use, and no store can start during a migration. Connections through a pooler
- * cannot hold the lock and are detected by their application name.
+ * cannot hold the lock and are detected by their application name. The lock has another key for each layout of the tables, so that a
+ * process can tell whether others use an earlier one.
  */
-export const lockOf = (schema: string): string =>
-  createHash('sha256').update(`uketsuke at work in ${schema}`).digest().readBigInt64BE().toString()
+export const lockOf = (schema: string): string => key(`uketsuke at work in ${schema}, jobs split by state`)
+/** The lock of versions of uketsuke that know only the schema before migration 5. */
+export const earlierLockOf = (schema: string): string => key(`uketsuke at work in ${schema}`)
+
+const key = (text: string) => createHash('sha256').update(text).digest().readBigInt64BE().toString()
 
 /** The application name of connections at work, as shown by `pg_stat_activity`. */
 export const applicationName = (schema: string): string => (schema === 'uketsuke' ? schema : `uketsuke ${schema}`)

@@ -1,5 +1,5 @@
 import { UketsukeError } from '../../domain/errors.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, inSchema } from './connection.ts'
 import { codeOf } from './errors.ts'
 
 /** An index that only one option needs. */
@@ -24,7 +24,7 @@ export async function createIndex(connection: Connection, schema: string, index:
     })
   } catch (error) {
     if (codeOf(error) !== insufficientPrivilege) throw error
-    const statement = index.statement.replace('uketsuke.jobs', `"${schema}".jobs`)
+    const statement = inSchema(schema, index.statement)
     throw new UketsukeError(
       'store-unusable',
       `${index.for} needs an index: run "${statement}" as the owner of the table.`,

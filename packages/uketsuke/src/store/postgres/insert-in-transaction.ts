@@ -2,9 +2,10 @@ import type { IdempotencyKey, Insert, Inserted } from '../port.ts'
 import { decodeRow, encodeText } from '../text-encoding.ts'
 import type { Transaction } from '../transaction.ts'
 import { inSchema } from './connection.ts'
+import { insertNew } from './insert-new.ts'
 import { write } from './notify-payload.ts'
 import { Parameters } from './parameters.ts'
-import { names, type Row, toJob, whole } from './rows.ts'
+import { asked, type Row, toJob } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /**
@@ -32,16 +33,13 @@ export async function insertWithin(
     }
     const parameters = new Parameters()
     const row = parameters.add(
-      JSON.stringify(Object.fromEntries(whole.map(([name, , value]) => [name, encodeText(value(job))]))),
+      JSON.stringify(Object.fromEntries(asked.map(([name, , value]) => [name, encodeText(value(job))]))),
     )
-    const columns = names(whole)
     const commit = { changed: [job], waiting: [job.queue] }
     const [channel, payload] = [parameters.add(schema), parameters.add(write(noSender, commit))]
     await query(
-      `WITH made AS (
-         INSERT INTO uketsuke.jobs (${columns}, due_at) SELECT ${columns}, ${time.due(parameters)}
-         FROM json_populate_record(NULL::uketsuke.jobs, ${row}::text::json) AS new RETURNING id
-       ) SELECT id, pg_notify(${channel}::text, ${payload}::text)::text AS notified FROM made`,
+      `WITH ${insertNew(`json_populate_record(NULL::uketsuke.accepted, ${row}::text::json) AS new`, time.due(parameters))}
+       SELECT id, pg_notify(${channel}::text, ${payload}::text)::text AS notified FROM accepted`,
       parameters,
     )
     return { job, created: true, fingerprint: key?.fingerprint ?? null }
@@ -72,7 +70,7 @@ export async function insertWithin(
   }
 
   const inserted: Inserted[] = []
-  for (const asked of inserts) inserted.push(await one(asked))
+  for (const each of inserts) inserted.push(await one(each))
   return inserted
 }
 

@@ -2,9 +2,10 @@ import { UketsukeError } from '../../domain/errors.ts'
 import type { IdempotencyKey, Insert, Inserted } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { codeOf, uniqueViolation } from './errors.ts'
+import { insertNew } from './insert-new.ts'
 import { Parameters } from './parameters.ts'
 import { get } from './queries.ts'
-import { names, toJob, type Value, whole } from './rows.ts'
+import { asked, names, toJob, type Value } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /** `place` is the index in the batch, because ids and keys may occur twice. */
@@ -12,10 +13,7 @@ type Placed = Insert & { place: number }
 type Keyed = Placed & { key: IdempotencyKey }
 const isKeyed = (one: Placed): one is Keyed => one.key !== undefined
 
-const rowColumns = [
-  ...whole.map(([name, type, value]) => [name, type, ({ job }: Placed) => value(job)] as const),
-  ['place', 'int', ({ place }: Placed) => place] as const,
-]
+const jobColumns = asked.map(([name, type, value]) => [name, type, ({ job }: Placed) => value(job)] as const)
 
 const keyColumns: readonly (readonly [string, 'text' | 'bigint', (of: Keyed) => Value])[] = [
   ['owner', 'text', ({ job }) => job.owner],
@@ -62,17 +60,17 @@ async function write(
   keyed: readonly Keyed[],
 ): Promise<ReadonlySet<unknown>> {
   const parameters = new Parameters()
-  const rows = parameters.rows('new', rowColumns, inserts)
-  const columns = names(whole)
-  const jobs = `INSERT INTO uketsuke.jobs (${columns}, due_at) SELECT ${columns}, ${time.due(parameters)} FROM ${rows}`
+  const due = time.due(parameters)
   if (keyed.length === 0) {
-    await sql.query(jobs, parameters.values)
+    await sql.query(`WITH ${insertNew(parameters.rows('new', jobColumns, inserts), due)} SELECT`, parameters.values)
     return new Set()
   }
+  const rows = parameters.rows('new', [...jobColumns, place], inserts)
   // Of equal keys in one batch, the first creates the job. Keys are always inserted in the same order, so that
   // concurrent batches with the same keys wait for one another without a deadlock.
   const first = new Map(keyed.toReversed().map((one) => [scope(one), one]))
   const sorted = [...first].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+  const fresh = `${rows} WHERE new.place <> ALL(${parameters.add(keyed.map((one) => one.place))}::int[]) OR new.place IN (SELECT place FROM free)`
   const made = await sql.query(
     `WITH asked AS MATERIALIZED (
        SELECT * FROM ${parameters.rows('asked', [...keyColumns, place], sorted)}
@@ -81,9 +79,7 @@ async function write(
        ON CONFLICT DO NOTHING RETURNING owner, route, key
      ), free AS (
        SELECT place FROM asked WHERE ((owner, route, key) IN (SELECT owner, route, key FROM keyed)) IS TRUE
-     ), made AS (
-       ${jobs} WHERE new.place <> ALL(${parameters.add(keyed.map((one) => one.place))}::int[]) OR new.place IN (SELECT place FROM free)
-     )
+     ), ${insertNew(fresh, due)}
      SELECT place FROM free`,
     parameters.values,
   )

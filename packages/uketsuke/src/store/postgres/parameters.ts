@@ -16,21 +16,23 @@ export class Parameters {
 
   /**
    * Adds rows as a subquery called `name`, with one array per column. A column with the same value in all rows, as is
-   * common in a batch of new or completed jobs, is sent once. The first column is the key.
+   * common in a batch of new or completed jobs, is sent once, with a null array. So the text depends on the columns alone,
+   * and is prepared once. The first column is the key.
    */
   rows<T>(name: string, columns: readonly Column<T>[], rows: readonly T[]): string {
-    const [arrays, arrayNames, selected]: [string[], string[], string[]] = [[], [], []]
+    const [arrays, selected]: [string[], string[]] = [[], []]
     for (const [column, type, value] of columns) {
       const values = rows.map(value)
-      const [first = null] = values
-      if (arrays.length > 0 && values.every((one) => one === first)) {
-        selected.push(`${this.add(first)}::${type} AS ${column}`)
-      } else {
-        arrays.push(`${this.add(binaryArray(type, values) ?? values)}::${type}[]`)
-        arrayNames.push(column)
-        selected.push(column)
-      }
+      const first = values[0] ?? null
+      const same = arrays.length > 0 && values.every((one) => one === first)
+      arrays.push(`${this.add(same ? null : (binaryArray(type, values) ?? values))}::${type}[]`)
+      selected.push(
+        selected.length === 0
+          ? column
+          : `coalesce(each.${column}, ${this.add(same ? first : null)}::${type}) AS ${column}`,
+      )
     }
-    return `(SELECT ${selected.join(', ')} FROM unnest(${arrays.join(', ')}) AS each (${arrayNames.join(', ')})) AS ${name}`
+    const all = columns.map(([column]) => column).join(', ')
+    return `(SELECT ${selected.join(', ')} FROM unnest(${arrays.join(', ')}) AS each (${all})) AS ${name}`
   }
 }

@@ -3,7 +3,7 @@ import { jobColumns, omitted } from '../columns.ts'
 import { allOwners, type KnownVersion, type ListQuery, type Owner } from '../port.ts'
 import type { Parameter, Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import { running, toAttempt, toJob } from './rows.ts'
+import { toAttempt, toJob } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 import { waitingTypes } from './waiting-types.ts'
 
@@ -33,8 +33,9 @@ export async function newerThan(sql: Sql, known: readonly KnownVersion[]): Promi
 export async function expiredLeases(sql: Sql, time: DatabaseTime, limit: number): Promise<Job[]> {
   const parameters = new Parameters()
   const rows = await sql.query(
-    `SELECT * FROM uketsuke.jobs WHERE ${running} AND lease_until <= ${time.now(parameters)}
-     ORDER BY lease_until LIMIT ${parameters.add(limit)}`,
+    `SELECT jobs.* FROM (
+       SELECT id FROM uketsuke.running WHERE lease_until <= ${time.now(parameters)} ORDER BY lease_until LIMIT ${parameters.add(limit)}
+     ) AS expired JOIN uketsuke.jobs ON jobs.id = expired.id ORDER BY lease_until`,
     parameters.values,
   )
   return rows.map(toJob)
@@ -45,13 +46,15 @@ export async function nextDue(sql: Sql, queue: Queue, types: readonly string[]):
   const [which, wanted] = [parameters.add(queue), parameters.add(types)]
   const first = (priority: string) => `(
     SELECT min(first.due_at) FROM unnest(${wanted}::text[]) AS each (type), LATERAL (
-      SELECT due_at FROM uketsuke.jobs
-      WHERE queue = ${which} AND priority = '${priority}' AND type = each.type AND due_at IS NOT NULL
+      SELECT due_at FROM uketsuke.pending
+      WHERE queue = ${which} AND priority = '${priority}' AND type = each.type
       ORDER BY due_at LIMIT 1) AS first)`
   const [row] = await sql.query(`SELECT least(${first('high')}, ${first('normal')}) AS due`, parameters.values)
   return row?.due == null ? null : Number(row.due)
 }
 
+/** Failed jobs have an index of their own, since they are few among many. */
+const failed = "SELECT id FROM uketsuke.ended WHERE status = 'failed'"
 const listed = jobColumns.map(({ name }) => `${omitted[name] ?? name} AS ${name}`).join(', ')
 
 export async function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Promise<Job[]> {
@@ -61,11 +64,15 @@ export async function listJobs(sql: Sql, { owner, status, type, limit, before }:
   if (owner !== allOwners) where('owner = ', owner)
   if (before !== undefined) where('id < ', before)
   if (type !== undefined) where('type = ', type)
-  // A literal condition: the planner uses the partial index of failed jobs only if it sees the literal.
-  if (status?.length === 1 && status[0] === 'failed') conditions.push("status = 'failed'")
-  else if (status !== undefined) conditions.push(`status = ANY(${parameters.add(status)}::text[])`)
+  const onlyFailed = status?.length === 1 && status[0] === 'failed'
+  if (status !== undefined && !onlyFailed) conditions.push(`status = ANY(${parameters.add(status)}::text[])`)
+  const order = (from: string) => `${from} ORDER BY id DESC LIMIT ${parameters.add(limit)}`
   const rows = await sql.query(
-    `SELECT ${listed} FROM uketsuke.jobs WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ${parameters.add(limit)}`,
+    onlyFailed
+      ? order(
+          `SELECT ${listed} FROM (${failed}) AS failed JOIN uketsuke.jobs USING (id) WHERE ${conditions.join(' AND ')}`,
+        )
+      : order(`SELECT ${listed} FROM uketsuke.jobs WHERE ${conditions.join(' AND ')}`),
     parameters.values,
   )
   return rows.map(toJob)
@@ -87,9 +94,8 @@ export async function failedDeliveries(
   limit: number,
 ): Promise<Job[]> {
   const rows = await sql.query(
-    `SELECT * FROM uketsuke.jobs
-     WHERE status = 'failed' AND queue = 'deliveries' AND ($1::text IS NULL OR owner = $1) AND completed_at >= $2 AND id > $3
-     ORDER BY id LIMIT $4`,
+    `SELECT jobs.* FROM (${failed} AND queue = 'deliveries' AND completed_at >= $2 AND id > $3) AS failed JOIN uketsuke.jobs USING (id)
+     WHERE $1::text IS NULL OR owner = $1 ORDER BY id LIMIT $4`,
     [whose(owner), since, after ?? '', limit],
   )
   return rows.map(toJob)
@@ -114,12 +120,11 @@ export async function position(sql: Sql, time: DatabaseTime, id: string): Promis
   const count = (priority: string, condition: string) =>
     `(SELECT count(*) FROM (
        SELECT FROM ${priority}_types AS types, LATERAL (
-         SELECT FROM uketsuke.jobs AS other
+         SELECT FROM uketsuke.pending AS other
          WHERE other.queue = mine.queue AND other.priority = '${priority}' AND other.type = types.type AND ${condition}
          ORDER BY other.due_at, other.id LIMIT ${countable}) AS each
        LIMIT ${countable}) AS before)`
-  // The first condition is for the planner, which does not infer from the row comparison that due_at is not null.
-  const ahead = 'other.due_at <= mine.due_at AND (other.due_at, other.id) < (mine.due_at, mine.id)'
+  const ahead = '(other.due_at, other.id) < (mine.due_at, mine.id)'
   const queue = `(SELECT queue FROM ${mine})`
   const [row] = await sql.query(
     `WITH RECURSIVE ${waitingTypes('high_types', queue, "'high'")}, ${waitingTypes('normal_types', queue, "'normal'")}
@@ -134,11 +139,10 @@ export async function position(sql: Sql, time: DatabaseTime, id: string): Promis
 export async function stats(sql: Sql): Promise<Record<Queue, Record<JobStatus, number>>> {
   const none = (): Record<JobStatus, number> => ({ pending: 0, running: 0, completed: 0, failed: 0, cancelled: 0 })
   const counts = { jobs: none(), deliveries: none() }
-  // Each part is counted in a partial index; the rows and their payloads need not be read.
   const rows = await sql.query(
-    `SELECT queue, status, count(*) AS n FROM uketsuke.jobs WHERE expires_at IS NOT NULL GROUP BY queue, status
-     UNION ALL SELECT queue, 'pending', count(*) FROM uketsuke.jobs WHERE due_at IS NOT NULL GROUP BY queue
-     UNION ALL SELECT queue, 'running', count(*) FROM uketsuke.jobs WHERE ${running} GROUP BY queue`,
+    `SELECT queue, status, count(*) AS n FROM uketsuke.ended GROUP BY queue, status
+     UNION ALL SELECT queue, 'pending', count(*) FROM uketsuke.pending GROUP BY queue
+     UNION ALL SELECT queue, 'running', count(*) FROM uketsuke.running GROUP BY queue`,
     [],
   )
   for (const { queue, status, n } of rows) counts[queue as Queue][status as JobStatus] = Number(n)

@@ -13,10 +13,11 @@ import { Connection, type Sql } from './connection.ts'
 import { loadDriver, prepareSession } from './driver.ts'
 import { toOpenError } from './errors.ts'
 import { checkExclusive, hold } from './exclusive-lock.ts'
-import { migrate } from './migrations/index.ts'
+import { migrate, migrationTimeout } from './migrations/index.ts'
 import { type PostgresOptions, resolveOptions } from './options.ts'
 import { Parameters } from './parameters.ts'
 import type { Value } from './rows.ts'
+import { insertWhole } from './whole-rows.ts'
 
 /** Exclusive access to a schema for a migration, held until `close`. */
 export function postgresRawTables(options: string | PostgresOptions): OpenRawTables {
@@ -46,7 +47,7 @@ export function postgresRawTables(options: string | PostgresOptions): OpenRawTab
           throw new UketsukeError('store-unusable', `${where}: the source schema does not exist.`)
         }
         await migrate(sql, schema)
-      })
+      }, migrationTimeout)
       return { ...tablesOf(connection), where, checkExclusive: () => checkExclusive(holder, schema, where), close }
     } catch (error) {
       await close()
@@ -87,7 +88,6 @@ async function write(sql: Sql, table: TableName, rows: readonly Row[]): Promise<
   const parameters = new Parameters()
   const from = parameters.rows('new', [...text.map(of('text')), ...numbers.map(of('bigint'))], rows)
   const names = columns(table)
-  const due = table === 'jobs' ? [', due_at', ", CASE WHEN new.status = 'pending' THEN new.run_at END"] : ['', '']
-  const insert = `INSERT INTO uketsuke.${table} (${names}${due[0]}) SELECT ${names}${due[1]} FROM ${from} ${onConflict(table)}`
-  await sql.query(insert, parameters.values)
+  const insert = `INSERT INTO uketsuke.${table} (${names}) SELECT ${names} FROM ${from} ${onConflict(table)}`
+  await sql.query(table === 'jobs' ? insertWhole(from) : insert, parameters.values)
 }

@@ -1,27 +1,43 @@
 import { allOwners, type Owner } from '../port.ts'
 import { jobLogKind } from '../records.ts'
 import type { Sql } from './connection.ts'
+import { firstPlace } from './insert-new.ts'
 import { Parameters } from './parameters.ts'
 import type { DatabaseTime } from './time.ts'
+
+/** Deletes the jobs that the subquery `gone` selects, with all that belongs to them, and counts them. */
+const deleteGone = `
+  ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone)),
+  log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id IN (SELECT id FROM gone)),
+  outcomes AS (DELETE FROM uketsuke.ended WHERE id IN (SELECT id FROM gone)),
+  deleted AS (DELETE FROM uketsuke.accepted WHERE id IN (SELECT id FROM gone) RETURNING id)
+  SELECT count(*) AS n FROM deleted`
+
+/** A job is kept while a delivery of it has not ended. */
+const delivered = `NOT EXISTS (
+  SELECT FROM uketsuke.accepted AS delivery WHERE delivery.parent = ended.id
+    AND NOT EXISTS (SELECT FROM uketsuke.ended AS outcome WHERE outcome.id = delivery.id))`
 
 /**
  * Removes a terminal job with its attempts and deliveries. With `maybeCommitted`, an absent job counts as removed by an
  * earlier try.
  */
 export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted: boolean): Promise<boolean> {
-  const rows = await sql.query(
-    `WITH ended AS (
-       SELECT id FROM uketsuke.jobs
-       WHERE id = $1 AND completed_at IS NOT NULL AND ($2::text IS NULL OR owner = $2) FOR UPDATE
+  const [row] = await sql.query(
+    `WITH mine AS (
+       SELECT id FROM uketsuke.ended WHERE id = $1
+         AND EXISTS (SELECT FROM uketsuke.accepted WHERE id = $1 AND ($2::text IS NULL OR owner = $2)) FOR UPDATE
      ), gone AS (
-       SELECT id FROM ended UNION SELECT jobs.id FROM uketsuke.jobs JOIN ended ON jobs.parent = ended.id
-     ), ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone)
-     ), log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id IN (SELECT id FROM gone))
-     DELETE FROM uketsuke.jobs WHERE id IN (SELECT id FROM gone) RETURNING id`,
+       SELECT id FROM mine UNION SELECT accepted.id FROM uketsuke.accepted JOIN mine ON accepted.parent = mine.id
+     ), first_places AS (
+       DELETE FROM uketsuke.pending AS old USING uketsuke.accepted AS place JOIN gone ON gone.id = place.id WHERE ${firstPlace}
+     ), later_places AS (DELETE FROM uketsuke.pending WHERE version > 1 AND id IN (SELECT id FROM gone)
+     ), attempts_now AS (DELETE FROM uketsuke.running WHERE id IN (SELECT id FROM gone)),
+     ${deleteGone}`,
     [id, owner === allOwners ? null : owner],
   )
-  if (rows.length > 0 || !maybeCommitted) return rows.length > 0
-  return (await sql.query('SELECT FROM uketsuke.jobs WHERE id = $1', [id])).length === 0
+  if (Number(row?.n) > 0 || !maybeCommitted) return Number(row?.n) > 0
+  return (await sql.query('SELECT FROM uketsuke.accepted WHERE id = $1', [id])).length === 0
 }
 
 /** Skips rows that another process is pruning at the same time. */
@@ -30,18 +46,31 @@ export async function prune(sql: Sql, time: DatabaseTime, limit: number): Promis
   const [now, most] = [time.now(parameters), parameters.add(limit)]
   const [row] = await sql.query(
     `WITH gone AS (
-       SELECT id FROM uketsuke.jobs
-       WHERE expires_at <= ${now} AND NOT EXISTS (
-         SELECT FROM uketsuke.jobs AS delivery WHERE delivery.parent = jobs.id AND delivery.completed_at IS NULL)
-       ORDER BY expires_at LIMIT ${most} FOR UPDATE SKIP LOCKED
-     ), ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone)
-     ), log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id IN (SELECT id FROM gone)
+       SELECT id FROM uketsuke.ended WHERE expires_at <= ${now} AND ${delivered} ORDER BY expires_at LIMIT ${most} FOR UPDATE SKIP LOCKED
      ), keys AS (
        DELETE FROM uketsuke.idempotency_keys WHERE ctid = ANY(ARRAY(
          SELECT ctid FROM uketsuke.idempotency_keys WHERE expires_at <= ${now} LIMIT ${most} FOR UPDATE SKIP LOCKED))
-     ), pruned AS (DELETE FROM uketsuke.jobs WHERE id IN (SELECT id FROM gone) RETURNING id)
-     SELECT count(*) AS n FROM pruned`,
+     ), ${deleteGone}`,
     parameters.values,
+  )
+  return Number(row?.n)
+}
+
+export const endedIndex = {
+  name: 'ended_by_type',
+  statement: "CREATE INDEX IF NOT EXISTS ended_by_type ON uketsuke.ended (type, id) WHERE queue = 'jobs'",
+  for: 'maxKept',
+}
+
+/** Like `prune`, beyond the `kept` newest jobs of a type. */
+export async function pruneType(sql: Sql, type: string, kept: number, limit: number): Promise<number> {
+  const mine = "FROM uketsuke.ended WHERE type = $1 AND queue = 'jobs'"
+  const [row] = await sql.query(
+    `WITH gone AS (
+       SELECT id ${mine} AND id <= (SELECT id ${mine} ORDER BY id DESC LIMIT 1 OFFSET $2) AND ${delivered}
+       ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+     ), ${deleteGone}`,
+    [type, kept, limit],
   )
   return Number(row?.n)
 }

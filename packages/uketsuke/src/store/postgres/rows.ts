@@ -1,18 +1,22 @@
 import type { Attempt, Job } from '../../domain/job.ts'
-import { type Column, changingColumns, failureText, jobColumns, type Value } from '../columns.ts'
+import { type Column, failureText, fixedColumns, jobColumns, type Value } from '../columns.ts'
 import { failure } from '../failure.ts'
 
 export type Row = Record<string, unknown>
 export type { Value }
 
 /** A column of a statement that takes arrays, one element for each row. */
-type ArrayColumn<T> = readonly [name: string, type: Column['type'], value: (of: T) => Value]
+export type ArrayColumn<T> = readonly [name: string, type: Column['type'], value: (of: T) => Value]
 
 const array = ({ name, type, value }: Column): ArrayColumn<Job> => [name, type, value]
 
-/** With the id, by which a change finds its row. */
-export const changing = [...jobColumns.slice(0, 1), ...changingColumns].map(array)
-export const whole = jobColumns.map(array)
+const column = new Map(jobColumns.map((one) => [one.name, array(one)]))
+/** Columns of jobs by name. */
+export const columnsOf = (...names: string[]): ArrayColumn<Job>[] =>
+  names.map((name) => column.get(name) as ArrayColumn<Job>)
+
+/** The columns of a new job: what was asked. The rest has the same value in every new job. */
+export const asked = [...fixedColumns.map(array), ...columnsOf('run_at')]
 
 /** The columns of an attempt, in addition to the job id and the version of the change that ended it. */
 export const ended: readonly ArrayColumn<Attempt>[] = [
@@ -73,8 +77,5 @@ export const toAttempt = (row: Row): Attempt => ({
   outcome: row.outcome as Attempt['outcome'],
   error: failure(row.error),
 })
-
-/** The condition of the index `jobs_running`. */
-export const running = 'worker IS NOT NULL AND completed_at IS NULL'
 
 const time = (value: unknown): number | null => (value === null ? null : Number(value))

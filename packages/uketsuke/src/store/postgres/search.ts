@@ -4,13 +4,9 @@ import type { Found, SearchQuery } from '../port.ts'
 import { areFew, examinedOf, fewSql, type IndexedStatuses, longestInput, pageOf, searchSql } from '../search-sql.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import { running, toJob } from './rows.ts'
+import { toJob } from './rows.ts'
 
-const table = 'uketsuke.jobs'
-const indexed: IndexedStatuses = {
-  pending: `${table} WHERE due_at IS NOT NULL`,
-  running: `${table} WHERE ${running}`,
-}
+const indexed: IndexedStatuses = { pending: 'uketsuke.pending WHERE true', running: 'uketsuke.running WHERE true' }
 const shortInput = `CASE WHEN length(input) <= ${longestInput} THEN input ELSE '' END AS input`
 const columns = (inputs: boolean) =>
   jobColumns
@@ -19,7 +15,7 @@ const columns = (inputs: boolean) =>
 
 export async function search(sql: Sql, query: SearchQuery): Promise<Found> {
   const read = async (ids: readonly string[]): Promise<Map<string, Job>> => {
-    const text = `SELECT ${columns(query.inputs === true)} FROM ${table} WHERE id = ANY($1::text[])`
+    const text = `SELECT ${columns(query.inputs === true)} FROM uketsuke.jobs WHERE id = ANY($1::text[])`
     return new Map((await sql.query(text, [ids])).map((row) => [row.id as string, toJob(row)]))
   }
   const few = fewSql(query, indexed)
@@ -29,7 +25,9 @@ export async function search(sql: Sql, query: SearchQuery): Promise<Found> {
     return pageOf(examined, await read(examined), query)
   }
   const parameters = new Parameters()
-  const statements = searchSql(query, table, (value) => parameters.add(value))
+  // The outcomes have the columns that such a search looks at.
+  const ofEnded = query.owner === undefined && ['completed', 'failed', 'cancelled'].includes(query.status ?? '')
+  const statements = searchSql(query, ofEnded ? 'uketsuke.ended' : 'uketsuke.jobs', (value) => parameters.add(value))
   const along = [...parameters.values]
   const ids = (await sql.query(statements.ids(), parameters.values)).map(({ id }) => id as string)
   const last = ids.length === query.limit ? ids.at(-1) : (await sql.query(statements.last, along))[0]?.id

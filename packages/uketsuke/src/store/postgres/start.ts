@@ -3,7 +3,7 @@ import { checkMigrated } from '../raw-tables.ts'
 import { Connection } from './connection.ts'
 import { type Driver, loadDriver } from './driver.ts'
 import { toOpenError } from './errors.ts'
-import { migrate } from './migrations/index.ts'
+import { migrate, migrationTimeout } from './migrations/index.ts'
 import type { PostgresSettings } from './options.ts'
 import { PreparedStatements } from './prepared-statements.ts'
 import { notes } from './queries.ts'
@@ -62,7 +62,7 @@ export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
           "that wait for a lock fail: run ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
       )
     }
-    await connection.transaction((sql) => migrate(sql, settings.schema))
+    await connection.transaction((sql) => migrate(sql, settings.schema), migrationTimeout)
     const shared = await connection.run(notes)
     checkMigrated(`PostgreSQL at ${driver.where}, schema "${settings.schema}"`, (note) => shared.get(note))
     return {

@@ -23,7 +23,7 @@ export interface DatabaseTime {
    */
   measured(theirs: number, sent: number): void
   /**
-   * When a pending row is due, as an SQL expression. A row that is due by `here()` is due immediately, even if the
+   * When a row `new` is due, as an SQL expression. A row that is due by `here()` is due immediately, even if the
    * estimate is ahead.
    */
   due(parameters: Parameters): string
@@ -56,8 +56,7 @@ export function time(clock: Clock): DatabaseTime {
     },
     due(parameters) {
       const [theirs, ours] = [now(parameters), parameters.add(here())]
-      return `CASE WHEN new.status = 'pending'
-        THEN CASE WHEN new.run_at <= ${ours}::bigint THEN least(new.run_at, ${theirs}) ELSE new.run_at END END`
+      return `CASE WHEN new.run_at <= ${ours}::bigint THEN least(new.run_at, ${theirs}) ELSE new.run_at END`
     },
   }
 }

@@ -1,7 +1,6 @@
 import type { Unclaimed } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import { running } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 import { waitingTypes } from './waiting-types.ts'
 
@@ -11,13 +10,13 @@ export async function unclaimed(sql: Sql, time: DatabaseTime, waited: number): P
   const least = parameters.add(waited)
   const due = (priority: string) => `
     SELECT types.type, first.due_at FROM ${priority}_types AS types, LATERAL (
-      SELECT due_at FROM uketsuke.jobs
+      SELECT due_at FROM uketsuke.pending
       WHERE queue = 'jobs' AND priority = '${priority}' AND type = types.type AND due_at <= ${now} - ${least}::bigint
       ORDER BY due_at LIMIT 1) AS first`
   const rows = await sql.query(
     `WITH RECURSIVE ${waitingTypes('high_types', "'jobs'", "'high'")}, ${waitingTypes('normal_types', "'jobs'", "'normal'")}
      SELECT type, ${now} - min(due_at) AS waited FROM (${due('high')} UNION ALL ${due('normal')}) AS due
-     WHERE type NOT IN (SELECT type FROM uketsuke.jobs WHERE ${running} AND lease_until > ${now})
+     WHERE type NOT IN (SELECT type FROM uketsuke.running WHERE lease_until > ${now})
      GROUP BY type ORDER BY waited DESC`,
     parameters.values,
   )

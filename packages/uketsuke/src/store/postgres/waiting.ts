@@ -1,14 +1,13 @@
 import type { Sql } from './connection.ts'
 
-const pending = "queue = 'jobs' AND due_at IS NOT NULL"
 export const waitingIndex = {
-  name: 'jobs_waiting',
-  statement: `CREATE INDEX IF NOT EXISTS jobs_waiting ON uketsuke.jobs (owner) WHERE ${pending}`,
+  name: 'pending_owned',
+  statement: "CREATE INDEX IF NOT EXISTS pending_owned ON uketsuke.pending (owner) WHERE queue = 'jobs'",
   for: 'quotas.waitingJobs',
 }
 
 export async function countWaiting(sql: Sql, owner: string, most: number): Promise<number> {
-  const jobs = `SELECT FROM uketsuke.jobs WHERE owner = $1 AND ${pending} LIMIT $2`
+  const jobs = "SELECT FROM uketsuke.pending WHERE owner = $1 AND queue = 'jobs' LIMIT $2"
   const [row] = await sql.query(`SELECT count(*) AS n FROM (${jobs}) AS waiting`, [owner, most])
   return Number(row?.n)
 }

@@ -1,13 +1,19 @@
 import { UketsukeError } from '../../../domain/errors.ts'
 import type { Sql } from '../connection.ts'
+import { earlierLockOf } from '../exclusive-lock.ts'
 import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
 import { records } from './003-records.ts'
 import { trace } from './004-trace.ts'
+import { splitByState } from './005-split-by-state.ts'
 
 /** Forward only: released migrations never change; new ones are appended. */
-const migrations: readonly string[] = [jobs, dueByType, records, trace]
+const migrations: readonly string[] = [jobs, dueByType, records, trace, splitByState]
 export const schemaVersion = migrations.length
+/** A migration may copy tables. In milliseconds. */
+export const migrationTimeout = 24 * 60 * 60_000
+/** From this version on, the tables are those of `splitByState`. */
+const splitLayout = 5
 
 /**
  * Several processes may start at the same time. The first to get the advisory lock migrates; the others find the new
@@ -33,11 +39,23 @@ export async function migrate(sql: Sql, schema: string): Promise<void> {
       [],
     )
   }
+  if (found > 0 && found < splitLayout) await withoutEarlierProcesses(sql, schema)
   for (const [i, migration] of migrations.entries()) {
     if (i < found) continue
     await sql.script(migration)
     await sql.query('INSERT INTO uketsuke.migrations VALUES ($1, now())', [i + 1])
   }
+}
+
+/**
+ * Earlier versions of uketsuke cannot work on the new tables. The lock is held until the migration is committed; after that, they refuse the
+ * version of the schema.
+ */
+async function withoutEarlierProcesses(sql: Sql, schema: string): Promise<void> {
+  const [row] = await sql.query('SELECT pg_try_advisory_xact_lock($1::bigint) AS free', [earlierLockOf(schema)])
+  if (row?.free === true) return
+  const sentence = `Processes with an earlier version of uketsuke are using the schema "${schema}", whose tables this version replaces`
+  throw new UketsukeError('store-unusable', `${sentence}: stop all of them, then start this version.`)
 }
 
 async function version(sql: Sql, schema: string): Promise<number> {
@@ -63,8 +81,10 @@ async function vacant(sql: Sql, schema: string): Promise<void> {
 /** Checks the privileges at startup: a read-only user would fail only at the first job. */
 async function writable(sql: Sql, schema: string): Promise<void> {
   const [row] = await sql.query(
-    `SELECT bool_and(has_table_privilege(format('%I.%I', $1::text, name), wanted)) AS fine, current_user AS me
-     FROM unnest('{jobs,attempts,idempotency_keys,shared,records}'::text[]) AS name, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS wanted`,
+    `SELECT bool_and(has_table_privilege(format('%I.%I', $1::text, name), wanted))
+       AND has_table_privilege(format('%I.jobs', $1::text), 'SELECT') AS fine, current_user AS me
+     FROM unnest('{accepted,pending,running,ended,attempts,idempotency_keys,shared,records}'::text[]) AS name,
+       unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS wanted`,
     [schema],
   )
   if (row?.fine === true) return
