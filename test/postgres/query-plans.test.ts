@@ -47,13 +47,11 @@ const nodes = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodes
 /** The executed plan of the statement that `ask` sends; the execution is rolled back. */
 async function planOf(ask: (sql: Sql) => Promise<unknown>) {
   const sent: { text: string; values: unknown[] }[] = []
-  const sql = {
-    query: async (text: string, values: readonly unknown[]) => {
-      sent.push({ text, values: [...values] })
-      return []
-    },
-    script: async () => {},
+  const send = async (text: string, values: readonly unknown[]) => {
+    sent.push({ text, values: [...values] })
+    return []
   }
+  const sql = { query: send, tuples: send, script: async () => {} }
   await ask(sql)
   const { text = '', values = [] } = sent[0] ?? {}
   const result = await server.rolledBack(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values)

@@ -83,8 +83,8 @@ export function createJobsWith<Types extends JobTypes>(
       metrics?.changed(change)
       statistics.changed(change)
       for (const listener of listeners) listener()
-      const waiting = [after, ...spawn].filter(({ status }) => status === 'pending')
-      if (waiting.length > 0) dispatch.announce(waiting)
+      if (after.status === 'pending') dispatch.announce([after, ...spawn])
+      else if (spawn.length > 0) dispatch.announce(spawn)
     },
     (owner) => webhooks.endpoints?.subscribers(owner) ?? [],
   )

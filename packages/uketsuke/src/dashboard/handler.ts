@@ -39,9 +39,8 @@ export function dashboardHandler(
   let changes: ChangeCounter | null = null
   const counter = () => {
     if (changes !== null) return changes
-    changes = new ChangeCounter()
+    changes = new ChangeCounter((noticed) => store.onForeignCommit(noticed))
     host.onChange(changes.noticed)
-    store.onForeignCommit(changes.noticed)
     return changes
   }
   return async (request) => {

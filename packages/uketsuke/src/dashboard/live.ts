@@ -1,11 +1,28 @@
 import { type Clock, sleep } from '../base/clock.ts'
 import type { LiveView } from './wire.ts'
 
-/** Counts changes of jobs, by this process and by others. */
+/** Counts changes of jobs, by this process and, while pages are open, by others. */
 export class ChangeCounter {
   count = 0
+  readonly #listen: (noticed: () => void) => () => void
+  #pages = 0
+  #stop = () => {}
+
+  /** `listen` begins to listen to other processes, and returns a function that stops. */
+  constructor(listen: (noticed: () => void) => () => void) {
+    this.#listen = listen
+  }
+
   readonly noticed = (): void => {
     this.count++
+  }
+
+  opened(): void {
+    if (this.#pages++ === 0) this.#stop = this.#listen(this.noticed)
+  }
+
+  closed(): void {
+    if (--this.#pages === 0) this.#stop()
   }
 }
 
@@ -41,23 +58,28 @@ export async function* liveEvents({
 }: Live): AsyncGenerator<string, void, undefined> {
   const end = clock.now() + longestMs
   let [last, slowed, silentSince] = ['', false, clock.now()]
-  yield 'retry: 2000\n\n'
-  while (!signal.aborted && clock.now() < end) {
-    const [seen, at] = [changes.count, clock.now()]
-    const data = await read()
-    const event: LiveView<unknown> = { data, slowedTo: slowed ? slowMs : null }
-    // `now` is different each time.
-    const text = JSON.stringify(event, (name, value) => (name === 'now' ? undefined : value))
-    if (text !== last) yield `data: ${JSON.stringify(event)}\n\n`
-    // For proxies that close what is silent.
-    else if (clock.now() - silentSince >= silenceMs) yield ': \n\n'
-    if (text !== last || clock.now() - silentSince >= silenceMs) silentSince = clock.now()
-    last = text
-    await sleep(clock, slowed ? slowMs : leastMs, signal, { background: true })
-    const [since, rate] = [clock.now() - at, changes.count - seen]
-    slowed = slows && rate / (since / 1_000) > readable
-    while (!signal.aborted && changes.count === seen && clock.now() - at < mostMs) {
-      await sleep(clock, leastMs, signal, { background: true })
+  changes.opened()
+  try {
+    yield 'retry: 2000\n\n'
+    while (!signal.aborted && clock.now() < end) {
+      const [seen, at] = [changes.count, clock.now()]
+      const data = await read()
+      const event: LiveView<unknown> = { data, slowedTo: slowed ? slowMs : null }
+      // `now` is different each time.
+      const text = JSON.stringify(event, (name, value) => (name === 'now' ? undefined : value))
+      if (text !== last) yield `data: ${JSON.stringify(event)}\n\n`
+      // For proxies that close what is silent.
+      else if (clock.now() - silentSince >= silenceMs) yield ': \n\n'
+      if (text !== last || clock.now() - silentSince >= silenceMs) silentSince = clock.now()
+      last = text
+      await sleep(clock, slowed ? slowMs : leastMs, signal, { background: true })
+      const [since, rate] = [clock.now() - at, changes.count - seen]
+      slowed = slows && rate / (since / 1_000) > readable
+      while (!signal.aborted && changes.count === seen && clock.now() - at < mostMs) {
+        await sleep(clock, leastMs, signal, { background: true })
+      }
     }
+  } finally {
+    changes.closed()
   }
 }

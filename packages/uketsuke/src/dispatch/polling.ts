@@ -14,7 +14,7 @@ export function polling(store: Store): Dispatch {
       receivers.add(receiver)
       const stop = store.onForeignCommit((commit) => {
         if (commit === undefined || commit.waiting.includes(queue)) receiver.hint()
-      })
+      }, 'work')
       return {
         claimed() {},
         async close() {

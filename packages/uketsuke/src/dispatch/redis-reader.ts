@@ -170,7 +170,7 @@ export class StreamReader implements Receiver {
 
   #changed(up: boolean): void {
     this.#unlisten?.()
-    this.#unlisten = up ? null : this.#parts.store.onForeignCommit(() => this.#subscription.hint())
+    this.#unlisten = up ? null : this.#parts.store.onForeignCommit(() => this.#subscription.hint(), 'work')
     // For what was announced in between.
     this.#subscription.hint()
     this.#wakeup.notify()

@@ -4,6 +4,8 @@ import type { KnownVersion } from '../store/port.ts'
 /** A subscriber to job changes. It reports the versions that it knows, and gets newer ones. */
 export interface Listener {
   known(): Iterable<KnownVersion>
+  /** A worker: it needs to hear only what others do to the jobs that it runs. */
+  readonly isWorker?: boolean
   changed(job: Job): void
 }
 

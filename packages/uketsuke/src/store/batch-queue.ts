@@ -93,7 +93,7 @@ export function batched(
     indexWaiting: () => store.indexWaiting(),
     countWaiting: (owner, most) => store.countWaiting(owner, most),
     records: store.records,
-    onForeignCommit: (fn) => store.onForeignCommit(fn),
+    onForeignCommit: (fn, only) => store.onForeignCommit(fn, only),
     async close() {
       await Promise.all([inserts, changes, ...renewals.values()].map((one) => one.idle()))
       await store.close()

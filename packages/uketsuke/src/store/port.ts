@@ -231,10 +231,11 @@ export interface Store {
   /** Documents that are not jobs, such as API keys and webhook endpoints. */
   readonly records: RecordStore
   /**
-   * Calls `fn` after a commit by another process. Without an argument, anything may have changed. The returned function
-   * unsubscribes. A lost call only costs latency.
+   * Calls `fn` after a commit by another process. Without an argument, anything may have changed. With `only`, the call may be left out
+   * unless a job became pending, or another process than its worker changed a running job. The returned function unsubscribes. A lost
+   * call only costs latency.
    */
-  onForeignCommit(fn: (commit?: RemoteCommit) => void): () => void
+  onForeignCommit(fn: (commit?: RemoteCommit) => void, only?: 'work'): () => void
   /** Releases the connections. Resolves after pending writes. */
   close(): Promise<void>
 }

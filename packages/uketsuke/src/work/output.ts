@@ -7,8 +7,9 @@ import { UketsukeError } from '../domain/errors.ts'
  * @throws `invalid-output` if JSON cannot represent it or it exceeds `maxBytes`
  */
 export function serializeOutput(output: unknown, maxBytes: number): string {
-  const path = new Path()
   try {
+    if (isPlain(output, 0)) return fitting(JSON.stringify(output), maxBytes)
+    const path = new Path()
     const text = JSON.stringify(output ?? null, function (this: unknown, key: string, value: unknown) {
       const loss = lossOf(value, this, key)
       path.enter(this, key)
@@ -21,6 +22,28 @@ export function serializeOutput(output: unknown, maxBytes: number): string {
     throw error instanceof Refused ? error : refused('JSON cannot represent the output.', error)
   }
   throw refused(`The output is a ${typeof output}, which JSON cannot hold.`)
+}
+
+/**
+ * Whether JSON holds a value without any loss, at a glance: most outputs are small plain objects, which need not be searched for the path of
+ * what would be lost.
+ */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object': {
+      if (value === null) return true
+      if (depth > 4 || Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
+      for (const key in value) if (!isPlain((value as Record<string, unknown>)[key], depth + 1)) return false
+      return true
+    }
+    default:
+      return false
+  }
 }
 
 function fitting(text: string, maxBytes: number): string {

@@ -44,6 +44,7 @@ export class Worker {
     )
     this.#loops = queues.map((queue) => this.#loop(new Fetcher(queue, parts, this.#stopping.signal, presence)))
     const unlisten = parts.changes.listen({
+      isWorker: true,
       known: () => this.#running.all().map(({ job }) => job),
       changed: (job) => this.#running.get(job.id)?.onChange(job),
     })
@@ -80,9 +81,13 @@ export class Worker {
     this.#running.add(held)
     // The stop came in during the claim: the job is given back without a run.
     if (this.#stopping.signal.aborted) held.abort('shutdown')
-    void execute(held, fetcher.runnable(job.type), this.#execution, fetcher.jobEnded)
-      .catch((error: unknown) => log.error({ err: describe(error), jobId: job.id }, 'attempt ended without an outcome'))
-      .then(() => this.#running.remove(held))
+    execute(held, fetcher.runnable(job.type), this.#execution, fetcher.jobEnded).then(
+      () => this.#running.remove(held),
+      (error: unknown) => {
+        this.#running.remove(held)
+        log.error({ err: describe(error), jobId: job.id }, 'attempt ended without an outcome')
+      },
+    )
   }
 
   /**

@@ -6,7 +6,6 @@ import { corrupt, failure } from '../failure.ts'
 import type { ClaimQuery } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import type { Row } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 export interface Claimed {
@@ -45,7 +44,7 @@ export async function adoptLostClaims(
   claimToken: string,
 ): Promise<Claimed> {
   const parameters = new Parameters()
-  const rows = await sql.query(
+  const rows = await sql.tuples(
     `WITH started AS (
        UPDATE uketsuke.running SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(claimToken)}
        WHERE queue = ${parameters.add(query.queue)} AND worker = ${parameters.add(query.worker)} AND claimed = ANY(${parameters.add(lostTokens)}::text[])
@@ -56,7 +55,7 @@ export async function adoptLostClaims(
   return read(rows, query)
 }
 
-function read(rows: readonly Row[], query: ClaimQuery): Claimed {
+function read(rows: readonly unknown[][], query: ClaimQuery): Claimed {
   const [jobs, unreadable]: [Job[], Change[]] = [[], []]
   for (const row of rows) {
     const job = claimed(row, query)
@@ -94,7 +93,7 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
               LATERAL (${lock(priority, 'shares.type', 'shares.share')}) AS locked)`
         }
   // By ctid rather than id: a join by id would give the planner a choice. RETURNING does not define an order.
-  return sql.query(
+  return sql.tuples(
     `WITH ${turn('high', `${most}::int`)}, ${turn('normal', `(${most}::int - (SELECT count(*) FROM high))`)},
      taken AS (DELETE FROM uketsuke.pending WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal)) RETURNING *),
      started AS (
@@ -107,45 +106,65 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
 }
 
 /** What the claimer does not already know, of the rows of `running` that `started` returns. */
-const returned = `SELECT started.version, started.attempt, started.last_error, started.run_at, started.started_at, started.cancel_requested_at,
-  asked.id, asked.type, asked.owner, asked.priority, asked.max_attempts, asked.metadata, asked.webhook_url, asked.retry_of, asked.parent,
-  asked.created_at, asked.retain_for, asked.trace, asked.input
+const returned = `SELECT asked.id, asked.type, asked.owner, asked.priority, started.version, started.attempt, asked.max_attempts, asked.input,
+  started.last_error, asked.metadata, asked.webhook_url, asked.retry_of, asked.parent, asked.trace, asked.created_at, started.run_at,
+  started.started_at, started.cancel_requested_at, asked.retain_for
   FROM started JOIN uketsuke.accepted AS asked ON asked.id = started.id`
 
-const claimed = (row: Row, { queue, worker, leaseMs }: ClaimQuery): Job => ({
-  id: row.id as string,
-  queue,
-  type: row.type as string,
-  owner: row.owner as string,
-  priority: row.priority as Job['priority'],
-  status: 'running',
-  version: row.version as number,
-  attempt: row.attempt as number,
-  maxAttempts: row.max_attempts as number,
-  progress: 0,
-  progressMessage: null,
-  input: row.input as string,
-  output: null,
-  error: null,
-  lastError: failure(row.last_error),
-  metadata: row.metadata as string | null,
-  webhookUrl: row.webhook_url as string | null,
-  retryOf: row.retry_of as string | null,
-  parent: row.parent as string | null,
-  trace: row.trace as string | null,
-  createdAt: row.created_at as number,
-  runAt: row.run_at as number,
-  startedAt: row.started_at as number,
-  completedAt: null,
-  cancelRequestedAt: row.cancel_requested_at as number | null,
-  retainFor: row.retain_for as number,
-  expiresAt: null,
-  worker,
-  leaseUntil: (row.started_at as number) + leaseMs,
-})
+type Text = string | null
+/** The columns of `returned`, in this order. */
+type Returned = [
+  ...[
+    id: string,
+    type: string,
+    owner: string,
+    priority: Job['priority'],
+    version: number,
+    attempt: number,
+    maxAttempts: number,
+  ],
+  ...[input: string, lastError: Text, metadata: Text, webhookUrl: Text, retryOf: Text, parent: Text, trace: Text],
+  ...[createdAt: number, runAt: number, startedAt: number, cancelRequestedAt: number | null, retainFor: number],
+]
 
-async function lost(sql: Sql, claimToken: string): Promise<Row[] | null> {
-  const rows = await sql.query(`WITH started AS (SELECT * FROM uketsuke.running WHERE claimed = $1) ${returned}`, [
+function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery): Job {
+  const [id, type, owner, priority, version, attempt, maxAttempts, input, lastError, ...rest] = row as Returned
+  const [metadata, webhookUrl, retryOf, parent, trace, createdAt, runAt, startedAt, cancelRequestedAt, retainFor] = rest
+  return {
+    id,
+    queue,
+    type,
+    owner,
+    priority,
+    status: 'running',
+    version,
+    attempt,
+    maxAttempts,
+    progress: 0,
+    progressMessage: null,
+    input,
+    output: null,
+    error: null,
+    lastError: failure(lastError),
+    metadata,
+    webhookUrl,
+    retryOf,
+    parent,
+    trace,
+    createdAt,
+    runAt,
+    startedAt,
+    completedAt: null,
+    cancelRequestedAt,
+    retainFor,
+    expiresAt: null,
+    worker,
+    leaseUntil: startedAt + leaseMs,
+  }
+}
+
+async function lost(sql: Sql, claimToken: string): Promise<unknown[][] | null> {
+  const rows = await sql.tuples(`WITH started AS (SELECT * FROM uketsuke.running WHERE claimed = $1) ${returned}`, [
     claimToken,
   ])
   return rows.length > 0 ? rows : null

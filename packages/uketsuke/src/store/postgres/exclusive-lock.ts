@@ -9,11 +9,14 @@ import { UketsukeError } from '../../domain/errors.ts'
  * cannot hold the lock and are detected by their application name. The lock has another key for each layout of the tables, so that a
  * process can tell whether others use an earlier one.
  */
-export const lockOf = (schema: string): string => key(`uketsuke at work in ${schema}, jobs split by state`)
+export const lockOf = (schema: string): string => advisoryKey(`uketsuke at work in ${schema}, jobs split by state`)
 /** The lock of versions of uketsuke that know only the schema before migration 5. */
-export const earlierLockOf = (schema: string): string => key(`uketsuke at work in ${schema}`)
+export const earlierLockOf = (schema: string): string => advisoryKey(`uketsuke at work in ${schema}`)
 
-const key = (text: string) => createHash('sha256').update(text).digest().readBigInt64BE().toString()
+/** A key of the server's advisory locks. */
+export function advisoryKey(text: string): string {
+  return createHash('sha256').update(text).digest().readBigInt64BE().toString()
+}
 
 /** The application name of connections at work, as shown by `pg_stat_activity`. */
 export const applicationName = (schema: string): string => (schema === 'uketsuke' ? schema : `uketsuke ${schema}`)

@@ -13,7 +13,7 @@ import { insert, keyed } from './insert.ts'
 import { insertWithin } from './insert-in-transaction.ts'
 import { commitListener } from './listener.ts'
 import { LostClaims } from './lost-claims.ts'
-import { createNotifier } from './notifier.ts'
+import { createNotifier, type News } from './notifier.ts'
 import { type PostgresOptions, type PostgresSettings, resolveOptions } from './options.ts'
 import * as queries from './queries.ts'
 import { recordStore } from './records.ts'
@@ -74,7 +74,14 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     })
     return measuring
   }
-  const announce = (jobs: readonly Job[]) => opened().notifier.announce(jobs)
+  /** `always`: what other processes must hear of even if they follow no job. */
+  function news(jobs: readonly Job[], always = false): News {
+    const changed = always || opened().notifier.isFollowed ? jobs : []
+    return {
+      changed,
+      waiting: [...new Set(jobs.flatMap(({ status, queue }) => (status === 'pending' ? [queue] : [])))],
+    }
+  }
 
   /**
    * Commits and notifies other processes: if possible with a notification about `expected` pipelined behind the
@@ -82,25 +89,32 @@ function store(settings: PostgresSettings, clock: Clock): Store {
    */
   async function commit<T>(
     work: (sql: Sql, maybeCommitted: boolean) => Promise<T>,
-    expected: readonly Job[],
-    stored: (result: T) => readonly Job[],
+    expected: News | null,
+    stored: (result: T) => News,
     within?: number,
   ): Promise<T> {
     let notified = false
     const result = await run((sql, maybeCommitted) => {
       const working = work(sql, maybeCommitted)
-      notified = opened().notifier.follow(sql, expected)
+      notified = expected !== null && opened().notifier.follow(sql, expected)
       return working
     }, within)
-    if (!notified) announce(stored(result))
+    if (!notified) opened().notifier.announce(stored(result))
     return result
   }
 
-  const outcomes = (changes: readonly Change[]) => changes.flatMap(({ after, spawn }) => [after, ...spawn])
+  /** Whether a change is one that its worker does not make itself, so that the worker must hear of it. */
+  const isForeign = ({ before, after }: Change) =>
+    before.cancelRequestedAt !== after.cancelRequestedAt ||
+    (before.leaseUntil !== null && before.leaseUntil <= time.here())
+  const outcomes = (changes: readonly Change[]): News => {
+    const jobs = changes.flatMap(({ after, spawn }) => (spawn.length === 0 ? after : [after, ...spawn]))
+    return news(jobs, changes.some(isForeign))
+  }
   const replace = (changes: readonly Change[]): Promise<boolean[]> =>
     commit(
       (sql, maybeCommitted) => replaceRows(sql, time, changes, maybeCommitted),
-      changes.length > pipelineLimit ? [] : outcomes(changes),
+      changes.length > pipelineLimit ? null : outcomes(changes),
       (swapped) => outcomes(changes.filter((_, i) => swapped[i])),
     )
 
@@ -142,8 +156,8 @@ function store(settings: PostgresSettings, clock: Clock): Store {
       commit(
         (sql, maybeCommitted) => insert(sql, time, inserts, maybeCommitted),
         // With keys, what is stored is known only after the response.
-        inserts.some(({ key }) => key !== undefined) ? [] : inserts.map(({ job }) => job),
-        (inserted) => inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])),
+        inserts.some(({ key }) => key !== undefined) ? null : news(inserts.map(({ job }) => job)),
+        (inserted) => news(inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : []))),
         waiting?.within,
       ),
     insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
@@ -153,7 +167,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
       const found = lost.length > 0 ? await run((sql) => adoptLostClaims(sql, time, query, lost, claimToken)) : null
       const { jobs, unreadable } =
         found !== null && found.jobs.length + found.unreadable.length > 0 ? found : await claimBy(query, randomUUID())
-      announce(jobs)
+      opened().notifier.announce(news(jobs))
       if (unreadable.length > 0) await replace(unreadable)
       return jobs
     },

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { pause } from '../../base/timers.ts'
 import type { RemoteCommit } from '../port.ts'
 import { lockOf } from './exclusive-lock.ts'
+import { Following } from './following.ts'
 import { parse } from './notify-payload.ts'
 
 type Listener = (commit?: RemoteCommit) => void
@@ -25,6 +26,7 @@ export function commitListener(clock: Clock, reader: string) {
   let cancelPoll: (() => void) | null = null
   let polls = false
 
+  const following = new Following(() => notify())
   const notify: Listener = (commit) => {
     for (const listener of listeners) listener(commit)
   }
@@ -47,6 +49,7 @@ export function commitListener(clock: Clock, reader: string) {
       // The channel is named after the schema. Like every other connection, this one holds the shared lock of a store
       // at work.
       await client.query(`LISTEN "${channel}"; SELECT pg_try_advisory_lock_shared(${lockOf(channel)})`)
+      following.connection = { client, schema: channel }
       onListening()
       const gone = lost.then(() => false)
       while (await Promise.race([gone, pause(heartbeat, true, { signal: stopping.signal, ref: false })])) {
@@ -63,6 +66,7 @@ export function commitListener(clock: Clock, reader: string) {
       // Not awaited: on an unresponsive socket, `end` may never resolve.
       client.end().catch(() => {})
       client = null
+      following.connection = null
     }
   }
 
@@ -106,13 +110,14 @@ export function commitListener(clock: Clock, reader: string) {
       polls = true
       if (listeners.size > 0 && cancelPoll === null) pollOn()
     },
-    listen(fn: Listener): () => void {
+    listen(fn: Listener, only?: 'work'): () => void {
       // A new function, so that passing the same `fn` twice adds two listeners.
       const listener: Listener = (commit) => fn(commit)
       listeners.add(listener)
+      const unfollow = only === 'work' ? null : following.add()
       if (polls && cancelPoll === null) pollOn()
       return () => {
-        listeners.delete(listener)
+        if (listeners.delete(listener)) unfollow?.()
         if (listeners.size > 0) return
         cancelPoll?.()
         cancelPoll = null
@@ -120,6 +125,7 @@ export function commitListener(clock: Clock, reader: string) {
     },
     async stop(): Promise<void> {
       listeners.clear()
+      following.stop()
       cancelPoll?.()
       cancelPoll = null
       stopping.abort()

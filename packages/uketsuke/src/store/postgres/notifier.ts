@@ -1,5 +1,6 @@
 import type { Job, Queue } from '../../domain/job.ts'
 import type { Connection, Sql } from './connection.ts'
+import { Audience } from './following.ts'
 import { write } from './notify-payload.ts'
 
 /**
@@ -10,12 +11,13 @@ import { write } from './notify-payload.ts'
  * If possible, the NOTIFY is pipelined on the commit's own connection instead of waiting for its response.
  */
 export function createNotifier(connection: Connection, channel: string, sender: string) {
+  const audience = new Audience(channel, (sql) => connection.run((session) => session.query(sql, [])))
   let changed = new Map<string, number>()
   let waiting = new Set<Queue>()
   let sending: Promise<void> | null = null
 
   async function send(): Promise<void> {
-    while (changed.size > 0) {
+    while (changed.size > 0 || waiting.size > 0) {
       const commit = { changed: [...changed].map(([id, version]) => ({ id, version })), waiting: [...waiting] }
       changed = new Map()
       waiting = new Set()
@@ -29,27 +31,34 @@ export function createNotifier(connection: Connection, channel: string, sender: 
   }
 
   return {
+    /** Whether another process must hear of what happens to a job, as far as it goes on or ends in the usual way. */
+    get isFollowed(): boolean {
+      return audience.isFollowing
+    },
     /**
      * Pipelines a notification about what the statement just sent will store if it succeeds. False if it could not be
      * sent.
      */
-    follow(sql: Sql, jobs: readonly Job[]): boolean {
-      if (sql.follow === undefined || jobs.length === 0) return false
-      const waiting = new Set(jobs.filter(({ status }) => status === 'pending').map(({ queue }) => queue))
-      sql.follow(notify, [channel, write(sender, { changed: jobs, waiting: [...waiting] })])
+    follow(sql: Sql, { changed, waiting }: News): boolean {
+      if (sql.follow === undefined) return false
+      if (changed.length > 0 || waiting.length > 0) sql.follow(notify, [channel, write(sender, { changed, waiting })])
       return true
     },
-    announce(jobs: readonly Job[]): void {
-      for (const { id, version, status, queue } of jobs) {
-        changed.set(id, Math.max(version, changed.get(id) ?? 0))
-        if (status === 'pending') waiting.add(queue)
-      }
-      if (changed.size > 0) sending ??= send()
+    announce(news: News): void {
+      for (const { id, version } of news.changed) changed.set(id, Math.max(version, changed.get(id) ?? 0))
+      for (const queue of news.waiting) waiting.add(queue)
+      if (changed.size > 0 || waiting.size > 0) sending ??= send()
     },
     async done(): Promise<void> {
       await sending
     },
   }
+}
+
+/** What other processes hear of. */
+export interface News {
+  readonly changed: readonly Job[]
+  readonly waiting: readonly Queue[]
 }
 
 const notify = 'SELECT pg_notify($1, $2)'
