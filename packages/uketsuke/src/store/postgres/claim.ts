@@ -1,9 +1,11 @@
+import { performance } from '../../base/timers.ts'
 import { change } from '../../domain/change.ts'
-import type { Change, Job } from '../../domain/job.ts'
+import type { Change, Job, Priority } from '../../domain/job.ts'
 import { inClaimOrder } from '../../domain/job.ts'
 import { fail } from '../../domain/rules.ts'
 import { corrupt, failure } from '../failure.ts'
 import type { ClaimQuery } from '../port.ts'
+import { ClaimFronts, type Front, fromStart } from './claim-front.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
 import type { DatabaseTime } from './time.ts'
@@ -25,11 +27,18 @@ export async function claim(
   query: ClaimQuery,
   claimToken: string,
   maybeCommitted: boolean,
+  fronts = new ClaimFronts(),
 ): Promise<Claimed> {
-  return read(
-    (maybeCommitted ? await lost(sql, claimToken) : null) ?? (await take(sql, time, query, claimToken)),
-    query,
-  )
+  const found = maybeCommitted ? await lost(sql, claimToken) : null
+  if (found !== null) return read(found, query)
+  for (let from = fronts.of(query); ; from = fromStart) {
+    const began = performance.now()
+    const rows = await take(sql, time, query, claimToken, from)
+    const [startedAt, high, normal] = (rows[0]?.slice(-3) ?? []) as [number?, (number | null)?, (number | null)?]
+    const last = { high: high ?? null, normal: normal ?? null, now: startedAt ?? 0 }
+    fronts.found(query, from, began, rows.length === query.limit, last)
+    if (rows.length > 0 || from === fromStart) return read(rows, query)
+  }
 }
 
 /**
@@ -49,7 +58,7 @@ export async function adoptLostClaims(
        UPDATE uketsuke.running SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(claimToken)}
        WHERE queue = ${parameters.add(query.queue)} AND worker = ${parameters.add(query.worker)} AND claimed = ANY(${parameters.add(lostTokens)}::text[])
        RETURNING *
-     ) ${returned}`,
+     ) ${returned()}`,
     parameters.values,
   )
   return read(rows, query)
@@ -69,27 +78,28 @@ function read(rows: readonly unknown[][], query: ClaimQuery): Claimed {
   return { jobs: jobs.sort(inClaimOrder), unreadable }
 }
 
-function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: string) {
+function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: string, from: Front) {
   const { queue, types, limit, worker, leaseMs } = query
   const parameters = new Parameters()
   const [now, most, of] = [time.now(parameters), parameters.add(limit), parameters.add(queue)]
-  const due = (priority: string, type: string) =>
-    `uketsuke.pending WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND due_at <= ${now}`
+  const begin = { high: parameters.add(from.high), normal: parameters.add(from.normal) }
+  const due = (priority: Priority, type: string) =>
+    `uketsuke.pending WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND due_at <= ${now} AND due_at >= ${begin[priority]}::bigint`
   // Never lock more rows than are claimed: another claim would skip the locked rows although it could take them.
-  const lock = (priority: string, type: string, room: string) =>
-    `SELECT ctid AS place FROM ${due(priority, type)} ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
+  const lock = (priority: Priority, type: string, room: string) =>
+    `SELECT ctid AS place, due_at FROM ${due(priority, type)} ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
   const one = parameters.add(types.length === 1 ? (types[0] as string) : types)
   const turn =
     types.length === 1
-      ? (priority: string, room: string) => `${priority} AS MATERIALIZED (${lock(priority, `${one}::text`, room)})`
-      : (priority: string, room: string) => {
+      ? (priority: Priority, room: string) => `${priority} AS MATERIALIZED (${lock(priority, `${one}::text`, room)})`
+      : (priority: Priority, room: string) => {
           // First count how many of the earliest due jobs each type has, then lock that many per type, or the next
           // unlocked ones.
           const front = `SELECT each.type, first.due_at, first.id FROM unnest(${one}::text[]) AS each (type), LATERAL (
             SELECT due_at, id FROM ${due(priority, 'each.type')} ORDER BY due_at, id LIMIT ${room}) AS first
             ORDER BY due_at, id LIMIT ${room}`
           return `${priority}_shares AS MATERIALIZED (SELECT type, count(*) AS share FROM (${front}) AS front GROUP BY type),
-            ${priority} AS MATERIALIZED (SELECT place FROM ${priority}_shares AS shares,
+            ${priority} AS MATERIALIZED (SELECT place, due_at FROM ${priority}_shares AS shares,
               LATERAL (${lock(priority, 'shares.type', 'shares.share')}) AS locked)`
         }
   // By ctid rather than id: a join by id would give the planner a choice. RETURNING does not define an order.
@@ -100,15 +110,17 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
        INSERT INTO uketsuke.running (id, queue, type, run_at, version, attempt, last_error, progress, started_at, worker, lease_until, claimed)
        SELECT id, queue, type, run_at, version + 1, attempt + 1, last_error, 0, ${now}, ${parameters.add(worker)},
          ${now} + ${parameters.add(leaseMs)}::bigint, ${parameters.add(claimToken)} FROM taken RETURNING *
-     ) ${returned}`,
+     ) ${returned(', (SELECT max(due_at) FROM high), (SELECT max(due_at) FROM normal)')}`,
     parameters.values,
   )
 }
 
 /** What the claimer does not already know, of the rows of `running` that `started` returns. */
-const returned = `SELECT asked.id, asked.type, asked.owner, asked.priority, started.version, started.attempt, asked.max_attempts, asked.input,
+const returned = (
+  also = '',
+) => `SELECT asked.id, asked.type, asked.owner, asked.priority, started.version, started.attempt, asked.max_attempts, asked.input,
   started.last_error, asked.metadata, asked.webhook_url, asked.retry_of, asked.parent, asked.trace, asked.created_at, started.run_at,
-  started.started_at, started.cancel_requested_at, asked.retain_for
+  started.cancel_requested_at, asked.retain_for, started.started_at${also}
   FROM started JOIN uketsuke.accepted AS asked ON asked.id = started.id`
 
 type Text = string | null
@@ -124,12 +136,12 @@ type Returned = [
     maxAttempts: number,
   ],
   ...[input: string, lastError: Text, metadata: Text, webhookUrl: Text, retryOf: Text, parent: Text, trace: Text],
-  ...[createdAt: number, runAt: number, startedAt: number, cancelRequestedAt: number | null, retainFor: number],
+  ...[createdAt: number, runAt: number, cancelRequestedAt: number | null, retainFor: number, startedAt: number],
 ]
 
 function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery): Job {
   const [id, type, owner, priority, version, attempt, maxAttempts, input, lastError, ...rest] = row as Returned
-  const [metadata, webhookUrl, retryOf, parent, trace, createdAt, runAt, startedAt, cancelRequestedAt, retainFor] = rest
+  const [metadata, webhookUrl, retryOf, parent, trace, createdAt, runAt, cancelRequestedAt, retainFor, startedAt] = rest
   return {
     id,
     queue,
@@ -164,7 +176,7 @@ function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery
 }
 
 async function lost(sql: Sql, claimToken: string): Promise<unknown[][] | null> {
-  const rows = await sql.tuples(`WITH started AS (SELECT * FROM uketsuke.running WHERE claimed = $1) ${returned}`, [
+  const rows = await sql.tuples(`WITH started AS (SELECT * FROM uketsuke.running WHERE claimed = $1) ${returned()}`, [
     claimToken,
   ])
   return rows.length > 0 ? rows : null

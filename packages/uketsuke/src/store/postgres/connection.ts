@@ -179,16 +179,17 @@ export class Connection {
   async #free(deadline: number): Promise<PoolClient> {
     const connecting = this.#pool.connect()
     if (deadline === Number.POSITIVE_INFINITY) return connecting
-    const overdue = new AbortController()
-    const late = pause(Math.max(1, deadline - performance.now()), null, { signal: overdue.signal })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, Math.max(1, deadline - performance.now()), null)
+    })
     try {
       const client = await Promise.race([connecting, late])
       if (client !== null) return client
       connecting.then((client) => client.release()).catch(() => {})
       throw new Error(connectTimeout)
     } finally {
-      overdue.abort()
-      late.catch(() => {})
+      clearTimeout(timer)
     }
   }
 

@@ -7,6 +7,7 @@ import { withValidIdentifiers } from '../guarded.ts'
 import type { ClaimQuery, Store, StoreFactory } from '../port.ts'
 import { uncapped } from '../unfinished.ts'
 import { adoptLostClaims, type Claimed, claim } from './claim.ts'
+import { ClaimFronts } from './claim-front.ts'
 import type { Sql } from './connection.ts'
 import { createIndex } from './extra-index.ts'
 import { insert, keyed } from './insert.ts'
@@ -119,9 +120,13 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     )
 
   const lostClaims = new LostClaims()
+  const fronts = new ClaimFronts()
   async function claimBy(query: ClaimQuery, claimToken: string): Promise<Claimed> {
     try {
-      return await run((sql, maybeCommitted) => claim(sql, time, query, claimToken, maybeCommitted), claimWithin)
+      return await run(
+        (sql, maybeCommitted) => claim(sql, time, query, claimToken, maybeCommitted, fronts),
+        claimWithin,
+      )
     } catch (error) {
       if (error instanceof UketsukeError && error.outcome === 'unknown') lostClaims.add(claimToken, query.leaseMs)
       throw error

@@ -3,7 +3,7 @@ import { jobColumns, omitted } from '../columns.ts'
 import { allOwners, type KnownVersion, type ListQuery, type Owner } from '../port.ts'
 import type { Parameter, Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import { toAttempt, toJob } from './rows.ts'
+import { running, toAttempt, toJob } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 import { waitingTypes } from './waiting-types.ts'
 
@@ -34,8 +34,8 @@ export async function expiredLeases(sql: Sql, time: DatabaseTime, limit: number)
   const parameters = new Parameters()
   const rows = await sql.query(
     `SELECT jobs.* FROM (
-       SELECT id FROM uketsuke.running WHERE lease_until <= ${time.now(parameters)} ORDER BY lease_until LIMIT ${parameters.add(limit)}
-     ) AS expired JOIN uketsuke.jobs ON jobs.id = expired.id ORDER BY lease_until`,
+       SELECT id, lease_until FROM ${running} AND lease_until <= ${time.now(parameters)} ORDER BY lease_until LIMIT ${parameters.add(limit)}
+     ) AS expired JOIN uketsuke.jobs ON jobs.id = expired.id ORDER BY expired.lease_until`,
     parameters.values,
   )
   return rows.map(toJob)

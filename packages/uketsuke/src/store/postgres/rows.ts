@@ -78,4 +78,10 @@ export const toAttempt = (row: Row): Attempt => ({
   error: failure(row.error),
 })
 
+/**
+ * The running jobs. The condition makes it a scan of the index, where entries of deleted rows are marked and skipped; in the table they would
+ * be read until the next vacuum.
+ */
+export const running = "uketsuke.running WHERE id > ''"
+
 const time = (value: unknown): number | null => (value === null ? null : Number(value))

@@ -1,6 +1,7 @@
 import type { Unclaimed } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
+import { running } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 import { waitingTypes } from './waiting-types.ts'
 
@@ -16,7 +17,7 @@ export async function unclaimed(sql: Sql, time: DatabaseTime, waited: number): P
   const rows = await sql.query(
     `WITH RECURSIVE ${waitingTypes('high_types', "'jobs'", "'high'")}, ${waitingTypes('normal_types', "'jobs'", "'normal'")}
      SELECT type, ${now} - min(due_at) AS waited FROM (${due('high')} UNION ALL ${due('normal')}) AS due
-     WHERE type NOT IN (SELECT type FROM uketsuke.running WHERE lease_until > ${now})
+     WHERE type NOT IN (SELECT type FROM ${running} AND lease_until > ${now})
      GROUP BY type ORDER BY waited DESC`,
     parameters.values,
   )

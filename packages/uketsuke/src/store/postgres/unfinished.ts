@@ -1,6 +1,7 @@
 import type { Unfinished } from '../port.ts'
 import { byType } from '../unfinished.ts'
 import type { Sql } from './connection.ts'
+import { running } from './rows.ts'
 import { waitingTypes } from './waiting-types.ts'
 
 /** Counted up to `most` for each type. `now` is that of the database. */
@@ -16,7 +17,7 @@ export async function unfinished(sql: Sql, now: number, most: number): Promise<U
     `WITH RECURSIVE ${waitingTypes('high_types', "'jobs'", "'high'")}, ${waitingTypes('normal_types', "'jobs'", "'normal'")}
      ${pending('high')} UNION ALL ${pending('normal')} UNION ALL
      SELECT type, 0, count(*), NULL FROM (
-       SELECT type FROM uketsuke.running WHERE queue = 'jobs' LIMIT $1) AS started GROUP BY type`,
+       SELECT type FROM ${running} AND queue = 'jobs' LIMIT $1) AS started GROUP BY type`,
     [most],
   )
   const numbers = rows.map(({ type, pending, running, oldest }) => ({
