@@ -15,6 +15,11 @@ export interface Clock {
 export const clockOn = (timers: Timers): Clock => ({
   now: Date.now,
   after(ms, fn, { background = false } = {}) {
+    if (ms <= longest) {
+      const timer = timers.setTimeout(fn, ms)
+      if (background) timer.unref()
+      return () => timers.clearTimeout(timer)
+    }
     let timer: NodeJS.Timeout
     const wait = (left: number) => {
       const step = Math.min(left, longest)

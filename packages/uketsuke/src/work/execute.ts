@@ -49,7 +49,9 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
   interruption.clear()
   done()
   const end = settle
-  if (end) await persistOutcome(held, (job) => withLatestProgress(job, said, end), clock, context)
+  if (end === null) return
+  const outcome: Rule = said === null ? end : (job) => withLatestProgress(job, said, end)
+  await persistOutcome(held, outcome, clock, context)
 }
 
 /**

@@ -58,7 +58,7 @@ export async function adoptLostClaims(
        UPDATE uketsuke.running SET lease_until = ${time.now(parameters)} + ${parameters.add(query.leaseMs)}::bigint, claimed = ${parameters.add(claimToken)}
        WHERE queue = ${parameters.add(query.queue)} AND worker = ${parameters.add(query.worker)} AND claimed = ANY(${parameters.add(lostTokens)}::text[])
        RETURNING *
-     ) ${returned()}`,
+     ) ${ofRunning}`,
     parameters.values,
   )
   return read(rows, query)
@@ -109,22 +109,23 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
      started AS (
        INSERT INTO uketsuke.running (id, queue, type, run_at, version, attempt, last_error, progress, started_at, worker, lease_until, claimed)
        SELECT id, queue, type, run_at, version + 1, attempt + 1, last_error, 0, ${now}, ${parameters.add(worker)},
-         ${now} + ${parameters.add(leaseMs)}::bigint, ${parameters.add(claimToken)} FROM taken RETURNING *
-     ) ${returned(', (SELECT max(due_at) FROM high), (SELECT max(due_at) FROM normal)')}`,
+         ${now} + ${parameters.add(leaseMs)}::bigint, ${parameters.add(claimToken)} FROM taken
+     ) ${returned('taken', 'version + 1', 'attempt + 1', 'NULL::bigint', now)}, (SELECT max(due_at) FROM high), (SELECT max(due_at) FROM normal)
+     FROM taken JOIN uketsuke.accepted AS asked ON asked.id = taken.id`,
     parameters.values,
   )
 }
 
-/** What the claimer does not already know, of the rows of `running` that `started` returns. */
-const returned = (
-  also = '',
-) => `SELECT asked.id, asked.type, asked.owner, asked.priority, started.version, started.attempt, asked.max_attempts, asked.input,
-  started.last_error, asked.metadata, asked.webhook_url, asked.retry_of, asked.parent, asked.trace, asked.created_at, started.run_at,
-  started.cancel_requested_at, asked.retain_for, started.started_at${also}
+/** What the claimer does not already know. `of` are the rows of the claimed jobs, which have the other columns. */
+const returned = (of: string, version: string, attempt: string, cancelRequestedAt: string, startedAt: string) =>
+  `SELECT asked.id, asked.type, asked.owner, asked.priority, ${version}, ${attempt}, asked.max_attempts, asked.input, ${of}.last_error,
+    asked.metadata, asked.webhook_url, asked.retry_of, asked.parent, asked.trace, asked.created_at, ${of}.run_at, ${cancelRequestedAt},
+    asked.retain_for, ${startedAt}`
+const ofRunning = `${returned('started', 'version', 'attempt', 'cancel_requested_at', 'started_at')}
   FROM started JOIN uketsuke.accepted AS asked ON asked.id = started.id`
 
 type Text = string | null
-/** The columns of `returned`, in this order. */
+/** Its columns, in this order. */
 type Returned = [
   ...[
     id: string,
@@ -176,7 +177,7 @@ function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery
 }
 
 async function lost(sql: Sql, claimToken: string): Promise<unknown[][] | null> {
-  const rows = await sql.tuples(`WITH started AS (SELECT * FROM uketsuke.running WHERE claimed = $1) ${returned()}`, [
+  const rows = await sql.tuples(`WITH started AS (SELECT * FROM uketsuke.running WHERE claimed = $1) ${ofRunning}`, [
     claimToken,
   ])
   return rows.length > 0 ? rows : null

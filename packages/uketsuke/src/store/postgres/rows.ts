@@ -11,9 +11,9 @@ export type ArrayColumn<T> = readonly [name: string, type: Column['type'], value
 const array = ({ name, type, value }: Column): ArrayColumn<Job> => [name, type, value]
 
 const column = new Map(jobColumns.map((one) => [one.name, array(one)]))
-/** Columns of jobs by name. */
-export const columnsOf = (...names: string[]): ArrayColumn<Job>[] =>
-  names.map((name) => column.get(name) as ArrayColumn<Job>)
+/** Columns of jobs by their names, with a space between them. */
+export const columnsOf = (names: string): ArrayColumn<Job>[] =>
+  names.split(' ').map((name) => column.get(name) as ArrayColumn<Job>)
 
 /** The columns of a new job: what was asked. The rest has the same value in every new job. */
 export const asked = [...fixedColumns.map(array), ...columnsOf('run_at')]
