@@ -34,10 +34,13 @@ export async function claim(
   for (let from = fronts.of(query); ; from = fromStart) {
     const began = performance.now()
     const rows = await take(sql, time, query, claimToken, from)
-    const [startedAt, high, normal] = (rows[0]?.slice(-3) ?? []) as [number?, (number | null)?, (number | null)?]
-    const last = { high: high ?? null, normal: normal ?? null, now: startedAt ?? 0 }
-    fronts.found(query, from, began, rows.length === query.limit, last)
-    if (rows.length > 0 || from === fromStart) return read(rows, query)
+    const [end = []] = rows.splice(
+      rows.findLastIndex(([id]) => id === null),
+      1,
+    )
+    const [high, normal, , , now] = end.slice(-5) as [number | null, number | null, null, null, number]
+    fronts.found(query, from, began, rows.length === query.limit, { high, normal, now })
+    if (rows.length > 0 || from === fromStart) return read(rows, query, now)
   }
 }
 
@@ -64,10 +67,11 @@ export async function adoptLostClaims(
   return read(rows, query)
 }
 
-function read(rows: readonly unknown[][], query: ClaimQuery): Claimed {
+/** `startedAt` is that of rows without one. */
+function read(rows: readonly unknown[][], query: ClaimQuery, startedAt = 0): Claimed {
   const [jobs, unreadable]: [Job[], Change[]] = [[], []]
   for (const row of rows) {
-    const job = claimed(row, query)
+    const job = claimed(row, query, startedAt)
     if (job.lastError !== corrupt) jobs.push(job)
     else {
       const now = job.startedAt ?? job.createdAt
@@ -102,7 +106,8 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
             ${priority} AS MATERIALIZED (SELECT place, due_at FROM ${priority}_shares AS shares,
               LATERAL (${lock(priority, 'shares.type', 'shares.share')}) AS locked)`
         }
-  // By ctid rather than id: a join by id would give the planner a choice. RETURNING does not define an order.
+  // By ctid rather than id: a join by id would give the planner a choice. RETURNING does not define an order. The last row, without an id,
+  // has what all others would repeat: the latest due times, and when the attempts start.
   return sql.tuples(
     `WITH ${turn('high', `${most}::int`)}, ${turn('normal', `(${most}::int - (SELECT count(*) FROM high))`)},
      taken AS (DELETE FROM uketsuke.pending WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal)) RETURNING *),
@@ -110,8 +115,10 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
        INSERT INTO uketsuke.running (id, queue, type, run_at, version, attempt, last_error, progress, started_at, worker, lease_until, claimed)
        SELECT id, queue, type, run_at, version + 1, attempt + 1, last_error, 0, ${now}, ${parameters.add(worker)},
          ${now} + ${parameters.add(leaseMs)}::bigint, ${parameters.add(claimToken)} FROM taken
-     ) ${returned('taken', 'version + 1', 'attempt + 1', 'NULL::bigint', now)}, (SELECT max(due_at) FROM high), (SELECT max(due_at) FROM normal)
-     FROM taken JOIN uketsuke.accepted AS asked ON asked.id = taken.id`,
+     ) ${returned('taken', 'version + 1', 'attempt + 1', 'NULL::bigint', 'NULL::bigint')}
+     FROM taken JOIN uketsuke.accepted AS asked ON asked.id = taken.id
+     UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       (SELECT max(due_at) FROM high), (SELECT max(due_at) FROM normal), NULL, NULL, ${now}`,
     parameters.values,
   )
 }
@@ -137,12 +144,13 @@ type Returned = [
     maxAttempts: number,
   ],
   ...[input: string, lastError: Text, metadata: Text, webhookUrl: Text, retryOf: Text, parent: Text, trace: Text],
-  ...[createdAt: number, runAt: number, cancelRequestedAt: number | null, retainFor: number, startedAt: number],
+  ...[createdAt: number, runAt: number, cancelRequestedAt: number | null, retainFor: number, startedAt: number | null],
 ]
 
-function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery): Job {
+function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery, now: number): Job {
   const [id, type, owner, priority, version, attempt, maxAttempts, input, lastError, ...rest] = row as Returned
-  const [metadata, webhookUrl, retryOf, parent, trace, createdAt, runAt, cancelRequestedAt, retainFor, startedAt] = rest
+  const [metadata, webhookUrl, retryOf, parent, trace, createdAt, runAt, cancelRequestedAt, retainFor, ownStart] = rest
+  const startedAt = ownStart ?? now
   return {
     id,
     queue,

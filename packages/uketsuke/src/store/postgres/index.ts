@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
-import type { Change, Job } from '../../domain/job.ts'
+import type { Change, Job, Queue } from '../../domain/job.ts'
 import { withValidIdentifiers } from '../guarded.ts'
 import type { ClaimQuery, Store, StoreFactory } from '../port.ts'
 import { uncapped } from '../unfinished.ts'
@@ -78,10 +78,9 @@ function store(settings: PostgresSettings, clock: Clock): Store {
   /** `always`: what other processes must hear of even if they follow no job. */
   function news(jobs: readonly Job[], always = false): News {
     const changed = always || opened().notifier.isFollowed ? jobs : []
-    return {
-      changed,
-      waiting: [...new Set(jobs.flatMap(({ status, queue }) => (status === 'pending' ? [queue] : [])))],
-    }
+    const waiting = new Set<Queue>()
+    for (const { status, queue } of jobs) if (status === 'pending') waiting.add(queue)
+    return { changed, waiting: [...waiting] }
   }
 
   /**
@@ -109,7 +108,8 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     before.cancelRequestedAt !== after.cancelRequestedAt ||
     (before.leaseUntil !== null && before.leaseUntil <= time.here())
   const outcomes = (changes: readonly Change[]): News => {
-    const jobs = changes.flatMap(({ after, spawn }) => (spawn.length === 0 ? after : [after, ...spawn]))
+    const jobs: Job[] = []
+    for (const { after, spawn } of changes) jobs.push(after, ...spawn)
     return news(jobs, changes.some(isForeign))
   }
   const replace = (changes: readonly Change[]): Promise<boolean[]> =>
@@ -145,8 +145,9 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     group: { cap: 500, inFlight: 2 },
     now() {
       // Uses the last measurement until a new one arrives, so that time goes on while the database is unreachable.
-      if (found !== null && time.isStale) measure().catch(() => {})
-      return time.here()
+      const here = time.here()
+      if (found !== null && time.isStaleAt(here)) measure().catch(() => {})
+      return here
     },
     async migrate() {
       opening ??= open()

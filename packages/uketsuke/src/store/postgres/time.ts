@@ -15,8 +15,8 @@ export interface DatabaseTime {
    * The database's time as estimated by the last measurement, in milliseconds since the epoch. The rules use this time.
    */
   here(): number
-  /** Whether it is time to measure again. */
-  readonly isStale: boolean
+  /** Whether it is time to measure again, at a time that `here` returned. */
+  isStaleAt(here: number): boolean
   /**
    * Records a measurement: the database's time was `theirs`, in the response received now to a query sent at `sent`
    * (local clock).
@@ -42,9 +42,7 @@ export function time(clock: Clock): DatabaseTime {
   return {
     now,
     here,
-    get isStale() {
-      return !own && Math.abs(clock.now() - measuredAt) > measureEvery
-    },
+    isStaleAt: (here) => !own && Math.abs(here - offset - measuredAt) > measureEvery,
     measured(theirs, sent) {
       if (own) return
       const received = clock.now()
