@@ -53,8 +53,9 @@ export const changingColumns: readonly Column[] = [
 ]
 
 /**
- * The columns of the table `jobs` in every store. Rows, writes and raw tables derive from this list. A new column needs
- * a line here, a migration in each store, and a field of `Job` that each store's `toJob` reads.
+ * The columns of `jobs` in every store: a table, or a view in PostgreSQL. Rows, writes and raw tables derive from this list. A new column
+ * needs a line here, a migration in each store, and a field of `Job` that each store's `toJob` reads; in PostgreSQL also a place in
+ * `moves.ts` or `whole-rows.ts`.
  */
 export const jobColumns: readonly Column[] = [...fixedColumns, ...changingColumns]
 

@@ -60,7 +60,8 @@ export function searchSql(query: SearchQuery, table: string, add: (value: string
       const filters = [`queue = '${queue}'`]
       if (type !== undefined) filters.push(`type = ${add(type)}`)
       if (status !== undefined) filters.push(`status = '${status}'`)
-      return `SELECT id FROM (${examined('id, queue, type, status')} LIMIT ${examine}) AS examined WHERE ${filters.join(' AND ')} ${order} LIMIT ${limit}`
+      const columns = status === undefined ? 'id, queue, type' : 'id, queue, type, status'
+      return `SELECT id FROM (${examined(columns)} LIMIT ${examine}) AS examined WHERE ${filters.join(' AND ')} ${order} LIMIT ${limit}`
     },
   }
 }

@@ -27,7 +27,15 @@ const decided = outcome.map(([name]) => `new.${name}`).join(', ')
 /** Stores the jobs that `from` has removed from their table. */
 const insertEnded = (from: string, kept: string) =>
   `INSERT INTO uketsuke.ended (${names(outcome)}, ${kept}) SELECT ${names(outcome)}, ${kept} FROM ${from}`
-const isExpected = 'old.id = new.id AND old.version = new.expected'
+
+/**
+ * Looks each row up, and finds it again by its place. A plain join would let the planner scan the table instead (see `splitByState`). The
+ * version is compared once more after a wait for a lock.
+ */
+const lookUp = (table: 'running' | 'pending', condition: string) =>
+  `LATERAL (SELECT ctid AS place FROM uketsuke.${table} AS old WHERE ${condition} LIMIT 1) AS found`
+const isExpected = 'old.ctid = found.place AND old.version = new.expected'
+const running = lookUp('running', 'old.id = new.id')
 
 /**
  * How the rows of a batch of changes move, as parts of a WITH clause. The part called like the move returns their ids. Whoever deletes the
@@ -39,12 +47,13 @@ export const moves = {
     `kept AS (
        UPDATE uketsuke.running AS old SET version = new.version, progress = new.progress, progress_message = new.progress_message,
          cancel_requested_at = new.cancel_requested_at, lease_until = greatest(new.lease_until, old.lease_until)
-       FROM ${parameters.rows('new', onward, changes)} WHERE ${isExpected} RETURNING old.id
+       FROM ${parameters.rows('new', onward, changes)}, ${running} WHERE ${isExpected} RETURNING old.id
      )`,
   /** From running to pending. */
   returned: (parameters: Parameters, changes: readonly Change[], time: DatabaseTime) =>
     `returned AS (
-       DELETE FROM uketsuke.running AS old USING ${parameters.rows('new', returning, changes)} WHERE ${isExpected} RETURNING new.*
+       DELETE FROM uketsuke.running AS old USING ${parameters.rows('new', returning, changes)}, ${running}
+       WHERE ${isExpected} RETURNING new.*
      ), logged AS (
        INSERT INTO uketsuke.attempts (job_id, version, ${names(ended)})
        SELECT id, version, ${names(logged)} FROM returned WHERE ended_outcome IS NOT NULL
@@ -54,20 +63,22 @@ export const moves = {
   /** From running to its end. */
   ended: (parameters: Parameters, changes: readonly Change[]) =>
     `ended AS (
-       DELETE FROM uketsuke.running AS old USING ${parameters.rows('new', ending, changes)} WHERE ${isExpected}
+       DELETE FROM uketsuke.running AS old USING ${parameters.rows('new', ending, changes)}, ${running} WHERE ${isExpected}
        RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at, old.started_at, old.cancel_requested_at, old.worker
      ), ends AS (${insertEnded('ended', 'queue, type, attempt, run_at, started_at, cancel_requested_at, worker')})`,
   /** Ended before its first attempt: such a job has the place that it was accepted with. */
   dropped: (parameters: Parameters, changes: readonly Change[]) =>
     `dropped AS (
-       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)} JOIN uketsuke.accepted AS place ON place.id = new.id
-       WHERE ${firstPlace} AND old.version = new.expected
+       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)} JOIN uketsuke.accepted AS place ON place.id = new.id,
+         ${lookUp('pending', firstPlace)}
+       WHERE ${isExpected}
        RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at
      ), drops AS (${insertEnded('dropped', 'queue, type, attempt, run_at')})`,
   /** Ended while it waited for a further attempt. */
   abandoned: (parameters: Parameters, changes: readonly Change[]) =>
     `abandoned AS (
-       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)} WHERE ${isExpected} AND old.version > 1
+       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)}, ${lookUp('pending', 'old.id = new.id AND old.version > 1')}
+       WHERE ${isExpected}
        RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at, old.started_at
      ), abandons AS (${insertEnded('abandoned', 'queue, type, attempt, run_at, started_at')})`,
 }

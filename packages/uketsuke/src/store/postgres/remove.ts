@@ -30,9 +30,11 @@ export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted:
      ), gone AS (
        SELECT id FROM mine UNION SELECT accepted.id FROM uketsuke.accepted JOIN mine ON accepted.parent = mine.id
      ), first_places AS (
-       DELETE FROM uketsuke.pending AS old USING uketsuke.accepted AS place JOIN gone ON gone.id = place.id WHERE ${firstPlace}
-     ), later_places AS (DELETE FROM uketsuke.pending WHERE version > 1 AND id IN (SELECT id FROM gone)
-     ), attempts_now AS (DELETE FROM uketsuke.running WHERE id IN (SELECT id FROM gone)),
+       DELETE FROM uketsuke.pending WHERE ctid = ANY(ARRAY(
+         SELECT found.place FROM gone JOIN uketsuke.accepted AS place ON place.id = gone.id,
+           LATERAL (SELECT ctid AS place FROM uketsuke.pending AS old WHERE ${firstPlace} LIMIT 1) AS found))
+     ), later_places AS (DELETE FROM uketsuke.pending WHERE version > 1 AND id = ANY(ARRAY(SELECT id FROM gone))
+     ), attempts_now AS (DELETE FROM uketsuke.running WHERE id = ANY(ARRAY(SELECT id FROM gone))),
      ${deleteGone}`,
     [id, owner === allOwners ? null : owner],
   )

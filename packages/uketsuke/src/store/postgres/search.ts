@@ -27,10 +27,13 @@ export async function search(sql: Sql, query: SearchQuery): Promise<Found> {
   const parameters = new Parameters()
   // The outcomes have the columns that such a search looks at.
   const ofEnded = query.owner === undefined && ['completed', 'failed', 'cancelled'].includes(query.status ?? '')
-  const statements = searchSql(query, ofEnded ? 'uketsuke.ended' : 'uketsuke.jobs', (value) => parameters.add(value))
+  const table = ofEnded ? 'uketsuke.ended' : query.status === undefined ? 'uketsuke.accepted' : 'uketsuke.jobs'
+  const statements = searchSql(query, table, (value) => parameters.add(value))
   const along = [...parameters.values]
+  // What the view adds is not looked at.
+  const last = statements.last.replace('uketsuke.jobs', 'uketsuke.accepted')
   const ids = (await sql.query(statements.ids(), parameters.values)).map(({ id }) => id as string)
-  const last = ids.length === query.limit ? ids.at(-1) : (await sql.query(statements.last, along))[0]?.id
+  const end = ids.length === query.limit ? ids.at(-1) : (await sql.query(last, along))[0]?.id
   const jobs = await read(ids)
-  return { jobs: ids.flatMap((id) => jobs.get(id) ?? []), last: (last as string | undefined) ?? null }
+  return { jobs: ids.flatMap((id) => jobs.get(id) ?? []), last: (end as string | undefined) ?? null }
 }

@@ -3,6 +3,9 @@
  * `running` and `ended`; a job that waits for its first attempt has no more than its place in `pending`. So a change writes a few dozen
  * bytes, not the whole job, and the tables in which rows come and go stay small. The view `jobs` shows each job as one row.
  *
+ * To the planner, these two tables are nearly empty, so that it would rather scan all of them than look rows up. But there may be a million
+ * dead entries. LATERAL with LIMIT leaves it no choice, here and in `moves.ts`.
+ *
  * Columns with a fixed width come first, which saves padding. Rows of `pending` and `running` live for moments: they are vacuumed early
  * and without pauses, because claims read past dead entries.
  */
@@ -136,6 +139,6 @@ SELECT accepted.id, accepted.queue, accepted.type, accepted.owner, accepted.prio
   accepted.metadata, accepted.trace, accepted.input, ended.output
 FROM uketsuke.accepted
 LEFT JOIN uketsuke.ended ON ended.id = accepted.id
-LEFT JOIN uketsuke.running ON running.id = accepted.id
-LEFT JOIN uketsuke.pending ON pending.id = accepted.id AND pending.version > 1;
+LEFT JOIN LATERAL (SELECT * FROM uketsuke.running WHERE running.id = accepted.id LIMIT 1) AS running ON true
+LEFT JOIN LATERAL (SELECT * FROM uketsuke.pending WHERE pending.id = accepted.id AND pending.version > 1 LIMIT 1) AS pending ON true;
 `
