@@ -20,7 +20,9 @@ async function main(): Promise<boolean> {
   const options = parseOptions(process.argv.slice(2))
   const { settings } = options
   const selected =
-    options.only.length > 0 ? options.only.map(measure) : measures.filter(({ short }) => short || !settings.short)
+    options.only.length > 0
+      ? options.only.map(measure)
+      : measures.filter(({ short, onlyByName }) => !onlyByName && (short || !settings.short))
   const runtime = resolveNode(options.node)
   const { systems, notes } = selectSystems(options, runtime)
   if (options.list) {

@@ -17,6 +17,9 @@ export interface Settings {
   readonly events: number
   readonly finished: number
   readonly backlog: number
+  /** The duration of an endurance run, and its jobs a second. */
+  readonly minutes: number
+  readonly pace: number
   /** Seconds after which a child process is killed. */
   readonly patience: number
 }
@@ -32,6 +35,8 @@ const long: Settings = {
   events: 15,
   finished: 1_000_000,
   backlog: 500_000,
+  minutes: 30,
+  pace: 7_000,
   patience: 180,
 }
 
@@ -46,6 +51,8 @@ const short: Settings = {
   events: 3,
   finished: 2_000,
   backlog: 1_000,
+  minutes: 1,
+  pace: 100,
   patience: 60,
 }
 
@@ -89,6 +96,8 @@ export function parseOptions(args: readonly string[]): Options {
       events: number,
       finished: number,
       backlog: number,
+      minutes: number,
+      pace: number,
       patience: number,
     },
   })

@@ -2,6 +2,7 @@ import { completionLatency } from './completion-latency.ts'
 import { crash } from './crash.ts'
 import { deadReceiver } from './dead-receiver.ts'
 import { drain } from './drain.ts'
+import { endurance } from './endurance.ts'
 import { bulk, enqueue } from './enqueue.ts'
 import { growth } from './growth.ts'
 import { http } from './http.ts'
@@ -27,6 +28,7 @@ export const measures: readonly Measure[] = [
   webhooks,
   deadReceiver,
   crash,
+  endurance,
 ]
 
 export function measure(name: string): Measure {

@@ -75,6 +75,8 @@ export interface Measure {
   readonly rounds: number
   /** Whether it is part of the short form. */
   readonly short: boolean
+  /** Runs only where `--only` names it. */
+  readonly onlyByName?: boolean
   entries(systems: readonly System[]): Entry[]
   /** One run of one entry, in the main process. Throws if jobs were lost or ran twice. */
   run(context: RunContext): Promise<RunResult>
