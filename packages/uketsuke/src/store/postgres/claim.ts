@@ -116,12 +116,15 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
        SELECT id, queue, type, run_at, version + 1, attempt + 1, last_error, 0, ${now}, ${parameters.add(worker)},
          ${now} + ${parameters.add(leaseMs)}::bigint, ${parameters.add(claimToken)} FROM taken
      ) ${returned('taken', 'version + 1', 'attempt + 1', 'NULL::bigint', 'NULL::bigint')}
-     FROM taken JOIN uketsuke.accepted AS asked ON asked.id = taken.id
+     FROM taken, ${asked('taken')}
      UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        (SELECT max(due_at) FROM high), (SELECT max(due_at) FROM normal), NULL, NULL, ${now}`,
     parameters.values,
   )
 }
+
+/** One look-up for each row. A plan that was made while the table was nearly empty would scan it. */
+const asked = (of: string) => `LATERAL (SELECT * FROM uketsuke.accepted WHERE accepted.id = ${of}.id LIMIT 1) AS asked`
 
 /** What the claimer does not already know. `of` are the rows of the claimed jobs, which have the other columns. */
 const returned = (of: string, version: string, attempt: string, cancelRequestedAt: string, startedAt: string) =>
@@ -129,7 +132,7 @@ const returned = (of: string, version: string, attempt: string, cancelRequestedA
     asked.metadata, asked.webhook_url, asked.retry_of, asked.parent, asked.trace, asked.created_at, ${of}.run_at, ${cancelRequestedAt},
     asked.retain_for, ${startedAt}`
 const ofRunning = `${returned('started', 'version', 'attempt', 'cancel_requested_at', 'started_at')}
-  FROM started JOIN uketsuke.accepted AS asked ON asked.id = started.id`
+  FROM started, ${asked('started')}`
 
 type Text = string | null
 /** Its columns, in this order. */

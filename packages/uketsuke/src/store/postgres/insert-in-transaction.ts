@@ -5,7 +5,7 @@ import { inSchema } from './connection.ts'
 import { insertNew } from './insert-new.ts'
 import { write } from './notify-payload.ts'
 import { Parameters } from './parameters.ts'
-import { asked, type Row, toJob } from './rows.ts'
+import { asked, jobOf, type Row, toJob } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /**
@@ -62,7 +62,7 @@ export async function insertWithin(
     const [a, b, c] = [owner, route, key].map((value) => `${parameters.add(encodeText(value))}::text`)
     const [row] = await query(
       `SELECT taken.fingerprint, jobs.* FROM uketsuke.idempotency_keys AS taken
-       LEFT JOIN uketsuke.jobs ON jobs.id = taken.job_id WHERE (taken.owner, taken.route, taken.key) = (${a}, ${b}, ${c})`,
+       LEFT JOIN ${jobOf('taken.job_id')} ON true WHERE (taken.owner, taken.route, taken.key) = (${a}, ${b}, ${c})`,
       parameters,
     )
     if (row === undefined) return null

@@ -5,7 +5,7 @@ import { codeOf, uniqueViolation } from './errors.ts'
 import { insertNew } from './insert-new.ts'
 import { Parameters } from './parameters.ts'
 import { get } from './queries.ts'
-import { asked, names, toJob, type Value } from './rows.ts'
+import { asked, jobOf, names, toJob, type Value } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /** `place` is the index in the batch, because ids and keys may occur twice. */
@@ -117,7 +117,7 @@ export async function keyed(
 ): Promise<Omit<Inserted, 'created'> | null> {
   const [row] = await sql.query(
     `SELECT taken.fingerprint, jobs.* FROM uketsuke.idempotency_keys AS taken
-     LEFT JOIN uketsuke.jobs ON jobs.id = taken.job_id WHERE (taken.owner, route, key) = ($1, $2, $3)`,
+     LEFT JOIN ${jobOf('taken.job_id')} ON true WHERE (taken.owner, route, key) = ($1, $2, $3)`,
     [owner, route, key],
   )
   return row === undefined ? null : created(row)
@@ -130,7 +130,7 @@ async function lookUp(sql: Sql, keyed: readonly Keyed[]): Promise<Map<unknown, O
     `SELECT asked.place, taken.fingerprint, jobs.*
      FROM ${parameters.rows('asked', [...keyColumns.slice(0, 3), place], keyed)}
      JOIN uketsuke.idempotency_keys AS taken USING (owner, route, key)
-     LEFT JOIN uketsuke.jobs ON jobs.id = taken.job_id`,
+     LEFT JOIN ${jobOf('taken.job_id')} ON true`,
     parameters.values,
   )
   return new Map(rows.map((row) => [row.place, created(row)]))

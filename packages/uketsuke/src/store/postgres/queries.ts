@@ -3,7 +3,7 @@ import { jobColumns, omitted } from '../columns.ts'
 import { allOwners, type KnownVersion, type ListQuery, type Owner } from '../port.ts'
 import type { Parameter, Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import { running, toAttempt, toJob } from './rows.ts'
+import { jobOf, running, toAttempt, toJob } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 import { waitingTypes } from './waiting-types.ts'
 
@@ -23,8 +23,7 @@ export async function get(sql: Sql, ids: readonly string[], owner: Owner = allOw
 export async function newerThan(sql: Sql, known: readonly KnownVersion[]): Promise<Job[]> {
   if (known.length === 0) return []
   const rows = await sql.query(
-    `SELECT jobs.* FROM unnest($1::text[], $2::int[]) AS known (id, version)
-     JOIN uketsuke.jobs ON jobs.id = known.id AND jobs.version > known.version`,
+    `SELECT jobs.* FROM unnest($1::text[], $2::int[]) AS known (id, version), ${jobOf('known.id')} WHERE jobs.version > known.version`,
     [known.map(({ id }) => id), known.map(({ version }) => version)],
   )
   return rows.map(toJob)
@@ -35,7 +34,7 @@ export async function expiredLeases(sql: Sql, time: DatabaseTime, limit: number)
   const rows = await sql.query(
     `SELECT jobs.* FROM (
        SELECT id, lease_until FROM ${running} AND lease_until <= ${time.now(parameters)} ORDER BY lease_until LIMIT ${parameters.add(limit)}
-     ) AS expired JOIN uketsuke.jobs ON jobs.id = expired.id ORDER BY expired.lease_until`,
+     ) AS expired, ${jobOf('expired.id')} ORDER BY expired.lease_until`,
     parameters.values,
   )
   return rows.map(toJob)
@@ -54,7 +53,7 @@ export async function nextDue(sql: Sql, queue: Queue, types: readonly string[]):
 }
 
 /** Failed jobs have an index of their own, since they are few among many. */
-const failed = "SELECT id FROM uketsuke.ended WHERE status = 'failed'"
+const failed = "SELECT id AS failed_id FROM uketsuke.ended WHERE status = 'failed'"
 const listed = jobColumns.map(({ name }) => `${omitted[name] ?? name} AS ${name}`).join(', ')
 
 export async function listJobs(sql: Sql, { owner, status, type, limit, before }: ListQuery): Promise<Job[]> {
@@ -62,17 +61,20 @@ export async function listJobs(sql: Sql, { owner, status, type, limit, before }:
   const conditions = ["queue = 'jobs'"]
   const where = (condition: string, value: Parameter) => conditions.push(condition + parameters.add(value))
   if (owner !== allOwners) where('owner = ', owner)
-  if (before !== undefined) where('id < ', before)
   if (type !== undefined) where('type = ', type)
-  const onlyFailed = status?.length === 1 && status[0] === 'failed'
-  if (status !== undefined && !onlyFailed) conditions.push(`status = ANY(${parameters.add(status)}::text[])`)
-  const order = (from: string) => `${from} ORDER BY id DESC LIMIT ${parameters.add(limit)}`
+  const earlier = before === undefined ? '' : ` AND id < ${parameters.add(before)}`
+  const most = parameters.add(limit)
+  if (status?.length === 1 && status[0] === 'failed') {
+    const rows = await sql.query(
+      `SELECT ${listed} FROM (${failed}${earlier}) AS failed, ${jobOf('failed_id')}
+       WHERE ${conditions.join(' AND ')} ORDER BY failed_id DESC LIMIT ${most}`,
+      parameters.values,
+    )
+    return rows.map(toJob)
+  }
+  if (status !== undefined) conditions.push(`status = ANY(${parameters.add(status)}::text[])`)
   const rows = await sql.query(
-    onlyFailed
-      ? order(
-          `SELECT ${listed} FROM (${failed}) AS failed JOIN uketsuke.jobs USING (id) WHERE ${conditions.join(' AND ')}`,
-        )
-      : order(`SELECT ${listed} FROM uketsuke.jobs WHERE ${conditions.join(' AND ')}`),
+    `SELECT ${listed} FROM uketsuke.jobs WHERE ${conditions.join(' AND ')}${earlier} ORDER BY id DESC LIMIT ${most}`,
     parameters.values,
   )
   return rows.map(toJob)
@@ -94,8 +96,8 @@ export async function failedDeliveries(
   limit: number,
 ): Promise<Job[]> {
   const rows = await sql.query(
-    `SELECT jobs.* FROM (${failed} AND queue = 'deliveries' AND completed_at >= $2 AND id > $3) AS failed JOIN uketsuke.jobs USING (id)
-     WHERE $1::text IS NULL OR owner = $1 ORDER BY id LIMIT $4`,
+    `SELECT jobs.* FROM (${failed} AND queue = 'deliveries' AND completed_at >= $2 AND id > $3) AS failed, ${jobOf('failed_id')}
+     WHERE $1::text IS NULL OR owner = $1 ORDER BY failed_id LIMIT $4`,
     [whose(owner), since, after ?? '', limit],
   )
   return rows.map(toJob)

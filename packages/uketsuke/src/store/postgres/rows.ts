@@ -84,4 +84,7 @@ export const toAttempt = (row: Row): Attempt => ({
  */
 export const running = "uketsuke.running WHERE id > ''"
 
+/** The job of each row, looked up by its id. A plan that was made while there were few jobs would scan all of them. */
+export const jobOf = (id: string) => `LATERAL (SELECT * FROM uketsuke.jobs WHERE jobs.id = ${id} LIMIT 1) AS jobs`
+
 const time = (value: unknown): number | null => (value === null ? null : Number(value))

@@ -138,7 +138,7 @@ SELECT accepted.id, accepted.queue, accepted.type, accepted.owner, accepted.prio
   CASE WHEN ended.id IS NULL AND running.id IS NULL THEN coalesce(pending.due_at, accepted.due_at) END AS due_at,
   accepted.metadata, accepted.trace, accepted.input, ended.output
 FROM uketsuke.accepted
-LEFT JOIN uketsuke.ended ON ended.id = accepted.id
+LEFT JOIN LATERAL (SELECT * FROM uketsuke.ended WHERE ended.id = accepted.id LIMIT 1) AS ended ON true
 LEFT JOIN LATERAL (SELECT * FROM uketsuke.running WHERE running.id = accepted.id LIMIT 1) AS running ON true
 LEFT JOIN LATERAL (SELECT * FROM uketsuke.pending WHERE pending.id = accepted.id AND pending.version > 1 LIMIT 1) AS pending ON true;
 `
