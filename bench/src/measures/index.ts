@@ -6,7 +6,7 @@ import { endurance } from './endurance.ts'
 import { bulk, enqueue } from './enqueue.ts'
 import { growth } from './growth.ts'
 import { http } from './http.ts'
-import { pickup, pickupSameProcess } from './pickup.ts'
+import { pickup, pickupManyWorkers, pickupSameProcess } from './pickup.ts'
 import type { Measure } from './port.ts'
 import { sse } from './sse.ts'
 import { steady, steadyTwoProcesses } from './steady.ts'
@@ -21,6 +21,7 @@ export const measures: readonly Measure[] = [
   steadyTwoProcesses,
   pickup,
   pickupSameProcess,
+  pickupManyWorkers,
   completionLatency,
   http,
   growth,

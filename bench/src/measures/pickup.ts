@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { now, percentile } from '../clock.ts'
 import type { Queue } from '../systems/port.ts'
 import { exactlyOnce, type RunCounts, runCounts, Tally } from '../tally.ts'
@@ -92,3 +93,55 @@ export const pickupSameProcess = pickupMeasure(
   },
   async ({ spawn }) => (await spawn('both').result()) as PickedUp,
 )
+
+const many = 20
+
+interface Part {
+  ns: number[]
+  ms: number[]
+}
+
+export const pickupManyWorkers: Measure = {
+  name: 'pickup-many-workers',
+  title: `Pickup latency, ${many} idle workers`,
+  about: `The same with ${many} processes that wait for work.`,
+  rounds: 3,
+  short: false,
+  figures: pickup.figures,
+  entries: (systems) => withWorkers(systems.filter(({ name }) => name === 'uketsuke-pg' || name === 'uketsuke-redis')),
+  async run({ spawn, settings }) {
+    const workers = Array.from({ length: many }, () => spawn('worker'))
+    for (const worker of workers) await worker.receive('ready')
+    const durability = (await spawn('producer').result()) as string
+    for (const worker of workers) worker.send('stop')
+    const parts = (await Promise.all(workers.map((worker) => worker.result()))) as Part[]
+    const ns = parts.flatMap((part) => part.ns)
+    const expected = settings.samples + warmup
+    exactlyOnce(expected, { runs: ns.length, distinct: new Set(ns).size, unfinished: 0, completed: null })
+    const ms = parts.flatMap((part) => part.ms)
+    return { durability, figures: { p50: percentile(ms, 0.5), p99: percentile(ms, 0.99) } }
+  },
+  roles: {
+    async worker(context): Promise<Part> {
+      const queue = await context.open()
+      const part: Part = { ns: [], ms: [] }
+      const stop = await queue.work(({ n, at }) => {
+        if (n >= warmup) part.ms.push(now() - at)
+        part.ns.push(n)
+      })
+      context.send('ready')
+      await context.receive('stop')
+      await stop()
+      await queue.close()
+      return part
+    },
+    async producer(context): Promise<string> {
+      const queue = await context.open()
+      await produce(queue, context)
+      while ((await queue.counts()).unfinished > 0) await sleep(20)
+      const durability = await queue.durability()
+      await queue.close()
+      return durability
+    },
+  },
+}
