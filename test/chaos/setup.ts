@@ -55,7 +55,7 @@ export async function watchRows({ postgres }: Setup): Promise<void> {
     `CREATE TRIGGER fixed AFTER ${events} ON uketsuke.${table} FOR EACH ROW EXECUTE FUNCTION public.note();`
   await postgres.query(`
     CREATE TABLE public.irregular (id text, was text, became text);
-    CREATE TABLE public.latest (id text PRIMARY KEY, state text, version integer);
+    CREATE TABLE public.latest (id text COLLATE "C" PRIMARY KEY, state text, version integer);
     CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
         INSERT INTO public.irregular VALUES (OLD.id, TG_TABLE_NAME, TG_OP);
