@@ -19,7 +19,7 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** The installed PostgreSQL with its defaults (fsync on), on a free port. */
+/** The installed PostgreSQL with its defaults (fsync on) and room for the connections of many processes, on a free port. */
 export async function startPostgres(folder: string): Promise<Server> {
   const bin = postgresBinaries()
   const account = serverAccount()
@@ -33,7 +33,8 @@ export async function startPostgres(folder: string): Promise<Server> {
     stdio: 'pipe',
   })
   const port = await freePort()
-  const flags = ['-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=']
+  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=400']
+  const flags = ['-p', String(port), ...settings.flatMap((one) => ['-c', one])]
   const server = startWithKeeper(home, String(account.uid), String(account.gid), join(bin, 'postgres'), [
     '-D',
     data,

@@ -23,7 +23,7 @@ export const webhooks: Measure = {
     { key: 'cpu', title: 'CPU s per 10k, process', better: null, digits: 2 },
   ],
   entries: (systems) => each(systems.filter(({ ours }) => ours)),
-  async run({ settings: { jobs }, spawn }) {
+  async run({ settings: { webhooks: jobs }, spawn }) {
     const receiver = spawn('receiver')
     const url = await receiver.receive('listening')
     await spawn('producer', url).result()
