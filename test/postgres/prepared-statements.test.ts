@@ -31,7 +31,7 @@ async function reads(): Promise<{ scans: number; entries: number }> {
 /** Rounds of 100 jobs, with every statement that a worker and its clients send. */
 async function work(store: Store, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
-    const jobs = Array.from({ length: 100 }, (_, i) => create(randomUUID()))
+    const jobs = Array.from({ length: 100 }, () => create(randomUUID()))
     for (const one of jobs.slice(0, 2)) await store.insert([{ job: one }])
     await store.insert(jobs.slice(2).map((job) => ({ job })))
     const claimed = await store.claim(asked)
