@@ -8,7 +8,7 @@ WITH new AS MATERIALIZED (SELECT * FROM ${from}), accepted AS (
     input, trace, run_at, due_at)
   SELECT id, queue, type, owner, priority, max_attempts, metadata, webhook_url, retry_of, parent, created_at, retain_for, input, trace, run_at,
     run_at FROM new ON CONFLICT DO NOTHING RETURNING id
-), stored AS (SELECT * FROM new WHERE (id IN (SELECT id FROM accepted)) IS TRUE), pending AS (
+), stored AS (SELECT new.* FROM new JOIN accepted ON accepted.id = new.id), pending AS (
   INSERT INTO uketsuke.pending (due_at, run_at, version, attempt, queue, priority, type, id, owner, started_at, progress, progress_message, last_error)
   SELECT run_at, run_at, version, attempt, queue, priority, type, id, owner, started_at, progress, progress_message, last_error
   FROM stored WHERE status = 'pending'
