@@ -73,7 +73,7 @@ test('a schema of whole jobs is migrated with every job, which then goes on', as
   await store.close()
 })
 
-test('is refused while processes with an earlier version work, and kept from them afterwards', async () => {
+test('the migration is refused while processes with an earlier version work', async () => {
   const url = await earlier('busy')
   const lock = `SELECT pg_advisory_lock_shared(${earlierLockOf('uketsuke')}); SELECT pg_sleep(600)`
   const holder = server.query(lock, url).catch(() => {})

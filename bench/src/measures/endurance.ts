@@ -69,6 +69,8 @@ async function worker({ open, settings }: ChildContext): Promise<Endured> {
     minutes.push(tally.runs - ranBefore)
     ranBefore = tally.runs
   }
+  while (inFlight > 0) await sleep(tick)
+  if (failure !== null) throw failure
   if (minutes.length === 0) minutes.push(tally.runs)
   await allFinished(queue, tally, made)
   const durability = await queue.durability()

@@ -25,6 +25,7 @@ export interface Waiting {
 }
 
 export interface Insert {
+  /** A new job, as the rule `create` made it. */
   readonly job: Job
   readonly key?: IdempotencyKey | undefined
 }

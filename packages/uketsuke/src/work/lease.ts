@@ -61,26 +61,21 @@ export class HeldJob {
     return write
   }
 
-  // Not an async function, like the transition: each job makes at least one.
-  #write(rule: Rule): Promise<Job | null> {
-    let held = true
-    const still: Rule = (job) => {
-      held = isHeldBy(this.lease, job)
-      return held ? rule(job) : null
-    }
-    const ended = (after: Job | null) => {
-      this.#writes--
+  async #write(rule: Rule): Promise<Job | null> {
+    try {
+      if (this.#reason === 'lease-lost') return null
+      let held = true
+      const still: Rule = (job) => {
+        held = isHeldBy(this.lease, job)
+        return held ? rule(job) : null
+      }
+      const after = await this.#transition(this.#job, still, this.#clock.now)
       if (after) this.#job = after
       else if (!held) this.abort('lease-lost')
       return after
-    }
-    const failed = (error: unknown) => {
+    } finally {
       this.#writes--
-      throw error
     }
-    const written =
-      this.#reason === 'lease-lost' ? Promise.resolve(null) : this.#transition(this.#job, still, this.#clock.now)
-    return written.then(ended, failed)
   }
 
   /** Another process changed this job: cancellation was requested, or the lease is lost. */

@@ -10,39 +10,28 @@ import type { HeldJob } from './lease.ts'
  * Stores an outcome, and retries until it is stored or the lease is lost: an outage must not lose finished work. If the store refuses
  * the outcome itself, the job fails with `outcome-rejected`, because running the handler again would give the same outcome.
  */
-export function persistOutcome(held: HeldJob, outcome: Rule, clock: Clock, context: Context): Promise<unknown> {
-  // Not an async function: nearly every outcome is stored at the first try.
-  return held.write(outcome).catch((error: unknown) => persistAgain(held, outcome, clock, context, error))
-}
-
-async function persistAgain(
-  held: HeldJob,
-  outcome: Rule,
-  clock: Clock,
-  context: Context,
-  first: unknown,
-): Promise<void> {
-  const { workerLog: log } = context
+export async function persistOutcome(held: HeldJob, outcome: Rule, clock: Clock, context: Context): Promise<void> {
   const rules = [outcome]
-  let error = first
   for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
-    if (isPassing(error)) {
-      log.error({ err: error }, 'storing the outcome failed; retrying')
-      if (held.leaving) return
-      await sleep(clock, wait)
-    } else {
+    const rule = rules.at(-1) ?? outcome
+    try {
+      await held.write(rule)
+      return
+    } catch (error) {
+      // Made here: most attempts need no logger of their own.
+      const { workerLog: log } = context
+      if (isPassing(error)) {
+        log.error({ err: error }, 'storing the outcome failed; retrying')
+        if (held.leaving) return
+        await sleep(clock, wait)
+        continue
+      }
       log.error({ err: describe(error) }, 'the store refused the outcome')
       // The lease will expire, and the rescuer will find the job.
       if (rules.length > 2) return
       // A second refusal may be about the text of the first: leave it out.
       const failure = rules.length === 1 ? { ...rejected, thrown: describe(error).stack } : rejected
       rules.push((job) => fail({ ...job, progressMessage: null }, clock.now(), failure, clock.now()))
-    }
-    try {
-      await held.write(rules.at(-1) ?? outcome)
-      return
-    } catch (next) {
-      error = next
     }
   }
 }

@@ -81,13 +81,9 @@ export class Worker {
     this.#running.add(held)
     // The stop came in during the claim: the job is given back without a run.
     if (this.#stopping.signal.aborted) held.abort('shutdown')
-    execute(held, fetcher.runnable(job.type), this.#execution, fetcher.jobEnded).then(
-      () => this.#running.remove(held),
-      (error: unknown) => {
-        this.#running.remove(held)
-        log.error({ err: describe(error), jobId: job.id }, 'attempt ended without an outcome')
-      },
-    )
+    void execute(held, fetcher.runnable(job.type), this.#execution, fetcher.jobEnded)
+      .catch((error: unknown) => log.error({ err: describe(error), jobId: job.id }, 'attempt ended without an outcome'))
+      .then(() => this.#running.remove(held))
   }
 
   /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
-import type { Change, Job, Queue } from '../../domain/job.ts'
+import type { Change } from '../../domain/job.ts'
 import { withValidIdentifiers } from '../guarded.ts'
 import type { ClaimQuery, Store, StoreFactory } from '../port.ts'
 import { uncapped } from '../unfinished.ts'
@@ -75,14 +75,6 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     })
     return measuring
   }
-  /** `always`: what other processes must hear of even if they follow no job. */
-  function news(jobs: readonly Job[], always = false): News {
-    const changed = always || opened().notifier.isFollowed ? jobs : []
-    const waiting = new Set<Queue>()
-    for (const { status, queue } of jobs) if (status === 'pending') waiting.add(queue)
-    return { changed, waiting: [...waiting] }
-  }
-
   /**
    * Commits and notifies other processes: if possible with a notification about `expected` pipelined behind the
    * statement, else after its response about what was stored.
@@ -103,20 +95,15 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     return result
   }
 
-  /** Whether a change is one that its worker does not make itself, so that the worker must hear of it. */
-  const isForeign = ({ before, after }: Change) =>
-    before.cancelRequestedAt !== after.cancelRequestedAt ||
-    (before.leaseUntil !== null && before.leaseUntil <= time.here())
-  const outcomes = (changes: readonly Change[]): News => {
-    const jobs: Job[] = []
-    for (const { after, spawn } of changes) jobs.push(after, ...spawn)
-    return news(jobs, changes.some(isForeign))
-  }
   const replace = (changes: readonly Change[]): Promise<boolean[]> =>
     commit(
       (sql, maybeCommitted) => replaceRows(sql, time, changes, maybeCommitted),
-      changes.length > pipelineLimit ? null : outcomes(changes),
-      (swapped) => outcomes(changes.filter((_, i) => swapped[i])),
+      changes.length > pipelineLimit ? null : opened().notifier.newsOfChanges(changes, time.here()),
+      (swapped) =>
+        opened().notifier.newsOfChanges(
+          changes.filter((_, i) => swapped[i]),
+          time.here(),
+        ),
     )
 
   const lostClaims = new LostClaims()
@@ -162,8 +149,9 @@ function store(settings: PostgresSettings, clock: Clock): Store {
       commit(
         (sql, maybeCommitted) => insert(sql, time, inserts, maybeCommitted),
         // With keys, what is stored is known only after the response.
-        inserts.some(({ key }) => key !== undefined) ? null : news(inserts.map(({ job }) => job)),
-        (inserted) => news(inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : []))),
+        inserts.some(({ key }) => key !== undefined) ? null : opened().notifier.newsOf(inserts.map(({ job }) => job)),
+        (inserted) =>
+          opened().notifier.newsOf(inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : []))),
         waiting?.within,
       ),
     insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
@@ -173,7 +161,8 @@ function store(settings: PostgresSettings, clock: Clock): Store {
       const found = lost.length > 0 ? await run((sql) => adoptLostClaims(sql, time, query, lost, claimToken)) : null
       const { jobs, unreadable } =
         found !== null && found.jobs.length + found.unreadable.length > 0 ? found : await claimBy(query, randomUUID())
-      opened().notifier.announce(news(jobs))
+      const { notifier } = opened()
+      notifier.announce(notifier.newsOf(jobs))
       if (unreadable.length > 0) await replace(unreadable)
       return jobs
     },

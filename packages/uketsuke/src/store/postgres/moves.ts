@@ -1,7 +1,7 @@
 import { type Change, isTerminal, type Job } from '../../domain/job.ts'
 import { firstPlace } from './insert-new.ts'
 import type { Parameters } from './parameters.ts'
-import { type ArrayColumn, columnsOf, ended, names } from './rows.ts'
+import { type ArrayColumn, columnsOf, ended, names, sameId } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 const ofAfter = (columns: readonly ArrayColumn<Job>[]) =>
@@ -28,14 +28,12 @@ const decided = outcome.map(([name]) => `new.${name}`).join(', ')
 const insertEnded = (from: string, kept: string) =>
   `INSERT INTO uketsuke.ended (${names(outcome)}, ${kept}) SELECT ${names(outcome)}, ${kept} FROM ${from}`
 
-/**
- * Looks each row up, and finds it again by its place. A plain join would let the planner scan the table instead (see `splitByState`). The
- * version is compared once more after a wait for a lock.
- */
-const lookUp = (table: 'running' | 'pending', condition: string) =>
-  `LATERAL (SELECT ctid AS place FROM uketsuke.${table} AS old WHERE ${condition} LIMIT 1) AS found`
-const isExpected = 'old.ctid = found.place AND old.version = new.expected'
-const running = lookUp('running', 'old.id = new.id')
+const isExpected = `${sameId('old.id', 'new.id')} AND old.version = new.expected`
+
+/** Finds rows of `pending` by their places: no such row ever moves. */
+const isAt = (condition: string) =>
+  `LATERAL (SELECT ctid AS place FROM uketsuke.pending AS old WHERE ${condition} LIMIT 1) AS found
+   WHERE old.ctid = found.place AND old.version = new.expected`
 
 /**
  * How the rows of a batch of changes move, as parts of a WITH clause. The part called like the move returns their ids. Whoever deletes the
@@ -47,12 +45,12 @@ export const moves = {
     `kept AS (
        UPDATE uketsuke.running AS old SET version = new.version, progress = new.progress, progress_message = new.progress_message,
          cancel_requested_at = new.cancel_requested_at, lease_until = greatest(new.lease_until, old.lease_until)
-       FROM ${parameters.rows('new', onward, changes)}, ${running} WHERE ${isExpected} RETURNING old.id
+       FROM ${parameters.rows('new', onward, changes)} WHERE ${isExpected} RETURNING old.id
      )`,
   /** From running to pending. */
   returned: (parameters: Parameters, changes: readonly Change[], time: DatabaseTime) =>
     `returned AS (
-       DELETE FROM uketsuke.running AS old USING ${parameters.rows('new', returning, changes)}, ${running}
+       DELETE FROM uketsuke.running AS old USING ${parameters.rows('new', returning, changes)}
        WHERE ${isExpected} RETURNING new.*
      ), logged AS (
        INSERT INTO uketsuke.attempts (job_id, version, ${names(ended)})
@@ -63,22 +61,20 @@ export const moves = {
   /** From running to its end. */
   ended: (parameters: Parameters, changes: readonly Change[]) =>
     `ended AS (
-       DELETE FROM uketsuke.running AS old USING ${parameters.rows('new', ending, changes)}, ${running} WHERE ${isExpected}
+       DELETE FROM uketsuke.running AS old USING ${parameters.rows('new', ending, changes)} WHERE ${isExpected}
        RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at, old.started_at, old.cancel_requested_at, old.worker
      ), ends AS (${insertEnded('ended', 'queue, type, attempt, run_at, started_at, cancel_requested_at, worker')})`,
   /** Ended before its first attempt: such a job has the place that it was accepted with. */
   dropped: (parameters: Parameters, changes: readonly Change[]) =>
     `dropped AS (
-       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)} JOIN uketsuke.accepted AS place ON place.id = new.id,
-         ${lookUp('pending', firstPlace)}
-       WHERE ${isExpected}
+       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)} JOIN uketsuke.accepted AS place ON ${sameId('place.id', 'new.id')},
+         ${isAt(firstPlace)}
        RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at
      ), drops AS (${insertEnded('dropped', 'queue, type, attempt, run_at')})`,
   /** Ended while it waited for a further attempt. */
   abandoned: (parameters: Parameters, changes: readonly Change[]) =>
     `abandoned AS (
-       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)}, ${lookUp('pending', 'old.id = new.id AND old.version > 1')}
-       WHERE ${isExpected}
+       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)}, ${isAt('old.id = new.id AND old.version > 1')}
        RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at, old.started_at
      ), abandons AS (${insertEnded('abandoned', 'queue, type, attempt, run_at, started_at')})`,
 }

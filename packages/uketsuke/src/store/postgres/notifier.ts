@@ -1,4 +1,4 @@
-import type { Job, Queue } from '../../domain/job.ts'
+import type { Change, Job, Queue } from '../../domain/job.ts'
 import type { Connection, Sql } from './connection.ts'
 import { Audience } from './following.ts'
 import { write } from './notify-payload.ts'
@@ -30,10 +30,23 @@ export function createNotifier(connection: Connection, channel: string, sender: 
     sending = null
   }
 
+  /** With `always`, the ids are sent even if nobody follows. */
+  function newsOf(jobs: readonly Job[], always = false): News {
+    const waiting = new Set<Queue>()
+    for (const { status, queue } of jobs) if (status === 'pending') waiting.add(queue)
+    return { changed: always || audience.isFollowing ? jobs : [], waiting: [...waiting] }
+  }
+
   return {
-    /** Whether another process must hear of what happens to a job, as far as it goes on or ends in the usual way. */
-    get isFollowed(): boolean {
-      return audience.isFollowing
+    newsOf,
+    /** `now` is the database's time. A worker must hear of what others do to its jobs, even if nobody follows them. */
+    newsOfChanges(changes: readonly Change[], now: number): News {
+      const jobs: Job[] = []
+      for (const { after, spawn } of changes) jobs.push(after, ...spawn)
+      return newsOf(
+        jobs,
+        changes.some((change) => isByOther(change, now)),
+      )
     },
     /**
      * Pipelines a notification about what the statement just sent will store if it succeeds. False if it could not be
@@ -54,6 +67,10 @@ export function createNotifier(connection: Connection, channel: string, sender: 
     },
   }
 }
+
+/** Whether a change may be by another process than the job's worker: a cancellation, or the end of a lost lease. */
+const isByOther = ({ before, after }: Change, now: number): boolean =>
+  before.cancelRequestedAt !== after.cancelRequestedAt || (before.leaseUntil !== null && before.leaseUntil <= now)
 
 /** What other processes hear of. */
 export interface News {

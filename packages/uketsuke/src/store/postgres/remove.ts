@@ -5,12 +5,13 @@ import { firstPlace } from './insert-new.ts'
 import { Parameters } from './parameters.ts'
 import type { DatabaseTime } from './time.ts'
 
+const goneIds = 'ANY(ARRAY(SELECT id FROM gone))'
 /** Deletes the jobs that the subquery `gone` selects, with all that belongs to them, and counts them. */
 const deleteGone = `
-  ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id IN (SELECT id FROM gone)),
-  log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id IN (SELECT id FROM gone)),
-  outcomes AS (DELETE FROM uketsuke.ended WHERE id IN (SELECT id FROM gone)),
-  deleted AS (DELETE FROM uketsuke.accepted WHERE id IN (SELECT id FROM gone) RETURNING id)
+  ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id = ${goneIds}),
+  log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id = ${goneIds}),
+  outcomes AS (DELETE FROM uketsuke.ended WHERE id = ${goneIds}),
+  deleted AS (DELETE FROM uketsuke.accepted WHERE id = ${goneIds} RETURNING id)
   SELECT count(*) AS n FROM deleted`
 
 /** A job is kept while a delivery of it has not ended. */
@@ -33,8 +34,8 @@ export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted:
        DELETE FROM uketsuke.pending WHERE ctid = ANY(ARRAY(
          SELECT found.place FROM gone JOIN uketsuke.accepted AS place ON place.id = gone.id,
            LATERAL (SELECT ctid AS place FROM uketsuke.pending AS old WHERE ${firstPlace} LIMIT 1) AS found))
-     ), later_places AS (DELETE FROM uketsuke.pending WHERE version > 1 AND id = ANY(ARRAY(SELECT id FROM gone))
-     ), attempts_now AS (DELETE FROM uketsuke.running WHERE id = ANY(ARRAY(SELECT id FROM gone))),
+     ), later_places AS (DELETE FROM uketsuke.pending WHERE version > 1 AND id = ${goneIds}
+     ), attempts_now AS (DELETE FROM uketsuke.running WHERE id = ${goneIds}),
      ${deleteGone}`,
     [id, owner === allOwners ? null : owner],
   )

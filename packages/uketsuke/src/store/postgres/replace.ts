@@ -6,7 +6,7 @@ import { insertNew } from './insert-new.ts'
 import { type Move, moveOf, moves } from './moves.ts'
 import { Parameters } from './parameters.ts'
 import { get } from './queries.ts'
-import { type ArrayColumn, asked } from './rows.ts'
+import { type ArrayColumn, asked, sameId } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /**
@@ -83,9 +83,7 @@ export async function renew(
   const parameters = new Parameters()
   const rows = await sql.query(
     `UPDATE uketsuke.running AS job SET lease_until = ${time.now(parameters)} + ${parameters.add(leaseMs)}::bigint
-     FROM ${parameters.rows('held', held, sorted)},
-       LATERAL (SELECT ctid AS place FROM uketsuke.running WHERE running.id = held.id LIMIT 1) AS found
-     WHERE job.ctid = found.place AND job.attempt = held.attempt AND job.worker = held.worker
+     FROM ${parameters.rows('held', held, sorted)} WHERE ${sameId('job.id', 'held.id')} AND job.attempt = held.attempt AND job.worker = held.worker
      RETURNING job.id, job.attempt, job.worker, job.version`,
     parameters.values,
   )

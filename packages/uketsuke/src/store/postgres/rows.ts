@@ -79,6 +79,13 @@ export const toAttempt = (row: Row): Attempt => ({
 })
 
 /**
+ * The condition that joins the ids of `running` to those of a batch. With `=`, the planner may order the rows for a merge join, by a scan of
+ * the index with all its dead entries; `ANY` leaves it look-ups only. No look-up of places before the change: a renewal moves the row, and
+ * a statement that waited for it would not find it there.
+ */
+export const sameId = (one: string, other: string) => `${one} = ANY(ARRAY[${other}])`
+
+/**
  * The running jobs. The condition makes it a scan of the index, where entries of deleted rows are marked and skipped; in the table they would
  * be read until the next vacuum.
  */

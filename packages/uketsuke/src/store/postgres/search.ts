@@ -4,9 +4,9 @@ import type { Found, SearchQuery } from '../port.ts'
 import { areFew, examinedOf, fewSql, type IndexedStatuses, longestInput, pageOf, searchSql } from '../search-sql.ts'
 import type { Sql } from './connection.ts'
 import { Parameters } from './parameters.ts'
-import { toJob } from './rows.ts'
+import { running, toJob } from './rows.ts'
 
-const indexed: IndexedStatuses = { pending: 'uketsuke.pending WHERE true', running: 'uketsuke.running WHERE true' }
+const indexed: IndexedStatuses = { pending: 'uketsuke.pending WHERE true', running }
 const shortInput = `CASE WHEN length(input) <= ${longestInput} THEN input ELSE '' END AS input`
 const columns = (inputs: boolean) =>
   jobColumns

@@ -4,7 +4,7 @@
  * bytes, not the whole job, and the tables in which rows come and go stay small. The view `jobs` shows each job as one row.
  *
  * To the planner, these two tables are nearly empty, so that it would rather scan all of them than look rows up. But there may be a million
- * dead entries. LATERAL with LIMIT leaves it no choice, here and in `moves.ts`.
+ * dead entries. LATERAL with LIMIT leaves it no choice here, and `sameId` elsewhere.
  *
  * Columns with a fixed width come first, which saves padding. Rows of `pending` and `running` live for moments: they are vacuumed early
  * and without pauses, because claims read past dead entries.
