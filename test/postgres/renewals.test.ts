@@ -64,7 +64,7 @@ test.each<[string, (job: Job) => Job | null]>([
   expect(await during(renewal, swap)).toEqual([true])
 })
 
-test('of two changes of one version that wait for each other, one is stored', async () => {
+test('a change that waits for the end of its job is refused', async () => {
   const job = await running()
   const ended = `DELETE FROM uketsuke.running WHERE id = '${job.id}'`
   const swap = () => store.replace([change(job, rules.succeed(job, Date.now(), '1')!, Date.now())])
