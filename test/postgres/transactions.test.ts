@@ -126,7 +126,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     expect(await jobs.get(id, { owner: allOwners })).toBeNull()
     // Notifications arrive in order: an earlier one would already be here.
     await library.transaction((tx) => jobs.enqueue('mail', { to: 'told' }, { tx, delay: 60_000 }))
-    await expect.poll(() => heard.length).toBeGreaterThan(0)
+    await expect.poll(() => heard.some((commit) => commit !== undefined)).toBe(true)
     stop()
     expect(JSON.stringify(heard)).not.toContain(id)
     // The key was not stored either.

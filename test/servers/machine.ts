@@ -12,13 +12,18 @@ export function installed(programs: readonly string[], places: () => readonly st
   const found = find()
   if (found !== undefined) return found
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    execFileSync('apt-get', ['update', '-qq'], { stdio: 'pipe', env })
-    execFileSync('apt-get', ['install', '-qq', '-y', debian], { stdio: 'pipe', env })
+    install(debian)
     const fresh = find()
     if (fresh !== undefined) return fresh
   }
   throw new Error(`These tests need ${programs[0]}: install it, for example with \`apt-get install ${debian}\`.`)
+}
+
+/** Several test files may install at once, and apt-get fails while another one works: each waits for its turn, at most five minutes. */
+function install(debian: string): void {
+  const steps = `apt-get update -qq && apt-get install -qq -y ${debian}`
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  execFileSync('flock', ['--timeout', '300', '/usr/bin/apt-get', 'sh', '-c', steps], { stdio: 'pipe', env })
 }
 
 /** Servers that refuse to run as root run as the user `postgres` or `nobody`. */

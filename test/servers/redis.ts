@@ -1,10 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@redis/client'
+import { freePort, installed } from './machine.ts'
 
 const running = new Set<ChildProcess>()
 /** No server outlives this process. */
@@ -48,7 +48,11 @@ export class RedisServer {
       '--appendonly',
       'no',
     ]
-    const child = spawn(program(), [...fixed, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const program = join(
+      installed(['redis-server'], () => ['/usr/bin'], 'redis-server'),
+      'redis-server',
+    )
+    const child = spawn(program, [...fixed, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     running.add(child)
     child.once('exit', () => running.delete(child))
@@ -87,29 +91,4 @@ export class RedisServer {
     await this.kill()
     rmSync(this.#folder, { recursive: true, force: true })
   }
-}
-
-/** redis-server from the PATH. Root installs it with apt-get if it is missing. */
-function program(): string {
-  const found = () => execFileSync('sh', ['-c', 'command -v redis-server'], { encoding: 'utf8' }).trim()
-  try {
-    return found()
-  } catch {
-    if (process.getuid?.() !== 0) {
-      throw new Error('These tests need redis-server on the PATH: install it (Debian: apt-get install redis-server).')
-    }
-    const quiet = { stdio: 'ignore' as const, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
-    execFileSync('apt-get', ['update'], quiet)
-    execFileSync('apt-get', ['install', '--yes', '--no-install-recommends', 'redis-server'], quiet)
-    return found()
-  }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
