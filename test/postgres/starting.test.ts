@@ -167,7 +167,8 @@ test('tolerates concurrent changes where the server’s default isolation is ser
   await Promise.all([one.migrate(), two.migrate()])
   const asked = { type: 'a', owner: 'o', input: '{}', maxAttempts: 3, retainFor: 1_000 }
   const now = Date.now() - 1_000
-  const jobs = Array.from({ length: 200 }, (_, i) => create({ ...asked, id: `job-${i}` }, now))
+  // More would wait too long for a connection on a machine that is busy with other tests.
+  const jobs = Array.from({ length: 60 }, (_, i) => create({ ...asked, id: `job-${i}` }, now))
   const key = (i: number) => ({ route: 'r', key: `k${i}`, fingerprint: 'f', expiresAt: now + 1e9 })
   const keyed = (store: Store, prefix: string) =>
     Promise.all(jobs.map((job, i) => store.insert([{ job: { ...job, id: prefix + job.id }, key: key(i % 20) }])))
@@ -175,10 +176,10 @@ test('tolerates concurrent changes where the server’s default isolation is ser
   expect(inserted.filter(({ created }) => created)).toHaveLength(20)
   await one.insert(jobs.map((job) => ({ job })))
   const claim = (store: Store, worker: string) =>
-    store.claim({ queue: 'jobs', types: ['a'], limit: 25, worker, leaseMs: 30_000 })
+    store.claim({ queue: 'jobs', types: ['a'], limit: 10, worker, leaseMs: 30_000 })
   const claims = await Promise.all(Array.from({ length: 12 }, (_, i) => claim(i % 2 ? one : two, `w${i}`)))
   const ids = claims.flat().map(({ id }) => id)
-  expect([ids.length, new Set(ids).size]).toEqual([220, 220])
+  expect([ids.length, new Set(ids).size]).toEqual([80, 80])
   await Promise.all([one.close(), two.close()])
 })
 
