@@ -21,6 +21,10 @@ export class Lines {
   of(text: string): number {
     return this.all.filter(({ message }) => message.includes(text)).length
   }
+  /** How often Redis was reached. After a first try that took too long, the message is the one of a recovery. */
+  get connected(): number {
+    return this.of('Redis is connected') + this.of('Redis is available again')
+  }
 }
 
 export async function server(...args: string[]): Promise<RedisServer> {

@@ -15,7 +15,7 @@ async function withWorkers(setup: Setup, { workers = 1, concurrency = 5 } = {}) 
   const names = Array.from({ length: workers }, (_, i) => `worker-${i}`)
   const all = names.map((name) => setup.one(name))
   await Promise.all(all.map((one) => one.work({ concurrency })))
-  await until(() => setup.lines.of('Redis is connected') === 1 + workers)
+  await until(() => setup.lines.connected >= 1 + workers)
   const enqueue = async (count: number, from = 0, ms = 0) => {
     for (let n = from; n < from + count; n++) await api.enqueue('count', { n, ms })
   }
@@ -33,7 +33,8 @@ async function withWorkers(setup: Setup, { workers = 1, concurrency = 5 } = {}) 
 
 test('runs jobs of one process in another, each once, and leaves no entry', async () => {
   const redis = await server()
-  const setup = processes(redis.url)
+  // A stall of a busy machine is no outage: this test expects no warning.
+  const setup = processes(redis.url, { timeout: 10_000 })
   const { api, done } = await withWorkers(setup)
   const priority = (n: number) => (n % 3 === 0 ? 'high' : 'normal')
   await Promise.all(Array.from({ length: 100 }, (_, n) => api.enqueue('count', { n }, { priority: priority(n) })))
@@ -76,7 +77,7 @@ test('an entry read by a worker that lacks the job type wakes one that has it', 
   await api.ready()
   await printing.work()
   await mailing.work()
-  await until(() => setup.lines.of('Redis is connected') === 3)
+  await until(() => setup.lines.connected >= 3)
   const late: number[] = []
   for (let n = 0; n < 10; n++) {
     await api.enqueue(n % 2 === 0 ? 'print' : 'mail', { n })
@@ -270,7 +271,7 @@ describe('an unsuitable Redis', () => {
     await api.enqueue('count', { n: 0 })
     await until(() => setup.ran.length === 1 && setup.lines.of('Redis is unavailable') === 2)
     expect(setup.lines.all.filter(({ fields }) => JSON.stringify(fields).includes(reason))).toHaveLength(2)
-    expect(setup.lines.of('Redis is connected') + setup.lines.of('Redis is available')).toBe(0)
+    expect(setup.lines.connected).toBe(0)
     return setup
   }
 })
@@ -297,7 +298,7 @@ describe('a watch on a job in another process', () => {
     const watching = both ? setup.one('api') : direct
     await watching.ready()
     await setup.one('worker').work()
-    await until(() => setup.lines.of('Redis is connected') === (both ? 3 : 2))
+    await until(() => setup.lines.connected >= (both ? 3 : 2))
     const { jobId } = await watching.enqueue('count', { n: 0, ms: 1_000 })
     const seen: string[] = []
     for await (const { status } of watching.watch(jobId, { owner: allOwners })) {
