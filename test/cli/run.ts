@@ -72,13 +72,18 @@ export class Cli {
   }
 }
 
-/** Runs a command until it exits. */
+/** Runs a command until it exits, at most for a minute. */
 export async function uketsuke(
   args: readonly string[],
   env: Env = {},
 ): Promise<{ code: number | null; out: string; err: string }> {
   const cli = new Cli(args, env)
-  const code = await cli.ended
+  const tooLong = new Promise<never>((_, reject) => {
+    const fail = () => reject(new Error(`uketsuke ${args.join(' ')} did not exit: ${cli.out}${cli.err}`))
+    const timer = setTimeout(fail, 60_000)
+    cli.child.once('close', () => clearTimeout(timer))
+  })
+  const code = await Promise.race([cli.ended, tooLong])
   return { code, out: cli.out, err: cli.err }
 }
 
@@ -87,9 +92,15 @@ export async function fill(file: string, until: string, receiver: string, many =
   const env = { ...process.env, RECEIVER: receiver }
   const child = fork(filler, [file, until, receiver, String(many)], { execArgv: [], env })
   track(child)
-  const [ids] = (await once(child, 'message')) as [Record<'held' | 'done' | 'stumbled' | 'later' | 'big', string>]
+  const gone = once(child, 'exit')
+  const early = gone.then(([code]) => {
+    throw new Error(`The filler ended with ${code}.`)
+  })
+  const [ids] = (await Promise.race([once(child, 'message'), early])) as [
+    Record<'held' | 'done' | 'stumbled' | 'later' | 'big', string>,
+  ]
+  early.catch(() => {})
   const end = async (how: 'kill' | 'stop') => {
-    const gone = once(child, 'exit')
     if (how === 'kill') child.kill('SIGKILL')
     else child.send('stop')
     await gone
