@@ -162,7 +162,8 @@ test('claims and nextDue read no more beside a backlog of other types than on an
     return { some, one, next, place, silent }
   }
   // Same planner settings as the store's sessions.
-  for (const [name, value] of planSettings) await server.query(`ALTER ROLE super SET ${name} = '${value}'`)
+  for (const [name, value] of Object.entries(planSettings))
+    await server.query(`ALTER ROLE super SET ${name} = '${value}'`)
   await server.query('TRUNCATE uketsuke.accepted, uketsuke.pending, uketsuke.ended')
   const insert = (type: string, count: number, due: string) =>
     fill(type, count, {

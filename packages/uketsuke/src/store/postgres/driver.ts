@@ -2,7 +2,7 @@ import type { Client, ClientBase, ClientConfig, Pool } from 'pg'
 import { UketsukeError } from '../../domain/errors.ts'
 import { applicationName, lockOf } from './exclusive-lock.ts'
 import type { PostgresSettings } from './options.ts'
-import { planSettings } from './prepared-statements.ts'
+import { pageSettings, planSettings } from './prepared-statements.ts'
 
 export interface Driver {
   pool(): Pool
@@ -78,20 +78,16 @@ const int8 = 20
  */
 export async function prepareSession(client: ClientBase, atWork: string | null): Promise<boolean> {
   const { processID = 0 } = client as ClientBase & { processID?: number }
+  const settings = atWork === null ? pageSettings : planSettings
   const { rows } = await client.query<{ direct: boolean; free: boolean | null }>(
     `SELECT pg_backend_pid() = $1::int AS direct, CASE
        WHEN pg_backend_pid() = $1::int AND current_setting('synchronous_commit') = 'off'
        THEN set_config('synchronous_commit', 'on', false) END,
        CASE WHEN pg_backend_pid() = $1::int THEN set_config('default_transaction_isolation', 'read committed', false) END,
        CASE WHEN pg_backend_pid() = $1::int AND $2::text IS NOT NULL THEN pg_try_advisory_lock_shared($2::bigint) END AS free,
-       CASE WHEN pg_backend_pid() = $1::int AND $2::text IS NOT NULL THEN (
+       CASE WHEN pg_backend_pid() = $1::int THEN (
          SELECT count(set_config(name, value, false)) FROM unnest($3::text[], $4::text[]) AS planning (name, value)) END`,
-    [
-      processID,
-      atWork === null ? null : lockOf(atWork),
-      planSettings.map(([name]) => name),
-      planSettings.map(([, value]) => value),
-    ],
+    [processID, atWork === null ? null : lockOf(atWork), Object.keys(settings), Object.values(settings)],
   )
   if (rows[0]?.free === false) {
     const sentence = `The schema "${atWork}" is being migrated by "uketsuke migrate"; try again when the migration is complete.`

@@ -22,7 +22,7 @@ const most = 60
  * leave the planner only the plan that is right for a queue of any size: reading an index in order from its start, and
  * nested loops.
  */
-export const planSettings = Object.entries({
+export const planSettings: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
@@ -31,4 +31,10 @@ export const planSettings = Object.entries({
   enable_mergejoin: 'off',
   // If a plan cannot avoid a disabled node, the cost penalty would otherwise trigger JIT compilation.
   jit: 'off',
-})
+}
+
+/**
+ * For a migration, which reads whole tables page by page. Statistics from before the tables were filled would have the planner read and sort
+ * all that is left for each page.
+ */
+export const pageSettings: Readonly<Record<string, string>> = { enable_bitmapscan: 'off', enable_sort: 'off' }
