@@ -29,6 +29,7 @@ const insert: fc.Arbitrary<Act> = fc
       priority: fc.constantFrom('normal' as const, 'high' as const),
       delay: fc.integer({ min: -20, max: 50 }),
       key: fc.option(fc.constantFrom('k1', 'k2'), { nil: undefined }),
+      uniqueKey: fc.option(fc.constantFrom('u1', 'u2'), { nil: undefined }),
       parent: fc.option(id),
       webhookUrl: fc.option(fc.constant('https://example.com')),
       maxAttempts: fc.integer({ min: 1, max: 2 }),
@@ -36,7 +37,8 @@ const insert: fc.Arbitrary<Act> = fc
     { maxLength: 4 },
   )
   .map((rows) => (store, { now }) => {
-    const inserts = rows.map(({ delay, key, ...asked }) => ({
+    const inserts = rows.map(({ delay, key, uniqueKey, ...asked }) => ({
+      uniqueKey,
       job: rules.create({ ...asked, input: '{}', retainFor: 30, runAt: now + delay }, now),
       key: key === undefined ? undefined : { route: 'r', key, fingerprint: asked.id, expiresAt: now + 40 },
     }))
@@ -52,6 +54,7 @@ const moves: ((job: Job, now: number) => Job | null)[] = [
   (job, now) => rules.succeed(job, now, '1'),
   (job, now) => rules.fail(job, now, { code: 'x', message: 'y', retryable: true }, now + 5),
   rules.release,
+  (job, now) => rules.debounce(job, `{"at":${now}}`, now, { wait: 10, max: 25 }),
   rules.cancel,
   rules.expire,
 ]
@@ -67,6 +70,11 @@ const move: fc.Arbitrary<Act> = fc
   })
 
 const reads: fc.Arbitrary<Act> = fc.oneof(
+  fc.constantFrom('u1', 'u2').map(
+    (key): Act =>
+      (store) =>
+        store.holder(key),
+  ),
   fc.tuple(owner, id).map(
     ([owner, id]): Act =>
       (store) =>

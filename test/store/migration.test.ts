@@ -14,7 +14,14 @@ import { pages } from '../../packages/uketsuke/src/store-migration/pages.ts'
 
 /** Minimal raw tables, which can fail at a write, corrupt rows, or be in use. */
 class FakeTables implements RawTables {
-  readonly rows: Record<TableName, Row[]> = { jobs: [], attempts: [], idempotency_keys: [], records: [], shared: [] }
+  readonly rows: Record<TableName, Row[]> = {
+    jobs: [],
+    attempts: [],
+    idempotency_keys: [],
+    unique_keys: [],
+    records: [],
+    shared: [],
+  }
   readonly where: string
   writes = Number.POSITIVE_INFINITY
   garble = false

@@ -44,6 +44,8 @@ export interface JobFields<Type extends string, Input> {
   retryOf?: string
   /** Only if requested with `include`. */
   input?: Input
+  /** Only in the response to a request that created no job, since an unfinished one has the same unique key: this one. */
+  deduplicated?: true
   statusUrl: string
   streamUrl: string
   cancelUrl: string

@@ -1,34 +1,22 @@
-import type { Clock } from '../base/clock.ts'
-import type { JobType } from '../definition/define.ts'
-import type { Dispatch } from '../dispatch/port.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { QuotaExceeded } from '../domain/quota.ts'
 import { create } from '../domain/rules.ts'
-import type { Destinations } from '../notify/destinations.ts'
-import type { WaitingJobs } from '../quota/waiting-jobs.ts'
-import type { IdempotencyKey, Insert, Store } from '../store/port.ts'
+import type { Insert, Inserted, Store } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
+import { checkNotDebounced, debounceHeld } from './debounce.ts'
 import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
+import type { AcceptParts } from './parts.ts'
 import type { AcceptRequest, Idempotency } from './request.ts'
-import { type Limits, validate } from './validate.ts'
+import { uniqueKeyOfStored } from './uniqueness.ts'
+import { validate } from './validate.ts'
 
-/** `created` is false for an idempotent replay: the job existed before. */
+/** `created` is false for an idempotent replay, and if an unfinished job holds the unique key: the job existed before. */
 export interface Accepted {
   job: Job
   created: boolean
-}
-
-export interface AcceptParts {
-  store: Store
-  dispatch: Dispatch
-  clock: Clock
-  types: ReadonlyMap<string, JobType>
-  destinations: Destinations
-  limits: Limits
-  /** Null if the number of waiting jobs is not limited. */
-  waitingJobs: WaitingJobs | null
-  newId: () => string
+  /** The unfinished job with the same unique key was returned. */
+  deduplicated: boolean
 }
 
 export interface Acceptor {
@@ -41,22 +29,36 @@ export interface Acceptor {
 export function acceptor(parts: AcceptParts): Acceptor {
   const { clock } = parts
   const inFlight = new InFlight(clock)
-  const keyed = (job: Job, payload: object, { route, key }: Idempotency, tx?: Transaction): Promise<Accepted> => {
+  const keyed = (row: Insert, payload: object, { route, key }: Idempotency, tx?: Transaction): Promise<Accepted> => {
+    const { job } = row
     const entry = { route, key, fingerprint: fingerprint(payload), expiresAt: job.createdAt + keyLifetime }
-    return inFlight.run(JSON.stringify([job.owner, route, key]), () => insert(parts, { job, key: entry }, tx))
+    return inFlight.run(JSON.stringify([job.owner, route, key]), () => insert(parts, { ...row, key: entry }, tx))
+  }
+  const debounced = async (row: Insert, accepted: Accepted): Promise<Accepted> => {
+    if (!accepted.deduplicated) return accepted
+    const job = await debounceHeld(parts, accepted.job, row.job)
+    // It ended before it got the input of this request.
+    return job === null ? insert(parts, row) : { ...accepted, job }
   }
   return {
     async accept(request, tx) {
+      if (tx) checkNotDebounced(parts, request.type)
       const now = clock.now()
       const valid = validate(request, parts.newId(), parts, now)
-      const job = create(valid instanceof Promise ? await valid : valid, now)
-      if (!request.idempotency) return await insert(parts, { job }, tx)
+      const { uniqueKey, ...asked } = valid instanceof Promise ? await valid : valid
+      const job = create(asked, now)
+      const row = { job, uniqueKey }
+      if (!request.idempotency) return await debounced(row, await insert(parts, row, tx))
       const { owner: _, idempotency, inputIsJson, carrier: __, trace: ___, ...payload } = request
       // The schema may have changed the value that it was given.
       if (inputIsJson && payload.input !== undefined) payload.input = JSON.parse(job.input)
-      return await keyed(job, payload, idempotency, tx)
+      return await debounced(row, await keyed(row, payload, idempotency, tx))
     },
-    again: (job, payload, idempotency) => (idempotency ? keyed(job, payload, idempotency) : insert(parts, { job })),
+    async again(job, payload, idempotency) {
+      const type = job.queue === 'jobs' ? parts.types.get(job.type) : undefined
+      const row = { job, uniqueKey: type && (await uniqueKeyOfStored(type, job)) }
+      return idempotency ? keyed(row, payload, idempotency) : insert(parts, row)
+    },
   }
 }
 
@@ -66,7 +68,7 @@ async function insert(parts: AcceptParts, row: Insert, tx?: Transaction): Promis
   const limited = waitingJobs !== null && row.job.queue === 'jobs'
   const storing = limited ? waitingJobs.admit(row.job.owner, 1, insertRow) : insertRow()
   const [stored] = await storing.catch(async (error: unknown) => {
-    if (row.key && error instanceof QuotaExceeded) return replayed(store, row.job.owner, row.key, error)
+    if (error instanceof QuotaExceeded) return existing(store, row, error)
     throw withJobId(error, row.job)
   })
   if (row.key && stored?.fingerprint !== row.key.fingerprint) {
@@ -76,14 +78,16 @@ async function insert(parts: AcceptParts, row: Insert, tx?: Transaction): Promis
   if (!stored?.job) throw new UketsukeError('job-not-found')
   // In a caller's transaction, the commit announces the job.
   if (stored.created && !tx) dispatch.announce([stored.job])
-  return { job: stored.job, created: stored.created }
+  return { job: stored.job, created: stored.created, deduplicated: stored.deduplicated === true }
 }
 
-/** A replay creates no job, so it succeeds even if there is no room for one. @throws `exceeded` if the key is free */
-async function replayed(store: Store, owner: string, { route, key }: IdempotencyKey, exceeded: QuotaExceeded) {
-  const found = await store.keyed(owner, route, key)
-  if (found === null) throw exceeded
-  return [{ ...found, created: false }]
+/** A request that creates no job succeeds even if there is no room for one. @throws `exceeded` if it would create one */
+async function existing(store: Store, { job, key, uniqueKey }: Insert, exceeded: QuotaExceeded): Promise<Inserted[]> {
+  const taken = key && (await store.keyed(job.owner, key.route, key.key))
+  if (taken) return [{ ...taken, created: false }]
+  const held = uniqueKey === undefined ? null : await store.holder(uniqueKey)
+  if (held === null) throw exceeded
+  return [{ job: held, created: false, deduplicated: true, fingerprint: key?.fingerprint ?? null }]
 }
 
 /** Adds the job id to an error with an unknown outcome, so that the client can check whether the job was stored. */

@@ -1,8 +1,11 @@
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { create } from '../domain/rules.ts'
+import type { Insert } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { type AcceptParts, insertWithinOf } from './accept.ts'
+import { insertWithinOf } from './accept.ts'
+import { checkNotDebounced, debounceHeld } from './debounce.ts'
+import type { AcceptParts } from './parts.ts'
 import type { AcceptRequest } from './request.ts'
 import { validate } from './validate.ts'
 
@@ -19,28 +22,33 @@ export function manyAcceptor(
   return async (requests, tx) => {
     if (requests.length > maxJobs) invalid([{ pointer: '', detail: `One call can enqueue at most ${maxJobs} jobs.` }])
     if (requests.length === 0) return []
-    const jobs = await validateAll(requests, parts, clock.now())
-    const inserts = jobs.map((job) => ({ job }))
+    if (tx) checkNotDebounced(parts, requests[0]?.type)
+    const inserts = await validateAll(requests, parts, clock.now())
     const insert = () => (tx ? insertWithinOf(store)(tx, inserts) : store.insert(inserts))
     // One call has one owner.
-    await (waitingJobs ? waitingJobs.admit(jobs[0]!.owner, jobs.length, insert) : insert())
+    const inserted = await (waitingJobs ? waitingJobs.admit(inserts[0]!.job.owner, inserts.length, insert) : insert())
+    const jobs = inserted.map(({ job }) => job!)
     // In a caller's transaction, the commit announces the jobs.
-    if (!tx) dispatch.announce(jobs)
+    if (!tx) dispatch.announce(jobs.filter((_, i) => inserted[i]?.created))
+    for (const [i, { deduplicated }] of inserted.entries()) {
+      if (deduplicated) jobs[i] = (await debounceHeld(parts, jobs[i]!, inserts[i]!.job)) ?? jobs[i]!
+    }
     return jobs
   }
 }
 
-async function validateAll(requests: readonly AcceptRequest[], parts: AcceptParts, now: number): Promise<Job[]> {
-  const jobs: Job[] = []
+async function validateAll(requests: readonly AcceptRequest[], parts: AcceptParts, now: number): Promise<Insert[]> {
+  const inserts: Insert[] = []
   const violations: Violation[] = []
   let bytes = 0
   for (let i = 0; i < requests.length; i++) {
     try {
       const valid = validate(requests[i] as AcceptRequest, parts.newId(), parts, now)
-      const job = create(valid instanceof Promise ? await valid : valid, now)
+      const { uniqueKey, ...asked } = valid instanceof Promise ? await valid : valid
+      const job = create(asked, now)
       bytes += Buffer.byteLength(job.input) + Buffer.byteLength(job.metadata ?? '')
       if (bytes > maxBytes) tooLarge(i)
-      jobs.push(job)
+      inserts.push({ job, uniqueKey })
     } catch (error) {
       // Other errors, such as an unknown type, apply to all jobs of the call.
       if (!(error instanceof UketsukeError) || error.code !== 'validation-error') throw error
@@ -48,7 +56,7 @@ async function validateAll(requests: readonly AcceptRequest[], parts: AcceptPart
     }
   }
   if (violations.length > 0) invalid(violations)
-  return jobs
+  return inserts
 }
 
 function invalid(errors: readonly Violation[]): never {

@@ -4,8 +4,10 @@ import type { JobType } from '../definition/define.ts'
 import { pointer } from '../definition/pointer.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { NewJob, Priority } from '../domain/job.ts'
+import { debouncedUntil } from '../domain/rules.ts'
 import type { Destinations } from '../notify/destinations.ts'
 import type { AcceptRequest } from './request.ts'
+import { uniqueKeyOf } from './uniqueness.ts'
 
 export interface Limits {
   /** The maximum size of a job's input as JSON, in bytes, from 1 to 256 MiB. Default: 1 MiB. */
@@ -37,11 +39,20 @@ interface Checks {
   limits: Limits
 }
 
+export interface ValidJob extends NewJob {
+  readonly uniqueKey: string | undefined
+}
+
 /**
  * Validates a request and reports all violations at once. Returns a promise only if the schema does.
  * @throws `unknown-job-type`, `webhook-url-forbidden`, `validation-error` with a pointer for each violation
  */
-export function validate(request: AcceptRequest, id: string, checks: Checks, now: number): NewJob | Promise<NewJob> {
+export function validate(
+  request: AcceptRequest,
+  id: string,
+  checks: Checks,
+  now: number,
+): ValidJob | Promise<ValidJob> {
   const type = typeof request.type === 'string' ? checks.types.get(request.type) : undefined
   if (request.type === undefined) invalid([{ pointer: '/type', detail: 'A job type is required.' }])
   if (!type) throw new UketsukeError('unknown-job-type', `Unknown job type ${shown(request.type)}.`)
@@ -49,14 +60,21 @@ export function validate(request: AcceptRequest, id: string, checks: Checks, now
   const violations: Violation[] = []
   const at = (pointer: string, detail: string) => void violations.push({ pointer, detail })
   const input = jsonText(request.input, '/input', checks.limits.inputBytes, at)
-  const rest = (checked: StandardSchemaV1.Result<unknown>): NewJob => {
+  const rest = (checked: StandardSchemaV1.Result<unknown>): ValidJob => {
     for (const issue of checked.issues ?? []) at(`/input${pointer(issue)}`, text(issue, 'message') || 'Invalid value.')
     const more = otherMembers(request, checks, now, at)
+    if (type.debounce !== null) {
+      if (request.delay != null || request.runAt != null)
+        at(request.delay != null ? '/delay' : '/runAt', 'Jobs of this type run when no more requests follow.')
+      more.runAt = debouncedUntil(now, now, type.debounce)
+    }
     if (violations.length > 0 || input === null) invalid(violations)
     if (more.webhookUrl !== null) checkDestination(more.webhookUrl, checks)
     const { maxAttempts, retention: retainFor } = type
     const { owner, trace } = request
-    return { id, type: request.type as string, owner, input, ...more, trace, maxAttempts, retainFor }
+    const name = request.type as string
+    const uniqueKey = uniqueKeyOf(type, { name, owner, input, parsed: (checked as { value?: unknown }).value })
+    return { id, type: name, owner, input, ...more, trace, maxAttempts, retainFor, uniqueKey }
   }
   if (input === null) return rest(unchecked)
   // Validate what the handler gets: the value after a JSON round trip.

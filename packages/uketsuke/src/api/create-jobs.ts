@@ -106,7 +106,7 @@ export function createJobsWith<Types extends JobTypes>(
   const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
   const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready, tracing, sendWebhook })
   const { destinations, endpoints, goneUrls } = webhooks
-  const accepting = { store, dispatch, clock, types, destinations, limits, newId: ids, waitingJobs }
+  const accepting = { store, dispatch, transition, clock, types, destinations, limits, newId: ids, waitingJobs }
   const service = createJobService({
     endpoints,
     goneUrls,

@@ -113,7 +113,8 @@ export interface JobRequest<Types extends JobTypes> {
 // biome-ignore lint/suspicious/noExplicitAny: `Jobs` without type arguments is that of any program.
 export interface Jobs<Types extends JobTypes = any> {
   /**
-   * Stores a job and resolves with it once it is on disk; with `tx`, once it is part of that transaction.
+   * Stores a job and resolves with it once it is on disk; with `tx`, once it is part of that transaction. `created` is false if it existed
+   * before: with the same idempotency key, or with the same key of a `unique` type, which `deduplicated` tells.
    * @throws {UketsukeError} `validation-error`, `unknown-job-type`, `webhook-url-forbidden`, `invalid-owner`,
    * `invalid-idempotency-key`, `idempotency-key-reused`, `idempotency-in-progress`, `temporarily-unavailable`;
    * `invalid-configuration` for a `tx` that the store cannot use
@@ -122,7 +123,7 @@ export interface Jobs<Types extends JobTypes = any> {
     type: N,
     input: InputOf<Types[N]>,
     options?: EnqueueOptions,
-  ): Promise<JobOf<Types, N>>
+  ): Promise<JobOf<Types, N> & { created: boolean }>
 
   /**
    * Stores up to 10,000 jobs of one type in one commit: all of them or none. Resolves with the jobs in the order of their inputs.

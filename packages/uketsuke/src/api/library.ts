@@ -49,8 +49,8 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       if (key !== undefined) checkKey(key)
       const idempotency = key === undefined ? undefined : { route: 'enqueue', key }
       const request = { owner, type, input, priority, webhookUrl, delay, runAt, metadata, idempotency }
-      const { job } = await service.accept(request, tx)
-      return show(job)
+      const { job, created, deduplicated } = await service.accept(request, tx)
+      return Object.assign(view(job, service.base), deduplicated ? { created, deduplicated } : { created }) as never
     },
     async enqueueMany<N extends Name>(
       type: N,

@@ -7,6 +7,7 @@ import { type Backoff, defaultBackoff, exponential } from '../domain/backoff.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { century, day, integerOption } from '../domain/numbers.ts'
+import type { Debounce } from '../domain/rules.ts'
 import type { JsonOutput, LostIn } from './json.ts'
 import type { NewJobOptions } from './new-job-options.ts'
 import { pointer } from './pointer.ts'
@@ -77,12 +78,31 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
    * creates an index in the store. Default: no limit.
    */
   maxKept?: number | undefined
+  /**
+   * At most one unfinished job for each key. A request that meets it gets that job instead of a new one. `true` takes the whole input as the
+   * key; `key` returns one, at most 1,000 characters. Owners never share a job, whatever the key. Default: false.
+   */
+  unique?: boolean | { key: UniqueKey<Schema> } | undefined
+  /**
+   * With `unique`: each further request replaces the input of a job that is still pending, and puts it off until `wait` milliseconds after
+   * that request, but not beyond `max` milliseconds after the first. Both from 1 millisecond to 366 days. Such a job takes no `delay` and no `runAt`.
+   */
+  debounce?: Debounce | undefined
 }
+
+/** Returns the key of a new job, from its validated input. */
+export type UniqueKey<Schema extends StandardSchemaV1> = (of: {
+  input: StandardSchemaV1.InferOutput<Schema>
+  owner: string
+}) => string
 
 /** A job type, made by `job()` and passed to `createJobs`. */
 export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown>
-  extends Required<Omit<JobOptions<Schema, Output>, 'backoff' | 'output' | 'run' | 'maxKept'>> {
+  extends Required<Omit<JobOptions<Schema, Output>, 'backoff' | 'output' | 'run' | 'maxKept' | 'unique' | 'debounce'>> {
   readonly backoff: Backoff
+  /** Null: no limit. */
+  readonly unique: 'input' | UniqueKey<Schema> | null
+  readonly debounce: Debounce | null
   /** Undefined: no limit. */
   readonly maxKept: number | undefined
   readonly output: StandardSchemaV1 | undefined
@@ -150,9 +170,12 @@ export function job<Schema extends StandardSchemaV1, Output>(
   )
   assertConfiguration(typeof options.run === 'function', 'job(): run must be a function')
   const { base, max } = options.backoff ?? {}
+  const unique = uniqueOption(options.unique)
   return {
     ...options,
     output: options.output,
+    unique,
+    debounce: debounceOption(options.debounce, unique !== null),
     maxAttempts: integerOption('job(): maxAttempts', options.maxAttempts, 3, { min: 1, max: 1_000_000 }),
     timeout: integerOption('job(): timeout', options.timeout, hour, { min: 1, max: 366 * day, of: ms }),
     // At least as long as idempotency keys are kept.
@@ -166,6 +189,26 @@ export function job<Schema extends StandardSchemaV1, Output>(
       max: integerOption('job(): backoff.max', max, defaultBackoff.max, { min: 0, max: 366 * day, of: ms }),
     },
   }
+}
+
+function uniqueOption<Schema extends StandardSchemaV1>(
+  unique: JobOptions<Schema, unknown>['unique'],
+): JobType<Schema>['unique'] {
+  if (unique === undefined || unique === false) return null
+  if (unique === true) return 'input'
+  const key: unknown = unique?.key
+  assertConfiguration(typeof key === 'function', 'job(): unique must be true or { key: a function }')
+  return unique.key
+}
+
+function debounceOption(debounce: Debounce | undefined, isUnique: boolean): Debounce | null {
+  if (debounce === undefined) return null
+  assertConfiguration(isUnique, 'job(): debounce needs unique')
+  const range = { min: 1, max: 366 * day, of: ms }
+  const wait = integerOption('job(): debounce.wait', debounce?.wait ?? null, 0, range)
+  const max = integerOption('job(): debounce.max', debounce?.max ?? null, 0, range)
+  assertConfiguration(max >= wait, 'job(): debounce.max must not be less than debounce.wait')
+  return { wait, max }
 }
 
 /** Makes a user's job type runnable by a worker. */

@@ -6,6 +6,7 @@ import {
   cancel,
   claim,
   create,
+  debounce,
   expire,
   fail,
   giveBackUnreadable,
@@ -74,6 +75,21 @@ describe('claim', () => {
     expect(claim(create({ ...asked, runAt: 101 }, 1), 100, by)).toBeNull()
     expect(claim(running, 100, by)).toBeNull()
     expect(claim(completed, 300, by)).toBeNull()
+  })
+})
+
+describe('debounce', () => {
+  const within = { wait: 50, max: 120 }
+  it('replaces the input of a pending job and puts it off, not beyond the maximum', () => {
+    const once = debounce(pending, '1', 130, within) as Job
+    expect(once).toEqual({ ...pending, input: '1', runAt: 180, version: 2 })
+    expect(debounce(once, '2', 175, within)).toEqual({ ...pending, input: '2', runAt: 220, version: 3 })
+  })
+  it('leaves the time of a next attempt', () => {
+    expect(debounce(waiting, '1', 160, within)).toEqual({ ...waiting, input: '1', version: waiting.version + 1 })
+  })
+  it('is not legal for a running or an ended job', () => {
+    expect([debounce(running, '1', 130, within), debounce(completed, '1', 230, within)]).toEqual([null, null])
   })
 })
 
@@ -360,6 +376,7 @@ describe('any sequence of changes', () => {
     expire,
     release,
     cancel,
+    (job, now) => debounce(job, '1', now, { wait: 5, max: 20 }),
   ]
   it('keeps the documented invariants', () => {
     fc.assert(

@@ -160,6 +160,24 @@ export function cancel(job: Job, now: number): Job | null {
   return next(job, { cancelRequestedAt: now })
 }
 
+/** How long a job waits for further requests with its unique key, in milliseconds. */
+export interface Debounce {
+  /** From the last request to the run. */
+  readonly wait: number
+  /** From the first request to the run at most. */
+  readonly max: number
+}
+
+/** When a debounced job runs, if no further request follows. */
+export const debouncedUntil = (createdAt: number, now: number, { wait, max }: Debounce): number =>
+  Math.min(now + wait, createdAt + max)
+
+/** A further request replaces the input of a pending job and puts it off. A job that waits for its next attempt keeps its time. */
+export function debounce(job: Job, input: string, now: number, by: Debounce): Job | null {
+  if (job.status !== 'pending') return null
+  return next(job, { input, runAt: job.attempt === 0 ? debouncedUntil(job.createdAt, now, by) : job.runAt })
+}
+
 /** A new job with the same input as a terminal one. */
 export function retry(job: Job, id: string): NewJob | null {
   if (!isTerminal(job)) return null

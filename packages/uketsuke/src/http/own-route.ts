@@ -67,12 +67,12 @@ export async function respondAccepted(
 ): Promise<HttpResponse> {
   const key = idempotencyKey(request.header('idempotency-key'))
   const seconds = preferredWait(request.header('prefer'))
-  const { job, created } = await make(key === null ? undefined : { route, key })
+  const { job, created, deduplicated } = await make(key === null ? undefined : { route, key })
   const latest = seconds === null ? job : await longPoll(service, request, job, seconds)
   const more: Record<string, string> = {}
-  if (!created) more['Idempotent-Replayed'] = 'true'
+  if (!created && !deduplicated) more['Idempotent-Replayed'] = 'true'
   if (seconds !== null) more['Preference-Applied'] = `wait=${seconds}`
-  return accepted(service, canRead ? latest : withoutOutput(latest), more)
+  return accepted(service, canRead ? latest : withoutOutput(latest), more, deduplicated)
 }
 
 async function longPoll(service: HttpService, request: HttpRequest, job: Job, seconds: number): Promise<Job> {

@@ -82,11 +82,16 @@ export function retryAfter(job: Job, now: number, position: number): number | nu
  * The 202 for an accepted job, for `POST /`, a user's own route and retry. It has no queue position: counting the jobs before it would
  * cost as much as accepting it.
  */
-export function accepted(service: JobService, job: Job, more: Record<string, string>): HttpResponse {
+export function accepted(
+  service: JobService,
+  job: Job,
+  more: Record<string, string>,
+  deduplicated: boolean,
+): HttpResponse {
   const headers = jobHeaders(service, job, 1)
   headers.Location = `${service.base}/${job.id}`
   headers['Cache-Control'] = 'no-store'
   for (const name in more) headers[name] = more[name] as string
   headers['Content-Type'] = 'application/json'
-  return { status: 202, headers, body: acceptedBody(job, service.base) }
+  return { status: 202, headers, body: acceptedBody(job, service.base, deduplicated) }
 }

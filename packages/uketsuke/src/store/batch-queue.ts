@@ -90,6 +90,7 @@ export function batched(
     search: (query) => store.search(query),
     shared: (name, initial) => store.shared(name, initial),
     keyed: (owner, route, key) => store.keyed(owner, route, key),
+    holder: (uniqueKey) => store.holder(uniqueKey),
     indexWaiting: () => store.indexWaiting(),
     countWaiting: (owner, most) => store.countWaiting(owner, most),
     records: store.records,

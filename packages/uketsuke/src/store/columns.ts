@@ -15,7 +15,9 @@ const column = (name: string, type: Type, value: Column['value']): Column => ({ 
 
 export const failureText = (value: Failure | null): string | null => (value === null ? null : JSON.stringify(value))
 
-/** Columns that never change after the insert. */
+const input = column('input', 'text', (job) => job.input)
+
+/** Columns that do not change after the insert, except that a debounced job gets the input of the last request. */
 export const fixedColumns: readonly Column[] = [
   column('id', 'text', (job) => job.id),
   column('queue', 'text', (job) => job.queue),
@@ -29,7 +31,7 @@ export const fixedColumns: readonly Column[] = [
   column('parent', 'text', (job) => job.parent),
   column('created_at', 'bigint', (job) => job.createdAt),
   column('retain_for', 'bigint', (job) => job.retainFor),
-  column('input', 'text', (job) => job.input),
+  input,
   column('trace', 'text', (job) => job.trace),
 ]
 
@@ -51,6 +53,9 @@ export const changingColumns: readonly Column[] = [
   column('worker', 'text', (job) => job.worker),
   column('lease_until', 'bigint', (job) => job.leaseUntil),
 ]
+
+/** The columns that an update may write. */
+export const updatedColumns: readonly Column[] = [...changingColumns, input]
 
 /**
  * The columns of `jobs` in every store: a table, or a view in PostgreSQL. Rows, writes and raw tables derive from this list. A new column

@@ -25,6 +25,7 @@ export function memory(): StoreFactory {
     const jobs = new Map<string, Job>()
     const ended: Attempt[] = []
     const keys = new Map<string, { jobId: string; key: IdempotencyKey }>()
+    const uniqueKeys = new Map<string, string>()
     const values = new Map<string, string>()
     const records = memoryRecords()
 
@@ -40,17 +41,29 @@ export function memory(): StoreFactory {
       job: jobs.get(jobId) ?? null,
       fingerprint: key.fingerprint,
     })
-    const insert = ({ job, key }: Insert): Inserted => {
+    const holder = (uniqueKey: string | undefined) => {
+      const job = uniqueKey === undefined ? undefined : jobs.get(uniqueKeys.get(uniqueKey) ?? '')
+      return job === undefined || isTerminal(job) ? null : job
+    }
+    const insert = ({ job, key, uniqueKey }: Insert): Inserted => {
       const taken = key && keys.get(scope(job.owner, key.route, key.key))
       if (taken) return { ...created(taken), created: false }
-      if (jobs.has(job.id)) throw new UketsukeError('internal-error', `Job ${job.id} already exists.`)
+      const held = holder(uniqueKey)
+      if (held === null && jobs.has(job.id)) throw new UketsukeError('internal-error', `Job ${job.id} already exists.`)
+      if (key) keys.set(scope(job.owner, key.route, key.key), { jobId: held?.id ?? job.id, key })
+      const fingerprint = key?.fingerprint ?? null
+      if (held !== null) return { job: held, created: false, deduplicated: true, fingerprint }
       jobs.set(job.id, job)
-      if (key) keys.set(scope(job.owner, key.route, key.key), { jobId: job.id, key })
-      return { job, created: true, fingerprint: key?.fingerprint ?? null }
+      if (uniqueKey !== undefined) uniqueKeys.set(uniqueKey, job.id)
+      return { job, created: true, fingerprint }
     }
-    const withdraw = ({ job, key }: Insert) => {
-      jobs.delete(job.id)
-      if (key) keys.delete(scope(job.owner, key.route, key.key))
+    const withdraw = (inserted: readonly Insert[], stored: readonly Inserted[]) => {
+      for (const [i, { created, deduplicated }] of stored.entries()) {
+        const { job, key, uniqueKey } = inserted[i]!
+        if (created) jobs.delete(job.id)
+        if (created && uniqueKey !== undefined) uniqueKeys.delete(uniqueKey)
+        if (key && (created || deduplicated)) keys.delete(scope(job.owner, key.route, key.key))
+      }
     }
 
     const replace = ({ before, after, spawn, attempt }: Change): boolean => {
@@ -68,6 +81,7 @@ export function memory(): StoreFactory {
         jobs.delete(job.id)
         void records.remove(jobLogKind, allOwners, job.id)
       }
+      for (const [key, id] of uniqueKeys) if (!jobs.has(id)) uniqueKeys.delete(key)
       for (let i = ended.length - 1; i >= 0; i--) if (!jobs.has(ended[i]!.jobId)) ended.splice(i, 1)
     }
     const owesDelivery = (id: string) => all().some((job) => job.parent === id && !isTerminal(job))
@@ -76,15 +90,12 @@ export function memory(): StoreFactory {
       description: { engine: 'memory', durability: 'in memory only: accepted jobs are lost when the process ends' },
       migrate: async () => {},
       insert: async (inserts) => {
-        const created: Insert[] = []
+        const stored: Inserted[] = []
         try {
-          return inserts.map((one) => {
-            const result = insert(one)
-            if (result.created) created.push(one)
-            return result
-          })
+          for (const one of inserts) stored.push(insert(one))
+          return stored
         } catch (error) {
-          for (const one of created) withdraw(one)
+          withdraw(inserts, stored)
           throw error
         }
       },
@@ -246,6 +257,7 @@ export function memory(): StoreFactory {
         const taken = keys.get(scope(owner, route, key))
         return taken === undefined ? null : created(taken)
       },
+      holder: async (uniqueKey) => holder(uniqueKey),
       indexWaiting: async () => {},
       countWaiting: async (owner, most) =>
         Math.min(most, all().filter((job) => isWaiting(job) && job.owner === owner).length),

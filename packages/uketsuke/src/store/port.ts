@@ -28,13 +28,17 @@ export interface Insert {
   /** A new job, as the rule `create` made it. */
   readonly job: Job
   readonly key?: IdempotencyKey | undefined
+  /** A hash. While an unfinished job holds it, no other job is created with it. */
+  readonly uniqueKey?: string | undefined
 }
 
 export interface Inserted {
   /** The stored job; null if the key exists but its job has been deleted. */
   readonly job: Job | null
-  /** False if the idempotency key was already taken. */
+  /** False if the idempotency key was already taken, or an unfinished job holds the unique key. */
   readonly created: boolean
+  /** The unfinished job that holds the unique key was returned. */
+  readonly deduplicated?: true
   /** The fingerprint that is stored with the key; null without a key. */
   readonly fingerprint: string | null
 }
@@ -140,8 +144,9 @@ export interface Store {
    */
   migrate(): Promise<void>
   /**
-   * Inserts all rows in one commit. A key that is already taken returns the job that took it, until the key is pruned.
-   * Of two equal keys in one batch, the first creates the job. An id that already exists fails the whole batch. The
+   * Inserts all rows in one commit. A key that is already taken returns the job that took it, until the key is pruned. A unique key
+   * that an unfinished job holds returns that job, and so does the idempotency key from then on. Of two equal keys in one batch, the
+   * first creates the job. An id that already exists fails the whole batch. The
    * call settles by its deadline: stored, not stored, or rejected with `temporarily-unavailable` and an unknown
    * `outcome`.
    */
@@ -225,6 +230,8 @@ export interface Store {
   shared(name: string, initial: string): Promise<string>
   /** What an idempotency key has created; null if the key is free. */
   keyed(owner: string, route: string, key: string): Promise<Omit<Inserted, 'created'> | null>
+  /** The unfinished job that holds a unique key; null if there is none. */
+  holder(uniqueKey: string): Promise<Job | null>
   /** Creates the index for `countWaiting` if it does not exist. Only programs that use it pay for it. */
   indexWaiting(): Promise<void>
   /** The number of pending jobs of an owner, counted up to `most`. */

@@ -29,6 +29,7 @@ export const tables = {
     text: ['owner', 'route', 'key', 'fingerprint', 'job_id'],
     numbers: ['expires_at'],
   },
+  unique_keys: { key: ['key'], text: ['key', 'job_id'], numbers: [] },
   records: { key: ['kind', 'id'], text: ['kind', 'id', 'owner', 'value'], numbers: [] },
   shared: { key: ['name'], text: ['name', 'value'], numbers: [] },
 } as const satisfies Record<string, Layout>

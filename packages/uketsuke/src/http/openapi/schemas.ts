@@ -93,7 +93,10 @@ export const schemas = {
     allOf: [{ $ref: '#/components/schemas/Job' }],
     type: 'object',
     required: ['message'],
-    properties: { message: text },
+    properties: {
+      message: text,
+      deduplicated: { const: true, description: 'An unfinished job has the same unique key: this one.' },
+    },
   },
   JobList: {
     type: 'object',

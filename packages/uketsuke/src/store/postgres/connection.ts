@@ -139,14 +139,15 @@ export class Connection {
 
   /**
    * Runs several statements in one transaction. Uses READ COMMITTED regardless of the server's default, so that a
-   * statement that waited for a lock sees what was committed meanwhile. `limit` replaces the time limit, in milliseconds.
+   * statement that waited for a lock sees what was committed meanwhile. `limit` replaces the time limit of a statement; both are in
+   * milliseconds.
    */
-  transaction<T>(work: (sql: Sql) => Promise<T>, limit?: number): Promise<T> {
+  transaction<T>(work: Work<T>, { within, limit }: { within?: number | undefined; limit?: number } = {}): Promise<T> {
     return this.run(
-      async (sql) => {
+      async (sql, maybeCommitted) => {
         await sql.query('BEGIN ISOLATION LEVEL READ COMMITTED', [])
         try {
-          const result = await work(sql)
+          const result = await work(sql, maybeCommitted)
           await sql.query('COMMIT', [])
           return result
         } catch (error) {
@@ -154,7 +155,7 @@ export class Connection {
           throw error
         }
       },
-      undefined,
+      within,
       limit,
     )
   }

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import type { Change } from '../../domain/job.ts'
 import { withValidIdentifiers } from '../guarded.ts'
-import type { ClaimQuery, Store, StoreFactory } from '../port.ts'
+import type { ClaimQuery, Inserted, Store, StoreFactory } from '../port.ts'
 import { uncapped } from '../unfinished.ts'
 import { adoptLostClaims, type Claimed, claim } from './claim.ts'
 import { ClaimFronts } from './claim-front.ts'
@@ -12,6 +12,7 @@ import type { Sql } from './connection.ts'
 import { createIndex } from './extra-index.ts'
 import { insert, keyed } from './insert.ts'
 import { insertWithin } from './insert-in-transaction.ts'
+import { holder, insertUnique } from './insert-unique.ts'
 import { commitListener } from './listener.ts'
 import { LostClaims } from './lost-claims.ts'
 import { createNotifier, type News } from './notifier.ts'
@@ -145,15 +146,25 @@ function store(settings: PostgresSettings, clock: Clock): Store {
         throw error
       }
     },
-    insert: (inserts, waiting) =>
-      commit(
+    async insert(inserts, waiting) {
+      const newsOf = (inserted: readonly Inserted[]) =>
+        opened().notifier.newsOf(inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : [])))
+      if (inserts.some(({ uniqueKey }) => uniqueKey !== undefined)) {
+        const inserted = await opened().connection.transaction(
+          (sql, maybeCommitted) => insertUnique(sql, time, inserts, maybeCommitted),
+          { within: waiting?.within },
+        )
+        opened().notifier.announce(newsOf(inserted))
+        return inserted
+      }
+      return commit(
         (sql, maybeCommitted) => insert(sql, time, inserts, maybeCommitted),
         // With keys, what is stored is known only after the response.
         inserts.some(({ key }) => key !== undefined) ? null : opened().notifier.newsOf(inserts.map(({ job }) => job)),
-        (inserted) =>
-          opened().notifier.newsOf(inserted.flatMap(({ job, created }) => (created && job !== null ? [job] : []))),
+        newsOf,
         waiting?.within,
-      ),
+      )
+    },
     insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),
     async claim(query) {
       const claimToken = randomUUID()
@@ -187,6 +198,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     unfinished: (most = uncapped) => run((sql) => unfinished(sql, time.here(), most)),
     shared: (name, initial) => run((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => run((sql) => keyed(sql, owner, route, key)),
+    holder: (uniqueKey) => run((sql) => holder(sql, uniqueKey)),
     indexWaiting: () => createIndex(opened().connection, settings.schema, waitingIndex),
     indexEnded: () => createIndex(opened().connection, settings.schema, endedIndex),
     pruneType: (type, kept, limit) => run((sql) => pruneType(sql, type, kept, limit)),

@@ -1,8 +1,11 @@
+import { UketsukeError } from '../../domain/errors.ts'
+import { isTerminal, type Job } from '../../domain/job.ts'
 import type { IdempotencyKey, Insert, Inserted } from '../port.ts'
 import { decodeRow, encodeText } from '../text-encoding.ts'
 import type { Transaction } from '../transaction.ts'
 import { inSchema } from './connection.ts'
 import { insertNew } from './insert-new.ts'
+import { tries } from './insert-unique.ts'
 import { write } from './notify-payload.ts'
 import { Parameters } from './parameters.ts'
 import { asked, jobOf, type Row, toJob } from './rows.ts'
@@ -25,11 +28,16 @@ export async function insertWithin(
     return (('rows' in result ? result.rows : result) as Row[]).map(decodeRow)
   }
 
-  async function one({ job, key }: Insert): Promise<Inserted> {
+  async function one({ job, key, uniqueKey }: Insert): Promise<Inserted> {
     if (key !== undefined && !(await take(job.owner, job.id, key))) {
       const found = await taken(job.owner, key)
       // Not found: the key was pruned in between and is free again.
-      return found ?? one({ job, key })
+      return found ?? one({ job, key, uniqueKey })
+    }
+    const held = uniqueKey === undefined ? null : await takeUnique(uniqueKey, job.id)
+    if (held !== null) {
+      if (key !== undefined) await pointTo(held.id, job.owner, key)
+      return { job: held, created: false, deduplicated: true, fingerprint: key?.fingerprint ?? null }
     }
     const parameters = new Parameters()
     const row = parameters.add(
@@ -67,6 +75,37 @@ export async function insertWithin(
     )
     if (row === undefined) return null
     return { job: row.id === null ? null : toJob(row), created: false, fingerprint: row.fingerprint as string }
+  }
+
+  /** Takes the unique key, or returns the unfinished job that holds it. `insert-unique.ts` explains the steps. */
+  async function takeUnique(uniqueKey: string, id: string): Promise<Job | null> {
+    for (let tried = 0; tried < tries; tried++) {
+      const parameters = new Parameters()
+      const values = [uniqueKey, id].map((value) => `${parameters.add(encodeText(value))}::text`)
+      const taken = await query(
+        `INSERT INTO uketsuke.unique_keys (key, job_id) VALUES (${values.join(', ')}) ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id
+         WHERE EXISTS (SELECT FROM uketsuke.ended WHERE ended.id = unique_keys.job_id) RETURNING job_id`,
+        parameters,
+      )
+      if (taken.length > 0) return null
+      const asked = new Parameters()
+      const [row] = await query(
+        `SELECT jobs.* FROM uketsuke.unique_keys AS held, ${jobOf('held.job_id')} WHERE held.key = ${asked.add(uniqueKey)}::text`,
+        asked,
+      )
+      const job = row === undefined ? null : toJob(row)
+      if (job !== null && !isTerminal(job)) return job
+    }
+    throw new UketsukeError('temporarily-unavailable', 'The unique key is in use by another transaction.')
+  }
+
+  async function pointTo(id: string, owner: string, { route, key }: IdempotencyKey): Promise<void> {
+    const parameters = new Parameters()
+    const [job, ...of] = [id, owner, route, key].map((value) => `${parameters.add(encodeText(value))}::text`)
+    await query(
+      `UPDATE uketsuke.idempotency_keys SET job_id = ${job} WHERE (owner, route, key) = (${of.join(', ')}) RETURNING job_id`,
+      parameters,
+    )
   }
 
   const inserted: Inserted[] = []

@@ -9,13 +9,13 @@ import { asked, jobOf, names, toJob, type Value } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /** `place` is the index in the batch, because ids and keys may occur twice. */
-type Placed = Insert & { place: number }
-type Keyed = Placed & { key: IdempotencyKey }
-const isKeyed = (one: Placed): one is Keyed => one.key !== undefined
+export type Placed = Insert & { place: number }
+export type Keyed = Placed & { key: IdempotencyKey }
+export const isKeyed = (one: Placed): one is Keyed => one.key !== undefined
 
 const jobColumns = asked.map(([name, type, value]) => [name, type, ({ job }: Placed) => value(job)] as const)
 
-const keyColumns: readonly (readonly [string, 'text' | 'bigint', (of: Keyed) => Value])[] = [
+export const keyColumns: readonly (readonly [string, 'text' | 'bigint', (of: Keyed) => Value])[] = [
   ['owner', 'text', ({ job }) => job.owner],
   ['route', 'text', ({ key }) => key.route],
   ['key', 'text', ({ key }) => key.key],
@@ -23,7 +23,7 @@ const keyColumns: readonly (readonly [string, 'text' | 'bigint', (of: Keyed) => 
   ['job_id', 'text', ({ job }) => job.id],
   ['expires_at', 'bigint', ({ key }) => key.expiresAt],
 ]
-const place = ['place', 'int', (one: Placed) => one.place] as const
+export const place = ['place', 'int', (one: Placed) => one.place] as const
 
 /** Inserts the batch in one commit, then reads the jobs of keys that were already taken. */
 export async function insert(
@@ -66,14 +66,10 @@ async function write(
     return new Set()
   }
   const rows = parameters.rows('new', [...jobColumns, place], inserts)
-  // Of equal keys in one batch, the first creates the job. Keys are always inserted in the same order, so that
-  // concurrent batches with the same keys wait for one another without a deadlock.
-  const first = new Map(keyed.toReversed().map((one) => [scope(one), one]))
-  const sorted = [...first].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
   const fresh = `${rows} WHERE new.place <> ALL(${parameters.add(keyed.map((one) => one.place))}::int[]) OR new.place IN (SELECT place FROM free)`
   const made = await sql.query(
     `WITH asked AS MATERIALIZED (
-       SELECT * FROM ${parameters.rows('asked', [...keyColumns, place], sorted)}
+       SELECT * FROM ${parameters.rows('asked', [...keyColumns, place], firstOfEach(keyed))}
      ), keyed AS (
        INSERT INTO uketsuke.idempotency_keys (${names(keyColumns)}) SELECT ${names(keyColumns)} FROM asked
        ON CONFLICT DO NOTHING RETURNING owner, route, key
@@ -124,7 +120,7 @@ export async function keyed(
 }
 
 /** The jobs of taken keys, by place. Free keys have no entry. */
-async function lookUp(sql: Sql, keyed: readonly Keyed[]): Promise<Map<unknown, Omit<Inserted, 'created'>>> {
+export async function lookUp(sql: Sql, keyed: readonly Keyed[]): Promise<Map<unknown, Omit<Inserted, 'created'>>> {
   const parameters = new Parameters()
   const rows = await sql.query(
     `SELECT asked.place, taken.fingerprint, jobs.*
@@ -140,5 +136,14 @@ const created = (row: Record<string, unknown>): Omit<Inserted, 'created'> => ({
   job: row.id === null ? null : toJob(row),
   fingerprint: row.fingerprint as string,
 })
+
+/**
+ * Of equal keys in one batch, the first creates the job. Keys are always inserted in the same order, so that concurrent batches with the
+ * same keys wait for one another without a deadlock.
+ */
+export function firstOfEach(keyed: readonly Keyed[]): Keyed[] {
+  const first = new Map(keyed.toReversed().map((one) => [scope(one), one]))
+  return [...first].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
+}
 
 const scope = ({ job, key }: Keyed) => JSON.stringify([job.owner, key.route, key.key])

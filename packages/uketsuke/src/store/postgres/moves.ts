@@ -14,6 +14,16 @@ const onward = [...ofAfter(columnsOf('id version progress progress_message cance
 const waiting = columnsOf(
   'id run_at queue priority type owner version attempt started_at progress progress_message last_error',
 )
+const delayed = [...ofAfter(columnsOf('id version run_at input')), expected]
+/** Puts off the jobs that `from` has removed from `pending`, and replaces their inputs. */
+const putOff = (from: string, parameters: Parameters, time: DatabaseTime) => `${from}_again AS (
+       INSERT INTO uketsuke.pending (due_at, ${names(waiting)}) SELECT ${time.due(parameters)}, ${names(waiting)} FROM ${from} AS new
+     ), ${from}_inputs AS (
+       UPDATE uketsuke.accepted SET input = new.input FROM ${from} AS new WHERE ${sameId('accepted.id', 'new.id')}
+     )`
+const putOffColumns =
+  'new.id, new.version, new.run_at, new.input, old.queue, old.priority, old.type, old.owner, old.attempt, old.started_at, old.progress, old.progress_message, old.last_error'
+
 /** The columns of the attempt that a change ends. */
 const logged = ended.map(
   ([name, type, value]) => [`ended_${name}`, type, ({ attempt }: Change) => attempt && value(attempt)] as const,
@@ -77,10 +87,24 @@ export const moves = {
        DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)}, ${isAt('old.id = new.id AND old.version > 1')}
        RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at, old.started_at
      ), abandons AS (${insertEnded('abandoned', 'queue, type, attempt, run_at, started_at')})`,
+  /** Still pending, before any other change. */
+  delayed: (parameters: Parameters, changes: readonly Change[], time: DatabaseTime) =>
+    `delayed AS (
+       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', delayed, changes)} JOIN uketsuke.accepted AS place ON ${sameId('place.id', 'new.id')},
+         ${isAt(firstPlace)}
+       RETURNING ${putOffColumns}
+     ), ${putOff('delayed', parameters, time)}`,
+  /** Still pending, after an earlier change. */
+  delayedAgain: (parameters: Parameters, changes: readonly Change[], time: DatabaseTime) =>
+    `delayedAgain AS (
+       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', delayed, changes)}, ${isAt('old.id = new.id AND old.version > 1')}
+       RETURNING ${putOffColumns}
+     ), ${putOff('delayedAgain', parameters, time)}`,
 }
 export type Move = keyof typeof moves
 
 export function moveOf({ before, after }: Change): Move {
   if (before.status === 'running') return isTerminal(after) ? 'ended' : after.status === 'running' ? 'kept' : 'returned'
-  return before.version > 1 ? 'abandoned' : 'dropped'
+  if (isTerminal(after)) return before.version > 1 ? 'abandoned' : 'dropped'
+  return before.version > 1 ? 'delayedAgain' : 'delayed'
 }

@@ -42,12 +42,15 @@ export function postgresRawTables(options: string | PostgresOptions): OpenRawTab
       if (!(await prepareSession(holder, null)))
         throw new UketsukeError('store-unusable', `${where} is behind a pooler, ${direct}`)
       await hold(holder, schema, where)
-      await connection.transaction(async (sql) => {
-        if (!create && !(await exists(sql, schema))) {
-          throw new UketsukeError('store-unusable', `${where}: the source schema does not exist.`)
-        }
-        await migrate(sql, schema)
-      }, migrationTimeout)
+      await connection.transaction(
+        async (sql) => {
+          if (!create && !(await exists(sql, schema))) {
+            throw new UketsukeError('store-unusable', `${where}: the source schema does not exist.`)
+          }
+          await migrate(sql, schema)
+        },
+        { limit: migrationTimeout },
+      )
       return { ...tablesOf(connection), where, checkExclusive: () => checkExclusive(holder, schema, where), close }
     } catch (error) {
       await close()

@@ -10,6 +10,7 @@ const goneIds = 'ANY(ARRAY(SELECT id FROM gone))'
 const deleteGone = `
   ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id = ${goneIds}),
   log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id = ${goneIds}),
+  unique_keys AS (DELETE FROM uketsuke.unique_keys WHERE job_id = ${goneIds}),
   outcomes AS (DELETE FROM uketsuke.ended WHERE id = ${goneIds}),
   deleted AS (DELETE FROM uketsuke.accepted WHERE id = ${goneIds} RETURNING id)
   SELECT count(*) AS n FROM deleted`

@@ -62,7 +62,7 @@ export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
           "that wait for a lock fail: run ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
       )
     }
-    await connection.transaction((sql) => migrate(sql, settings.schema), migrationTimeout)
+    await connection.transaction((sql) => migrate(sql, settings.schema), { limit: migrationTimeout })
     const shared = await connection.run(notes)
     checkMigrated(`PostgreSQL at ${driver.where}, schema "${settings.schema}"`, (note) => shared.get(note))
     return {

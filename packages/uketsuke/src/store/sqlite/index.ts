@@ -129,6 +129,7 @@ function store(path: string, clock: Clock): Store {
     unfinished: (most = uncapped) => read((sql) => unfinished(sql, clock.now(), most)),
     shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
     keyed: (owner, route, key) => read((sql) => queries.keyed(sql, owner, route, key)),
+    holder: (uniqueKey) => read((sql) => queries.holder(sql, uniqueKey)),
     indexWaiting: () => write(indexWaiting),
     indexEnded: () => write(indexEnded),
     pruneType: (type, kept, limit) => write((sql) => pruneType(sql, type, kept, limit)),

@@ -1,5 +1,5 @@
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
-import { inClaimOrder } from '../../domain/job.ts'
+import { inClaimOrder, isTerminal } from '../../domain/job.ts'
 import { failureText, jobColumns } from '../columns.ts'
 import {
   allOwners,
@@ -18,22 +18,34 @@ import type { Parameter } from './open.ts'
 import { attemptColumns, listedColumns, readable, selectedColumns, toAttempt, toJob } from './rows.ts'
 import { insertion, update, type Write } from './statements.ts'
 
-export function insert(sql: Sql, { job, key }: Insert): Inserted {
+export function insert(sql: Sql, { job, key, uniqueKey }: Insert): Inserted {
+  const taken = key === undefined ? null : keyed(sql, job.owner, key.route, key.key)
+  if (taken !== null) return { ...taken, created: false }
+  const held = uniqueKey === undefined ? null : holder(sql, uniqueKey)
   if (key !== undefined) {
-    const taken = keyed(sql, job.owner, key.route, key.key)
-    if (taken !== null) return { ...taken, created: false }
     sql.run(
       'INSERT INTO idempotency_keys (owner, route, key, fingerprint, job_id, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
       job.owner,
       key.route,
       key.key,
       key.fingerprint,
-      job.id,
+      (held ?? job).id,
       key.expiresAt,
     )
   }
+  const fingerprint = key?.fingerprint ?? null
+  if (held !== null) return { job: held, created: false, deduplicated: true, fingerprint }
   write(sql, insertion(job))
-  return { job, created: true, fingerprint: key?.fingerprint ?? null }
+  if (uniqueKey !== undefined)
+    sql.run('INSERT OR REPLACE INTO unique_keys (key, job_id) VALUES (?, ?)', uniqueKey, job.id)
+  return { job, created: true, fingerprint }
+}
+
+/** The unfinished job that holds a unique key. */
+export function holder(sql: Sql, uniqueKey: string): Job | null {
+  const held = sql.get('SELECT job_id FROM unique_keys WHERE key = ?', uniqueKey)
+  const job = held === undefined ? null : get(sql, allOwners, held.job_id as string)
+  return job === null || isTerminal(job) ? null : job
 }
 
 export function keyed(sql: Sql, owner: string, route: string, key: string): Omit<Inserted, 'created'> | null {
@@ -221,6 +233,7 @@ export function remove(sql: Sql, owner: Owner, id: string): boolean {
 
 export function erase(sql: Sql, id: string): void {
   sql.run('DELETE FROM attempts WHERE job_id = ?', id)
+  sql.run('DELETE FROM unique_keys WHERE job_id = ?', id)
   sql.run('DELETE FROM records WHERE kind = ? AND id = ?', jobLogKind, id)
   sql.run('DELETE FROM jobs WHERE id = ?', id)
 }

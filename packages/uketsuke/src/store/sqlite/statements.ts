@@ -1,5 +1,5 @@
 import type { Job } from '../../domain/job.ts'
-import { type Column, changingColumns, jobColumns } from '../columns.ts'
+import { type Column, jobColumns, updatedColumns } from '../columns.ts'
 import type { Parameter } from './open.ts'
 
 export interface Write {
@@ -20,7 +20,7 @@ function statements(columns: readonly Column[], make: (names: string[]) => strin
 
 /** Functions in arrays of their own: this runs for every column of every write. */
 const jobValues = jobColumns.map(({ value }) => value)
-const changingValues = changingColumns.map(({ value }) => value)
+const updatedValues = updatedColumns.map(({ value }) => value)
 
 /** A set of columns is a sum of powers of two. Bitwise operators would alias the 33rd column to the first. */
 const bits = jobColumns.map((_, i) => 2 ** i)
@@ -49,7 +49,7 @@ export function insertion(job: Job, { once = false } = {}): Write {
 const assign = (name: string) =>
   name === 'lease_until' ? 'lease_until = max(?, coalesce(lease_until, 0))' : `${name} = ?`
 const updating = statements(
-  changingColumns,
+  updatedColumns,
   (names) => `UPDATE jobs SET ${names.map(assign)} WHERE id = ? AND version = ?`,
 )
 
@@ -60,8 +60,8 @@ const updating = statements(
 export function update(before: Job, after: Job): Write {
   const values: Parameter[] = []
   let set = 0
-  for (let i = 0; i < changingColumns.length; i++) {
-    const of = changingValues[i] as Column['value']
+  for (let i = 0; i < updatedColumns.length; i++) {
+    const of = updatedValues[i] as Column['value']
     const value = of(after)
     if (value === of(before)) continue
     values.push(value)

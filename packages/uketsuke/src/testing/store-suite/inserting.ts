@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { change } from '../../domain/change.ts'
 import * as rules from '../../domain/rules.ts'
-import { allOwners } from '../../store/port.ts'
-import { allowed, asked, type Check, end, job, key } from './fixture.ts'
+import { allOwners, type Insert } from '../../store/port.ts'
+import { allowed, applied, asked, type Check, end, job, key } from './fixture.ts'
 
 export function inserting(check: Check): void {
   check('insert: jobs are read as they were written', async ({ store, clock }) => {
@@ -92,6 +92,50 @@ export function inserting(check: Check): void {
     assert.deepEqual(
       results.map((result) => result.created),
       [true, true, true, true],
+    )
+  })
+
+  check('insert: a unique key creates no second job until the first has ended', async ({ store, clock }) => {
+    const insert = (id: string, more: Partial<Insert> = {}) => ({ job: job(clock, { id }), uniqueKey: 'u', ...more })
+    const [a, other, twin] = await store.insert([insert('a'), insert('b', { uniqueKey: 'v' }), insert('c')])
+    assert.deepEqual(a, { job: job(clock, { id: 'a' }), created: true, fingerprint: null })
+    assert.equal(other?.created, true)
+    assert.deepEqual(twin, { job: a.job, created: false, deduplicated: true, fingerprint: null })
+    assert.deepEqual(await store.holder('u'), a.job)
+    const [running] = await store.claim({ ...asked, limit: 1 })
+    assert.deepEqual(await store.insert([insert('d')]), [{ ...twin, job: running }])
+    assert.equal(running?.id, 'a')
+    await store.replace([applied(running, rules.succeed(running, clock.now(), '1'), clock)])
+    assert.equal(await store.holder('u'), null)
+    assert.equal((await store.insert([insert('e')]))[0]?.created, true)
+    assert.equal((await store.holder('u'))?.id, 'e')
+    assert.deepEqual(await store.get('ann', ['c', 'd']), [null, null])
+    assert.equal(await store.remove('ann', 'a'), true)
+    assert.equal((await store.holder('u'))?.id, 'e')
+    await end(store, clock)
+    assert.equal(await store.remove('ann', 'e'), true)
+    assert.equal((await store.insert([insert('f')]))[0]?.created, true)
+  })
+
+  check('insert: an idempotency key comes before a unique key, and is bound to its job', async ({ store, clock }) => {
+    const insert = async (id: string, name: string, uniqueKey: string) =>
+      (await store.insert([{ job: job(clock, { id }), key: key(name), uniqueKey }]))[0]
+    const a = await insert('a', 'k', 'u')
+    assert.deepEqual(await insert('b', 'k', 'v'), { ...a, created: false })
+    assert.equal(await store.holder('v'), null)
+    assert.deepEqual(await insert('c', 'l', 'u'), { ...a, created: false, deduplicated: true })
+    await end(store, clock)
+    assert.equal((await insert('d', 'l', 'u'))?.job?.id, 'a')
+    assert.equal((await insert('e', 'm', 'u'))?.created, true)
+  })
+
+  check('insert: with unique keys, a batch fails as a whole', async ({ store, clock }) => {
+    await store.insert([{ job: job(clock, { id: 'a' }) }])
+    const batch = ['b', 'a'].map((id) => ({ job: job(clock, { id }), key: key(id), uniqueKey: id }))
+    await assert.rejects(store.insert(batch))
+    assert.deepEqual(
+      [await store.holder('a'), await store.holder('b'), await store.keyed('ann', 'jobs', 'b')],
+      [null, null, null],
     )
   })
 

@@ -165,7 +165,7 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
     { job: job(clock, { id: 'waits', metadata: JSON.stringify(awkward) }), key: key('k', { fingerprint: awkward }) },
     { job: job(clock, { id: awkward, input, owner: allowed.owner }), key: key(allowed.key, { route: awkward }) },
     { job: job(clock, { id: 'é' }) },
-    { job: job(clock, { id: 'Later', runAt: clock.now() + 60_000 }) },
+    { job: job(clock, { id: 'Later', runAt: clock.now() + 60_000 }), uniqueKey: awkward },
   ])
   await store.shared('secret', awkward)
   for (const kind of [awkward, 'key']) await store.records.update(kind, allowed.owner, awkward, () => awkward)
@@ -178,6 +178,7 @@ async function contents(store: Store): Promise<unknown> {
     attempts: await Promise.all(ids.map((id) => store.attempts(allOwners, id))),
     deliveries: await store.deliveries(allOwners, 'done'),
     stats: await store.stats(),
+    held: await store.holder(awkward),
     secret: await store.shared('secret', 'none'),
     records: [
       await store.records.list(awkward, allOwners, null, 10),

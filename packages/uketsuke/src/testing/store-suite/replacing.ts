@@ -18,6 +18,31 @@ export function replacing(check: Check): void {
     assert.deepEqual(await store.replace([]), [])
   })
 
+  check('replace: a pending job is put off with another input', async ({ store, clock }) => {
+    const input = JSON.stringify('NUL \u0000')
+    await store.insert([{ job: job(clock, { id: 'a' }) }, { job: job(clock, { id: 'b' }) }])
+    const put = async (id: string, wait: number) => {
+      const [before] = await store.get('ann', [id])
+      assert.ok(before)
+      const delayed = applied(before, rules.debounce(before, input, clock.now(), { wait, max: 60 }), clock)
+      assert.deepEqual(await store.replace([delayed]), [true])
+      assert.deepEqual(await store.replace([delayed]), [false])
+      assert.deepEqual(await store.get('ann', [id]), [delayed.after])
+    }
+    await put('a', 50)
+    await put('b', 0)
+    assert.equal((await store.claim(asked)).map(({ id }) => id).join(), 'b')
+    await clock.advance(40)
+    await put('a', 50)
+    assert.deepEqual(await store.claim(asked), [])
+    await clock.advance(20)
+    const [claimed] = await store.claim(asked)
+    assert.deepEqual([claimed?.id, claimed?.input, claimed?.version], ['a', input, 4])
+    const again = applied(claimed!, rules.release(claimed!, clock.now()), clock)
+    await store.replace([again])
+    await put('a', 0)
+  })
+
   check('replace: spawn and attempt are stored if and only if the swap succeeds', async ({ store, clock }) => {
     await store.insert([{ job: job(clock, { id: 'a', webhookUrl: 'https://example.com' }) }])
     const [running] = await store.claim(asked)

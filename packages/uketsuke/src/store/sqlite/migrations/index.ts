@@ -4,12 +4,13 @@ import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
 import { records } from './003-records.ts'
 import { trace } from './004-trace.ts'
+import { uniqueKeys } from './005-unique-keys.ts'
 
 /**
  * Forward only: released migrations never change; new ones are appended. `PRAGMA user_version` counts the applied
  * migrations.
  */
-const migrations: readonly string[] = [jobs, dueByType, records, trace]
+const migrations: readonly string[] = [jobs, dueByType, records, trace, uniqueKeys]
 export const schemaVersion = migrations.length
 
 /** "uket" in ASCII. Distinguishes our files from databases of other programs. */
