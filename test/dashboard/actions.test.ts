@@ -205,3 +205,36 @@ it('does not tell whoever may not act which jobs exist', async () => {
     [answers[0], answers[0]].map((one) => [403, one?.body]),
   )
 })
+
+it('shows schedules without their inputs, pauses, resumes and runs them', async () => {
+  const { jobs, get, post } = withDashboard()
+  await jobs.schedules.set('nightly', {
+    type: 'report',
+    input: { password: 'secret' },
+    cron: '0 2 * * *',
+    owner: 'bob',
+  })
+  const shown = async () => (await get('schedules')).body.items
+  expect(await shown()).toMatchObject([{ name: 'nightly', owner: 'bob', paused: false, lastRunAt: null }])
+  expect((await shown())[0].next).toHaveLength(5)
+  expect(JSON.stringify(await shown())).not.toContain('secret')
+  expect((await post('schedules/nightly/pause')).status).toBe(200)
+  expect(await shown()).toMatchObject([{ paused: true, next: [] }])
+  expect((await post('schedules/nightly/resume')).status).toBe(200)
+  expect((await post('schedules/nightly/run')).status).toBe(200)
+  await jobs.work()
+  await until(async () => (await jobs.list({ owner: 'bob' })).items.length > 0)
+  expect((await post('schedules/no/run')).status).toBe(404)
+  expect((await post('schedules/nightly/explode')).status).toBe(404)
+  const actions = (await get('audit')).body.items.map(({ action }: { action: string }) => action)
+  expect(actions).toEqual(['run-schedule', 'resume-schedule', 'pause-schedule'])
+})
+
+it('pauses all types', async () => {
+  const { jobs, get, post } = withDashboard()
+  expect((await get('types')).body.paused).toBe(false)
+  expect((await post('types/*/pause')).status).toBe(200)
+  expect([(await get('types')).body.paused, await jobs.paused()]).toEqual([true, ['*']])
+  expect((await post('types/*/resume')).status).toBe(200)
+  expect(await jobs.paused()).toEqual([])
+})

@@ -14,7 +14,7 @@ const layers = [
   ['dispatch', 'metrics', 'notify', 'quota', 'statistics'],
   ['transport'],
   ['accept', 'work'],
-  ['service'],
+  ['schedule', 'service'],
   ['http'],
   ['auth', 'dashboard'],
   ['api'],

@@ -9,6 +9,7 @@ import { type Key, switchLanguage, t } from './language.ts'
 import { go, href, type Place, usePlace } from './location.ts'
 import { Notices } from './notices.tsx'
 import { OverviewPage } from './overview.tsx'
+import { SchedulesPage } from './schedules.tsx'
 import { SessionContext } from './session.ts'
 import { ShortcutsDialog, useShortcuts } from './shortcuts.tsx'
 import { switchTheme } from './theme.ts'
@@ -16,7 +17,16 @@ import { TypesPage } from './types.tsx'
 import { WebhooksPage } from './webhooks.tsx'
 import { WorkersPage } from './workers.tsx'
 
-export const pages = ['overview', 'jobs', 'types', 'workers', 'webhooks', 'errors', 'audit'] as const satisfies Key[]
+export const pages = [
+  'overview',
+  'jobs',
+  'types',
+  'schedules',
+  'workers',
+  'webhooks',
+  'errors',
+  'audit',
+] as const satisfies Key[]
 
 export function App() {
   const place = usePlace()
@@ -107,6 +117,7 @@ function Page({ place, here }: { place: Place; here: string }) {
   if (here === 'overview') return <OverviewPage query={place.query} />
   if (here === 'jobs') return id === undefined ? <JobsPage query={place.query} /> : <JobPage key={id} id={id} />
   if (here === 'types') return <TypesPage />
+  if (here === 'schedules') return <SchedulesPage />
   if (here === 'workers') return <WorkersPage />
   if (here === 'webhooks') return <WebhooksPage />
   if (here === 'errors') return <ErrorsPage />

@@ -26,6 +26,13 @@ export const percent = (part: number, whole: number): string =>
 export const time = (ms: number): string =>
   new Intl.DateTimeFormat(language(), { dateStyle: 'medium', timeStyle: 'medium' }).format(ms)
 
+/** The local time in another zone, with its name. */
+export const timeIn = (ms: number, timeZone: string): string =>
+  new Intl.DateTimeFormat(language(), {
+    ...({ year: 'numeric', month: 'short', day: 'numeric' } as const),
+    ...({ hour: '2-digit', minute: '2-digit', second: '2-digit', timeZone, timeZoneName: 'short' } as const),
+  }).format(ms)
+
 /** `3 min ago`, `in 2 s`. */
 export function ago(ms: number, now: number): string {
   const passed = now - ms

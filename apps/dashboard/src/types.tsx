@@ -13,9 +13,11 @@ export function TypesPage() {
   const live = useLive<TypesView>('types')
   return (
     <Page title={t('types')} live={live}>
-      {({ items, countedTo }) => (
+      {({ items, paused, countedTo }) => (
         <>
-          <p class="dim">{t('pauseHelp')}</p>
+          <p class="dim">
+            {t('pauseHelp')} <PauseAll paused={paused} onDone={live.refresh} />
+          </p>
           <Table
             label={t('types')}
             head={[
@@ -30,6 +32,20 @@ export function TypesPage() {
         </>
       )}
     </Page>
+  )
+}
+
+function PauseAll({ paused, onDone }: { paused: boolean; onDone(): void }) {
+  const readOnly = useReadOnly()
+  const verb = paused ? 'resume' : 'pause'
+  const label = t(paused ? 'resumeAll' : 'pauseAll')
+  return (
+    <>
+      {paused && <span class="badge warn">{t('allPaused')}</span>}{' '}
+      <button type="button" disabled={readOnly} onClick={() => report(label, post(`types/*/${verb}`), onDone)}>
+        {label}
+      </button>
+    </>
   )
 }
 

@@ -22,6 +22,8 @@ export interface Accepted {
 export interface Acceptor {
   /** Accepts a job: validate → check the idempotency key → insert → announce. Resolves after the commit, never before. */
   accept(request: AcceptRequest, tx?: Transaction): Promise<Accepted>
+  /** Validates a request without storing anything. @throws as `accept` does */
+  check(request: AcceptRequest): Promise<void>
   /** Accepts a job that was created from another one. `payload` is what the idempotency key is bound to. */
   again(job: Job, payload: object, idempotency?: Idempotency): Promise<Accepted>
 }
@@ -53,6 +55,9 @@ export function acceptor(parts: AcceptParts): Acceptor {
       // The schema may have changed the value that it was given.
       if (inputIsJson && payload.input !== undefined) payload.input = JSON.parse(job.input)
       return await debounced(row, await keyed(row, payload, idempotency, tx))
+    },
+    async check(request) {
+      await validate(request, parts.newId(), parts, clock.now())
     },
     async again(job, payload, idempotency) {
       const type = job.queue === 'jobs' ? parts.types.get(job.type) : undefined

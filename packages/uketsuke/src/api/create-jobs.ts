@@ -19,6 +19,8 @@ import { Watch } from '../notify/watch.ts'
 import type { SendWebhook } from '../notify/webhook-client.ts'
 import { TokenBuckets } from '../quota/token-bucket.ts'
 import { WaitingJobs } from '../quota/waiting-jobs.ts'
+import { Schedules } from '../schedule/schedules.ts'
+import { Ticker } from '../schedule/ticker.ts'
 import { createJobService, type JobService } from '../service.ts'
 import { Recorder } from '../statistics/recorder.ts'
 import { batched } from '../store/batch-queue.ts'
@@ -32,6 +34,8 @@ import { healthCheck } from './health.ts'
 import type { Jobs } from './jobs.ts'
 import { library } from './library.ts'
 import { checkOptions, type JobsOptions, numbersOf } from './options.ts'
+import { pausing } from './pausing.ts'
+import { scheduleVerbs } from './schedules.ts'
 import { endpointVerbs } from './webhook-endpoints.ts'
 import { webhookParts } from './webhooks.ts'
 
@@ -101,12 +105,14 @@ export function createJobsWith<Types extends JobTypes>(
     await tracing?.load()
     await transport.start()
     noWorkerWarning.start()
+    if (options.schedules !== undefined) await schedules.declare(options.schedules)
   }
   const ready = opening(store, prepare)
   const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
   const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready, tracing, sendWebhook })
   const { destinations, endpoints, goneUrls } = webhooks
   const accepting = { store, dispatch, transition, clock, types, destinations, limits, newId: ids, waitingJobs }
+  const accept = acceptor(accepting)
   const service = createJobService({
     endpoints,
     goneUrls,
@@ -119,13 +125,24 @@ export function createJobsWith<Types extends JobTypes>(
     transition,
     watch,
     ownerWatch,
-    acceptor: acceptor(accepting),
+    acceptor: accept,
     acceptMany: manyAcceptor(accepting),
     newId: ids,
     tracing,
     ready,
     draining: draining.signal,
   })
+
+  const schedules = new Schedules({
+    records: store.records,
+    clock,
+    ready,
+    check: accept.check,
+    accept: service.accept,
+    changed: () => ticker.wake(),
+  })
+  const knows = (type: string) => types.has(type)
+  const ticker = new Ticker({ schedules, accept: service.accept, clock, log, knows })
 
   const verbs = library<Types>(service)
   const workers = createWorkers(
@@ -139,6 +156,7 @@ export function createJobsWith<Types extends JobTypes>(
       leaseMs: lease,
       outputBytes: limits.outputBytes,
       enqueue: verbs.enqueue,
+      ticker,
       jobLog,
       tracing,
       maxKept,
@@ -180,6 +198,7 @@ export function createJobsWith<Types extends JobTypes>(
         {
           service,
           store,
+          schedules,
           onChange: (fn) => void listeners.push(fn),
         },
         options,
@@ -192,6 +211,8 @@ export function createJobsWith<Types extends JobTypes>(
       revoke: (id) => apiKeys.revoke(id),
     },
     webhookEndpoints: endpointVerbs(service),
+    schedules: scheduleVerbs(schedules, service),
+    ...pausing(service, store.records),
     work: workers.work,
     fetch: front.fetch,
     accept: front.accept,

@@ -11,6 +11,7 @@ import type { EndpointView, WebhookEventType } from '../notify/endpoint.ts'
 import type { allOwners, Owner } from '../store/port.ts'
 import type { WorkerHandle, WorkOptions } from '../work/workers.ts'
 import type { EnqueueOptions } from './options.ts'
+import type { ScheduleVerbs } from './schedules.ts'
 
 export type { AttemptView, DeliveryView }
 
@@ -207,6 +208,20 @@ export interface Jobs<Types extends JobTypes = any> {
 
   /** Manages registered webhook endpoints, with the option `webhooks.endpoints`. A change takes effect within two seconds. */
   readonly webhookEndpoints: WebhookEndpoints
+
+  /**
+   * Workers claim no further jobs of a type, or of any type without an argument, until `resume`. They follow within a second. Jobs that run
+   * go on, new jobs are accepted, and webhooks are sent.
+   * @throws {UketsukeError} `unknown-job-type` if it is no name of a type
+   */
+  pause(type?: string): Promise<void>
+  /** Ends a pause. `resume()` ends that of all types, not those of single types. @throws {UketsukeError} `unknown-job-type` */
+  resume(type?: string): Promise<void>
+  /** Resolves with the names of the paused types, and with `*` if all are. */
+  paused(): Promise<string[]>
+
+  /** Schedules create jobs at the times of a cron expression. Workers do it, each job once. */
+  readonly schedules: ScheduleVerbs<Types>
 
   /**
    * The secret with which an owner's receivers verify webhooks: with `webhooks.masterSecret` one of the owner's own, otherwise the shared

@@ -8,6 +8,8 @@ import { deliveryType } from '../domain/change.ts'
 import { isTypeName } from '../domain/identifiers.ts'
 import { type Bounds, century, day, integerOption, maxInteger } from '../domain/numbers.ts'
 import type { HttpOptions } from '../http/identity.ts'
+import { checkSchedules } from '../schedule/declared.ts'
+import type { ScheduleOptions } from '../schedule/schedule.ts'
 import type { StoreFactory } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
 import type { TransportFactory } from '../transport/port.ts'
@@ -71,6 +73,11 @@ export interface JobsOptions<Types extends JobTypes> {
     /** Event streams of one process. Default: 20,000. */
     streamsPerProcess?: number
   }
+  /**
+   * Schedules by name: jobs at the times of a cron expression. All processes that have this option declare the same ones; a schedule that is
+   * no longer declared is removed at the next start. See also `jobs.schedules`. Default: those of other processes are left alone.
+   */
+  schedules?: Readonly<Record<string, ScheduleOptions<NoInfer<Types>>>>
   /** Whether `GET /docs` serves the API reference, which needs no credential. Default: true. */
   docs?: boolean
   /** Whether to keep metrics for `metrics()`. Default: false. */
@@ -104,7 +111,7 @@ export interface EnqueueOptions extends NewJobOptions {
 
 /** @throws {UketsukeError} `invalid-configuration` */
 export function checkOptions(options: JobsOptions<JobTypes>): void {
-  const { webhooks, jobs, store, dispatch } = options
+  const { webhooks, jobs, schedules, store, dispatch } = options
   assertConfiguration(typeof store === 'function', 'createJobs(): store must be a store such as sqlite("jobs.db")')
   assertConfiguration(
     dispatch === undefined || typeof dispatch === 'function',
@@ -124,6 +131,7 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
     assertConfiguration(name !== deliveryType, `createJobs(): the job type name ${deliveryType} is reserved`)
   }
   if (webhooks !== undefined) checkWebhooks(webhooks)
+  if (schedules !== undefined) checkSchedules(schedules, jobs)
 }
 
 /** Validates the numeric options and applies their defaults. @throws {UketsukeError} `invalid-configuration` */

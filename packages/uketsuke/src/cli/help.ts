@@ -15,6 +15,9 @@ Commands:
   doctor    Check Node.js, the store, Redis and the clocks for problems
   keys      Create, list and revoke API keys
   jobs      List, show, follow, cancel, retry and delete jobs
+  schedules List, pause, resume, run and remove schedules
+  pause     Keep workers from claiming jobs of a type, or of all types
+  resume    Let them claim again
   top       Show what waits and runs, live
   prune     Delete jobs whose retention is over
   bench     Measure how fast this machine accepts and runs jobs
@@ -123,6 +126,59 @@ Examples:
 
 Environment:
   NO_COLOR          print without colors
+${databaseUrl}
+${redisUrl}`,
+
+  schedules: `Usage: uketsuke schedules ls [options]
+       uketsuke schedules pause|resume|run|rm <name>... [options]
+
+Look at the schedules in a store and act on them, as its operator. "ls" shows the last run and the next five of each. "run"
+has a worker create a job now, besides those of the schedule. "rm" removes a schedule that was made at run time; one that is
+declared in code is removed there.
+
+Options:
+  --json            print JSON ("ls" only)
+${commonOptions}
+
+Examples:
+  uketsuke schedules ls
+  uketsuke schedules pause nightly-report
+
+Environment:
+${databaseUrl}
+${redisUrl}`,
+
+  pause: `Usage: uketsuke pause <type>... [options]
+       uketsuke pause --all [options]
+
+Keep workers from claiming jobs of these types, or of any type. They follow within a second. Jobs that run go on, new
+jobs are accepted, and webhooks are sent.
+
+Options:
+  --all             all types
+${commonOptions}
+
+Examples:
+  uketsuke pause report
+  uketsuke pause --all
+
+Environment:
+${databaseUrl}
+${redisUrl}`,
+
+  resume: `Usage: uketsuke resume <type>... [options]
+       uketsuke resume --all [options]
+
+Let workers claim jobs of these types again. --all ends "uketsuke pause --all"; types that are paused by name stay paused.
+
+Options:
+  --all             all types
+${commonOptions}
+
+Examples:
+  uketsuke resume --all
+
+Environment:
 ${databaseUrl}
 ${redisUrl}`,
 

@@ -8,7 +8,9 @@ import { help } from './help.ts'
 import { jobs } from './jobs.ts'
 import { keys } from './keys.ts'
 import { migrate } from './migrate.ts'
+import { pause } from './pause.ts'
 import { prune } from './prune.ts'
+import { schedules } from './schedules.ts'
 import { serve } from './serve.ts'
 import { top } from './top.ts'
 
@@ -20,6 +22,9 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<num
   doctor,
   keys,
   jobs,
+  schedules,
+  pause: pause('pause'),
+  resume: pause('resume'),
   top,
   prune,
   bench,

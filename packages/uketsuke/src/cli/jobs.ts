@@ -1,13 +1,11 @@
 import { styleText } from 'node:util'
 import type { JobView } from '@uketsuke/client'
-import { createJobs } from '../api/create-jobs.ts'
-import { fromEnvironment } from '../api/environment.ts'
 import type { Jobs } from '../api/jobs.ts'
-import { silentLog } from '../base/log.ts'
 import { clearTimeout, setTimeout } from '../base/timers.ts'
 import { jobStatuses } from '../domain/job.ts'
 import { allOwners } from '../store/port.ts'
 import { integer, parseOptionsAndIds, UsageError } from './arguments.ts'
+import { openJobs } from './open-jobs.ts'
 import { showDetails, showRow, showState, tableHead } from './show-job.ts'
 
 const text = { type: 'string' } as const
@@ -51,18 +49,7 @@ export async function jobs([name = '', ...args]: readonly string[]): Promise<num
   if (unknown !== undefined) throw new UsageError(`"uketsuke jobs ${name}" has no option --${unknown}. ${usage}`)
   const fits = action.ids === 'none' ? ids.length === 0 : action.ids === 'one' ? ids.length === 1 : ids.length > 0
   if (!fits) throw new UsageError(`"uketsuke jobs ${name}" takes ${amounts[action.ids]}. ${usage}`)
-  const engines = fromEnvironment({
-    ...(values.store !== undefined && { file: values.store }),
-    ...(values.schema !== undefined && { schema: values.schema }),
-  })
-  const opened = createJobs({ jobs: {}, log: silentLog, ...engines })
-  try {
-    await opened.ready()
-    await action.run(opened, { ids, owner: values.owner ?? allOwners, values })
-    return 0
-  } finally {
-    await opened.close()
-  }
+  return openJobs(values, (opened) => action.run(opened, { ids, owner: values.owner ?? allOwners, values }))
 }
 
 const amounts = { none: 'no ids', one: 'one job id', many: 'one or more job ids' } as const

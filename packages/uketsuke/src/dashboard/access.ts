@@ -13,6 +13,9 @@ export const dashboardActions = [
   'disable-endpoint',
   'pause-type',
   'resume-type',
+  'pause-schedule',
+  'resume-schedule',
+  'run-schedule',
   'quiet-worker',
   'resume-worker',
 ] as const

@@ -4,6 +4,7 @@ import type { Job } from '../domain/job.ts'
 import { readObject } from '../http/body.ts'
 import { fromFetchRequest } from '../http/request.ts'
 import { allOwners } from '../store/port.ts'
+import { allTypes } from '../store/records.ts'
 import { setPaused, setQuiet } from '../work/presence.ts'
 import type { DashboardAction } from './access.ts'
 import { act, actOnMany, isJobAction } from './bulk.ts'
@@ -22,6 +23,8 @@ export async function change(parts: DashboardParts, request: Request, path: stri
   if (what === 'jobs' && verb === 'redeliver') return redeliver(parts, request, id, textIn(body, 'deliveryId'))
   if (what === 'bulk' && isJobAction(id)) return many(parts, request, id, body)
   if (what === 'types' && (verb === 'pause' || verb === 'resume')) return pause(parts, request, id, verb)
+  if (what === 'schedules' && (verb === 'pause' || verb === 'resume' || verb === 'run'))
+    return schedule(parts, request, id, verb)
   if (what === 'workers' && (verb === 'quiet' || verb === 'resume')) return quiet(parts, request, id, verb)
   if (what === 'webhooks' && ['enable', 'disable', 'recover'].includes(verb))
     return webhook(parts, request, id, verb, body)
@@ -78,11 +81,25 @@ async function pause(
   type: string,
   verb: 'pause' | 'resume',
 ) {
-  if (!isTypeName(type)) throw new UketsukeError('not-found')
+  if (!isTypeName(type) && type !== allTypes) throw new UketsukeError('not-found')
   const action = `${verb}-type` as const
   const actor = await access.may(request, action)
   await setPaused(store.records, type, verb === 'pause', service.clock.now())
   await audit.write({ actor, action, target: type, detail: null })
+  return {}
+}
+
+async function schedule(
+  { access, audit, schedules }: DashboardParts,
+  request: Request,
+  name: string,
+  verb: 'pause' | 'resume' | 'run',
+) {
+  const action = `${verb}-schedule` as const
+  const actor = await access.may(request, action)
+  if (verb === 'run') await schedules.askToRun(name)
+  else await schedules.pause(name, verb === 'pause')
+  await audit.write({ actor, action, target: name, detail: null })
   return {}
 }
 

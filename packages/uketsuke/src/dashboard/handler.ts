@@ -1,5 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { problem, toUketsukeError } from '../http/problem.ts'
+import type { Schedules } from '../schedule/schedules.ts'
 import type { JobService } from '../service.ts'
 import { StatisticsReader } from '../statistics/reader.ts'
 import type { Store } from '../store/port.ts'
@@ -15,6 +16,7 @@ import { read, readAllowed } from './reads.ts'
 export interface DashboardHost {
   readonly service: JobService
   readonly store: Store
+  readonly schedules: Schedules
   /** Calls the function after each change of a job by this process. */
   onChange(fn: () => void): void
 }
@@ -27,10 +29,11 @@ export function dashboardHandler(
   host: DashboardHost,
   options: DashboardOptions,
 ): (request: Request) => Promise<Response> {
-  const { service, store } = host
+  const { service, store, schedules } = host
   const parts: DashboardParts = {
     service,
     store,
+    schedules,
     statistics: new StatisticsReader(store.records),
     hidden: hiddenBy(options?.hide),
     access: accessOf(options ?? {}),

@@ -1,3 +1,4 @@
+import type { Schedules } from '../schedule/schedules.ts'
 import type { JobService } from '../service.ts'
 import type { StatisticsReader } from '../statistics/reader.ts'
 import type { Store } from '../store/port.ts'
@@ -9,6 +10,7 @@ import type { Hidden } from './hidden.ts'
 export interface DashboardParts {
   readonly service: JobService
   readonly store: Store
+  readonly schedules: Schedules
   readonly statistics: StatisticsReader
   readonly hidden: Hidden
   readonly access: Access

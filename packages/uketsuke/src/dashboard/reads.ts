@@ -9,6 +9,7 @@ import { jobPage } from './job-page.ts'
 import { isRange, overview } from './overview.ts'
 import type { DashboardParts } from './parts.ts'
 import { rowOf } from './rows.ts'
+import { schedules } from './schedules.ts'
 import { filterOf, search } from './search.ts'
 import { segmentsOf } from './segments.ts'
 import { suggestions } from './suggestions.ts'
@@ -50,6 +51,7 @@ const pages = {
   },
   jobs,
   types,
+  schedules,
   workers,
   webhooks,
   errors,

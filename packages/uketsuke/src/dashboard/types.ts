@@ -1,4 +1,5 @@
 import { bucketEnd, sumOf } from '../statistics/tally.ts'
+import { allTypes } from '../store/records.ts'
 import { readPausedTypes } from '../work/presence.ts'
 import { countedTo, percentiles } from './overview.ts'
 import type { DashboardParts } from './parts.ts'
@@ -29,5 +30,5 @@ export async function types({ service, store, statistics }: DashboardParts): Pro
       durations: Object.entries(all.run).map(([bucket, count]) => ({ upTo: bucketEnd(Number(bucket)), count })),
     }
   })
-  return { now, countedTo, items }
+  return { now, paused: paused.has(allTypes), countedTo, items }
 }

@@ -4,6 +4,7 @@ import type { Failure } from '../domain/errors.ts'
 import type { Attempt, JobStatus, Priority } from '../domain/job.ts'
 import type { LogLine } from '../domain/log-line.ts'
 import type { EndpointView } from '../notify/endpoint.ts'
+import type { ScheduleView } from '../schedule/schedule.ts'
 import type { ErrorGroup } from '../statistics/error-groups.ts'
 import type { WorkerRecord } from '../work/presence.ts'
 import type { DashboardAction } from './access.ts'
@@ -137,8 +138,20 @@ export interface TypeView extends BacklogView {
   durations: { upTo: number; count: number }[]
 }
 
+export interface ScheduleRow extends Omit<ScheduleView, 'input' | 'next' | 'lastRunAt'> {
+  next: number[]
+  lastRunAt: number | null
+}
+
+export interface SchedulesView {
+  now: number
+  items: ScheduleRow[]
+}
+
 export interface TypesView {
   now: number
+  /** Whether all types are paused. */
+  paused: boolean
   countedTo: number
   items: TypeView[]
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { longWaitMs } from '../base/finding.ts'
 import type { Log } from '../base/log.ts'
 import type { Store } from '../store/port.ts'
-import { operators, pausedTypeKind } from '../store/records.ts'
+import { isPaused, operators, pausedTypeKind } from '../store/records.ts'
 
 const every = 60_000
 
@@ -39,7 +39,8 @@ export class NoWorkerWarning {
       const mine = this.#mine()
       const others = found.filter(({ type }) => !mine.has(type))
       const paused = others.length === 0 ? [] : await store.records.list(pausedTypeKind, operators, null, 1_000)
-      for (const one of others.filter(({ type }) => !paused.some(({ id }) => id === type)))
+      const names = new Set(paused.map(({ id }) => id))
+      for (const one of others.filter(({ type }) => !isPaused(names, type)))
         log.warn({ type: one.type, waitedMs: one.waited }, sentence(one))
     } catch {
       // The callers that need the store report its outage.

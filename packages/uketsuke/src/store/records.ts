@@ -1,3 +1,4 @@
+import { deliveryType } from '../domain/change.ts'
 import type { Owner } from './owner.ts'
 
 /** A small document that is not a job, such as an API key or a webhook endpoint. */
@@ -16,6 +17,13 @@ export const jobLogKind = 'job-log'
 
 /** The kind of the records of job types that operators have paused. Their ids are the names of the types. */
 export const pausedTypeKind = 'paused-type'
+
+/** Stands for all types among those that are paused. No type has this name. */
+export const allTypes = '*'
+
+/** Whether jobs of a type are not claimed. Webhooks cannot be paused. */
+export const isPaused = (paused: ReadonlySet<string>, type: string): boolean =>
+  type !== deliveryType && (paused.has(allTypes) || paused.has(type))
 
 /** The owner of records that belong to the operators, not to a client. */
 export const operators = 'uketsuke'

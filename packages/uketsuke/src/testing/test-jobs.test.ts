@@ -218,3 +218,17 @@ it('serves HTTP as in production, and works with fake timers', async () => {
     vi.useRealTimers()
   }
 })
+
+it('advance: schedules create their jobs on the way', async () => {
+  const jobs = createTestJobs({
+    jobs: { nightly: job({ input: z.object({}), run: () => {} }) },
+    schedules: { nightly: { type: 'nightly', input: {}, cron: '0 2 * * *' } },
+    now: new Date('2026-03-01T00:00:00Z'),
+  })
+  await jobs.advance('3d')
+  const { items } = await jobs.list({ owner: 'system' })
+  expect(items.map(({ metadata, status }) => [(metadata as { scheduledAt: string }).scheduledAt, status])).toEqual(
+    [3, 2, 1].map((day) => [`2026-03-0${day}T02:00:00.000Z`, 'completed']),
+  )
+  await jobs.close()
+})

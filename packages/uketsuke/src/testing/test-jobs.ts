@@ -122,8 +122,14 @@ export function createTestJobs<Types extends JobTypes>(options: TestJobsOptions<
     const due = [
       await store.nextDue('jobs', Object.keys(options.jobs)),
       await store.nextDue('deliveries', [deliveryType]),
+      await nextSchedule(),
     ].filter((time) => time !== null)
     return due.length === 0 ? null : Math.min(...due)
+  }
+
+  async function nextSchedule(): Promise<number | null> {
+    const times = (await front.schedules.list()).flatMap(({ next }) => next.slice(0, 1))
+    return times.length === 0 ? null : Math.min(...times.map((time) => Date.parse(time)))
   }
 
   /** Jobs that run, or that are due. */

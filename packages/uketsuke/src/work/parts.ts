@@ -30,8 +30,16 @@ export interface WorkerParts {
   tracing: Tracing | null
   /** Keeps what handlers log. */
   jobLog: JobLog
+  /** Creates the jobs of schedules. */
+  ticker: Ticker
   /** Stores a job that a handler enqueues. */
   enqueue: Enqueue
+}
+
+export interface Ticker {
+  /** Creates the jobs that are due. Never rejects. */
+  tick(): Promise<unknown>
+  run(signal: AbortSignal): Promise<void>
 }
 
 /** What a worker runs from one queue, and how many at a time. */

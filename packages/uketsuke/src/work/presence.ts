@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { version } from '../base/version.ts'
 import { readable } from '../domain/view.ts'
-import { operators, pausedTypeKind, type RecordStore } from '../store/records.ts'
+import { isPaused, operators, pausedTypeKind, type RecordStore } from '../store/records.ts'
 
 export const workerKind = 'worker'
 
@@ -37,6 +37,8 @@ interface About {
 }
 
 const beatMs = 5_000
+/** How soon a worker sees that a type is paused, in milliseconds. */
+const lookMs = 625
 const mostPaused = 1_000
 /** A worker that was not seen for so long, in milliseconds, is forgotten. */
 const forgetMs = 60 * 60_000
@@ -58,17 +60,22 @@ export class Presence {
   /** Those of these types whose jobs this worker may claim. */
   claimable(types: readonly string[]): readonly string[] {
     if (this.#quiet) return []
-    return this.#paused.size === 0 ? types : types.filter((type) => !this.#paused.has(type))
+    return this.#paused.size === 0 ? types : types.filter((type) => !isPaused(this.#paused, type))
   }
 
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { records, clock, log } = this.#parts
     let failing = false
+    let beatAt = clock.now()
     while (!signal.aborted) {
-      const next = sleep(clock, beatMs, signal)
+      const next = sleep(clock, lookMs, signal)
       try {
-        await this.#beat()
+        if (clock.now() >= beatAt) {
+          await this.#beat()
+          beatAt = clock.now() + beatMs
+        }
+        this.#paused = await readPausedTypes(records)
         failing = false
       } catch (error) {
         if (!failing) log.warn({ err: error }, 'failed to report this worker; retrying')
@@ -95,8 +102,6 @@ export class Presence {
       }
       return JSON.stringify(record)
     })
-    const paused = await records.list(pausedTypeKind, operators, null, mostPaused)
-    this.#paused = new Set(paused.map((one) => one.id))
   }
 }
 
@@ -124,7 +129,7 @@ export async function readPausedTypes(records: RecordStore): Promise<ReadonlySet
   return new Set((await records.list(pausedTypeKind, operators, null, mostPaused)).map(({ id }) => id))
 }
 
-/** Workers claim no jobs of a paused type. They follow within five seconds. */
+/** Workers claim no jobs of a paused type, or of any with {@link allTypes}. They follow within a second. Webhooks go on. */
 export async function setPaused(records: RecordStore, type: string, paused: boolean, now: number): Promise<void> {
   if (paused) await records.update(pausedTypeKind, operators, type, () => JSON.stringify({ at: now }))
   else await records.remove(pausedTypeKind, operators, type)

@@ -34,6 +34,21 @@ export function createWorkers(
 ) {
   const workers = new Set<{ stop(): Promise<void> }>()
   let closed = false
+  let ticking: { end: AbortController; ended: Promise<void> } | null = null
+  /** One ticker for all workers of this process. Its first turn comes before the first pruning, which removes the keys of old times. */
+  const startTicker = async () => {
+    if (ticking !== null) return
+    const end = new AbortController()
+    const first = parts.ticker.tick()
+    ticking = { end, ended: first.then(() => parts.ticker.run(end.signal)) }
+    await first
+  }
+  const stopTicker = async () => {
+    const stopping = ticking
+    ticking = null
+    stopping?.end.abort()
+    await stopping?.ended
+  }
   const open = () => {
     if (closed) throw new UketsukeError('closed', 'work() was called after close(): make new jobs with createJobs().')
   }
@@ -43,6 +58,8 @@ export function createWorkers(
       const drain = integerOption('work(): drain', numbers.drain, 25_000, { min: 0, max: day, of: 'milliseconds' })
       open()
       await ready()
+      open()
+      await startTicker()
       open()
       const lanes: WorkerQueue[] = [
         { queue: 'jobs', types: types.jobs, concurrency },
@@ -58,6 +75,7 @@ export function createWorkers(
         await worker.stop({ drain })
         for (const signal of stopOn) process.off(signal, onSignal)
         workers.delete(handle)
+        if (workers.size === 0) await stopTicker()
       }
       const handle = { id: worker.id, stop }
       workers.add(handle)
@@ -70,6 +88,7 @@ export function createWorkers(
     async close(): Promise<void> {
       closed = true
       await Promise.all([...workers].map((worker) => worker.stop()))
+      await stopTicker()
     },
   }
 }

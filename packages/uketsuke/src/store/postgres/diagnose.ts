@@ -1,6 +1,6 @@
 import { systemClock } from '../../base/clock.ts'
 import { type Finding, longWaitMs, unclaimedFinding } from '../../base/finding.ts'
-import { pausedTypeKind } from '../records.ts'
+import { isPaused, pausedTypeKind } from '../records.ts'
 import { Connection } from './connection.ts'
 import { loadDriver } from './driver.ts'
 import { toOpenError } from './errors.ts'
@@ -34,13 +34,13 @@ export async function diagnose(options: string | PostgresOptions, now: () => num
       const waiting = current ? await unclaimed(sql, time(systemClock), longWaitMs) : []
       const records = 'SELECT id FROM uketsuke.records WHERE kind = $1'
       const paused = waiting.length === 0 ? [] : await sql.query(records, [pausedTypeKind])
-      const isPaused = (type: string) => paused.some(({ id }) => id === type)
+      const names = new Set(paused.map(({ id }) => id as string))
       return [
         ...server(facts, driver.direct),
         ...durability(facts, driver.direct),
         schemaOf(schema, there ? Number(found?.version) : null),
         clocks(skew),
-        ...waiting.map((one) => say('warn', unclaimedFinding(one, isPaused(one.type)))),
+        ...waiting.map((one) => say('warn', unclaimedFinding(one, isPaused(names, one.type)))),
       ]
     })
   } catch (error) {

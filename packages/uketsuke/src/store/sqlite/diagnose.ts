@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs'
 import { type Finding, longWaitMs, unclaimedFinding } from '../../base/finding.ts'
 import { allOwners } from '../owner.ts'
-import { pausedTypeKind } from '../records.ts'
+import { isPaused, pausedTypeKind } from '../records.ts'
 import { Connection, type Sql } from './connection.ts'
 import { toOpenError } from './errors.ts'
 import { applicationId, schemaVersion } from './migrations/index.ts'
 import { open } from './open.ts'
-import { getRecord } from './records.ts'
+import { listRecords } from './records.ts'
 import { unclaimed } from './unclaimed.ts'
 
 /** Diagnoses a database file without changing or creating it. */
@@ -47,8 +47,9 @@ function inspect(sql: Sql): Finding[] {
     say('warn', `schema version ${version} of ${schemaVersion}: the next start updates it.`)
   else {
     say('ok', `schema version ${version}, up to date.`)
-    const isPaused = (type: string) => getRecord(sql, pausedTypeKind, allOwners, type) !== null
-    for (const one of unclaimed(sql, Date.now(), longWaitMs)) say('warn', unclaimedFinding(one, isPaused(one.type)))
+    const paused = new Set(listRecords(sql, pausedTypeKind, allOwners, null, 1_000).map(({ id }) => id))
+    for (const one of unclaimed(sql, Date.now(), longWaitMs))
+      say('warn', unclaimedFinding(one, isPaused(paused, one.type)))
   }
 
   const mode = pragma('journal_mode')

@@ -1,0 +1,181 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Accepted } from '../accept/accept.ts'
+import type { AcceptRequest } from '../accept/request.ts'
+import type { Clock } from '../base/clock.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import type { Job } from '../domain/job.ts'
+import { readable } from '../domain/view.ts'
+import { operators, type RecordStore } from '../store/records.ts'
+import { declaredWrongly } from './declared.ts'
+import { definitionOf, type Schedule, type ScheduleView, viewOf } from './schedule.ts'
+
+const kind = 'schedule'
+const page = 200
+
+export interface ScheduleParts {
+  readonly records: RecordStore
+  readonly clock: Clock
+  /** Resolves when the store is open. */
+  ready(): Promise<void>
+  /** Validates a request without storing a job. */
+  check(request: AcceptRequest): Promise<void>
+  accept(request: AcceptRequest): Promise<Accepted>
+  /** Called when a schedule may be due earlier than before. */
+  changed(): void
+}
+
+/** The stored schedules of all processes. */
+export class Schedules {
+  readonly #parts: ScheduleParts
+
+  constructor(parts: ScheduleParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Stores the schedules that are declared in code, and removes those that no longer are. A changed one begins anew from now on. Called
+   * while the store opens. @throws {UketsukeError} `invalid-configuration`
+   */
+  async declare(declared: Readonly<Record<string, object>>): Promise<void> {
+    for (const [name, options] of Object.entries(declared)) {
+      try {
+        await this.#store(name, options, true)
+      } catch (error) {
+        throw declaredWrongly(name, error)
+      }
+    }
+    for (const [name, schedule] of await this.all()) {
+      if (schedule.declared && !Object.hasOwn(declared, name)) await this.#parts.records.remove(kind, operators, name)
+    }
+  }
+
+  async set(name: string, options: object): Promise<ScheduleView> {
+    await this.#parts.ready()
+    const schedule = await this.#store(name, options, false)
+    this.#parts.changed()
+    return this.#view(name, schedule)
+  }
+
+  async #store(name: string, options: object, declared: boolean): Promise<Schedule> {
+    const { records, clock, check } = this.#parts
+    const definition = definitionOf(name, options)
+    await check(request(definition))
+    const now = clock.now()
+    const fresh = { ...definition, declared, paused: false, after: now, lastRunAt: null, lastJobId: null }
+    // JSON, so that it is compared as it is stored.
+    const asked = JSON.parse(JSON.stringify(fresh)) as Schedule
+    let result = asked
+    await records.update(kind, operators, name, (value) => {
+      const stored = parse(value)
+      if (stored?.declared && !declared) {
+        throw new UketsukeError('validation-error', `The schedule "${name}" is declared in code: change it there.`)
+      }
+      const { paused, lastRunAt, lastJobId } = stored ?? asked
+      const same =
+        stored !== null &&
+        isDeepStrictEqual(asked, { ...stored, paused: false, after: now, lastRunAt: null, lastJobId: null })
+      result = same ? stored : { ...asked, paused, lastRunAt, lastJobId }
+      return same ? null : JSON.stringify(result)
+    })
+    return result
+  }
+
+  async list(): Promise<ScheduleView[]> {
+    await this.#parts.ready()
+    return [...(await this.all())].map(([name, schedule]) => this.#view(name, schedule))
+  }
+
+  async get(name: string): Promise<ScheduleView | null> {
+    await this.#parts.ready()
+    const schedule = await this.#find(name)
+    return schedule === null ? null : this.#view(name, schedule)
+  }
+
+  /** @throws {UketsukeError} `not-found` */
+  async remove(name: string): Promise<void> {
+    await this.#parts.ready()
+    const schedule = await this.#find(name)
+    if (schedule?.declared) {
+      throw new UketsukeError(
+        'validation-error',
+        `The schedule "${name}" is declared in code: remove it there, or pause it.`,
+      )
+    }
+    if (!(await this.#parts.records.remove(kind, operators, name))) throw notFound(name)
+  }
+
+  /** Times that pass while it is paused are not missed: there is no job for them. @throws {UketsukeError} `not-found` */
+  async pause(name: string, paused: boolean): Promise<ScheduleView> {
+    await this.#parts.ready()
+    const now = this.#parts.clock.now()
+    const changed = await this.change(name, (stored) =>
+      stored.paused === paused ? null : { ...stored, paused, after: paused ? stored.after : now },
+    )
+    this.#parts.changed()
+    const schedule = changed ?? (await this.#find(name))
+    if (schedule === null) throw notFound(name)
+    return this.#view(name, schedule)
+  }
+
+  /** Creates a job now, besides those of the schedule. @throws {UketsukeError} `not-found`, and as `enqueue` does */
+  async run(name: string): Promise<Job> {
+    await this.#parts.ready()
+    const schedule = await this.#find(name)
+    if (schedule === null) throw notFound(name)
+    return (await this.#parts.accept({ ...request(schedule), metadata: { schedule: name } })).job
+  }
+
+  /**
+   * The same for a process that need not know the job type: a worker creates the job within seconds.
+   * @throws {UketsukeError} `not-found`
+   */
+  async askToRun(name: string): Promise<void> {
+    await this.#parts.ready()
+    const now = this.#parts.clock.now()
+    if ((await this.change(name, (stored) => ({ ...stored, runAskedAt: now }))) === null) throw notFound(name)
+    this.#parts.changed()
+  }
+
+  async all(): Promise<Map<string, Schedule>> {
+    const found = new Map<string, Schedule>()
+    for (let last: string | null = null; ; ) {
+      const records = await this.#parts.records.list(kind, operators, last, page)
+      for (const { id, value } of records) {
+        const schedule = parse(value)
+        if (schedule !== null) found.set(id, schedule)
+      }
+      last = records.at(-1)?.id ?? null
+      if (records.length < page) return found
+    }
+  }
+
+  /** Changes a stored schedule. `change` returns null to leave it. */
+  async change(name: string, change: (stored: Schedule) => Schedule | null): Promise<Schedule | null> {
+    const changed = await this.#parts.records.update(kind, operators, name, (value) => {
+      const stored = parse(value)
+      const after = stored && change(stored)
+      return after === null ? null : JSON.stringify(after)
+    })
+    return parse(changed)
+  }
+
+  async #find(name: string): Promise<Schedule | null> {
+    return parse((await this.#parts.records.get(kind, operators, name))?.value ?? null)
+  }
+
+  #view(name: string, schedule: Schedule): ScheduleView {
+    return viewOf(name, schedule, this.#parts.clock.now())
+  }
+}
+
+/** The request for a job of a schedule. */
+export const request = ({ owner, type, input }: Pick<Schedule, 'owner' | 'type' | 'input'>): AcceptRequest => ({
+  owner,
+  type,
+  input,
+})
+
+/** A damaged record counts as absent. */
+const parse = (value: string | null) => (value === null ? null : (readable(value) as Schedule | null))
+
+const notFound = (name: string) => new UketsukeError('not-found', `There is no schedule "${name}".`)
