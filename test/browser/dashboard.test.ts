@@ -118,7 +118,7 @@ const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1,
 const button = (name: string) => page.getByRole('button', { name, exact: true })
 const notice = (text: string | RegExp) => page.getByRole('status').filter({ hasText: text }).waitFor()
 
-const pages = ['Overview', 'Jobs', 'Types', 'Workers', 'Webhooks', 'Errors', 'Audit log']
+const pages = ['Overview', 'Jobs', 'Types', 'Schedules', 'Workers', 'Webhooks', 'Errors', 'Audit log']
 
 async function violations(): Promise<string[]> {
   // Through the debugger, because the policy forbids another script.
@@ -254,11 +254,11 @@ it('pauses a type, quiets a worker, disables an endpoint and recovers its webhoo
   await type.getByText('Paused').waitFor()
   await type.getByRole('button', { name: 'Resume' }).click()
   await type.getByText('Paused').waitFor({ state: 'detached' })
-  await page.keyboard.press('4')
+  await page.keyboard.press('5')
   await heading('Workers')
   await button('Quiet').click()
   await button('Resume').click()
-  await page.keyboard.press('5')
+  await page.keyboard.press('6')
   await heading('Webhooks')
   await button('Disable').click()
   await page.getByText('Disabled (owner)').waitFor()

@@ -180,7 +180,7 @@ export const en = {
   keySearch: 'Search jobs',
   keyMove: 'Next and previous row',
   keyOpen: 'Open the row',
-  keyPages: 'Go to a page: 1 to 7',
+  keyPages: 'Go to a page: 1 to 8',
   keyJump: 'Go to a job or page',
   keyHelp: 'Show this',
   announceStatus: 'The job is now {0}.',

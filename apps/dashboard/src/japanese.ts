@@ -182,7 +182,7 @@ export const ja: Texts = {
   keySearch: 'ジョブを検索',
   keyMove: '次の行、前の行',
   keyOpen: '行を開く',
-  keyPages: 'ページへ移動: 1 から 7',
+  keyPages: 'ページへ移動: 1 から 8',
   keyJump: 'ジョブまたはページへ移動',
   keyHelp: 'この一覧を表示',
   announceStatus: 'ジョブの状態: {0}',

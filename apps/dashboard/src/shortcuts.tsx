@@ -26,7 +26,7 @@ export function useShortcuts(actions: Actions): void {
       if (key === '/') latest.current.search()
       else if (key === '?') latest.current.help()
       else if (key === 'j' || key === 'k') moveRow(key === 'j' ? 1 : -1)
-      else if (/^[1-7]$/.test(key)) latest.current.page(Number(key) - 1)
+      else if (/^[1-9]$/.test(key)) latest.current.page(Number(key) - 1)
       else return
       event.preventDefault()
     }
@@ -48,7 +48,7 @@ const keys: [string, Key][] = [
   ['/', 'keySearch'],
   ['j  k', 'keyMove'],
   ['Enter', 'keyOpen'],
-  ['1 … 7', 'keyPages'],
+  ['1 … 8', 'keyPages'],
   ['⌘K  Ctrl+K', 'keyJump'],
   ['?', 'keyHelp'],
 ]
