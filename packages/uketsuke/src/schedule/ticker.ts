@@ -37,12 +37,13 @@ export class Ticker {
     this.#wake.abort()
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.#wake = new AbortController()
-      const next = await this.tick()
-      const wait = Math.min(pollMs, Math.max(0, next - this.#parts.clock.now()))
+  /** Ticks until `signal` aborts; first at `next`, which a tick resolved with. */
+  async run(signal: AbortSignal, next: number): Promise<void> {
+    for (let at = next; !signal.aborted; at = await this.tick()) {
+      const wait = Math.min(pollMs, Math.max(0, at - this.#parts.clock.now()))
       await sleep(this.#parts.clock, wait, AbortSignal.any([signal, this.#wake.signal]))
+      this.#wake = new AbortController()
+      if (signal.aborted) return
     }
   }
 

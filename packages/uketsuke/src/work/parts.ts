@@ -37,9 +37,10 @@ export interface WorkerParts {
 }
 
 export interface Ticker {
-  /** Creates the jobs that are due. Never rejects. */
-  tick(): Promise<unknown>
-  run(signal: AbortSignal): Promise<void>
+  /** Creates the jobs that are due. Resolves with the next time. Never rejects. */
+  tick(): Promise<number>
+  /** Ticks until `signal` aborts, first at `next`. */
+  run(signal: AbortSignal, next: number): Promise<void>
 }
 
 /** What a worker runs from one queue, and how many at a time. */

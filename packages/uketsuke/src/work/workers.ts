@@ -40,7 +40,7 @@ export function createWorkers(
     if (ticking !== null) return
     const end = new AbortController()
     const first = parts.ticker.tick()
-    ticking = { end, ended: first.then(() => parts.ticker.run(end.signal)) }
+    ticking = { end, ended: first.then((next) => parts.ticker.run(end.signal, next)) }
     await first
   }
   const stopTicker = async () => {
