@@ -19,7 +19,7 @@ const open = <T extends Parameters<typeof createJobs>[0]['jobs']>(jobs: T, url: 
   return system
 }
 
-test('ten thousand requests of two processes that race with the end of the job: never two at a time', async () => {
+test('ten thousand requests through two systems that race with the end of the job: never two at a time', async () => {
   const url = await server.create()
   const running = new Map<string, number>()
   let most = 0
