@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { allOwners, createJobs, type JobsOptions, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { until } from '../until.ts'
-import { atEnd, open, tempFile } from './setup.ts'
+import { atEnd, open, tempFile, visible } from './setup.ts'
 
 const everyone: { owner: typeof allOwners } = { owner: allOwners }
 const types = () => {
@@ -278,4 +278,37 @@ test('a full queue delays a job of a schedule, and the log says so once', async 
   const { items } = await jobs.list({ ...everyone, status: 'completed', limit: 100 })
   expect(items.length).toBeGreaterThanOrEqual(10)
   expect(warned.filter((message) => message === 'a schedule created no job')).toHaveLength(1)
+})
+
+test('a damaged schedule keeps no other from its jobs, and is shown without times', async () => {
+  const file = tempFile()
+  const { store, opened } = visible(sqlite(file))
+  const { jobs, clock } = process(file, midnight(), { schedules: { often }, store })
+  await jobs.ready()
+  const broken = { ...often, timezone: 'Mars/Phobos', owner: 'system', missed: 'all', declared: false, after: 0 }
+  const state = { paused: false, lastRunAt: null, lastJobId: null, runRequestedAt: null }
+  await opened().records.update('schedule', 'uketsuke', 'broken', () => JSON.stringify({ ...broken, ...state }))
+  await opened().records.update('schedule', 'uketsuke', 'empty', () => '{}')
+  await opened().records.update('schedule', 'uketsuke', 'odd', () => '{')
+  await jobs.work()
+  await clock.advance(6 * minute)
+  expect(await times(jobs)).toEqual(at(5))
+  expect((await jobs.schedules.list()).map(({ name, next }) => [name, next.length])).toEqual([
+    ['broken', 0],
+    ['often', 5],
+  ])
+})
+
+test('two workers of one process share a ticker, which ends with the last of them', async () => {
+  const { jobs, clock } = process(tempFile(), midnight(), { schedules: { often } })
+  const [first, second] = await Promise.all([jobs.work(), jobs.work()])
+  await Promise.all([first.stop(), clock.advance(30_000)])
+  await clock.advance(5 * minute)
+  expect(await times(jobs)).toEqual(at(5))
+  await Promise.all([second.stop(), clock.advance(30_000)])
+  await clock.advance(10 * minute)
+  expect(await times(jobs)).toEqual(at(5))
+  await jobs.work()
+  await clock.advance(1_000)
+  expect(await times(jobs)).toEqual(at(5, 15))
 })

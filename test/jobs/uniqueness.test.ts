@@ -128,7 +128,12 @@ test('a full queue still returns the job that is waiting', async () => {
   const { jobs } = open(types, { quotas: { waitingJobs: 1 } })
   const { jobId } = await jobs.enqueue('whole', { month: 'May' }, ann)
   expect(await jobs.enqueue('whole', { month: 'May' }, ann)).toMatchObject({ jobId, deduplicated: true })
+  const keyed = { ...ann, idempotencyKey: 'k' }
+  expect(await jobs.enqueue('whole', { month: 'May' }, keyed)).toMatchObject({ jobId, deduplicated: true })
   await expect(jobs.enqueue('whole', { month: 'June' }, ann)).rejects.toMatchObject({ code: 'quota-exceeded' })
+  await jobs.cancel(jobId, ann)
+  // The key was bound to the job that was met.
+  expect(await jobs.enqueue('whole', { month: 'May' }, keyed)).toMatchObject({ jobId, created: false })
 })
 
 test('over HTTP, the 202 says so, and another owner gets a job of its own', async () => {

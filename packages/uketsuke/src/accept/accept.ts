@@ -2,7 +2,7 @@ import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { QuotaExceeded } from '../domain/quota.ts'
 import { create } from '../domain/rules.ts'
-import type { Insert, Inserted, Store } from '../store/port.ts'
+import type { Insert, Store } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { checkNotDebounced, debounceHeld } from './debounce.ts'
 import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
@@ -36,25 +36,19 @@ export function acceptor(parts: AcceptParts): Acceptor {
     const entry = { route, key, fingerprint: fingerprint(payload), expiresAt: job.createdAt + keyLifetime }
     return inFlight.run(JSON.stringify([job.owner, route, key]), () => insert(parts, { ...row, key: entry }, tx))
   }
-  const debounced = async (row: Insert, accepted: Accepted): Promise<Accepted> => {
-    if (!accepted.deduplicated) return accepted
-    const job = await debounceHeld(parts, accepted.job, row.job)
-    // It ended before it got the input of this request.
-    return job === null ? insert(parts, row) : { ...accepted, job }
-  }
   return {
     async accept(request, tx) {
       if (tx) checkNotDebounced(parts, request.type)
       const now = clock.now()
       const valid = validate(request, parts.newId(), parts, now)
-      const { uniqueKey, ...asked } = valid instanceof Promise ? await valid : valid
+      const asked = valid instanceof Promise ? await valid : valid
       const job = create(asked, now)
-      const row = { job, uniqueKey }
-      if (!request.idempotency) return await debounced(row, await insert(parts, row, tx))
+      const row = { job, uniqueKey: asked.uniqueKey }
+      if (!request.idempotency) return await debounced(parts, row, await insert(parts, row, tx))
       const { owner: _, idempotency, inputIsJson, carrier: __, trace: ___, ...payload } = request
       // The schema may have changed the value that it was given.
       if (inputIsJson && payload.input !== undefined) payload.input = JSON.parse(job.input)
-      return await debounced(row, await keyed(row, payload, idempotency, tx))
+      return await debounced(parts, row, await keyed(row, payload, idempotency, tx))
     },
     async check(request) {
       await validate(request, parts.newId(), parts, clock.now())
@@ -67,13 +61,28 @@ export function acceptor(parts: AcceptParts): Acceptor {
   }
 }
 
+/** How often the job that a request meets may end before it gets its input. */
+const mostMeetings = 5
+
+/** Gives the input of a request to the job that it has met, if the type is debounced. A job that has ended by then gets a successor. */
+export async function debounced(parts: AcceptParts, row: Insert, accepted: Accepted): Promise<Accepted> {
+  let found = accepted
+  for (let met = 0; found.deduplicated && met < mostMeetings; met++) {
+    const job = await debounceHeld(parts, found.job, row.job)
+    if (job !== null) return { ...found, job }
+    found = await insert(parts, row)
+  }
+  if (!found.deduplicated) return found
+  throw new UketsukeError('temporarily-unavailable', 'The jobs with this unique key end too fast.', { retryAfter: 1 })
+}
+
 async function insert(parts: AcceptParts, row: Insert, tx?: Transaction): Promise<Accepted> {
   const { store, dispatch, waitingJobs } = parts
   const insertRow = () => (tx ? insertWithinOf(store)(tx, [row]) : store.insert([row]))
   const limited = waitingJobs !== null && row.job.queue === 'jobs'
   const storing = limited ? waitingJobs.admit(row.job.owner, 1, insertRow) : insertRow()
   const [stored] = await storing.catch(async (error: unknown) => {
-    if (error instanceof QuotaExceeded) return existing(store, row, error)
+    if (error instanceof QuotaExceeded && (await existsAlready(store, row))) return insertRow()
     throw withJobId(error, row.job)
   })
   if (row.key && stored?.fingerprint !== row.key.fingerprint) {
@@ -86,13 +95,10 @@ async function insert(parts: AcceptParts, row: Insert, tx?: Transaction): Promis
   return { job: stored.job, created: stored.created, deduplicated: stored.deduplicated === true }
 }
 
-/** A request that creates no job succeeds even if there is no room for one. @throws `exceeded` if it would create one */
-async function existing(store: Store, { job, key, uniqueKey }: Insert, exceeded: QuotaExceeded): Promise<Inserted[]> {
-  const taken = key && (await store.keyed(job.owner, key.route, key.key))
-  if (taken) return [{ ...taken, created: false }]
-  const held = uniqueKey === undefined ? null : await store.holder(uniqueKey)
-  if (held === null) throw exceeded
-  return [{ job: held, created: false, deduplicated: true, fingerprint: key?.fingerprint ?? null }]
+/** A request that creates no job succeeds even if there is no room for one. */
+async function existsAlready(store: Store, { job, key, uniqueKey }: Insert): Promise<boolean> {
+  if (key && (await store.keyed(job.owner, key.route, key.key)) !== null) return true
+  return uniqueKey !== undefined && (await store.holder(uniqueKey)) !== null
 }
 
 /** Adds the job id to an error with an unknown outcome, so that the client can check whether the job was stored. */

@@ -3,8 +3,8 @@ import type { Job } from '../domain/job.ts'
 import { create } from '../domain/rules.ts'
 import type { Insert } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { insertWithinOf } from './accept.ts'
-import { checkNotDebounced, debounceHeld } from './debounce.ts'
+import { debounced, insertWithinOf } from './accept.ts'
+import { checkNotDebounced } from './debounce.ts'
 import type { AcceptParts } from './parts.ts'
 import type { AcceptRequest } from './request.ts'
 import { validate } from './validate.ts'
@@ -31,7 +31,8 @@ export function manyAcceptor(
     // In a caller's transaction, the commit announces the jobs.
     if (!tx) dispatch.announce(jobs.filter((_, i) => inserted[i]?.created))
     for (const [i, { deduplicated }] of inserted.entries()) {
-      if (deduplicated) jobs[i] = (await debounceHeld(parts, jobs[i]!, inserts[i]!.job)) ?? jobs[i]!
+      if (!deduplicated) continue
+      jobs[i] = (await debounced(parts, inserts[i]!, { job: jobs[i]!, created: false, deduplicated })).job
     }
     return jobs
   }
@@ -44,11 +45,11 @@ async function validateAll(requests: readonly AcceptRequest[], parts: AcceptPart
   for (let i = 0; i < requests.length; i++) {
     try {
       const valid = validate(requests[i] as AcceptRequest, parts.newId(), parts, now)
-      const { uniqueKey, ...asked } = valid instanceof Promise ? await valid : valid
+      const asked = valid instanceof Promise ? await valid : valid
       const job = create(asked, now)
       bytes += Buffer.byteLength(job.input) + Buffer.byteLength(job.metadata ?? '')
       if (bytes > maxBytes) tooLarge(i)
-      inserts.push({ job, uniqueKey })
+      inserts.push({ job, uniqueKey: asked.uniqueKey })
     } catch (error) {
       // Other errors, such as an unknown type, apply to all jobs of the call.
       if (!(error instanceof UketsukeError) || error.code !== 'validation-error') throw error

@@ -34,9 +34,9 @@ export function scheduleVerbs<Types extends JobTypes>(schedules: Schedules, serv
     list: () => schedules.list(),
     get: (name) => schedules.get(name),
     remove: (name) => schedules.remove(name),
-    pause: (name) => schedules.pause(name, true),
-    resume: (name) => schedules.pause(name, false),
-    requestRun: (name) => schedules.askToRun(name),
+    pause: (name) => schedules.pause(name),
+    resume: (name) => schedules.resume(name),
+    requestRun: (name) => schedules.requestRun(name),
     run: async (name) => view(await schedules.run(name), service.base),
   }
 }

@@ -97,8 +97,8 @@ async function schedule(
 ) {
   const action = `${verb}-schedule` as const
   const actor = await access.may(request, action)
-  if (verb === 'run') await schedules.askToRun(name)
-  else await schedules.pause(name, verb === 'pause')
+  if (verb === 'run') await schedules.requestRun(name)
+  else await schedules[verb](name)
   await audit.write({ actor, action, target: name, detail: null })
   return {}
 }

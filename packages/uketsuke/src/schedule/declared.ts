@@ -18,7 +18,7 @@ export function checkSchedules(schedules: unknown, types: object): void {
     assertConfiguration(isObject, `createJobs(): the schedule ${JSON.stringify(name)} must be an object`)
     let type = ''
     try {
-      type = definitionOf(name, options as object).type
+      type = definitionOf(name, options as object, true).type
     } catch (error) {
       throw declaredWrongly(name, error)
     }

@@ -1,7 +1,7 @@
 import type { InputOf, JobTypes } from '../definition/define.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import { checkOwner, isTypeName } from '../domain/identifiers.ts'
-import { type Missed, missedPolicies, type Times } from '../domain/schedule.ts'
+import { type Missed, missedPolicies, type Schedule, type ScheduleDefinition, type Times } from '../domain/schedule.ts'
 import { isoOrNull, isoTime } from '../domain/view.ts'
 import { cronTimes } from './cron.ts'
 
@@ -26,25 +26,6 @@ export type ScheduleOptions<Types extends JobTypes> = {
   }
 }[keyof Types & string]
 
-/** A schedule as it is stored. Times are in milliseconds since the epoch. */
-export interface Schedule {
-  readonly type: string
-  readonly input: unknown
-  readonly cron: string
-  readonly timezone: string
-  readonly owner: string
-  readonly missed: Missed
-  /** Whether it is declared in code, or was made at run time. */
-  readonly declared: boolean
-  readonly paused: boolean
-  /** Times up to this one are done. */
-  readonly after: number
-  readonly lastRunAt: number | null
-  readonly lastJobId: string | null
-  /** When an operator asked for a job now. A worker creates it. */
-  readonly runAskedAt?: number
-}
-
 /** A schedule as operators see it. Times are ISO 8601 in UTC. */
 export interface ScheduleView {
   name: string
@@ -64,13 +45,11 @@ export interface ScheduleView {
   lastJobId: string | null
 }
 
-type Definition = Pick<Schedule, 'type' | 'input' | 'cron' | 'timezone' | 'owner' | 'missed'>
-
 /**
  * Checks everything but the input, which the type checks.
  * @throws {UketsukeError} `validation-error`, `invalid-owner`
  */
-export function definitionOf(name: string, options: object): Definition {
+export function definitionOf(name: string, options: object, declared: boolean): ScheduleDefinition {
   const {
     type,
     input,
@@ -93,7 +72,7 @@ export function definitionOf(name: string, options: object): Definition {
   if (errors.length > 0)
     throw new UketsukeError('validation-error', `The schedule ${JSON.stringify(name)} is invalid.`, { errors })
   checkOwner(owner)
-  const definition = { type, input: input ?? null, cron, timezone, owner, missed } as Definition
+  const definition = { type, input: input ?? null, cron, timezone, owner, missed, declared } as ScheduleDefinition
   if (timesOf(definition).next(0) === null) {
     const detail = 'This expression never comes true, such as 30 February.'
     throw new UketsukeError('validation-error', detail, { errors: [{ pointer: '/cron', detail }] })
@@ -106,11 +85,17 @@ export const timesOf = ({ cron, timezone }: Pick<Schedule, 'cron' | 'timezone'>)
 const shown = 5
 
 export function viewOf(name: string, schedule: Schedule, now: number): ScheduleView {
-  const { after: _, runAskedAt: __, lastRunAt, ...rest } = schedule
+  const { after: _, runRequestedAt: __, lastRunAt, ...rest } = schedule
+  return { name, ...rest, next: schedule.paused ? [] : nextOf(schedule, now), lastRunAt: isoOrNull(lastRunAt) }
+}
+
+function nextOf(schedule: Schedule, now: number): string[] {
   const next: string[] = []
-  const times = timesOf(schedule)
-  if (!schedule.paused) {
+  try {
+    const times = timesOf(schedule)
     for (let at = times.next(now); at !== null && next.length < shown; at = times.next(at)) next.push(isoTime(at))
+  } catch {
+    // Another version of Node.js may know more time zones. One such schedule must not hide all others.
   }
-  return { name, ...rest, next, lastRunAt: isoOrNull(lastRunAt) }
+  return next
 }

@@ -1,13 +1,13 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Accepted } from '../accept/accept.ts'
 import type { AcceptRequest } from '../accept/request.ts'
 import type { Clock } from '../base/clock.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
+import { define, pause, requestRun, resume, type Schedule } from '../domain/schedule.ts'
 import { readable } from '../domain/view.ts'
 import { operators, type RecordStore } from '../store/records.ts'
 import { declaredWrongly } from './declared.ts'
-import { definitionOf, type Schedule, type ScheduleView, viewOf } from './schedule.ts'
+import { definitionOf, type ScheduleView, viewOf } from './schedule.ts'
 
 const kind = 'schedule'
 const page = 200
@@ -58,26 +58,15 @@ export class Schedules {
 
   async #store(name: string, options: object, declared: boolean): Promise<Schedule> {
     const { records, clock, check } = this.#parts
-    const definition = definitionOf(name, options)
-    await check(request(definition))
-    const now = clock.now()
-    const fresh = { ...definition, declared, paused: false, after: now, lastRunAt: null, lastJobId: null }
-    // JSON, so that it is compared as it is stored.
-    const asked = JSON.parse(JSON.stringify(fresh)) as Schedule
-    let result = asked
-    await records.update(kind, operators, name, (value) => {
-      const stored = parse(value)
-      if (stored?.declared && !declared) {
-        throw new UketsukeError('validation-error', `The schedule "${name}" is declared in code: change it there.`)
-      }
-      const { paused, lastRunAt, lastJobId } = stored ?? asked
-      const same =
-        stored !== null &&
-        isDeepStrictEqual(asked, { ...stored, paused: false, after: now, lastRunAt: null, lastJobId: null })
-      result = same ? stored : { ...asked, paused, lastRunAt, lastJobId }
-      return same ? null : JSON.stringify(result)
+    const asked = definitionOf(name, options, declared)
+    await check(request(asked))
+    let unchanged: Schedule | null = null
+    const value = await records.update(kind, operators, name, (value) => {
+      unchanged = parse(value)
+      if (unchanged?.declared && !declared) throw declaredInCode(name, 'change it there')
+      return textOf(define(unchanged, asked, clock.now()))
     })
-    return result
+    return parse(value) ?? (unchanged as unknown as Schedule)
   }
 
   async list(): Promise<ScheduleView[]> {
@@ -95,25 +84,33 @@ export class Schedules {
   async remove(name: string): Promise<void> {
     await this.#parts.ready()
     const schedule = await this.#find(name)
-    if (schedule?.declared) {
-      throw new UketsukeError(
-        'validation-error',
-        `The schedule "${name}" is declared in code: remove it there, or pause it.`,
-      )
-    }
+    if (schedule?.declared) throw declaredInCode(name, 'remove it there, or pause it')
     if (!(await this.#parts.records.remove(kind, operators, name))) throw notFound(name)
   }
 
-  /** Times that pass while it is paused are not missed: there is no job for them. @throws {UketsukeError} `not-found` */
-  async pause(name: string, paused: boolean): Promise<ScheduleView> {
+  /** @throws {UketsukeError} `not-found` */
+  pause(name: string): Promise<ScheduleView> {
+    return this.#changed(name, pause)
+  }
+
+  /** @throws {UketsukeError} `not-found` */
+  resume(name: string): Promise<ScheduleView> {
+    return this.#changed(name, (stored) => resume(stored, this.#parts.clock.now()))
+  }
+
+  /**
+   * Has a worker create a job within seconds, for a process that does not know the job type.
+   * @throws {UketsukeError} `not-found`
+   */
+  async requestRun(name: string): Promise<void> {
+    await this.#changed(name, (stored) => requestRun(stored, this.#parts.clock.now()))
+  }
+
+  async #changed(name: string, rule: (stored: Schedule) => Schedule | null): Promise<ScheduleView> {
     await this.#parts.ready()
-    const now = this.#parts.clock.now()
-    const changed = await this.change(name, (stored) =>
-      stored.paused === paused ? null : { ...stored, paused, after: paused ? stored.after : now },
-    )
-    this.#parts.changed()
-    const schedule = changed ?? (await this.#find(name))
+    const schedule = (await this.change(name, rule)) ?? (await this.#find(name))
     if (schedule === null) throw notFound(name)
+    this.#parts.changed()
     return this.#view(name, schedule)
   }
 
@@ -123,17 +120,6 @@ export class Schedules {
     const schedule = await this.#find(name)
     if (schedule === null) throw notFound(name)
     return (await this.#parts.accept({ ...request(schedule), metadata: { schedule: name } })).job
-  }
-
-  /**
-   * The same for a process that need not know the job type: a worker creates the job within seconds.
-   * @throws {UketsukeError} `not-found`
-   */
-  async askToRun(name: string): Promise<void> {
-    await this.#parts.ready()
-    const now = this.#parts.clock.now()
-    if ((await this.change(name, (stored) => ({ ...stored, runAskedAt: now }))) === null) throw notFound(name)
-    this.#parts.changed()
   }
 
   async all(): Promise<Map<string, Schedule>> {
@@ -149,12 +135,11 @@ export class Schedules {
     }
   }
 
-  /** Changes a stored schedule. `change` returns null to leave it. */
-  async change(name: string, change: (stored: Schedule) => Schedule | null): Promise<Schedule | null> {
+  /** Applies a rule to a stored schedule. Resolves with null if it does not apply, or there is no such schedule. */
+  async change(name: string, rule: (stored: Schedule) => Schedule | null): Promise<Schedule | null> {
     const changed = await this.#parts.records.update(kind, operators, name, (value) => {
       const stored = parse(value)
-      const after = stored && change(stored)
-      return after === null ? null : JSON.stringify(after)
+      return textOf(stored && rule(stored))
     })
     return parse(changed)
   }
@@ -176,6 +161,13 @@ export const request = ({ owner, type, input }: Pick<Schedule, 'owner' | 'type' 
 })
 
 /** A damaged record counts as absent. */
-const parse = (value: string | null) => (value === null ? null : (readable(value) as Schedule | null))
+function parse(value: string | null): Schedule | null {
+  const stored = value === null ? null : (readable(value) as Schedule | null)
+  return typeof stored?.cron === 'string' ? stored : null
+}
 
+const textOf = (schedule: Schedule | null) => (schedule === null ? null : JSON.stringify(schedule))
+
+const declaredInCode = (name: string, hint: string) =>
+  new UketsukeError('validation-error', `The schedule "${name}" is declared in code: ${hint}.`)
 const notFound = (name: string) => new UketsukeError('not-found', `There is no schedule "${name}".`)

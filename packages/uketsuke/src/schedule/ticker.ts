@@ -1,9 +1,9 @@
 import { sleep } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { UketsukeError } from '../domain/errors.ts'
-import { due } from '../domain/schedule.ts'
+import { due, ran, requestedRunDone, type Schedule } from '../domain/schedule.ts'
 import { isoTime } from '../domain/view.ts'
-import { type Schedule, timesOf } from './schedule.ts'
+import { timesOf } from './schedule.ts'
 import { request, type ScheduleParts, type Schedules } from './schedules.ts'
 
 /** How soon a worker sees a schedule that another process has made or changed, in milliseconds. */
@@ -49,32 +49,39 @@ export class Ticker {
 
   /** Creates all jobs that are due. Resolves with the next time at which one is, in milliseconds since the epoch. Never rejects. */
   async tick(): Promise<number> {
-    const { schedules, clock, knows } = this.#parts
-    let first = Number.POSITIVE_INFINITY
+    const { schedules, clock } = this.#parts
     try {
-      for (const [name, schedule] of await schedules.all()) {
-        if (!knows(schedule.type)) continue
-        await this.#runAsAsked(name, schedule)
-        if (schedule.paused) continue
-        first = Math.min(first, await this.#advance(name, schedule))
-      }
+      const stored = await schedules.all()
+      const nexts: number[] = []
+      for (const [name, schedule] of stored) nexts.push(await this.#turn(name, schedule))
+      for (const name of this.#next.keys()) if (!stored.has(name)) this.#next.delete(name)
       this.#failing.delete('')
+      return Math.min(...nexts, Number.POSITIVE_INFINITY)
     } catch (error) {
       this.#warn('', error)
       return clock.now() + pollMs
     }
-    return first
   }
 
-  async #runAsAsked(name: string, schedule: Schedule): Promise<void> {
-    const { runAskedAt: asked } = schedule
-    if (asked === undefined) return
-    const key = `${name} now ${asked}`
-    if ((await this.#create(name, schedule, key, { schedule: name })) === undefined) return
-    await this.#parts.schedules.change(name, ({ runAskedAt, ...stored }) => (runAskedAt === asked ? stored : null))
+  /** The next time of this schedule. A damaged one does not keep the others from their jobs. */
+  async #turn(name: string, schedule: Schedule): Promise<number> {
+    try {
+      if (!this.#parts.knows(schedule.type)) return Number.POSITIVE_INFINITY
+      await this.#runAsRequested(name, schedule)
+      return schedule.paused ? Number.POSITIVE_INFINITY : await this.#advance(name, schedule)
+    } catch (error) {
+      this.#warn(name, error)
+      return this.#parts.clock.now() + pollMs
+    }
   }
 
-  /** The next time of this schedule. */
+  async #runAsRequested(name: string, schedule: Schedule): Promise<void> {
+    const { runRequestedAt: at } = schedule
+    if (at === null) return
+    if ((await this.#create(name, schedule, `${name} now ${at}`, { schedule: name })) === undefined) return
+    await this.#parts.schedules.change(name, (stored) => requestedRunDone(stored, at))
+  }
+
   async #advance(name: string, schedule: Schedule): Promise<number> {
     const { schedules, clock } = this.#parts
     const now = clock.now()
@@ -88,10 +95,7 @@ export class Ticker {
       // Not now: the next turn tries again.
       if (jobId === undefined) return now + pollMs
       done = at
-      await schedules.change(name, (stored) =>
-        // Another process was first, or the schedule began anew.
-        stored.after >= at ? null : { ...stored, after: at, lastRunAt: at, lastJobId: jobId ?? stored.lastJobId },
-      )
+      await schedules.change(name, (stored) => ran(stored, at, jobId))
     }
     const at = times.next(done ?? now) ?? Number.POSITIVE_INFINITY
     this.#next.set(name, { schedule, at })

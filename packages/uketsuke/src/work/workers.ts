@@ -34,21 +34,7 @@ export function createWorkers(
 ) {
   const workers = new Set<{ stop(): Promise<void> }>()
   let closed = false
-  let ticking: { end: AbortController; ended: Promise<void> } | null = null
-  /** One ticker for all workers of this process. Its first turn comes before the first pruning, which removes the keys of old times. */
-  const startTicker = async () => {
-    if (ticking !== null) return
-    const end = new AbortController()
-    const first = parts.ticker.tick()
-    ticking = { end, ended: first.then((next) => parts.ticker.run(end.signal, next)) }
-    await first
-  }
-  const stopTicker = async () => {
-    const stopping = ticking
-    ticking = null
-    stopping?.end.abort()
-    await stopping?.ended
-  }
+  const ticker = sharedTicker(parts.ticker)
   const open = () => {
     if (closed) throw new UketsukeError('closed', 'work() was called after close(): make new jobs with createJobs().')
   }
@@ -59,7 +45,8 @@ export function createWorkers(
       open()
       await ready()
       open()
-      await startTicker()
+      await ticker.start()
+      if (closed) await ticker.stop()
       open()
       const lanes: WorkerQueue[] = [
         { queue: 'jobs', types: types.jobs, concurrency },
@@ -75,7 +62,7 @@ export function createWorkers(
         await worker.stop({ drain })
         for (const signal of stopOn) process.off(signal, onSignal)
         workers.delete(handle)
-        if (workers.size === 0) await stopTicker()
+        await ticker.stop()
       }
       const handle = { id: worker.id, stop }
       workers.add(handle)
@@ -88,7 +75,31 @@ export function createWorkers(
     async close(): Promise<void> {
       closed = true
       await Promise.all([...workers].map((worker) => worker.stop()))
-      await stopTicker()
+    },
+  }
+}
+
+/** One ticker for all workers of this process, while there are any. */
+function sharedTicker(ticker: WorkerParts['ticker']) {
+  let users = 0
+  let running: { first: Promise<number>; end: AbortController; ended: Promise<void> } | null = null
+  return {
+    /** Resolves after the first turn, which comes before the first pruning: that removes the keys of earlier times. */
+    async start(): Promise<void> {
+      users++
+      if (running === null) {
+        const [first, end] = [ticker.tick(), new AbortController()]
+        running = { first, end, ended: first.then((next) => ticker.run(end.signal, next)) }
+      }
+      await running.first
+    },
+    async stop(): Promise<void> {
+      users--
+      if (users > 0 || running === null) return
+      const { end, ended } = running
+      running = null
+      end.abort()
+      await ended
     },
   }
 }
