@@ -299,7 +299,7 @@ test('a damaged schedule keeps no other from its jobs, and is shown without time
   ])
 })
 
-test('two workers of one process share a ticker, which ends with the last of them', async () => {
+test('the ticker ends with the last worker of a process', async () => {
   const { jobs, clock } = process(tempFile(), midnight(), { schedules: { often } })
   const [first, second] = await Promise.all([jobs.work(), jobs.work()])
   await Promise.all([first.stop(), clock.advance(30_000)])

@@ -17,7 +17,7 @@ interface TickerParts extends Pick<ScheduleParts, 'accept' | 'clock'> {
 }
 
 /**
- * Creates the jobs of schedules when they are due. Every worker process does: the idempotency key of a job is its schedule and its time, so
+ * Creates the jobs of schedules when they are due. Every worker does: the idempotency key of a job is its schedule and its time, so
  * that the first one creates it. A schedule remembers its last time only after the job is stored: what a crash cut off is done again.
  */
 export class Ticker {

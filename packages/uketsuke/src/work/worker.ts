@@ -57,9 +57,16 @@ export class Worker {
     this.#maintenance = [
       heartbeat(parts, this.#running, signal),
       rescue(parts, mine, signal),
-      prune(parts, signal),
       presence.run(signal),
+      this.#tickAndPrune(signal),
     ]
+  }
+
+  /** The first tick comes before the first pruning, which removes the keys of earlier times. */
+  async #tickAndPrune(signal: AbortSignal): Promise<void> {
+    const { ticker } = this.#parts
+    const next = await ticker.tick()
+    await Promise.all([ticker.run(this.#stopping.signal, next), prune(this.#parts, signal)])
   }
 
   /** The main loop: claim what there is room for, run it, wait until there may be more. */

@@ -34,7 +34,6 @@ export function createWorkers(
 ) {
   const workers = new Set<{ stop(): Promise<void> }>()
   let closed = false
-  const ticker = sharedTicker(parts.ticker)
   const open = () => {
     if (closed) throw new UketsukeError('closed', 'work() was called after close(): make new jobs with createJobs().')
   }
@@ -44,9 +43,6 @@ export function createWorkers(
       const drain = integerOption('work(): drain', numbers.drain, 25_000, { min: 0, max: day, of: 'milliseconds' })
       open()
       await ready()
-      open()
-      await ticker.start()
-      if (closed) await ticker.stop()
       open()
       const lanes: WorkerQueue[] = [
         { queue: 'jobs', types: types.jobs, concurrency },
@@ -62,7 +58,6 @@ export function createWorkers(
         await worker.stop({ drain })
         for (const signal of stopOn) process.off(signal, onSignal)
         workers.delete(handle)
-        await ticker.stop()
       }
       const handle = { id: worker.id, stop }
       workers.add(handle)
@@ -75,31 +70,6 @@ export function createWorkers(
     async close(): Promise<void> {
       closed = true
       await Promise.all([...workers].map((worker) => worker.stop()))
-    },
-  }
-}
-
-/** One ticker for all workers of this process, while there are any. */
-function sharedTicker(ticker: WorkerParts['ticker']) {
-  let users = 0
-  let running: { first: Promise<number>; end: AbortController; ended: Promise<void> } | null = null
-  return {
-    /** Resolves after the first turn, which comes before the first pruning: that removes the keys of earlier times. */
-    async start(): Promise<void> {
-      users++
-      if (running === null) {
-        const [first, end] = [ticker.tick(), new AbortController()]
-        running = { first, end, ended: first.then((next) => ticker.run(end.signal, next)) }
-      }
-      await running.first
-    },
-    async stop(): Promise<void> {
-      users--
-      if (users > 0 || running === null) return
-      const { end, ended } = running
-      running = null
-      end.abort()
-      await ended
     },
   }
 }
