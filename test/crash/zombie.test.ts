@@ -21,11 +21,13 @@ async function openStore(file: string) {
 
 test('a worker suspended beyond its lease writes nothing when it continues', async () => {
   const file = join(folder(), 'jobs.db')
+  // Longer than a pause of a busy machine: the successor must not lose its own leases.
+  const lease = 3_000
   const api = await Program.start({ file, api: true })
   const url = api.url ?? ''
   const store = await openStore(file)
 
-  const zombie = await Program.start({ file, work: { concurrency: 2 } })
+  const zombie = await Program.start({ file, lease, work: { concurrency: 2 } })
   // One job ends before the zombie resumes, and one is still running then.
   const [over, going] = [
     await accepted(url, 'held', { key: 'over', obeys: false }),
@@ -36,7 +38,7 @@ test('a worker suspended beyond its lease writes nothing when it continues', asy
   await until(async () => (await status(url, over.jobId)).progress >= 3, 'the first attempt makes progress')
   await zombie.freeze(file)
 
-  const successor = await Program.start({ file, work: { concurrency: 2 } })
+  const successor = await Program.start({ file, lease, work: { concurrency: 2 } })
   expect((await successor.reported('start', 'over')).attempt).toBe(2)
   expect((await successor.reported('start', 'going')).attempt).toBe(2)
   successor.finish('over')

@@ -6,6 +6,7 @@ import type { ClaimQuery, Store } from '../../packages/uketsuke/src/store/port.t
 import { claim } from '../../packages/uketsuke/src/store/postgres/claim.ts'
 import type { Sql } from '../../packages/uketsuke/src/store/postgres/connection.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
+import { admit } from '../../packages/uketsuke/src/store/postgres/limits.ts'
 import { planSettings } from '../../packages/uketsuke/src/store/postgres/prepared-statements.ts'
 import { nextDue, position } from '../../packages/uketsuke/src/store/postgres/queries.ts'
 import { time } from '../../packages/uketsuke/src/store/postgres/time.ts'
@@ -53,7 +54,7 @@ async function planOf(ask: (sql: Sql) => Promise<unknown>) {
   }
   const sql = { query: send, tuples: send, script: async () => {} }
   await ask(sql)
-  const { text = '', values = [] } = sent[0] ?? {}
+  const { text = '', values = [] } = sent.find(({ text }) => text.includes('uketsuke.pending')) ?? {}
   const result = await server.rolledBack(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values)
   const { Plan: plan } = (result.rows[0] as { 'QUERY PLAN': [{ Plan: Plan }] })['QUERY PLAN'][0]
   const scans = nodes(plan).filter(
@@ -192,3 +193,37 @@ test('claims and nextDue read no more beside a backlog of other types than on an
   expect(beside.one.blocks).toBeLessThan(alone.one.blocks * 2)
   expect(beside.some.blocks).toBeLessThan(alone.some.blocks * 2)
 }, 900_000)
+
+test('claims beside parked jobs of a key at its limit read no more than on an empty table', async () => {
+  await server.query('TRUNCATE uketsuke.accepted, uketsuke.pending, uketsuke.ended')
+  const types = ['mine', 'yours']
+  const measure = async () => ({
+    one: await claiming({ ...asked, types: ['mine'], limit: 10 }),
+    some: await claiming({ ...asked, types, limit: 10 }),
+    next: await planOf((sql) => nextDue(sql, 'jobs', types)),
+    none: await claiming({ ...asked, types: ['yours'], limit: 10 }),
+  })
+  await fill('free', 20, { type: "'mine'", run_at: '1000 + n', input: "'{}'" })
+  await server.query('VACUUM ANALYZE')
+  const alone = await measure()
+  const parked = { run_at: 'n', input: "'{}'", limit_key: "'k'", parked: '1' }
+  await fill('parked', 50_000, { ...parked, type: "'mine'" })
+  await fill('held', 50_000, { ...parked, type: "'yours'", priority: "'high'" })
+  for (const vacuum of [false, true]) {
+    if (vacuum) await server.query('VACUUM ANALYZE')
+    for (const [name, { blocks, rows }] of Object.entries(await measure())) {
+      const before = alone[name as keyof typeof alone]
+      // A deeper index has one level more, and each look goes down it once.
+      expect([name, rows]).toEqual([name, before.rows])
+      expect(blocks, name).toBeLessThan(before.blocks + 60)
+    }
+  }
+  // The admission itself counts what is ready and running, not what is parked.
+  const admission = await planOf((sql) =>
+    admit(sql, time(systemClock), 'uketsuke', [{ type: 'mine', key: 'k' }], () => ({
+      room: 0,
+      after: () => ({ state: null, again: null }),
+    })).then(() => {}),
+  )
+  expect(admission.blocks).toBeLessThan(30)
+}, 300_000)

@@ -41,7 +41,7 @@ test.each([-10 * minutes, 10 * minutes])(
     const made = await start(skew, url)
     /** Times of one job, in milliseconds relative to the database's clock. */
     const about = async (name: string) => {
-      const sql = `SELECT status, created_at - now AS created, run_at - now AS run, due_at - now AS due, started_at - now AS started,
+      const sql = `SELECT status, created_at - now AS created, run_at - now AS run, rank / 1000 - now AS due, started_at - now AS started,
         completed_at - now AS completed, expires_at - completed_at - retain_for AS kept
       FROM uketsuke.jobs, (SELECT extract(epoch FROM now()) * 1000 AS now) AS clock WHERE id = '${made[name]}'`
       const [row] = (await server.query(sql, url)).rows

@@ -18,8 +18,10 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => server.stop())
 
-const columns = `id, queue, type, owner, priority, status, version, attempt, max_attempts, progress, progress_message, error, last_error, webhook_url,
-  retry_of, parent, created_at, run_at, started_at, completed_at, cancel_requested_at, retain_for, expires_at, worker, lease_until, due_at, metadata,
+const columnsWith = (
+  due: string,
+) => `id, queue, type, owner, priority, status, version, attempt, max_attempts, progress, progress_message, error, last_error, webhook_url,
+  retry_of, parent, created_at, run_at, started_at, completed_at, cancel_requested_at, retain_for, expires_at, worker, lease_until, ${due}, metadata,
   trace, input, output`
 const failed = `'{"code":"x","message":"y","retryable":true}'`
 
@@ -30,7 +32,7 @@ async function earlier(name: string): Promise<string> {
     `CREATE SCHEMA uketsuke; ${jobs} ${dueByType} ${records} ${trace}
      CREATE TABLE uketsuke.migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL);
      INSERT INTO uketsuke.migrations SELECT n, now() FROM generate_series(1, 4) AS n;
-     INSERT INTO uketsuke.jobs (${columns}) VALUES
+     INSERT INTO uketsuke.jobs (${columnsWith('due_at')}) VALUES
        ('fresh', 'jobs', 't', 'o', 'high', 'pending', 1, 0, 3, 0, NULL, NULL, NULL, 'https://example.com/', NULL, NULL, 1, 2, NULL, NULL, NULL, 9, NULL,
         NULL, NULL, 2, '{"a":1}', '{"traceparent":"00"}', '{"n":1}', NULL),
        ('again', 'jobs', 't', 'o', 'normal', 'pending', 3, 1, 3, 40, 'half', NULL, ${failed}, NULL, 'other', NULL, 1, 5, 2, NULL, NULL, 9, NULL,
@@ -50,10 +52,12 @@ async function earlier(name: string): Promise<string> {
 
 test('a schema of whole jobs is migrated with every job, which then goes on', async () => {
   const url = await earlier('whole')
-  const before = (await server.query(`SELECT ${columns} FROM uketsuke.jobs ORDER BY id`, url)).rows
+  const before = (await server.query(`SELECT ${columnsWith('due_at')} FROM uketsuke.jobs ORDER BY id`, url)).rows
   const store = postgres(url)(systemClock)
   await store.migrate()
-  expect((await server.query(`SELECT ${columns} FROM uketsuke.jobs ORDER BY id`, url)).rows).toEqual(before)
+  expect(
+    (await server.query(`SELECT ${columnsWith('rank / 1000 AS due_at')} FROM uketsuke.jobs ORDER BY id`, url)).rows,
+  ).toEqual(before)
   expect(await store.stats()).toMatchObject({
     jobs: { pending: 2, running: 1, completed: 1, failed: 1 },
     deliveries: { pending: 1 },

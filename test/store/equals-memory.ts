@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import type { Clock } from '../../packages/uketsuke/src/base/clock.ts'
 import { change } from '../../packages/uketsuke/src/domain/change.ts'
 import type { Job } from '../../packages/uketsuke/src/domain/job.ts'
+import { admission } from '../../packages/uketsuke/src/domain/limits.ts'
 import * as rules from '../../packages/uketsuke/src/domain/rules.ts'
 import { memory } from '../../packages/uketsuke/src/store/memory.ts'
 import { allOwners, type Owner, type Store } from '../../packages/uketsuke/src/store/port.ts'
@@ -19,6 +20,11 @@ const short = fc.integer({ min: 0, max: 50 })
 const sorted = (jobs: Job[]) => jobs.toSorted((a, b) => (a.id < b.id ? -1 : 1))
 const current = async (store: Store, id: string) => (await store.get(allOwners, [id]))[0] ?? null
 
+/** Users' jobs only, and a key belongs to one type. */
+const limited = ({ queue, type, limitKey }: { queue: string; type: string; limitKey: string | null }) => ({
+  limitKey: queue === 'jobs' && limitKey !== null ? `${type} ${limitKey}` : null,
+})
+
 const insert: fc.Arbitrary<Act> = fc
   .array(
     fc.record({
@@ -33,20 +39,51 @@ const insert: fc.Arbitrary<Act> = fc
       parent: fc.option(id),
       webhookUrl: fc.option(fc.constant('https://example.com')),
       maxAttempts: fc.integer({ min: 1, max: 2 }),
+      limitKey: fc.option(fc.constantFrom('1', '2')),
+      ahead: fc.integer({ min: 0, max: 3_000 }),
     }),
     { maxLength: 4 },
   )
   .map((rows) => (store, { now }) => {
-    const inserts = rows.map(({ delay, key, uniqueKey, ...asked }) => ({
+    const inserts = rows.map(({ delay, key, uniqueKey, ahead, ...asked }) => ({
       uniqueKey,
-      job: rules.create({ ...asked, input: '{}', retainFor: 30, runAt: now + delay }, now),
+      job: rules.create(
+        {
+          ...asked,
+          ...limited(asked),
+          input: '{}',
+          retainFor: 30,
+          runAt: now + delay,
+          rank: (now + delay) * 1_000 - ahead,
+        },
+        now,
+      ),
       key: key === undefined ? undefined : { route: 'r', key, fingerprint: asked.id, expiresAt: now + 40 },
     }))
     return store.insert(inserts).catch(() => 'refused')
   })
 
+const admit: fc.Arbitrary<Act> = fc
+  .record({
+    keys: fc.subarray(['report 1', 'report 2', 'mail 1', 'mail 2']),
+    concurrency: fc.option(fc.integer({ min: 1, max: 3 })),
+    rate: fc.option(fc.record({ limit: fc.integer({ min: 1, max: 3 }), per: fc.integer({ min: 1, max: 60 }) })),
+  })
+  .map(({ keys, ...limits }) => async (store) => {
+    const marked = await store.keysWithRoom(['report', 'mail'], 10)
+    const asked = keys.map((key) => ({ type: key.split(' ')[0] ?? '', key }))
+    const admitted = await store.admit(asked, (_, facts, now) => admission(limits, facts, now))
+    return { marked: marked.map(({ key }) => key).sort(), admitted: sorted(admitted) }
+  })
+
 const claim: fc.Arbitrary<Act> = fc
-  .record({ queue, types: fc.subarray(['report', 'mail']), limit: fc.integer({ min: 1, max: 4 }), leaseMs: short })
+  .record({
+    priority: fc.option(fc.constantFrom('normal' as const, 'high' as const), { nil: undefined }),
+    queue,
+    types: fc.subarray(['report', 'mail']),
+    limit: fc.integer({ min: 1, max: 4 }),
+    leaseMs: short,
+  })
   .map((query) => (store) => store.claim({ ...query, worker: 'w' }))
 
 const moves: ((job: Job, now: number) => Job | null)[] = [
@@ -134,7 +171,7 @@ const pass: fc.Arbitrary<Act> = short.map((ms) => async (_, time) => {
 
 /** A store behaves like the reference store for random operations. `open` returns an empty store. */
 export async function equalsMemory(open: (clock: Clock) => Promise<Store>, runs: number): Promise<void> {
-  const acts = fc.array(fc.oneof(insert, claim, claim, move, move, reads, writes, pass), {
+  const acts = fc.array(fc.oneof(insert, insert, claim, claim, admit, admit, move, move, reads, writes, pass), {
     minLength: 20,
     maxLength: 60,
   })

@@ -18,6 +18,7 @@ class FakeTables implements RawTables {
     jobs: [],
     attempts: [],
     idempotency_keys: [],
+    key_states: [],
     unique_keys: [],
     records: [],
     shared: [],

@@ -1,11 +1,12 @@
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { QuotaExceeded } from '../domain/quota.ts'
-import { create } from '../domain/rules.ts'
+import { create, limitedBy } from '../domain/rules.ts'
 import type { Insert, Store } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { checkNotDebounced, debounceHeld } from './debounce.ts'
 import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
+import { limitKeyOfStored } from './limit-key.ts'
 import type { AcceptParts } from './parts.ts'
 import type { AcceptRequest, Idempotency } from './request.ts'
 import { uniqueKeyOfStored } from './uniqueness.ts'
@@ -55,7 +56,10 @@ export function acceptor(parts: AcceptParts): Acceptor {
     },
     async again(job, payload, idempotency) {
       const type = job.queue === 'jobs' ? parts.types.get(job.type) : undefined
-      const row = { job, uniqueKey: type && (await uniqueKeyOfStored(type, job)) }
+      const row = {
+        job: type ? limitedBy(job, await limitKeyOfStored(type, job)) : job,
+        uniqueKey: type && (await uniqueKeyOfStored(type, job)),
+      }
       return idempotency ? keyed(row, payload, idempotency) : insert(parts, row)
     },
   }
@@ -77,7 +81,7 @@ export async function debounced(parts: AcceptParts, row: Insert, accepted: Accep
 }
 
 async function insert(parts: AcceptParts, row: Insert, tx?: Transaction): Promise<Accepted> {
-  const { store, dispatch, waitingJobs } = parts
+  const { store, admission, waitingJobs } = parts
   const insertRow = () => (tx ? insertWithinOf(store)(tx, [row]) : store.insert([row]))
   const limited = waitingJobs !== null && row.job.queue === 'jobs'
   const storing = limited ? waitingJobs.admit(row.job.owner, 1, insertRow) : insertRow()
@@ -91,7 +95,7 @@ async function insert(parts: AcceptParts, row: Insert, tx?: Transaction): Promis
   // The job of this key has been deleted.
   if (!stored?.job) throw new UketsukeError('job-not-found')
   // In a caller's transaction, the commit announces the job.
-  if (stored.created && !tx) dispatch.announce([stored.job])
+  if (stored.created && !tx) admission.announce([stored.job])
   return { job: stored.job, created: stored.created, deduplicated: stored.deduplicated === true }
 }
 

@@ -18,7 +18,7 @@ const maxBytes = 64 << 20
 export function manyAcceptor(
   parts: AcceptParts,
 ): (requests: readonly AcceptRequest[], tx?: Transaction) => Promise<Job[]> {
-  const { store, dispatch, clock, waitingJobs } = parts
+  const { store, admission, clock, waitingJobs } = parts
   return async (requests, tx) => {
     if (requests.length > maxJobs) invalid([{ pointer: '', detail: `One call can enqueue at most ${maxJobs} jobs.` }])
     if (requests.length === 0) return []
@@ -29,7 +29,7 @@ export function manyAcceptor(
     const inserted = await (waitingJobs ? waitingJobs.admit(inserts[0]!.job.owner, inserts.length, insert) : insert())
     const jobs = inserted.map(({ job }) => job!)
     // In a caller's transaction, the commit announces the jobs.
-    if (!tx) dispatch.announce(jobs.filter((_, i) => inserted[i]?.created))
+    if (!tx) admission.announce(jobs.filter((_, i) => inserted[i]?.created))
     for (const [i, { deduplicated }] of inserted.entries()) {
       if (!deduplicated) continue
       jobs[i] = (await debounced(parts, inserts[i]!, { job: jobs[i]!, created: false, deduplicated })).job

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { JobType } from '../definition/define.ts'
-import type { Dispatch } from '../dispatch/port.ts'
+import type { Admission } from '../dispatch/admission.ts'
 import type { Destinations } from '../notify/destinations.ts'
 import type { WaitingJobs } from '../quota/waiting-jobs.ts'
 import type { Store } from '../store/port.ts'
@@ -10,7 +10,7 @@ import type { Limits } from './validate.ts'
 /** What accepting a job needs. */
 export interface AcceptParts {
   store: Store
-  dispatch: Dispatch
+  admission: Pick<Admission, 'announce'>
   transition: Transition
   clock: Clock
   types: ReadonlyMap<string, JobType>

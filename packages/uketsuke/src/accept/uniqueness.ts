@@ -6,8 +6,8 @@ import { fingerprint } from './idempotency.ts'
 /** The longest key that a type may return, in characters. */
 const longestKey = 1_000
 
-/** What the unique key of a job is made of. */
-interface Keyed {
+/** What the keys of a job are made of. */
+export interface Keyed {
   readonly name: string
   readonly owner: string
   /** JSON text. */

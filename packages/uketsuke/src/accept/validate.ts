@@ -6,6 +6,7 @@ import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { NewJob, Priority } from '../domain/job.ts'
 import { debouncedUntil } from '../domain/rules.ts'
 import type { Destinations } from '../notify/destinations.ts'
+import { limitKeyOf } from './limit-key.ts'
 import type { AcceptRequest } from './request.ts'
 import { uniqueKeyOf } from './uniqueness.ts'
 
@@ -73,8 +74,9 @@ export function validate(
     const { maxAttempts, retention: retainFor } = type
     const { owner, trace } = request
     const name = request.type as string
-    const uniqueKey = uniqueKeyOf(type, { name, owner, input, parsed: (checked as { value?: unknown }).value })
-    return { id, type: name, owner, input, ...more, trace, maxAttempts, retainFor, uniqueKey }
+    const keyed = { name, owner, input, parsed: (checked as { value?: unknown }).value }
+    const [uniqueKey, limitKey] = [uniqueKeyOf(type, keyed), limitKeyOf(type, keyed)]
+    return { id, type: name, owner, input, ...more, trace, maxAttempts, retainFor, uniqueKey, limitKey }
   }
   if (input === null) return rest(unchecked)
   // Validate what the handler gets: the value after a JSON round trip.

@@ -6,6 +6,7 @@ import { ulids } from '../base/ids.ts'
 import { defaultLog, guardLog } from '../base/log.ts'
 import { dashboardHandler } from '../dashboard/handler.ts'
 import { type JobTypes, runnable } from '../definition/define.ts'
+import { Admission } from '../dispatch/admission.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { resolveBasePath } from '../http/base-path.ts'
@@ -74,6 +75,13 @@ export function createJobsWith<Types extends JobTypes>(
   const store = batched(measured, { acceptTimeout: limits.acceptTimeout })
   const transport = (options.dispatch ?? storeTransport)({ store, clock, log })
   const { dispatch, changes } = transport
+  const admission = new Admission({
+    store,
+    dispatch,
+    clock,
+    log,
+    limits: new Map([...types].map(([name, type]) => [name, type.limits])),
+  })
   const listeners: (() => void)[] = []
   const statistics = new Recorder({ records: store.records, clock, log })
   const jobLog = new JobLog({ records: store.records, clock, log })
@@ -87,8 +95,10 @@ export function createJobsWith<Types extends JobTypes>(
       metrics?.changed(change)
       statistics.changed(change)
       for (const listener of listeners) listener()
-      if (after.status === 'pending') dispatch.announce([after, ...spawn])
+      if (after.status === 'pending') admission.announce([after, ...spawn])
       else if (spawn.length > 0) dispatch.announce(spawn)
+      // An attempt has ended: its key has room.
+      if (after.limitKey !== null && after.status !== 'running') admission.wake([after])
     },
     (owner) => webhooks.endpoints?.subscribers(owner) ?? [],
   )
@@ -111,7 +121,7 @@ export function createJobsWith<Types extends JobTypes>(
   const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
   const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready, tracing, sendWebhook })
   const { destinations, endpoints, goneUrls } = webhooks
-  const accepting = { store, dispatch, transition, clock, types, destinations, limits, newId: ids, waitingJobs }
+  const accepting = { store, admission, transition, clock, types, destinations, limits, newId: ids, waitingJobs }
   const accept = acceptor(accepting)
   const service = createJobService({
     endpoints,
@@ -157,12 +167,14 @@ export function createJobsWith<Types extends JobTypes>(
       outputBytes: limits.outputBytes,
       enqueue: verbs.enqueue,
       ticker,
+      admission,
       jobLog,
       tracing,
       maxKept,
       claimed(jobs) {
         metrics?.claimed(jobs)
         statistics.claimed(jobs)
+        admission.claimed(jobs)
       },
     },
     ready,

@@ -6,6 +6,7 @@ import { isThenable, text as textOf } from '../base/thrown.ts'
 import { type Backoff, defaultBackoff, exponential } from '../domain/backoff.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
+import type { KeyLimits } from '../domain/limits.ts'
 import { century, day, integerOption } from '../domain/numbers.ts'
 import type { Debounce } from '../domain/rules.ts'
 import type { JsonOutput, LostIn } from './json.ts'
@@ -82,27 +83,42 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
    * At most one unfinished job for each key. A request that meets it gets that job instead of a new one. `true` takes the whole input as the
    * key; `key` returns one, at most 1,000 characters. Owners never share a job, whatever the key. Default: false.
    */
-  unique?: boolean | { key: UniqueKey<Schema> } | undefined
+  unique?: boolean | { key: JobKey<Schema> } | undefined
   /**
    * With `unique`: each further request replaces the input of a job that is still pending, and puts it off until `wait` milliseconds after
    * that request, but not beyond `max` milliseconds after the first. Both from 1 millisecond to 366 days. Such a job takes no `delay` and no `runAt`.
    */
   debounce?: Debounce | undefined
+  /**
+   * How many jobs with the same key run at the same time, in all processes, from 1 to 100,000. Without `key`, all jobs of the type share the
+   * limit. A job that waits for its next attempt takes no place. Default: no limit.
+   */
+  concurrency?: { limit: number; key?: JobKey<Schema> | undefined } | undefined
+  /**
+   * How many attempts with the same key start within `per` milliseconds, in all processes: `limit` is from 1 to 1,000,000, `per` up to 366
+   * days. It holds for every period of that length. Without `key`, all jobs of the type share the limit. If `concurrency` has a `key` as
+   * well, it must be the same function. Default: no limit.
+   */
+  rateLimit?: { limit: number; per: number; key?: JobKey<Schema> | undefined } | undefined
 }
 
-/** Returns the key of a new job, from its validated input. */
-export type UniqueKey<Schema extends StandardSchemaV1> = (of: {
+/** Returns a key of a new job, from its validated input. */
+export type JobKey<Schema extends StandardSchemaV1> = (of: {
   input: StandardSchemaV1.InferOutput<Schema>
   owner: string
 }) => string
 
+type SpecialOptions = 'backoff' | 'output' | 'run' | 'maxKept' | 'unique' | 'debounce' | 'concurrency' | 'rateLimit'
+
 /** A job type, made by `job()` and passed to `createJobs`. */
 export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown>
-  extends Required<Omit<JobOptions<Schema, Output>, 'backoff' | 'output' | 'run' | 'maxKept' | 'unique' | 'debounce'>> {
+  extends Required<Omit<JobOptions<Schema, Output>, SpecialOptions>> {
   readonly backoff: Backoff
   /** Null: no limit. */
-  readonly unique: 'input' | UniqueKey<Schema> | null
+  readonly unique: 'input' | JobKey<Schema> | null
   readonly debounce: Debounce | null
+  /** Null: no limits. Without a key, they are those of the whole type. */
+  readonly limits: (KeyLimits & { readonly key: JobKey<Schema> | null }) | null
   /** Undefined: no limit. */
   readonly maxKept: number | undefined
   readonly output: StandardSchemaV1 | undefined
@@ -171,8 +187,10 @@ export function job<Schema extends StandardSchemaV1, Output>(
   assertConfiguration(typeof options.run === 'function', 'job(): run must be a function')
   const { base, max } = options.backoff ?? {}
   const unique = uniqueOption(options.unique)
+  const { concurrency, rateLimit, ...others } = options
   return {
-    ...options,
+    ...others,
+    limits: limitsOption({ concurrency, rateLimit }),
     output: options.output,
     unique,
     debounce: debounceOption(options.debounce, unique !== null),
@@ -209,6 +227,36 @@ function debounceOption(debounce: Debounce | undefined, isUnique: boolean): Debo
   const max = integerOption('job(): debounce.max', debounce?.max ?? null, 0, range)
   assertConfiguration(max >= wait, 'job(): debounce.max must not be less than debounce.wait')
   return { wait, max }
+}
+
+function limitsOption<Schema extends StandardSchemaV1>({
+  concurrency,
+  rateLimit,
+}: Pick<JobOptions<Schema, unknown>, 'concurrency' | 'rateLimit'>): JobType<Schema>['limits'] {
+  if (concurrency === undefined && rateLimit === undefined) return null
+  for (const [name, option] of Object.entries({ concurrency, rateLimit })) {
+    if (option === undefined) continue
+    assertConfiguration(typeof option === 'object' && option !== null, `job(): ${name} must be an object with a limit`)
+    const key: unknown = option.key
+    assertConfiguration(key === undefined || typeof key === 'function', `job(): ${name}.key must be a function`)
+  }
+  assertConfiguration(
+    concurrency === undefined || rateLimit === undefined || concurrency.key === rateLimit.key,
+    'job(): concurrency.key and rateLimit.key must be the same function, or both be left out',
+  )
+  const limit = (of: string, value: number, max: number) =>
+    integerOption(`job(): ${of}`, value ?? null, 0, { min: 1, max })
+  return {
+    concurrency: concurrency === undefined ? null : limit('concurrency.limit', concurrency.limit, 100_000),
+    rate:
+      rateLimit === undefined
+        ? null
+        : {
+            limit: limit('rateLimit.limit', rateLimit.limit, 1_000_000),
+            per: integerOption('job(): rateLimit.per', rateLimit.per ?? null, 0, { min: 1, max: 366 * day, of: ms }),
+          },
+    key: concurrency?.key ?? rateLimit?.key ?? null,
+  }
 }
 
 /** Makes a user's job type runnable by a worker. */

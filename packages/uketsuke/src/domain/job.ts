@@ -41,6 +41,14 @@ export interface Job {
   readonly createdAt: number
   /** The job does not run before this time. */
   readonly runAt: number
+  /** The place in the order of claims among jobs of the same priority, in microseconds since the epoch; null unless pending. */
+  readonly rank: number | null
+  /** The jobs with the same key share the limits of their type. Null if it has none. */
+  readonly limitKey: string | null
+  /** Pending, and not to be claimed before there is room within the limits of its key. */
+  readonly parked: boolean
+  /** The batch that the job was enqueued with. */
+  readonly batch: string | null
   /** When the current or last attempt started. */
   readonly startedAt: number | null
   readonly completedAt: number | null
@@ -70,6 +78,9 @@ export interface NewJob {
   parent?: string | null
   trace?: string | null | undefined
   runAt?: number
+  rank?: number | null | undefined
+  limitKey?: string | null | undefined
+  batch?: string | null | undefined
   retainFor: number
 }
 
@@ -112,6 +123,15 @@ export const isTerminal = (job: Pick<Job, 'completedAt'>): boolean => job.comple
 export const isExpired = ({ expiresAt }: Pick<Job, 'expiresAt'>, now: number): boolean =>
   expiresAt !== null && expiresAt <= now
 
-/** The order in which jobs are claimed: by priority, then by the time at which they are due, then by age. */
-export const inClaimOrder = (a: Job, b: Job): number =>
-  Number(b.priority === 'high') - Number(a.priority === 'high') || a.runAt - b.runAt || (a.id < b.id ? -1 : 1)
+/** The order in which pending jobs are claimed: by priority, then by rank, then by age. */
+export const inClaimOrder = (a: Job, b: Job): number => byPriority(a, b) || (a.rank ?? 0) - (b.rank ?? 0) || byId(a, b)
+/** The order in which claimed jobs start: by priority, then by the time at which they were due, then by age. */
+export const inStartOrder = (a: Job, b: Job): number => byPriority(a, b) || a.runAt - b.runAt || byId(a, b)
+
+const byPriority = (a: Job, b: Job) => Number(b.priority === 'high') - Number(a.priority === 'high')
+const byId = (a: Job, b: Job) => (a.id < b.id ? -1 : 1)
+
+/** The rank of a job that is due at a time. It cannot be claimed before. */
+export const rankAt = (time: number): number => time * 1_000
+/** When a job with a rank can be claimed. */
+export const dueAt = (rank: number): number => Math.ceil(rank / 1_000)

@@ -82,8 +82,8 @@ describe('debounce', () => {
   const within = { wait: 50, max: 120 }
   it('replaces the input of a pending job and puts it off, not beyond the maximum', () => {
     const once = debounce(pending, '1', 130, within) as Job
-    expect(once).toEqual({ ...pending, input: '1', runAt: 180, version: 2 })
-    expect(debounce(once, '2', 175, within)).toEqual({ ...pending, input: '2', runAt: 220, version: 3 })
+    expect(once).toEqual({ ...pending, input: '1', runAt: 180, rank: 180_000, version: 2 })
+    expect(debounce(once, '2', 175, within)).toEqual({ ...pending, input: '2', runAt: 220, rank: 220_000, version: 3 })
   })
   it('leaves the time of a next attempt', () => {
     expect(debounce(waiting, '1', 160, within)).toEqual({ ...waiting, input: '1', version: waiting.version + 1 })
@@ -260,8 +260,8 @@ describe('retry', () => {
 })
 
 describe('inClaimOrder', () => {
-  it('sorts by priority, then by due time, then by age', () => {
-    const job = (id: string, runAt: number, priority: 'high' | 'normal') => ({ ...waiting, id, runAt, priority })
+  it('sorts by priority, then by rank, then by age', () => {
+    const job = (id: string, rank: number, priority: 'high' | 'normal') => ({ ...waiting, id, rank, priority })
     const sorted = [job('b', 1, 'normal'), job('a', 1, 'normal'), job('c', 0, 'normal'), job('d', 9, 'high')]
     expect(sorted.sort(inClaimOrder).map(({ id }) => id)).toEqual(['d', 'c', 'a', 'b'])
     expect(inClaimOrder(job('a', 1, 'high'), job('b', 1, 'high'))).toBe(-1)

@@ -8,7 +8,7 @@
  *        └─ fail · expire · release ┘
  */
 import { type Failure, leaseLost } from './errors.ts'
-import { isLastAttempt, isTerminal, type Job, type Lease, type NewJob } from './job.ts'
+import { isLastAttempt, isTerminal, type Job, type Lease, type NewJob, rankAt } from './job.ts'
 
 export function create(asked: NewJob, now: number): Job {
   return {
@@ -34,6 +34,10 @@ export function create(asked: NewJob, now: number): Job {
     trace: asked.trace ?? null,
     createdAt: now,
     runAt: asked.runAt ?? now,
+    rank: asked.rank ?? rankAt(asked.runAt ?? now),
+    limitKey: asked.limitKey ?? null,
+    parked: asked.limitKey != null,
+    batch: asked.batch ?? null,
     startedAt: null,
     completedAt: null,
     cancelRequestedAt: null,
@@ -44,11 +48,15 @@ export function create(asked: NewJob, now: number): Job {
   }
 }
 
+/** A new job with the key that it shares the limits of its type by. It waits until it is admitted. */
+export const limitedBy = (job: Job, limitKey: string | null): Job => ({ ...job, limitKey, parked: limitKey !== null })
+
 /** A worker claims a due job. Stores implement this rule in their claim query; the conformance suite verifies it. */
 export function claim(job: Job, now: number, by: { worker: string; leaseMs: number }): Job | null {
-  if (job.status !== 'pending' || job.runAt > now) return null
+  if (job.status !== 'pending' || job.parked || job.rank === null || job.rank > rankAt(now)) return null
   return next(job, {
     status: 'running',
+    rank: null,
     attempt: job.attempt + 1,
     progress: 0,
     progressMessage: null,
@@ -100,7 +108,7 @@ export function fail(job: Job, now: number, error: Failure, retryAt: number): Jo
   if (!error.retryable || isLastAttempt(job)) {
     return end(job, now, { status: 'failed', error: { ...error, retryable: false } })
   }
-  return next(job, { status: 'pending', runAt: retryAt, lastError: error, ...unheld })
+  return wait(job, retryAt, { lastError: error })
 }
 
 /** The worker did not renew its lease. It is considered dead, and the attempt counts as used. */
@@ -116,7 +124,7 @@ export function expire(job: Job, now: number): Job | null {
 export function release(job: Job, now: number, runAt = now): Job | null {
   if (job.status !== 'running') return null
   if (job.cancelRequestedAt !== null) return end(job, now, { status: 'cancelled', error: cancelled })
-  return next(job, { status: 'pending', attempt: job.attempt - 1, runAt, ...unheld })
+  return wait(job, runAt, { attempt: job.attempt - 1 })
 }
 
 /**
@@ -139,16 +147,10 @@ export function giveBackUnreadable(job: Job, now: number, why: string, random: n
     const message = `No worker could read the input within ${unreadPatience / 60_000} minutes: ${why}`
     return fail(job, now, { code: unread, message, retryable: false }, now)
   }
-  const wait = Math.min(longestUnreadWait, Math.max(1_000, waited)) * (0.5 + random / 2)
+  const pause = Math.min(longestUnreadWait, Math.max(1_000, waited)) * (0.5 + random / 2)
   const message = `Waiting for a worker that can read the input: ${why}`
   const lastError = { code: unread, message, retryable: true, since }
-  return next(job, {
-    status: 'pending',
-    attempt: job.attempt - 1,
-    runAt: now + Math.round(wait),
-    lastError,
-    ...unheld,
-  })
+  return wait(job, now + Math.round(pause), { attempt: job.attempt - 1, lastError })
 }
 
 const unread = 'input-unreadable'
@@ -175,7 +177,9 @@ export const debouncedUntil = (createdAt: number, now: number, { wait, max }: De
 /** A further request replaces the input of a pending job and puts it off. A job that waits for its next attempt keeps its time. */
 export function debounce(job: Job, input: string, now: number, by: Debounce): Job | null {
   if (job.status !== 'pending') return null
-  return next(job, { input, runAt: job.attempt === 0 ? debouncedUntil(job.createdAt, now, by) : job.runAt })
+  if (job.attempt > 0) return next(job, { input })
+  const runAt = debouncedUntil(job.createdAt, now, by)
+  return next(job, { input, ...place(job, runAt) })
 }
 
 /** A new job with the same input as a terminal one. */
@@ -186,7 +190,12 @@ export function retry(job: Job, id: string): NewJob | null {
   return { ...again, id, retryOf: job.id }
 }
 
-const unheld = { worker: null, leaseUntil: null }
+/** Back to pending. The place within the limits of its key is free again. */
+function wait(job: Job, runAt: number, change: Partial<Job>): Job {
+  return next(job, { status: 'pending', worker: null, leaseUntil: null, ...place(job, runAt), ...change })
+}
+
+const place = ({ limitKey }: Job, runAt: number) => ({ runAt, rank: rankAt(runAt), parked: limitKey !== null })
 const cancelled: Failure = { code: 'cancelled', message: 'The job was cancelled.', retryable: false }
 
 function next(job: Job, change: Partial<Job>): Job {
@@ -196,5 +205,5 @@ function next(job: Job, change: Partial<Job>): Job {
 /** Completes the copy that `next` made: a second copy of all members would be most of the cost. */
 function end(job: Job, now: number, outcome: Partial<Job>): Job {
   const expiresAt = Math.min(now + job.retainFor, Number.MAX_SAFE_INTEGER)
-  return Object.assign(next(job, outcome), { completedAt: now, expiresAt, leaseUntil: null })
+  return Object.assign(next(job, outcome), { completedAt: now, expiresAt, leaseUntil: null, rank: null, parked: false })
 }

@@ -80,7 +80,9 @@ async function checkTarget(source: RawTables, target: RawTables): Promise<Migrat
     )
   }
   const found = await Promise.all(
-    (['jobs', 'attempts', 'idempotency_keys', 'unique_keys', 'records'] as const).map((table) => target.last(table)),
+    (['jobs', 'attempts', 'idempotency_keys', 'key_states', 'unique_keys', 'records'] as const).map((table) =>
+      target.last(table),
+    ),
   )
   if (into?.done === false || found.some((row) => row !== null)) {
     const sentence = `${target.where} contains jobs that are not from ${source.where}`

@@ -33,6 +33,8 @@ export const fixedColumns: readonly Column[] = [
   column('retain_for', 'bigint', (job) => job.retainFor),
   input,
   column('trace', 'text', (job) => job.trace),
+  column('limit_key', 'text', (job) => job.limitKey),
+  column('batch', 'text', (job) => job.batch),
 ]
 
 /** Columns that the rules change. */
@@ -52,6 +54,9 @@ export const changingColumns: readonly Column[] = [
   column('expires_at', 'bigint', (job) => job.expiresAt),
   column('worker', 'text', (job) => job.worker),
   column('lease_until', 'bigint', (job) => job.leaseUntil),
+  column('rank', 'bigint', (job) => job.rank),
+  // Null rather than 0, which costs less.
+  column('parked', 'int', (job) => (job.parked ? 1 : null)),
 ]
 
 /** The columns that an update may write. */

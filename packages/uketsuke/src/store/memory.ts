@@ -2,17 +2,28 @@ import { UketsukeError } from '../domain/errors.ts'
 import {
   type Attempt,
   type Change,
+  dueAt,
   inClaimOrder,
+  inStartOrder,
   isExpired,
   isTerminal,
   type Job,
   type JobStatus,
   type Queue,
 } from '../domain/job.ts'
+import { looks } from '../domain/limits.ts'
 import { claim, isHeldBy } from '../domain/rules.ts'
 import { withValidIdentifiers } from './guarded.ts'
 import { memoryRecords } from './memory-records.ts'
-import { allOwners, type IdempotencyKey, type Insert, type Inserted, type Owner, type StoreFactory } from './port.ts'
+import {
+  allOwners,
+  type IdempotencyKey,
+  type Insert,
+  type Inserted,
+  type LimitKey,
+  type Owner,
+  type StoreFactory,
+} from './port.ts'
 import { jobLogKind } from './records.ts'
 import { longestInput } from './search-sql.ts'
 
@@ -27,6 +38,8 @@ export function memory(): StoreFactory {
     const keys = new Map<string, { jobId: string; key: IdempotencyKey }>()
     const uniqueKeys = new Map<string, string>()
     const values = new Map<string, string>()
+    const keyStates = new Map<string, string>()
+    let marks: (LimitKey & { at: number })[] = []
     const records = memoryRecords()
 
     const all = () => [...jobs.values()]
@@ -35,7 +48,10 @@ export function memory(): StoreFactory {
       return job !== undefined && (owner === allOwners || job.owner === owner) ? job : null
     }
     const waiting = (queue: Queue, types: readonly string[]) =>
-      all().filter((job) => job.status === 'pending' && job.queue === queue && types.includes(job.type))
+      all().filter((job) => isReady(job) && job.queue === queue && types.includes(job.type))
+    const mark = ({ type, limitKey }: Job, times: readonly number[]) => {
+      if (limitKey !== null) for (const at of times) marks.push({ type, key: limitKey, at })
+    }
 
     const created = ({ jobId, key }: { jobId: string; key: IdempotencyKey }) => ({
       job: jobs.get(jobId) ?? null,
@@ -54,6 +70,7 @@ export function memory(): StoreFactory {
       const fingerprint = key?.fingerprint ?? null
       if (held !== null) return { job: held, created: false, deduplicated: true, fingerprint }
       jobs.set(job.id, job)
+      mark(job, [job.runAt])
       if (uniqueKey !== undefined) uniqueKeys.set(uniqueKey, job.id)
       return { job, created: true, fingerprint }
     }
@@ -70,6 +87,7 @@ export function memory(): StoreFactory {
       const stored = jobs.get(after.id)
       if (stored === undefined || stored.version !== before.version) return false
       jobs.set(after.id, { ...after, leaseUntil: later(stored.leaseUntil, after.leaseUntil) })
+      mark(after, looks(before, after))
       for (const job of spawn) if (!jobs.has(job.id)) jobs.set(job.id, job)
       if (attempt !== null) ended.push(attempt)
       return true
@@ -91,23 +109,27 @@ export function memory(): StoreFactory {
       migrate: async () => {},
       insert: async (inserts) => {
         const stored: Inserted[] = []
+        const marked = [...marks]
         try {
           for (const one of inserts) stored.push(insert(one))
           return stored
         } catch (error) {
           withdraw(inserts, stored)
+          marks = marked
           throw error
         }
       },
-      claim: async ({ queue, types, limit, worker, leaseMs }) => {
+      claim: async ({ queue, types, limit, worker, leaseMs, priority }) => {
         const now = clock.now()
         return waiting(queue, types)
+          .filter((job) => (priority ?? job.priority) === job.priority)
           .sort(inClaimOrder)
           .map((before) => ({ before, after: claim(before, now, { worker, leaseMs }) }))
           .filter((step): step is { before: Job; after: Job } => step.after !== null)
           .slice(0, limit)
           .filter(({ before, after }) => replace({ before, after, spawn: [], attempt: null }))
           .map(({ after }) => after)
+          .sort(inStartOrder)
       },
       replace: async (changes) => changes.map(replace),
       renew: async (leases, leaseMs) =>
@@ -125,7 +147,7 @@ export function memory(): StoreFactory {
       unclaimed: async (waited) => {
         const now = clock.now()
         const running = all().filter((job) => job.status === 'running' && (job.leaseUntil ?? 0) > now)
-        const due = all().filter((job) => job.queue === 'jobs' && job.status === 'pending' && job.runAt <= now - waited)
+        const due = all().filter((job) => job.queue === 'jobs' && isReady(job) && job.runAt <= now - waited)
         const oldest = new Map<string, number>()
         for (const { type, runAt } of due) oldest.set(type, Math.min(runAt, oldest.get(type) ?? runAt))
         return [...oldest]
@@ -134,7 +156,10 @@ export function memory(): StoreFactory {
           .sort((a, b) => b.waited - a.waited)
       },
       nextDue: async (queue, types) =>
-        waiting(queue, types).reduce<number | null>((at, job) => Math.min(at ?? job.runAt, job.runAt), null),
+        waiting(queue, types).reduce<number | null>((at, { rank }) => {
+          const due = dueAt(rank ?? 0)
+          return Math.min(at ?? due, due)
+        }, null),
       get: async (owner, ids) => ids.map((id) => seenBy(owner, id)),
       newer: async (known) =>
         known.flatMap(({ id, version }) => {
@@ -187,10 +212,9 @@ export function memory(): StoreFactory {
         seenBy(owner, id) === null ? [] : ended.filter((attempt) => attempt.jobId === id),
       position: async ({ id }) => {
         const job = jobs.get(id)
-        if (job?.status !== 'pending' || job.runAt > clock.now()) return null
-        const due = all().filter(
-          (one) => one.status === 'pending' && one.queue === job.queue && one.runAt <= clock.now(),
-        )
+        const isDue = (one: Job) => isReady(one) && dueAt(one.rank ?? 0) <= clock.now()
+        if (job === undefined || !isDue(job)) return null
+        const due = all().filter((one) => isDue(one) && one.queue === job.queue)
         return due.sort(inClaimOrder).indexOf(job) + 1
       },
       remove: async (owner, id) => {
@@ -220,6 +244,38 @@ export function memory(): StoreFactory {
         forget((job) => gone.includes(job))
         return gone.length
       },
+      keysWithRoom: async (types, limit) => {
+        const now = clock.now()
+        const keys = new Map<string, LimitKey>()
+        for (const { type, key, at } of marks) if (at <= now && types.includes(type)) keys.set(key, { type, key })
+        return [...keys.values()].slice(0, limit)
+      },
+      admit: async (keys, rule) => {
+        const now = clock.now()
+        return keys.flatMap(({ type, key }) => {
+          marks = marks.filter((one) => one.key !== key || one.at > now)
+          const mine = all().filter((job) => job.limitKey === key)
+          const state = keyStates.get(key) ?? null
+          const running = mine.filter(({ status }) => status === 'running').length
+          const step = rule(type, { state, ready: mine.filter(isReady).length, running }, now)
+          const admitted = mine
+            .filter((job) => job.parked && dueAt(job.rank ?? 0) <= now)
+            .sort(inClaimOrder)
+            .slice(0, step.room)
+            .map((job) => ({ ...job, parked: false }))
+          for (const job of admitted) jobs.set(job.id, job)
+          const after = step.after(admitted.length)
+          if (after.state === null) keyStates.delete(key)
+          else keyStates.set(key, after.state)
+          if (after.again !== null) marks.push({ type, key, at: after.again })
+          return admitted
+        })
+      },
+      markKeys: async (types) => {
+        const now = clock.now()
+        for (const job of all())
+          if (job.parked && types.includes(job.type)) mark(job, [job.runAt <= now ? 0 : job.runAt])
+      },
       stats: async () => {
         const none = (): Record<JobStatus, number> => ({
           pending: 0,
@@ -240,12 +296,12 @@ export function memory(): StoreFactory {
       unfinished: async (most = Number.POSITIVE_INFINITY) => {
         const now = clock.now()
         const counts = new Map<string, { type: string; pending: number; running: number; oldest: number | null }>()
-        for (const { queue, type, status, runAt, completedAt } of jobs.values()) {
+        for (const { queue, type, status, runAt, completedAt, parked } of jobs.values()) {
           if (queue !== 'jobs' || completedAt !== null) continue
           const one = counts.get(type) ?? { type, pending: 0, running: 0, oldest: null }
           counts.set(type, one)
           if (one[status as 'pending' | 'running'] < most) one[status as 'pending' | 'running']++
-          if (status === 'pending' && runAt <= now) one.oldest = Math.min(runAt, one.oldest ?? runAt)
+          if (status === 'pending' && !parked && runAt <= now) one.oldest = Math.min(runAt, one.oldest ?? runAt)
         }
         return [...counts.values()].sort((a, b) => (a.type < b.type ? -1 : 1))
       },
@@ -268,6 +324,7 @@ export function memory(): StoreFactory {
   }
 }
 
+const isReady = (job: Job) => job.status === 'pending' && !job.parked
 const isWaiting = (job: Job) => job.queue === 'jobs' && job.status === 'pending'
 const scope = (owner: string, route: string, key: string) => JSON.stringify([owner, route, key])
 

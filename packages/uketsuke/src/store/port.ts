@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../domain/job.ts'
+import type { Attempt, Change, Job, JobStatus, Lease, Priority, Queue } from '../domain/job.ts'
+import type { Admission, KeyFacts } from '../domain/limits.ts'
 import { allOwners, type Owner } from './owner.ts'
 import type { RecordStore } from './records.ts'
 import type { Transaction } from './transaction.ts'
@@ -51,6 +52,8 @@ export interface ClaimQuery {
   readonly worker: string
   /** Duration of the lease in milliseconds. */
   readonly leaseMs: number
+  /** Only jobs of this priority. */
+  readonly priority?: Priority | undefined
 }
 
 export interface ListQuery {
@@ -93,6 +96,15 @@ export interface KnownVersion {
   readonly id: string
   readonly version: number
 }
+
+/** A key that jobs of a type share their limits by. */
+export interface LimitKey {
+  readonly type: string
+  readonly key: string
+}
+
+/** Decides how many jobs of a key are admitted: the rule `admission` with the limits of the type. */
+export type AdmissionRule = (type: string, facts: KeyFacts, now: number) => Admission
 
 /** A job type that apparently has no worker, and how long its oldest job has been due, in milliseconds. */
 export interface Unclaimed {
@@ -157,7 +169,8 @@ export interface Store {
    */
   insertWithin?(transaction: Transaction, inserts: readonly Insert[]): Promise<Inserted[]>
   /**
-   * Claims due jobs of this queue and these types by the rule `claim`: `high` priority first, then by `runAt` and id.
+   * Claims due jobs of this queue and these types by the rule `claim`: `high` priority first, then by rank and id. Returns them in the order
+   * in which they were due.
    */
   claim(query: ClaimQuery): Promise<Job[]>
   /**
@@ -217,6 +230,18 @@ export interface Store {
    * an unfinished delivery is kept until the delivery ends.
    */
   pruneType(type: string, kept: number, limit: number): Promise<number>
+  /**
+   * The keys of these types that may have room for parked jobs, up to `limit`. Every insert and change of a job with a key marks it, in the
+   * same commit, for the time at which that matters.
+   */
+  keysWithRoom(types: readonly string[], limit: number): Promise<LimitKey[]>
+  /**
+   * Lets parked jobs that are due become ready, as many as the rule allows: `high` priority first, then by rank and id. The keys are
+   * independent, and each is decided under a lock of its own. Does not change the versions of the jobs. Returns the jobs.
+   */
+  admit(keys: readonly LimitKey[], rule: AdmissionRule): Promise<Job[]>
+  /** Marks every key with a parked job of these types, because their limits may have changed. */
+  markKeys(types: readonly string[]): Promise<void>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
   /** The number of the users' failed jobs, as far as `most` failures are looked at, failed deliveries included. */

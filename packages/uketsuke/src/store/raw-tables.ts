@@ -29,6 +29,7 @@ export const tables = {
     text: ['owner', 'route', 'key', 'fingerprint', 'job_id'],
     numbers: ['expires_at'],
   },
+  key_states: { key: ['key'], text: ['key', 'state'], numbers: [] },
   unique_keys: { key: ['key'], text: ['key', 'job_id'], numbers: [] },
   records: { key: ['kind', 'id'], text: ['kind', 'id', 'owner', 'value'], numbers: [] },
   shared: { key: ['name'], text: ['name', 'value'], numbers: [] },

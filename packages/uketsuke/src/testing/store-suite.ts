@@ -5,6 +5,7 @@ import { claiming } from './store-suite/claiming.ts'
 import type { Check } from './store-suite/fixture.ts'
 import { inserting } from './store-suite/inserting.ts'
 import { leasing } from './store-suite/leasing.ts'
+import { limiting } from './store-suite/limiting.ts'
 import { moving, type RawTablesPair } from './store-suite/moving.ts'
 import { reading } from './store-suite/reading.ts'
 import { recording } from './store-suite/records.ts'
@@ -46,7 +47,18 @@ export function storeSuite({ test, open, openTwice, openPersistent }: StoreSuite
       }
     })
 
-  for (const group of [inserting, claiming, replacing, leasing, reading, searching, removing, sharing, recording])
+  for (const group of [
+    inserting,
+    claiming,
+    limiting,
+    replacing,
+    leasing,
+    reading,
+    searching,
+    removing,
+    sharing,
+    recording,
+  ])
     group(check)
   if (openTwice !== undefined) together({ test, openTwice })
   if (openPersistent !== undefined) moving({ test, openPersistent })

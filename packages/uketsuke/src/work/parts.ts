@@ -32,6 +32,8 @@ export interface WorkerParts {
   jobLog: JobLog
   /** Creates the jobs of schedules. */
   ticker: Ticker
+  /** Lets parked jobs become ready. */
+  admission: { run(signal: AbortSignal): Promise<void> }
   /** Stores a job that a handler enqueues. */
   enqueue: Enqueue
 }

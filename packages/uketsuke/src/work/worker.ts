@@ -59,6 +59,7 @@ export class Worker {
       rescue(parts, mine, signal),
       presence.run(signal),
       this.#tickAndPrune(signal),
+      parts.admission.run(signal),
     ]
   }
 

@@ -1,7 +1,8 @@
 import { performance } from '../../base/timers.ts'
+import { rankAt } from '../../domain/job.ts'
 import type { ClaimQuery } from '../port.ts'
 
-/** Where a claim begins to read, for each priority, as a due time. */
+/** Where a claim begins to read, for each priority, as a rank. */
 export interface Front {
   readonly high: number
   readonly normal: number
@@ -33,7 +34,7 @@ export class ClaimFronts {
     return known === undefined || performance.now() > known.until ? fromStart : known
   }
 
-  /** A claim that began at `from` took until now since `began`. It found `last`, the latest due times, at the database's time `now`. */
+  /** A claim that began at `from` took until now since `began`. It found `last`, the highest ranks, at the database's time `now`. */
   found(
     query: ClaimQuery,
     from: Front,
@@ -47,7 +48,7 @@ export class ClaimFronts {
     const until =
       from === fromStart ? ended + Math.max(interval, (ended - began) / share) : (this.#known.get(key)?.until ?? 0)
     // Nothing else of high priority was due.
-    const high = last.high ?? Math.max(from.high, last.now - lateness)
+    const high = last.high ?? Math.max(from.high, rankAt(last.now - lateness))
     this.#known.set(key, { high, normal: last.normal ?? from.normal, until })
   }
 }

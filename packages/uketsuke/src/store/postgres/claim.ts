@@ -1,7 +1,7 @@
 import { performance } from '../../base/timers.ts'
 import { change } from '../../domain/change.ts'
 import type { Change, Job, Priority } from '../../domain/job.ts'
-import { inClaimOrder } from '../../domain/job.ts'
+import { inStartOrder } from '../../domain/job.ts'
 import { fail } from '../../domain/rules.ts'
 import { corrupt, failure } from '../failure.ts'
 import type { ClaimQuery } from '../port.ts'
@@ -31,7 +31,9 @@ export async function claim(
 ): Promise<Claimed> {
   const found = maybeCommitted ? await lost(sql, claimToken) : null
   if (found !== null) return read(found, query)
-  for (let from = fronts.of(query); ; from = fromStart) {
+  // Claims of one priority are rare.
+  const known = query.priority === undefined ? fronts : new ClaimFronts()
+  for (let from = known.of(query); ; from = fromStart) {
     const began = performance.now()
     const rows = await take(sql, time, query, claimToken, from)
     const [end = []] = rows.splice(
@@ -39,7 +41,7 @@ export async function claim(
       1,
     )
     const [high, normal, , , now] = end.slice(-5) as [number | null, number | null, null, null, number]
-    fronts.found(query, from, began, rows.length === query.limit, { high, normal, now })
+    known.found(query, from, began, rows.length === query.limit, { high, normal, now })
     if (rows.length > 0 || from === fromStart) return read(rows, query, now)
   }
 }
@@ -79,19 +81,20 @@ function read(rows: readonly unknown[][], query: ClaimQuery, startedAt = 0): Cla
       if (after !== null) unreadable.push(change(job, after, now))
     }
   }
-  return { jobs: jobs.sort(inClaimOrder), unreadable }
+  return { jobs: jobs.sort(inStartOrder), unreadable }
 }
 
 function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: string, from: Front) {
-  const { queue, types, limit, worker, leaseMs } = query
+  const { queue, types, limit, worker, leaseMs, priority: only } = query
   const parameters = new Parameters()
   const [now, most, of] = [time.now(parameters), parameters.add(limit), parameters.add(queue)]
+  const rank = `(${now} * 1000)`
   const begin = { high: parameters.add(from.high), normal: parameters.add(from.normal) }
   const due = (priority: Priority, type: string) =>
-    `uketsuke.pending WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND due_at <= ${now} AND due_at >= ${begin[priority]}::bigint`
+    `uketsuke.pending WHERE queue = ${of} AND priority = '${priority}' AND type = ${type} AND rank <= ${rank} AND rank >= ${begin[priority]}::bigint`
   // Never lock more rows than are claimed: another claim would skip the locked rows although it could take them.
   const lock = (priority: Priority, type: string, room: string) =>
-    `SELECT ctid AS place, due_at FROM ${due(priority, type)} ORDER BY due_at, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
+    `SELECT ctid AS place, rank FROM ${due(priority, type)} ORDER BY rank, id LIMIT ${room} FOR UPDATE SKIP LOCKED`
   const one = parameters.add(types.length === 1 ? (types[0] as string) : types)
   const turn =
     types.length === 1
@@ -99,26 +102,27 @@ function take(sql: Sql, time: DatabaseTime, query: ClaimQuery, claimToken: strin
       : (priority: Priority, room: string) => {
           // First count how many of the earliest due jobs each type has, then lock that many per type, or the next
           // unlocked ones.
-          const front = `SELECT each.type, first.due_at, first.id FROM unnest(${one}::text[]) AS each (type), LATERAL (
-            SELECT due_at, id FROM ${due(priority, 'each.type')} ORDER BY due_at, id LIMIT ${room}) AS first
-            ORDER BY due_at, id LIMIT ${room}`
+          const front = `SELECT each.type, first.rank, first.id FROM unnest(${one}::text[]) AS each (type), LATERAL (
+            SELECT rank, id FROM ${due(priority, 'each.type')} ORDER BY rank, id LIMIT ${room}) AS first
+            ORDER BY rank, id LIMIT ${room}`
           return `${priority}_shares AS MATERIALIZED (SELECT type, count(*) AS share FROM (${front}) AS front GROUP BY type),
-            ${priority} AS MATERIALIZED (SELECT place, due_at FROM ${priority}_shares AS shares,
+            ${priority} AS MATERIALIZED (SELECT place, rank FROM ${priority}_shares AS shares,
               LATERAL (${lock(priority, 'shares.type', 'shares.share')}) AS locked)`
         }
   // By ctid rather than id: a join by id would give the planner a choice. RETURNING does not define an order. The last row, without an id,
   // has what all others would repeat: the latest due times, and when the attempts start.
   return sql.tuples(
-    `WITH ${turn('high', `${most}::int`)}, ${turn('normal', `(${most}::int - (SELECT count(*) FROM high))`)},
+    `WITH ${turn('high', only === 'normal' ? '0' : `${most}::int`)},
+     ${turn('normal', only === 'high' ? '0' : `(${most}::int - (SELECT count(*) FROM high))`)},
      taken AS (DELETE FROM uketsuke.pending WHERE ctid = ANY(ARRAY(SELECT place FROM high) || ARRAY(SELECT place FROM normal)) RETURNING *),
      started AS (
-       INSERT INTO uketsuke.running (id, queue, type, run_at, version, attempt, last_error, progress, started_at, worker, lease_until, claimed)
-       SELECT id, queue, type, run_at, version + 1, attempt + 1, last_error, 0, ${now}, ${parameters.add(worker)},
+       INSERT INTO uketsuke.running (id, queue, type, limit_key, run_at, version, attempt, last_error, progress, started_at, worker, lease_until, claimed)
+       SELECT id, queue, type, limit_key, run_at, version + 1, attempt + 1, last_error, 0, ${now}, ${parameters.add(worker)},
          ${now} + ${parameters.add(leaseMs)}::bigint, ${parameters.add(claimToken)} FROM taken
      ) ${returned('taken', 'version + 1', 'attempt + 1', 'NULL::bigint', 'NULL::bigint')}
      FROM taken, ${asked('taken')}
-     UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       (SELECT max(due_at) FROM high), (SELECT max(due_at) FROM normal), NULL, NULL, ${now}`,
+     UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       (SELECT max(rank) FROM high), (SELECT max(rank) FROM normal), NULL, NULL, ${now}`,
     parameters.values,
   )
 }
@@ -129,7 +133,7 @@ const asked = (of: string) => `LATERAL (SELECT * FROM uketsuke.accepted WHERE ac
 /** What the claimer does not already know. `of` are the rows of the claimed jobs, which have the other columns. */
 const returned = (of: string, version: string, attempt: string, cancelRequestedAt: string, startedAt: string) =>
   `SELECT asked.id, asked.type, asked.owner, asked.priority, ${version}, ${attempt}, asked.max_attempts, asked.input, ${of}.last_error,
-    asked.metadata, asked.webhook_url, asked.retry_of, asked.parent, asked.trace, asked.created_at, ${of}.run_at, ${cancelRequestedAt},
+    asked.metadata, asked.webhook_url, asked.retry_of, asked.parent, asked.trace, asked.limit_key, asked.batch, asked.created_at, ${of}.run_at, ${cancelRequestedAt},
     asked.retain_for, ${startedAt}`
 const ofRunning = `${returned('started', 'version', 'attempt', 'cancel_requested_at', 'started_at')}
   FROM started, ${asked('started')}`
@@ -147,12 +151,14 @@ type Returned = [
     maxAttempts: number,
   ],
   ...[input: string, lastError: Text, metadata: Text, webhookUrl: Text, retryOf: Text, parent: Text, trace: Text],
+  ...[limitKey: Text, batch: Text],
   ...[createdAt: number, runAt: number, cancelRequestedAt: number | null, retainFor: number, startedAt: number | null],
 ]
 
 function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery, now: number): Job {
   const [id, type, owner, priority, version, attempt, maxAttempts, input, lastError, ...rest] = row as Returned
-  const [metadata, webhookUrl, retryOf, parent, trace, createdAt, runAt, cancelRequestedAt, retainFor, ownStart] = rest
+  const [metadata, webhookUrl, retryOf, parent, trace, limitKey, batch, ...times] = rest
+  const [createdAt, runAt, cancelRequestedAt, retainFor, ownStart] = times
   const startedAt = ownStart ?? now
   return {
     id,
@@ -175,8 +181,12 @@ function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery
     retryOf,
     parent,
     trace,
+    limitKey,
+    batch,
     createdAt,
     runAt,
+    rank: null,
+    parked: false,
     startedAt,
     completedAt: null,
     cancelRequestedAt,

@@ -13,6 +13,7 @@ import { createIndex } from './extra-index.ts'
 import { insert, keyed } from './insert.ts'
 import { insertWithin } from './insert-in-transaction.ts'
 import { holder, insertUnique } from './insert-unique.ts'
+import { admit, keysWithRoom, markKeys } from './limits.ts'
 import { commitListener } from './listener.ts'
 import { LostClaims } from './lost-claims.ts'
 import { createNotifier, type News } from './notifier.ts'
@@ -193,6 +194,14 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     position: (job) => run((sql) => queries.position(sql, time, job.id)),
     remove: (owner, id) => run((sql, maybeCommitted) => remove(sql, owner, id, maybeCommitted)),
     prune: (limit) => run((sql) => prune(sql, time, limit)),
+    keysWithRoom: (types, limit) => run((sql) => keysWithRoom(sql, time, types, limit)),
+    async admit(keys, rule) {
+      const jobs = await opened().connection.transaction((sql) => admit(sql, time, settings.schema, keys, rule))
+      const { notifier } = opened()
+      notifier.announce(notifier.newsOf(jobs))
+      return jobs
+    },
+    markKeys: (types) => run((sql) => markKeys(sql, time, types)),
     stats: () => run(queries.stats),
     countFailed: (most) => run((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => run((sql) => unfinished(sql, time.here(), most)),

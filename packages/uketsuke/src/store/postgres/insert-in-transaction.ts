@@ -46,7 +46,7 @@ export async function insertWithin(
     const commit = { changed: [job], waiting: [job.queue] }
     const [channel, payload] = [parameters.add(schema), parameters.add(write(noSender, commit))]
     await query(
-      `WITH ${insertNew(`json_populate_record(NULL::uketsuke.accepted, ${row}::text::json) AS new`, time.due(parameters))}
+      `WITH ${insertNew(`json_populate_record(NULL::uketsuke.accepted, ${row}::text::json) AS new`, time.rankOfNew(parameters), job.limitKey !== null)}
        SELECT id, pg_notify(${channel}::text, ${payload}::text)::text AS notified FROM accepted`,
       parameters,
     )

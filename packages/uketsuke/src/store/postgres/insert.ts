@@ -60,9 +60,11 @@ async function write(
   keyed: readonly Keyed[],
 ): Promise<ReadonlySet<unknown>> {
   const parameters = new Parameters()
-  const due = time.due(parameters)
+  const rank = time.rankOfNew(parameters)
+  const limited = inserts.some(({ job }) => job.limitKey !== null)
   if (keyed.length === 0) {
-    await sql.query(`WITH ${insertNew(parameters.rows('new', jobColumns, inserts), due)} SELECT`, parameters.values)
+    const added = insertNew(parameters.rows('new', jobColumns, inserts), rank, limited)
+    await sql.query(`WITH ${added} SELECT`, parameters.values)
     return new Set()
   }
   const rows = parameters.rows('new', [...jobColumns, place], inserts)
@@ -75,7 +77,7 @@ async function write(
        ON CONFLICT DO NOTHING RETURNING owner, route, key
      ), free AS (
        SELECT place FROM asked WHERE ((owner, route, key) IN (SELECT owner, route, key FROM keyed)) IS TRUE
-     ), ${insertNew(fresh, due)}
+     ), ${insertNew(fresh, rank, limited)}
      SELECT place FROM free`,
     parameters.values,
   )

@@ -1,5 +1,5 @@
 import { type Change, isTerminal, type Job } from '../../domain/job.ts'
-import { firstPlace } from './insert-new.ts'
+import { firstPlace, isFoundById, parked, waitingQueue } from './insert-new.ts'
 import type { Parameters } from './parameters.ts'
 import { type ArrayColumn, columnsOf, ended, names, sameId } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
@@ -11,18 +11,23 @@ const expected: ArrayColumn<Change> = ['expected', 'int', ({ before }) => before
 /** What may change while a job goes on running. */
 const onward = [...ofAfter(columnsOf('id version progress progress_message cancel_requested_at lease_until')), expected]
 
-const waiting = columnsOf(
-  'id run_at queue priority type owner version attempt started_at progress progress_message last_error',
-)
-const delayed = [...ofAfter(columnsOf('id version run_at input')), expected]
+const waiting: readonly ArrayColumn<Job>[] = [
+  ...columnsOf(
+    'id run_at priority type owner limit_key version attempt started_at progress progress_message last_error rank',
+  ),
+  ['queue', 'text', waitingQueue],
+]
+/** The rank depends on the database's time. */
+const placed = names(waiting.filter(([name]) => name !== 'rank'))
+const delayed = [...ofAfter(columnsOf('id version run_at rank input')), expected]
 /** Puts off the jobs that `from` has removed from `pending`, and replaces their inputs. */
 const putOff = (from: string, parameters: Parameters, time: DatabaseTime) => `${from}_again AS (
-       INSERT INTO uketsuke.pending (due_at, ${names(waiting)}) SELECT ${time.due(parameters)}, ${names(waiting)} FROM ${from} AS new
+       INSERT INTO uketsuke.pending (rank, ${placed}) SELECT ${time.rankOfNew(parameters)}, ${placed} FROM ${from} AS new
      ), ${from}_inputs AS (
        UPDATE uketsuke.accepted SET input = new.input FROM ${from} AS new WHERE ${sameId('accepted.id', 'new.id')}
      )`
-const putOffColumns =
-  'new.id, new.version, new.run_at, new.input, old.queue, old.priority, old.type, old.owner, old.attempt, old.started_at, old.progress, old.progress_message, old.last_error'
+const putOffColumns = `new.id, new.version, new.run_at, new.rank, new.input, CASE WHEN old.limit_key IS NULL THEN old.queue ELSE '${parked}' END AS queue,
+  old.limit_key, old.priority, old.type, old.owner, old.attempt, old.started_at, old.progress, old.progress_message, old.last_error`
 
 /** The columns of the attempt that a change ends. */
 const logged = ended.map(
@@ -40,10 +45,12 @@ const insertEnded = (from: string, kept: string) =>
 
 const isExpected = `${sameId('old.id', 'new.id')} AND old.version = new.expected`
 
-/** Finds rows of `pending` by their places: no such row ever moves. */
+/** Finds rows of `pending` by their places. Only an admission moves such a row; then the change is tried again. */
 const isAt = (condition: string) =>
   `LATERAL (SELECT ctid AS place FROM uketsuke.pending AS old WHERE ${condition} LIMIT 1) AS found
    WHERE old.ctid = found.place AND old.version = new.expected`
+
+const byId = `old.id = new.id AND ${isFoundById('old')}`
 
 /**
  * How the rows of a batch of changes move, as parts of a WITH clause. The part called like the move returns their ids. Whoever deletes the
@@ -66,7 +73,7 @@ export const moves = {
        INSERT INTO uketsuke.attempts (job_id, version, ${names(ended)})
        SELECT id, version, ${names(logged)} FROM returned WHERE ended_outcome IS NOT NULL
      ), waits AS (
-       INSERT INTO uketsuke.pending (due_at, ${names(waiting)}) SELECT ${time.due(parameters)}, ${names(waiting)} FROM returned AS new
+       INSERT INTO uketsuke.pending (rank, ${placed}) SELECT ${time.rankOfNew(parameters)}, ${placed} FROM returned AS new
      )`,
   /** From running to its end. */
   ended: (parameters: Parameters, changes: readonly Change[]) =>
@@ -81,23 +88,23 @@ export const moves = {
          ${isAt(firstPlace)}
        RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at
      ), drops AS (${insertEnded('dropped', 'queue, type, attempt, run_at')})`,
-  /** Ended while it waited for a further attempt. */
+  /** Ended while it waited for a further attempt, or with a limit key. */
   abandoned: (parameters: Parameters, changes: readonly Change[]) =>
     `abandoned AS (
-       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)}, ${isAt('old.id = new.id AND old.version > 1')}
-       RETURNING ${decided}, old.queue, old.type, old.attempt, old.run_at, old.started_at
+       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', ending, changes)}, ${isAt(byId)}
+       RETURNING ${decided}, CASE WHEN old.limit_key IS NULL THEN old.queue ELSE 'jobs' END AS queue, old.type, old.attempt, old.run_at, old.started_at
      ), abandons AS (${insertEnded('abandoned', 'queue, type, attempt, run_at, started_at')})`,
-  /** Still pending, before any other change. */
+  /** Still pending, before any other change, and without a limit key. */
   delayed: (parameters: Parameters, changes: readonly Change[], time: DatabaseTime) =>
     `delayed AS (
        DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', delayed, changes)} JOIN uketsuke.accepted AS place ON ${sameId('place.id', 'new.id')},
          ${isAt(firstPlace)}
        RETURNING ${putOffColumns}
      ), ${putOff('delayed', parameters, time)}`,
-  /** Still pending, after an earlier change. */
+  /** Still pending, after an earlier change or with a limit key. */
   delayedAgain: (parameters: Parameters, changes: readonly Change[], time: DatabaseTime) =>
     `delayedAgain AS (
-       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', delayed, changes)}, ${isAt('old.id = new.id AND old.version > 1')}
+       DELETE FROM uketsuke.pending AS old USING ${parameters.rows('new', delayed, changes)}, ${isAt(byId)}
        RETURNING ${putOffColumns}
      ), ${putOff('delayedAgain', parameters, time)}`,
 }
@@ -105,6 +112,7 @@ export type Move = keyof typeof moves
 
 export function moveOf({ before, after }: Change): Move {
   if (before.status === 'running') return isTerminal(after) ? 'ended' : after.status === 'running' ? 'kept' : 'returned'
-  if (isTerminal(after)) return before.version > 1 ? 'abandoned' : 'dropped'
-  return before.version > 1 ? 'delayedAgain' : 'delayed'
+  const byId = before.version > 1 || before.limitKey !== null
+  if (isTerminal(after)) return byId ? 'abandoned' : 'dropped'
+  return byId ? 'delayedAgain' : 'delayed'
 }

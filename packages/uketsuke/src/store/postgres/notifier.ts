@@ -33,7 +33,7 @@ export function createNotifier(connection: Connection, channel: string, sender: 
   /** With `always`, the ids are sent even if nobody follows. */
   function newsOf(jobs: readonly Job[], always = false): News {
     const waiting = new Set<Queue>()
-    for (const { status, queue } of jobs) if (status === 'pending') waiting.add(queue)
+    for (const { status, queue, parked } of jobs) if (status === 'pending' && !parked) waiting.add(queue)
     return { changed: always || audience.isFollowing ? jobs : [], waiting: [...waiting] }
   }
 

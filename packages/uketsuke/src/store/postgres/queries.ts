@@ -1,7 +1,8 @@
-import type { Attempt, Job, JobStatus, Queue } from '../../domain/job.ts'
+import { type Attempt, dueAt, type Job, type JobStatus, type Queue } from '../../domain/job.ts'
 import { jobColumns, omitted } from '../columns.ts'
 import { allOwners, type KnownVersion, type ListQuery, type Owner } from '../port.ts'
 import type { Parameter, Sql } from './connection.ts'
+import { parked } from './insert-new.ts'
 import { Parameters } from './parameters.ts'
 import { jobOf, running, toAttempt, toJob } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
@@ -44,12 +45,12 @@ export async function nextDue(sql: Sql, queue: Queue, types: readonly string[]):
   const parameters = new Parameters()
   const [which, wanted] = [parameters.add(queue), parameters.add(types)]
   const first = (priority: string) => `(
-    SELECT min(first.due_at) FROM unnest(${wanted}::text[]) AS each (type), LATERAL (
-      SELECT due_at FROM uketsuke.pending
+    SELECT min(first.rank) FROM unnest(${wanted}::text[]) AS each (type), LATERAL (
+      SELECT rank FROM uketsuke.pending
       WHERE queue = ${which} AND priority = '${priority}' AND type = each.type
-      ORDER BY due_at LIMIT 1) AS first)`
-  const [row] = await sql.query(`SELECT least(${first('high')}, ${first('normal')}) AS due`, parameters.values)
-  return row?.due == null ? null : Number(row.due)
+      ORDER BY rank LIMIT 1) AS first)`
+  const [row] = await sql.query(`SELECT least(${first('high')}, ${first('normal')}) AS rank`, parameters.values)
+  return row?.rank == null ? null : dueAt(Number(row.rank))
 }
 
 /** Failed jobs have an index of their own, since they are few among many. */
@@ -117,22 +118,22 @@ const countable = 100
 
 export async function position(sql: Sql, time: DatabaseTime, id: string): Promise<number | null> {
   const parameters = new Parameters()
-  const now = time.now(parameters)
-  const mine = `uketsuke.jobs WHERE id = ${parameters.add(id)} AND due_at <= ${now}`
+  const now = time.rank(parameters)
+  const mine = `uketsuke.jobs WHERE id = ${parameters.add(id)} AND rank <= ${now} AND parked IS NULL`
   const count = (priority: string, condition: string) =>
     `(SELECT count(*) FROM (
        SELECT FROM ${priority}_types AS types, LATERAL (
          SELECT FROM uketsuke.pending AS other
          WHERE other.queue = mine.queue AND other.priority = '${priority}' AND other.type = types.type AND ${condition}
-         ORDER BY other.due_at, other.id LIMIT ${countable}) AS each
+         ORDER BY other.rank, other.id LIMIT ${countable}) AS each
        LIMIT ${countable}) AS before)`
-  const ahead = '(other.due_at, other.id) < (mine.due_at, mine.id)'
+  const ahead = '(other.rank, other.id) < (mine.rank, mine.id)'
   const queue = `(SELECT queue FROM ${mine})`
   const [row] = await sql.query(
     `WITH RECURSIVE ${waitingTypes('high_types', queue, "'high'")}, ${waitingTypes('normal_types', queue, "'normal'")}
      SELECT CASE mine.priority WHEN 'high' THEN ${count('high', ahead)}
-       ELSE ${count('normal', ahead)} + ${count('high', `other.due_at <= ${now}`)} END AS before
-     FROM (SELECT queue, priority, due_at, id FROM ${mine}) AS mine`,
+       ELSE ${count('normal', ahead)} + ${count('high', `other.rank <= ${now}`)} END AS before
+     FROM (SELECT queue, priority, rank, id FROM ${mine}) AS mine`,
     parameters.values,
   )
   return row === undefined || Number(row.before) >= countable ? null : Number(row.before) + 1
@@ -147,7 +148,8 @@ export async function stats(sql: Sql): Promise<Record<Queue, Record<JobStatus, n
      UNION ALL SELECT queue, 'running', count(*) FROM uketsuke.running GROUP BY queue`,
     [],
   )
-  for (const { queue, status, n } of rows) counts[queue as Queue][status as JobStatus] = Number(n)
+  for (const { queue, status, n } of rows)
+    counts[queue === parked ? 'jobs' : (queue as Queue)][status as JobStatus] += Number(n)
   return counts
 }
 

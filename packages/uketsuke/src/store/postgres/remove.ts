@@ -1,7 +1,7 @@
 import { allOwners, type Owner } from '../port.ts'
 import { jobLogKind } from '../records.ts'
 import type { Sql } from './connection.ts'
-import { firstPlace } from './insert-new.ts'
+import { firstPlace, isFoundById } from './insert-new.ts'
 import { Parameters } from './parameters.ts'
 import type { DatabaseTime } from './time.ts'
 
@@ -35,7 +35,7 @@ export async function remove(sql: Sql, owner: Owner, id: string, maybeCommitted:
        DELETE FROM uketsuke.pending WHERE ctid = ANY(ARRAY(
          SELECT found.place FROM gone JOIN uketsuke.accepted AS place ON place.id = gone.id,
            LATERAL (SELECT ctid AS place FROM uketsuke.pending AS old WHERE ${firstPlace} LIMIT 1) AS found))
-     ), later_places AS (DELETE FROM uketsuke.pending WHERE version > 1 AND id = ${goneIds}
+     ), later_places AS (DELETE FROM uketsuke.pending WHERE ${isFoundById('pending')} AND id = ${goneIds}
      ), attempts_now AS (DELETE FROM uketsuke.running WHERE id = ${goneIds}),
      ${deleteGone}`,
     [id, owner === allOwners ? null : owner],

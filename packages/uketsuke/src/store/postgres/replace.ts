@@ -3,6 +3,7 @@ import type { Change, Job, Lease } from '../../domain/job.ts'
 import { encodeText } from '../text-encoding.ts'
 import type { Sql } from './connection.ts'
 import { insertNew } from './insert-new.ts'
+import { marking } from './limits.ts'
 import { type Move, moveOf, moves } from './moves.ts'
 import { Parameters } from './parameters.ts'
 import { get } from './queries.ts'
@@ -34,7 +35,7 @@ export async function replace(
   // Usually all rows are swapped; then their ids need not be returned.
   const [row] = await sql.query(
     `WITH ${parts.join(', ')},
-     swapped AS (${used.map((move) => `SELECT id FROM ${move}`).join(' UNION ALL ')})${spawning(parameters, time, sorted)}
+     swapped AS (${used.map((move) => `SELECT id FROM ${move}`).join(' UNION ALL ')})${spawning(parameters, time, sorted)}${marking(parameters, sorted)}
      SELECT CASE WHEN count(*) < ${parameters.add(sorted.length)}::int THEN coalesce(array_agg(id), '{}') END AS some FROM swapped`,
     parameters.values,
   )
@@ -51,7 +52,7 @@ function spawning(parameters: Parameters, time: DatabaseTime, changes: readonly 
   const spawned = changes.flatMap(({ before, spawn }): Spawned[] => spawn.map((job) => ({ ...job, cause: before.id })))
   if (spawned.length === 0) return ''
   const from = `${parameters.rows('new', spawnedColumns, spawned)} WHERE (new.cause IN (SELECT id FROM swapped)) IS TRUE`
-  return `, ${insertNew(from, time.due(parameters), 'ON CONFLICT (id) DO NOTHING')}`
+  return `, ${insertNew(from, time.rankOfNew(parameters), false, 'ON CONFLICT (id) DO NOTHING')}`
 }
 
 /** After a try whose response was lost: a row that now equals its intended state was swapped by that try. */
@@ -62,7 +63,8 @@ async function settled(sql: Sql, changes: readonly Change[], results: readonly b
   )
   return changes.map(({ after }, i) => {
     const job = now[i]
-    return results[i] === true || (job != null && isDeepStrictEqual({ ...job, leaseUntil: after.leaseUntil }, after))
+    const { leaseUntil, rank, parked } = after
+    return results[i] === true || (job != null && isDeepStrictEqual({ ...job, leaseUntil, rank, parked }, after))
   })
 }
 

@@ -16,7 +16,7 @@ export const columnsOf = (names: string): ArrayColumn<Job>[] =>
   names.split(' ').map((name) => column.get(name) as ArrayColumn<Job>)
 
 /** The columns of a new job: what was asked. The rest has the same value in every new job. */
-export const asked = [...fixedColumns.map(array), ...columnsOf('run_at')]
+export const asked = [...fixedColumns.map(array), ...columnsOf('run_at rank')]
 
 /** The columns of an attempt, in addition to the job id and the version of the change that ended it. */
 export const ended: readonly ArrayColumn<Attempt>[] = [
@@ -56,8 +56,12 @@ export function toJob(row: Row): Job {
     retryOf: row.retry_of as string | null,
     parent: row.parent as string | null,
     trace: row.trace as string | null,
+    limitKey: row.limit_key as string | null,
+    batch: row.batch as string | null,
     createdAt: Number(row.created_at),
     runAt: Number(row.run_at),
+    rank: time(row.rank),
+    parked: row.parked !== null,
     startedAt: time(row.started_at),
     completedAt: time(row.completed_at),
     cancelRequestedAt: time(row.cancel_requested_at),

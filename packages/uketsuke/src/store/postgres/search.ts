@@ -3,10 +3,15 @@ import { jobColumns, omitted } from '../columns.ts'
 import type { Found, SearchQuery } from '../port.ts'
 import { areFew, examinedOf, fewSql, type IndexedStatuses, longestInput, pageOf, searchSql } from '../search-sql.ts'
 import type { Sql } from './connection.ts'
+import { parked } from './insert-new.ts'
 import { Parameters } from './parameters.ts'
 import { running, toJob } from './rows.ts'
 
-const indexed: IndexedStatuses = { pending: 'uketsuke.pending WHERE true', running }
+const indexed: IndexedStatuses = {
+  pending: `(SELECT id, queue FROM uketsuke.pending WHERE queue <> '${parked}'
+    UNION ALL SELECT id, 'jobs' FROM uketsuke.pending WHERE queue = '${parked}') AS pending WHERE true`,
+  running,
+}
 const shortInput = `CASE WHEN length(input) <= ${longestInput} THEN input ELSE '' END AS input`
 const columns = (inputs: boolean) =>
   jobColumns

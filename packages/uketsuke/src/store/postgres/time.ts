@@ -22,11 +22,13 @@ export interface DatabaseTime {
    * (local clock).
    */
   measured(theirs: number, sent: number): void
+  /** The rank up to which jobs are due now, as an SQL expression. */
+  rank(parameters: Parameters): string
   /**
-   * When a row `new` is due, as an SQL expression. A row that is due by `here()` is due immediately, even if the
+   * The rank of a row `new`, as an SQL expression. A row that is due by `here()` is due immediately, even if the
    * estimate is ahead.
    */
-  due(parameters: Parameters): string
+  rankOfNew(parameters: Parameters): string
 }
 
 export function time(clock: Clock): DatabaseTime {
@@ -39,9 +41,11 @@ export function time(clock: Clock): DatabaseTime {
       ? `${parameters.add(clock.now())}::bigint`
       : // A subquery is evaluated once, not for each row.
         '(SELECT floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint)'
+  const rank = (parameters: Parameters) => `(${now(parameters)} * 1000)`
   return {
     now,
     here,
+    rank,
     isStaleAt: (here) => !own && Math.abs(here - offset - measuredAt) > measureEvery,
     measured(theirs, sent) {
       if (own) return
@@ -52,9 +56,9 @@ export function time(clock: Clock): DatabaseTime {
       // evenly.
       if (Math.abs(found - offset) > (received - sent) / 2 + 1) offset = found
     },
-    due(parameters) {
-      const [theirs, ours] = [now(parameters), parameters.add(here())]
-      return `CASE WHEN new.run_at <= ${ours}::bigint THEN least(new.run_at, ${theirs}) ELSE new.run_at END`
+    rankOfNew(parameters) {
+      const [theirs, ours] = [rank(parameters), parameters.add(here())]
+      return `CASE WHEN new.run_at <= ${ours}::bigint THEN least(new.rank, ${theirs}) ELSE new.rank END`
     },
   }
 }

@@ -1,21 +1,26 @@
 import type { Unfinished } from '../port.ts'
 import { byType } from '../unfinished.ts'
 import type { Sql } from './connection.ts'
+import { parked } from './insert-new.ts'
 import { running } from './rows.ts'
 import { waitingTypes } from './waiting-types.ts'
 
 /** Counted up to `most` for each type. `now` is that of the database. */
 export async function unfinished(sql: Sql, now: number, most: number): Promise<Unfinished[]> {
-  const pending = (priority: string) =>
-    `SELECT types.type, counted.pending, 0 AS running, counted.oldest FROM ${priority}_types AS types, LATERAL (
-       SELECT count(*) AS pending, min(due_at) AS oldest FROM (
-         SELECT due_at FROM uketsuke.pending
-         WHERE queue = 'jobs' AND priority = '${priority}' AND type = types.type
-         ORDER BY due_at LIMIT $1) AS each) AS counted
+  const pending = (priority: string, name: string, queue: string) =>
+    `SELECT types.type, counted.pending, 0 AS running, ${queue === parked ? 'NULL' : 'counted.oldest'} AS oldest FROM ${name} AS types, LATERAL (
+       SELECT count(*) AS pending, min(rank) / 1000 AS oldest FROM (
+         SELECT rank FROM uketsuke.pending
+         WHERE queue = '${queue}' AND priority = '${priority}' AND type = types.type
+         ORDER BY rank LIMIT $1) AS each) AS counted
      WHERE types.type IS NOT NULL`
+  const parts = ['high', 'normal'].flatMap((priority) =>
+    ['jobs', parked].map((queue) => ({ priority, queue, name: `${priority}_${queue}` })),
+  )
+  const types = parts.map(({ priority, queue, name }) => waitingTypes(name, `'${queue}'`, `'${priority}'`))
+  const counts = parts.map(({ priority, queue, name }) => pending(priority, name, queue))
   const rows = await sql.query(
-    `WITH RECURSIVE ${waitingTypes('high_types', "'jobs'", "'high'")}, ${waitingTypes('normal_types', "'jobs'", "'normal'")}
-     ${pending('high')} UNION ALL ${pending('normal')} UNION ALL
+    `WITH RECURSIVE ${types.join(', ')} ${counts.join(' UNION ALL ')} UNION ALL
      SELECT type, 0, count(*), NULL FROM (
        SELECT type FROM ${running} AND queue = 'jobs' LIMIT $1) AS started GROUP BY type`,
     [most],

@@ -11,6 +11,7 @@ import { Checkpoints } from './checkpoint.ts'
 import { commitSignal } from './commit-signal.ts'
 import { Connection, type Sql } from './connection.ts'
 import { toOpenError } from './errors.ts'
+import { admit, keysWithRoom, markKeys } from './limits.ts'
 import { commitListener } from './listener.ts'
 import { migrate } from './migrations/index.ts'
 import { canUseThreads, databasePath, open } from './open.ts'
@@ -124,6 +125,9 @@ function store(path: string, clock: Clock): Store {
     position: (job) => read((sql) => queries.position(sql, job, clock.now())),
     remove: (owner, id) => write((sql) => queries.remove(sql, owner, id)),
     prune: (limit) => write((sql) => queries.prune(sql, clock.now(), limit)),
+    keysWithRoom: (types, limit) => read((sql) => keysWithRoom(sql, types, clock.now(), limit)),
+    admit: (keys, rule) => write((sql) => admit(sql, keys, rule, clock.now())),
+    markKeys: (types) => write((sql) => markKeys(sql, types, clock.now())),
     stats: () => read(queries.stats),
     countFailed: (most) => read((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => read((sql) => unfinished(sql, clock.now(), most)),

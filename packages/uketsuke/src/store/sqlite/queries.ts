@@ -1,5 +1,6 @@
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
-import { inClaimOrder, isTerminal } from '../../domain/job.ts'
+import { dueAt, inStartOrder, isTerminal, rankAt } from '../../domain/job.ts'
+import { looks } from '../../domain/limits.ts'
 import { failureText, jobColumns } from '../columns.ts'
 import {
   allOwners,
@@ -12,8 +13,9 @@ import {
 } from '../port.ts'
 import { jobLogKind } from '../records.ts'
 import { encodeText } from '../text-encoding.ts'
-import { front, waiting, waitingTypes } from './backlog.ts'
+import { front, parked, waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
+import { mark } from './limits.ts'
 import type { Parameter } from './open.ts'
 import { attemptColumns, listedColumns, readable, selectedColumns, toAttempt, toJob } from './rows.ts'
 import { insertion, update, type Write } from './statements.ts'
@@ -36,6 +38,7 @@ export function insert(sql: Sql, { job, key, uniqueKey }: Insert): Inserted {
   const fingerprint = key?.fingerprint ?? null
   if (held !== null) return { job: held, created: false, deduplicated: true, fingerprint }
   write(sql, insertion(job))
+  if (job.limitKey !== null) mark(sql, job, [job.runAt])
   if (uniqueKey !== undefined)
     sql.run('INSERT OR REPLACE INTO unique_keys (key, job_id) VALUES (?, ?)', uniqueKey, job.id)
   return { job, created: true, fingerprint }
@@ -60,6 +63,7 @@ const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...va
 export function replace(sql: Sql, { before, after, spawn, attempt }: Change): boolean {
   if (write(sql, update(before, after)) === 0) return false
   for (const job of spawn) write(sql, insertion(job, { once: true }))
+  if (after.limitKey !== null) mark(sql, after, looks(before, after))
   if (attempt !== null) log(sql, attempt, after.version)
   return true
 }
@@ -83,7 +87,9 @@ const list = (values: readonly string[]) => JSON.stringify(values.map(encodeText
 /** Columns with a known value in a job that has just been claimed. Returning a row costs per column read. */
 const known = new Map([
   ['progress', '0'],
-  ...['progress_message', 'output', 'error', 'completed_at', 'expires_at'].map((name) => [name, 'NULL'] as const),
+  ...['progress_message', 'output', 'error', 'completed_at', 'expires_at', 'rank', 'parked'].map(
+    (name) => [name, 'NULL'] as const,
+  ),
 ])
 const returned = jobColumns.map(({ name }) => known.get(name) ?? readable(name)).join(', ')
 
@@ -93,37 +99,38 @@ const returned = jobColumns.map(({ name }) => known.get(name) ?? readable(name))
  * statement journal.
  */
 export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
-  const { queue, types, limit, worker, leaseMs } = query
+  const { queue, types, limit, worker, leaseMs, priority } = query
   const take = (rows: string, ...parameters: Parameter[]) =>
     sql
       .tuples(
         `UPDATE OR FAIL jobs SET status = 'running', version = version + 1, attempt = attempt + 1, progress = 0, progress_message = NULL,
-           started_at = ?, worker = ?, lease_until = ? WHERE rowid IN (${rows}) RETURNING ${returned}`,
+           rank = NULL, started_at = ?, worker = ?, lease_until = ? WHERE rowid IN (${rows}) RETURNING ${returned}`,
         ...[now, worker, now + leaseMs, ...parameters],
       )
       .map(toJob)
       // RETURNING does not define an order.
-      .sort(inClaimOrder)
+      .sort(inStartOrder)
   const [only = ''] = types
   const turn = (priority: string, most: number): Job[] => {
     if (types.length === 1) {
-      const rows = `SELECT rowid ${waiting} AND run_at <= ? ORDER BY run_at, id LIMIT ?`
-      return take(rows, queue, priority, only, now, most)
+      const rows = `SELECT rowid ${waiting} AND rank <= ? ORDER BY rank, id LIMIT ?`
+      return take(rows, queue, priority, only, rankAt(now), most)
     }
     const rows = front(sql, query, priority, most, now)
     return rows.length === 0 ? [] : take('SELECT value FROM json_each(?)', JSON.stringify(rows))
   }
+  if (priority !== undefined) return turn(priority, limit)
   const high = turn('high', limit)
   return high.length < limit ? [...high, ...turn('normal', limit - high.length)] : high
 }
 
 export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): number | null {
-  const text = `SELECT ${readable('run_at')} AS run_at ${waiting} ORDER BY jobs.run_at LIMIT 1`
+  const text = `SELECT ${readable('rank')} AS rank ${waiting} ORDER BY jobs.rank LIMIT 1`
   let due: number | null = null
   for (const priority of ['high', 'normal']) {
     for (const type of types) {
-      const time = sql.get(text, queue, priority, type)?.run_at
-      if (typeof time === 'number' && time < (due ?? Number.POSITIVE_INFINITY)) due = time
+      const rank = sql.get(text, queue, priority, type)?.rank
+      if (typeof rank === 'number' && dueAt(rank) < (due ?? Number.POSITIVE_INFINITY)) due = dueAt(rank)
     }
   }
   return due
@@ -134,7 +141,7 @@ const countable = 100
 
 export function position(sql: Sql, { id }: Job, now: number): number | null {
   const job = get(sql, allOwners, id)
-  if (job?.status !== 'pending' || job.runAt > now) return null
+  if (job === null || job.rank === null || job.parked || dueAt(job.rank) > now) return null
   const count = (priority: string, condition: string, ...parameters: Parameter[]) =>
     waitingTypes(sql, job.queue, priority).reduce((sum, type) => {
       if (sum >= countable) return sum
@@ -142,8 +149,8 @@ export function position(sql: Sql, { id }: Job, now: number): number | null {
       return sum + Number(sql.get(`SELECT count(*) AS n FROM (${before})`, job.queue, priority, type, ...parameters)?.n)
     }, 0)
   const before =
-    count(job.priority, '(run_at, id) < (?, ?)', job.runAt, job.id) +
-    (job.priority === 'normal' ? count('high', 'run_at <= ?', now) : 0)
+    count(job.priority, '(rank, id) < (?, ?)', job.rank, job.id) +
+    (job.priority === 'normal' ? count('high', 'rank <= ?', rankAt(now)) : 0)
   return before < countable ? before + 1 : null
 }
 
@@ -263,10 +270,12 @@ export function stats(sql: Sql): Record<Queue, Record<JobStatus, number>> {
   // Each part is counted in a partial index; the rows and their payloads are never read.
   const rows = sql.all(
     `SELECT queue, status, count(*) AS n FROM jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL GROUP BY queue, status
-     UNION ALL SELECT queue, 'pending', count(*) FROM jobs INDEXED BY jobs_due WHERE status = 'pending' GROUP BY queue
+     UNION ALL SELECT queue, 'pending', count(*) FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND parked IS NULL GROUP BY queue
+     UNION ALL SELECT queue, 'parked', count(*) FROM ${parked} GROUP BY queue
      UNION ALL SELECT queue, 'running', count(*) FROM jobs INDEXED BY jobs_leased WHERE status = 'running' GROUP BY queue`,
   )
-  for (const { queue, status, n } of rows) counts[queue as Queue][status as JobStatus] = n as number
+  for (const { queue, status, n } of rows)
+    counts[queue as Queue][status === 'parked' ? 'pending' : (status as JobStatus)] += n as number
   return counts
 }
 

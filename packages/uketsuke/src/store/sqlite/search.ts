@@ -2,12 +2,14 @@ import type { Job } from '../../domain/job.ts'
 import { jobColumns, omitted } from '../columns.ts'
 import type { Found, SearchQuery } from '../port.ts'
 import { areFew, examinedOf, fewSql, type IndexedStatuses, longestInput, pageOf, searchSql } from '../search-sql.ts'
+import { parked } from './backlog.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
 import { listedColumns, readable, toJob } from './rows.ts'
 
 const indexed: IndexedStatuses = {
-  pending: "jobs INDEXED BY jobs_due WHERE status = 'pending'",
+  pending: `(SELECT id, queue FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND parked IS NULL
+    UNION ALL SELECT id, queue FROM ${parked}) WHERE true`,
   running: "jobs INDEXED BY jobs_leased WHERE status = 'running'",
   cancelled: "jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL AND status = 'cancelled'",
 }

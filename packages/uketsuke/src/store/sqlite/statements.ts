@@ -22,6 +22,8 @@ function statements(columns: readonly Column[], make: (names: string[]) => strin
 const jobValues = jobColumns.map(({ value }) => value)
 const updatedValues = updatedColumns.map(({ value }) => value)
 
+const parkedAt = updatedColumns.findIndex(({ name }) => name === 'parked')
+
 /** A set of columns is a sum of powers of two. Bitwise operators would alias the 33rd column to the first. */
 const bits = jobColumns.map((_, i) => 2 ** i)
 const bit = (i: number): number => bits[i] as number
@@ -63,7 +65,8 @@ export function update(before: Job, after: Job): Write {
   for (let i = 0; i < updatedColumns.length; i++) {
     const of = updatedValues[i] as Column['value']
     const value = of(after)
-    if (value === of(before)) continue
+    // An admission changes `parked` without a new version.
+    if (value === of(before) && (i !== parkedAt || before.limitKey === null)) continue
     values.push(value)
     set += bit(i)
   }

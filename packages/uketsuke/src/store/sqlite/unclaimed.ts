@@ -1,3 +1,4 @@
+import { rankAt } from '../../domain/job.ts'
 import type { Unclaimed } from '../port.ts'
 import { waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
@@ -12,9 +13,11 @@ export function unclaimed(sql: Sql, now: number, waited: number): Unclaimed[] {
   const since = new Map<string, number>()
   for (const priority of ['high', 'normal']) {
     for (const type of waitingTypes(sql, 'jobs', priority)) {
-      const text = `SELECT ${readable('run_at')} AS run_at ${waiting} AND run_at <= ? ORDER BY jobs.run_at LIMIT 1`
-      const first = sql.get(text, 'jobs', priority, type, now - waited)?.run_at
-      if (typeof first === 'number' && !running.has(type)) since.set(type, Math.min(first, since.get(type) ?? first))
+      // The rank of a job of a rarely seen owner may be earlier than the job itself.
+      const text = `SELECT ${readable('run_at')} AS run_at ${waiting} AND rank <= ? ORDER BY jobs.rank LIMIT 1`
+      const first = sql.get(text, 'jobs', priority, type, rankAt(now - waited))?.run_at
+      if (typeof first === 'number' && first <= now - waited && !running.has(type))
+        since.set(type, Math.min(first, since.get(type) ?? first))
     }
   }
   return [...since].map(([type, time]) => ({ type, waited: now - time })).sort((a, b) => b.waited - a.waited)

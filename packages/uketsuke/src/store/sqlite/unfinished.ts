@@ -1,6 +1,6 @@
 import type { Unfinished } from '../port.ts'
 import { byType } from '../unfinished.ts'
-import { waiting, waitingTypes } from './backlog.ts'
+import { parked, waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
 
 /** Counted in partial indexes, up to `most` for each type; the rows are never read. */
@@ -9,18 +9,23 @@ export function unfinished(sql: Sql, now: number, most: number): Unfinished[] {
   for (const priority of ['high', 'normal']) {
     for (const type of waitingTypes(sql, 'jobs', priority)) {
       const row = sql.get(
-        `SELECT count(*) AS pending, min(run_at) AS oldest FROM (SELECT run_at ${waiting} ORDER BY run_at LIMIT ?)`,
+        `SELECT count(*) AS pending, min(rank) / 1000 AS oldest FROM (SELECT rank ${waiting} ORDER BY rank LIMIT ?)`,
         ...['jobs', priority, type, most],
       )
       counts.push({ type, pending: row?.pending as number, running: 0, oldest: row?.oldest as number })
     }
   }
+  const held = sql.all(
+    `SELECT type, count(*) AS pending, 0 AS running, NULL AS oldest FROM (
+       SELECT type FROM ${parked} LIMIT ?) GROUP BY type`,
+    most,
+  )
   const running = sql.all(
     `SELECT type, 0 AS pending, count(*) AS running, NULL AS oldest FROM (
        SELECT type FROM jobs INDEXED BY jobs_leased WHERE status = 'running' AND queue = 'jobs' LIMIT ?) GROUP BY type`,
     most,
   )
-  return byType([...counts, ...(running as unknown as Unfinished[])], now, most)
+  return byType([...counts, ...([...held, ...running] as unknown as Unfinished[])], now, most)
 }
 
 export function countFailed(sql: Sql, most: number): number {

@@ -51,7 +51,7 @@ export function moving({ test, openPersistent }: RawTablesPair): void {
       }
       assert.deepEqual(
         (await raw.read('jobs', null, 10)).map(({ id }) => id),
-        ['Later', 'done', 'done-webhook', awkward, 'runs', 'waits', 'é'].sort((a, b) =>
+        ['Later', 'admitted', 'done', 'done-webhook', awkward, 'parked', 'runs', 'waits', 'é'].sort((a, b) =>
           Buffer.compare(Buffer.from(a), Buffer.from(b)),
         ),
       )
@@ -167,12 +167,18 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
     { job: job(clock, { id: 'é' }) },
     { job: job(clock, { id: 'Later', runAt: clock.now() + 60_000 }), uniqueKey: awkward },
   ])
+  const limited = (id: string) => ({ job: job(clock, { id, type: 'limited', limitKey: awkward }) })
+  await store.insert([limited('admitted'), limited('parked')])
+  await store.admit([{ type: 'limited', key: awkward }], () => ({
+    room: 1,
+    after: () => ({ state: awkward, again: null }),
+  }))
   await store.shared('secret', awkward)
   for (const kind of [awkward, 'key']) await store.records.update(kind, allowed.owner, awkward, () => awkward)
 }
 
 async function contents(store: Store): Promise<unknown> {
-  const ids = ['done', 'done-webhook', 'runs', 'waits', awkward, 'é', 'Later']
+  const ids = ['done', 'done-webhook', 'runs', 'waits', awkward, 'é', 'Later', 'admitted', 'parked']
   return {
     jobs: await store.get(allOwners, ids),
     attempts: await Promise.all(ids.map((id) => store.attempts(allOwners, id))),
