@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { dueAt, inStartOrder, type Job, rankAt } from './job.ts'
+import { dueAt, inClaimOrder, inStartOrder, type Job, rankAt } from './job.ts'
 import { admission, type KeyFacts, looks, mostAdmitted, unlimited } from './limits.ts'
 import * as rules from './rules.ts'
 
@@ -91,6 +91,9 @@ describe('admission by rate', () => {
 describe('ranks', () => {
   it('are times in microseconds', () => {
     expect([rankAt(5), dueAt(5_000), dueAt(5_001)]).toEqual([5_000, 5, 6])
+  })
+  it('are missing in jobs that have started', () => {
+    expect([running, { ...running, id: 'b' }].sort(inClaimOrder).map(({ id }) => id)).toEqual(['a', 'b'])
   })
   it('do not order jobs that have started', () => {
     const at = (id: string, runAt: number, priority: 'high' | 'normal' = 'normal') => ({
