@@ -47,7 +47,7 @@ test('reports due jobs that no worker runs, with their type and waiting time', a
         await server.query('UPDATE uketsuke.pending SET rank = rank - 90000000, run_at = run_at - 90000')
       else {
         const other = await open(file)
-        other.exec('UPDATE jobs SET run_at = run_at - 90000')
+        other.exec('UPDATE jobs SET run_at = run_at - 90000, rank = rank - 90000000')
         other.close()
       }
       const { code, out } = await doctor()

@@ -127,6 +127,9 @@ const reads: fc.Arbitrary<Act> = fc.oneof(
       (store) =>
         store.nextDue(queue, types),
   ),
+  fc.constant<Act>(async (store) =>
+    (await store.fronts()).map(({ type, priority, rank }) => `${priority} ${type} ${rank}`).sort(),
+  ),
   id.map(
     (id): Act =>
       async (store) => {

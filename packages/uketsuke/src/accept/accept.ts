@@ -43,7 +43,8 @@ export function acceptor(parts: AcceptParts): Acceptor {
       const now = clock.now()
       const valid = validate(request, parts.newId(), parts, now)
       const asked = valid instanceof Promise ? await valid : valid
-      const job = create(asked, now)
+      if (parts.ranks.isOutdated(asked.owner)) await parts.ranks.refresh()
+      const job = create({ ...asked, rank: parts.ranks.rank(asked, now) }, now)
       const row = { job, uniqueKey: asked.uniqueKey }
       if (!request.idempotency) return await debounced(parts, row, await insert(parts, row, tx))
       const { owner: _, idempotency, inputIsJson, carrier: __, trace: ___, ...payload } = request
@@ -57,13 +58,16 @@ export function acceptor(parts: AcceptParts): Acceptor {
     async again(job, payload, idempotency) {
       const type = job.queue === 'jobs' ? parts.types.get(job.type) : undefined
       const row = {
-        job: type ? limitedBy(job, await limitKeyOfStored(type, job)) : job,
+        job: type ? limitedBy(ranked(parts, job), await limitKeyOfStored(type, job)) : job,
         uniqueKey: type && (await uniqueKeyOfStored(type, job)),
       }
       return idempotency ? keyed(row, payload, idempotency) : insert(parts, row)
     },
   }
 }
+
+/** A job that was created without a rank. */
+const ranked = ({ ranks }: AcceptParts, job: Job): Job => ({ ...job, rank: ranks.rank(job, job.createdAt) ?? job.rank })
 
 /** How often the job that a request meets may end before it gets its input. */
 const mostMeetings = 5

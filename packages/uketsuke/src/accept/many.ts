@@ -23,6 +23,7 @@ export function manyAcceptor(
     if (requests.length > maxJobs) invalid([{ pointer: '', detail: `One call can enqueue at most ${maxJobs} jobs.` }])
     if (requests.length === 0) return []
     if (tx) checkNotDebounced(parts, requests[0]?.type)
+    if (parts.ranks.isOutdated(requests[0]?.owner ?? '')) await parts.ranks.refresh()
     const inserts = await validateAll(requests, parts, clock.now())
     const insert = () => (tx ? insertWithinOf(store)(tx, inserts) : store.insert(inserts))
     // One call has one owner.
@@ -46,7 +47,7 @@ async function validateAll(requests: readonly AcceptRequest[], parts: AcceptPart
     try {
       const valid = validate(requests[i] as AcceptRequest, parts.newId(), parts, now)
       const asked = valid instanceof Promise ? await valid : valid
-      const job = create(asked, now)
+      const job = create({ ...asked, rank: parts.ranks.rank(asked, now) }, now)
       bytes += Buffer.byteLength(job.input) + Buffer.byteLength(job.metadata ?? '')
       if (bytes > maxBytes) tooLarge(i)
       inserts.push({ job, uniqueKey: asked.uniqueKey })

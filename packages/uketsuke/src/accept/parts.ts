@@ -5,11 +5,13 @@ import type { Destinations } from '../notify/destinations.ts'
 import type { WaitingJobs } from '../quota/waiting-jobs.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
+import type { FairRanks } from './fair-ranks.ts'
 import type { Limits } from './validate.ts'
 
 /** What accepting a job needs. */
 export interface AcceptParts {
   store: Store
+  ranks: FairRanks
   admission: Pick<Admission, 'announce'>
   transition: Transition
   clock: Clock

@@ -1,4 +1,5 @@
 import { acceptor } from '../accept/accept.ts'
+import { FairRanks } from '../accept/fair-ranks.ts'
 import { manyAcceptor } from '../accept/many.ts'
 import { ApiKeys, withApiKeys } from '../auth/api-keys.ts'
 import { type Clock, sleep, systemClock } from '../base/clock.ts'
@@ -31,6 +32,7 @@ import { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { storeTransport } from '../transport/port.ts'
 import { JobLog } from '../work/job-log.ts'
 import { createWorkers } from '../work/workers.ts'
+import { weightsOf } from './fairness.ts'
 import { healthCheck } from './health.ts'
 import type { Jobs } from './jobs.ts'
 import { library } from './library.ts'
@@ -121,7 +123,8 @@ export function createJobsWith<Types extends JobTypes>(
   const requests = quotas.requests ? new TokenBuckets(quotas.requests, store.records, clock, ready) : undefined
   const webhooks = webhookParts(options.webhooks, { store, clock, base, newId: ids, ready, tracing, sendWebhook })
   const { destinations, endpoints, goneUrls } = webhooks
-  const accepting = { store, admission, transition, clock, types, destinations, limits, newId: ids, waitingJobs }
+  const ranks = new FairRanks({ store, clock, weightOf: weightsOf(options.fairness?.weights) })
+  const accepting = { store, ranks, admission, transition, clock, types, destinations, limits, newId: ids, waitingJobs }
   const accept = acceptor(accepting)
   const service = createJobService({
     endpoints,

@@ -1,3 +1,4 @@
+import type { Weights } from '../accept/fair-ranks.ts'
 import { defaultLimits, type Limits } from '../accept/validate.ts'
 import { assertConfiguration } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
@@ -73,6 +74,11 @@ export interface JobsOptions<Types extends JobTypes> {
     /** Event streams of one process. Default: 20,000. */
     streamsPerProcess?: number
   }
+  /**
+   * Waiting jobs are served fairly by owner, within a priority. `weights` gives an owner more or less work than others: a number from 0.001
+   * to 1,000 for each owner, or a function that returns it. Default: 1 for every owner.
+   */
+  fairness?: { weights?: Weights }
   /**
    * Schedules by name: jobs at the times of a cron expression. All processes that have this option declare the same ones; a schedule that is
    * no longer declared is removed at the next start. See also `jobs.schedules`. Default: those of other processes are left alone.

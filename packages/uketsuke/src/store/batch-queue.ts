@@ -78,6 +78,7 @@ export function batched(
     keysWithRoom: (types, limit) => store.keysWithRoom(types, limit),
     admit: (keys, rule) => store.admit(keys, rule),
     markKeys: (types) => store.markKeys(types),
+    fronts: () => store.fronts(),
     list: (query) => store.list(query),
     deliveries: (owner, parent) => store.deliveries(owner, parent),
     failedDeliveries: (owner, since, after, limit) => store.failedDeliveries(owner, since, after, limit),

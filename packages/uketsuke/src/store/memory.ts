@@ -17,6 +17,7 @@ import { withValidIdentifiers } from './guarded.ts'
 import { memoryRecords } from './memory-records.ts'
 import {
   allOwners,
+  type Front,
   type IdempotencyKey,
   type Insert,
   type Inserted,
@@ -275,6 +276,16 @@ export function memory(): StoreFactory {
         const now = clock.now()
         for (const job of all())
           if (job.parked && types.includes(job.type)) mark(job, [job.runAt <= now ? 0 : job.runAt])
+      },
+      fronts: async () => {
+        const now = clock.now()
+        const fronts = new Map<string, Front>()
+        const due = all().filter(
+          (job) => job.queue === 'jobs' && job.status === 'pending' && dueAt(job.rank ?? 0) <= now,
+        )
+        for (const { type, priority, rank } of due.sort(inClaimOrder).reverse())
+          fronts.set(`${priority} ${type}`, { type, priority, rank: rank ?? 0 })
+        return [...fronts.values()]
       },
       stats: async () => {
         const none = (): Record<JobStatus, number> => ({

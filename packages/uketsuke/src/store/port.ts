@@ -106,6 +106,13 @@ export interface LimitKey {
 /** Decides how many jobs of a key are admitted: the rule `admission` with the limits of the type. */
 export type AdmissionRule = (type: string, facts: KeyFacts, now: number) => Admission
 
+/** The first of the jobs of a type and priority that are due, parked ones included. */
+export interface Front {
+  readonly type: string
+  readonly priority: Priority
+  readonly rank: number
+}
+
 /** A job type that apparently has no worker, and how long its oldest job has been due, in milliseconds. */
 export interface Unclaimed {
   readonly type: string
@@ -242,6 +249,8 @@ export interface Store {
   admit(keys: readonly LimitKey[], rule: AdmissionRule): Promise<Job[]>
   /** Marks every key with a parked job of these types, because their limits may have changed. */
   markKeys(types: readonly string[]): Promise<void>
+  /** The front of the waiting user jobs of each type and priority. One probe for each, regardless of the number of jobs. */
+  fronts(): Promise<Front[]>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
   /** The number of the users' failed jobs, as far as `most` failures are looked at, failed deliveries included. */

@@ -3,12 +3,16 @@ import type { Runnable } from '../definition/define.ts'
 import type { Receiver } from '../dispatch/port.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
+import type { ClaimQuery } from '../store/port.ts'
 import { Demand } from './demand.ts'
 import type { WorkerParts, WorkerQueue } from './parts.ts'
 import type { Presence } from './presence.ts'
 
 /** However good the hints are, the store is polled at least this often. Milliseconds. */
 const pollMs = 1_000
+
+/** After so many jobs of high priority in a row, a claim begins with others: they are not held up for ever. */
+const mostHigh = 20
 
 /** Claims jobs of one queue for one worker: as many as there is room for, and as soon as there may be some. */
 export class Fetcher {
@@ -21,6 +25,8 @@ export class Fetcher {
   readonly #demand = new Demand()
   #running = 0
   #failing = false
+  /** The jobs of high priority that were claimed since the last normal one. */
+  #highs = 0
   #cancelTimer = () => {}
 
   constructor(queue: WorkerQueue, parts: WorkerParts, stopping: AbortSignal, presence: Presence) {
@@ -68,7 +74,7 @@ export class Fetcher {
     const types = this.#presence.claimable(this.#types)
     if (types.length === 0) return []
     try {
-      const jobs = await store.claim({ queue, types, limit, worker, leaseMs })
+      const jobs = await this.#fairly({ queue, types, limit, worker, leaseMs }, store)
       if (this.#failing) log.info({ queue }, 'claiming jobs works again')
       this.#failing = false
       return jobs
@@ -77,6 +83,19 @@ export class Fetcher {
       this.#failing = true
       return []
     }
+  }
+
+  /** High priority first, except that a tenth of a claim is left to other jobs once many of high priority came before them. */
+  async #fairly(query: ClaimQuery, store: WorkerParts['store']): Promise<Job[]> {
+    const turn = this.#highs < mostHigh ? 0 : Math.ceil(query.limit / 10)
+    const normal = turn === 0 ? [] : await store.claim({ ...query, limit: turn, priority: 'normal' })
+    const limit = query.limit - normal.length
+    // What the first of two claims has found is not lost if the second fails.
+    const rest = limit === 0 ? [] : store.claim({ ...query, limit })
+    const jobs = normal.length === 0 ? await rest : [...normal, ...(await Promise.resolve(rest).catch(() => []))]
+    if (turn > 0 || jobs.some(({ priority }) => priority === 'normal')) this.#highs = 0
+    else this.#highs += jobs.length
+    return jobs
   }
 
   /** Waits until there may be something to claim: a hint, room again, the next due time or the poll. */

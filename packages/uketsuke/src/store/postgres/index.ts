@@ -10,6 +10,7 @@ import { adoptLostClaims, type Claimed, claim } from './claim.ts'
 import { ClaimFronts } from './claim-front.ts'
 import type { Sql } from './connection.ts'
 import { createIndex } from './extra-index.ts'
+import { fronts } from './fronts.ts'
 import { insert, keyed } from './insert.ts'
 import { insertWithin } from './insert-in-transaction.ts'
 import { holder, insertUnique } from './insert-unique.ts'
@@ -109,11 +110,11 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     )
 
   const lostClaims = new LostClaims()
-  const fronts = new ClaimFronts()
+  const claimFronts = new ClaimFronts()
   async function claimBy(query: ClaimQuery, claimToken: string): Promise<Claimed> {
     try {
       return await run(
-        (sql, maybeCommitted) => claim(sql, time, query, claimToken, maybeCommitted, fronts),
+        (sql, maybeCommitted) => claim(sql, time, query, claimToken, maybeCommitted, claimFronts),
         claimWithin,
       )
     } catch (error) {
@@ -202,6 +203,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
       return jobs
     },
     markKeys: (types) => run((sql) => markKeys(sql, time, types)),
+    fronts: () => run((sql) => fronts(sql, time)),
     stats: () => run(queries.stats),
     countFailed: (most) => run((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => run((sql) => unfinished(sql, time.here(), most)),

@@ -1,19 +1,31 @@
 import { type Queue, rankAt } from '../../domain/job.ts'
+import type { Front } from '../port.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
 import { readable } from './rows.ts'
 
-/** Pending jobs that are not parked. */
-const ready = "FROM jobs INDEXED BY jobs_due WHERE status = 'pending' AND parked IS NULL"
-/** Pending jobs that wait for room within their limits. */
-export const parked =
-  "jobs INDEXED BY jobs_limited WHERE limit_key IS NOT NULL AND completed_at IS NULL AND status = 'pending' AND parked = 1"
+/** Pending jobs, each with an index that leads to those of one type and priority, in the order of claims. */
+const ready = "jobs INDEXED BY jobs_due WHERE status = 'pending' AND parked IS NULL"
+/** They wait for room within their limits. */
+export const parked = "jobs INDEXED BY jobs_parked WHERE status = 'pending' AND parked = 1"
 
 /**
  * The ready jobs of one type and priority: a range of the index, in claim order. With INDEXED BY, a plan that would
  * scan the whole table is an error.
  */
-export const waiting = `${ready} AND queue = ? AND priority = ? AND type = ?`
+export const waiting = `FROM ${ready} AND queue = ? AND priority = ? AND type = ?`
+
+export const fronts = (sql: Sql, now: number): Front[] =>
+  [ready, parked].flatMap((from) =>
+    (['high', 'normal'] as const).flatMap((priority) =>
+      waitingTypes(sql, 'jobs', priority, from).flatMap((type): Front[] => {
+        const first = `SELECT ${readable('rank')} AS rank FROM ${from} AND queue = 'jobs' AND priority = ? AND type = ? AND jobs.rank <= ?
+          ORDER BY jobs.rank LIMIT 1`
+        const rank = sql.get(first, priority, type, rankAt(now))?.rank
+        return typeof rank === 'number' ? [{ type, priority, rank }] : []
+      }),
+    ),
+  )
 
 /** The rowids of the first `most` due jobs of these types. Reads the start of each type's range and merges them. */
 export function front(
@@ -37,11 +49,11 @@ export function front(
  * The types that have a ready job of this queue and priority. One index probe per type, regardless of the number of
  * jobs.
  */
-export function waitingTypes(sql: Sql, queue: Queue, priority: string): string[] {
+export function waitingTypes(sql: Sql, queue: Queue, priority: string, from = ready): string[] {
   const types: string[] = []
   const next = (more: string, ...parameters: Parameter[]) =>
     sql.get(
-      `SELECT type ${ready} AND queue = ? AND priority = ? ${more} ORDER BY type LIMIT 1`,
+      `SELECT type FROM ${from} AND queue = ? AND priority = ? ${more} ORDER BY type LIMIT 1`,
       ...[queue, priority, ...parameters],
     )?.type as string | undefined
   for (let type = next(''); type !== undefined; type = next('AND type > ?', type)) types.push(type)

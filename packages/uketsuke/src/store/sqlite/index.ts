@@ -7,6 +7,7 @@ import { withValidIdentifiers } from '../guarded.ts'
 import type { Store, StoreFactory } from '../port.ts'
 import { checkMigrated } from '../raw-tables.ts'
 import { uncapped } from '../unfinished.ts'
+import { fronts } from './backlog.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { commitSignal } from './commit-signal.ts'
 import { Connection, type Sql } from './connection.ts'
@@ -128,6 +129,7 @@ function store(path: string, clock: Clock): Store {
     keysWithRoom: (types, limit) => read((sql) => keysWithRoom(sql, types, clock.now(), limit)),
     admit: (keys, rule) => write((sql) => admit(sql, keys, rule, clock.now())),
     markKeys: (types) => write((sql) => markKeys(sql, types, clock.now())),
+    fronts: () => read((sql) => fronts(sql, clock.now())),
     stats: () => read(queries.stats),
     countFailed: (most) => read((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => read((sql) => unfinished(sql, clock.now(), most)),
