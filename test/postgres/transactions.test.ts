@@ -165,7 +165,7 @@ describe.each(Object.keys(libraries))('enqueue within a transaction of %s', (nam
     const inputs = ['a', 'b', 'c'].map((to) => ({ to: `${name} ${to}` }))
     const enqueue = (tx: Transaction) => jobs.enqueueMany('mail', inputs, { tx, delay: 60_000 })
     const kept = await library.transaction(enqueue)
-    let lost: typeof kept = []
+    let lost: { jobId: string }[] = []
     await library
       .transaction(async (tx) => {
         lost = await enqueue(tx)

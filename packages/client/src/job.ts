@@ -42,6 +42,8 @@ export interface JobFields<Type extends string, Input> {
   webhookUrl?: string
   /** The id of the job that this one retries. */
   retryOf?: string
+  /** The id of the batch that the job was enqueued with. */
+  batchId?: string
   /** Only if requested with `include`. */
   input?: Input
   /** Only in the response to a request that created no job, since an unfinished one has the same unique key: this one. */
@@ -139,3 +141,22 @@ export type JobSummary<Type extends string = string, Input = unknown> =
   | CompletedJobSummary<Type, Input>
   | FailedJob<Type, Input>
   | CancelledJob<Type, Input>
+
+/** The jobs that one call has created, counted by status. Times are ISO 8601 in UTC. */
+export interface BatchView {
+  batchId: string
+  total: number
+  pending: number
+  running: number
+  completed: number
+  failed: number
+  cancelled: number
+  /** 0…100; 100 exactly when all jobs have ended. */
+  progress: number
+  /** When the first job was created. */
+  createdAt: string
+  /** When the last job ended; null until then. */
+  completedAt: string | null
+  statusUrl: string
+  streamUrl: string
+}

@@ -1,4 +1,5 @@
 export type {
+  BatchView,
   CancelledJob,
   CompletedJob,
   CompletedJobSummary,

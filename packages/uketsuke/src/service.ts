@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Accepted, Acceptor } from './accept/accept.ts'
+import type { AcceptedBatch } from './accept/many.ts'
 import type { AcceptRequest, Idempotency } from './accept/request.ts'
 import type { Clock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import type { JobType } from './definition/define.ts'
+import { type Batch, batchOf } from './domain/batch.ts'
 import { type DeliveryTarget, lastAttempt } from './domain/change.ts'
 import type { Delivery } from './domain/delivery-view.ts'
 import { UketsukeError } from './domain/errors.ts'
@@ -41,7 +43,9 @@ export interface JobService {
   /** Validates and stores a job, in the caller's transaction if given. `created` is false for an idempotent replay. */
   accept(request: AcceptRequest, tx?: Transaction): Promise<Accepted>
   /** Validates and stores many jobs in one commit: all or none. No idempotency keys. */
-  acceptMany(requests: readonly AcceptRequest[], tx?: Transaction): Promise<Job[]>
+  acceptMany(requests: readonly AcceptRequest[], tx?: Transaction): Promise<AcceptedBatch>
+  /** Counts the jobs of a batch. @throws `not-found` */
+  batch(owner: Owner, id: string): Promise<Batch>
   /** @throws `job-not-found`, `job-expired` */
   find(owner: Owner, id: string): Promise<Job>
   /** Newest first. `next` is the id to continue from, or null on the last page. */
@@ -174,9 +178,15 @@ export function createJobService(parts: JobServiceParts): JobService {
       await ready()
       const all = (trace: string | null) => parts.acceptMany(trace === null ? requests : withTrace(requests, trace), tx)
       const sending = { type: String(requests[0]?.type), count: requests.length }
-      const jobs = await (tracing === null ? all(null) : tracing.send(sending, all, () => null))
-      if (tx === undefined) for (const job of jobs) ownerWatch.accepted(job)
-      return jobs
+      const batch = await (tracing === null ? all(null) : tracing.send(sending, all, () => null))
+      if (tx === undefined) for (const job of batch.jobs) ownerWatch.accepted(job)
+      return batch
+    },
+    async batch(owner, id) {
+      await ready()
+      const batch = isJobId(id) ? batchOf(id, await store.batch(owner, id), base) : null
+      if (batch === null) throw new UketsukeError('not-found')
+      return batch
     },
     async list({ limit, ...query }) {
       await ready()

@@ -14,17 +14,24 @@ const maxJobs = 10_000
 /** The maximum size of all inputs and metadata as JSON: they go into a single commit. */
 const maxBytes = 64 << 20
 
+/** The jobs of one call, in the order of the requests. Those that were created have the id of the batch. */
+export interface AcceptedBatch {
+  readonly id: string
+  readonly jobs: Job[]
+}
+
 /** Accepts the jobs of one call in one commit: all or none. */
 export function manyAcceptor(
   parts: AcceptParts,
-): (requests: readonly AcceptRequest[], tx?: Transaction) => Promise<Job[]> {
+): (requests: readonly AcceptRequest[], tx?: Transaction) => Promise<AcceptedBatch> {
   const { store, admission, clock, waitingJobs } = parts
   return async (requests, tx) => {
     if (requests.length > maxJobs) invalid([{ pointer: '', detail: `One call can enqueue at most ${maxJobs} jobs.` }])
-    if (requests.length === 0) return []
+    const id = parts.newId()
+    if (requests.length === 0) return { id, jobs: [] }
     if (tx) checkNotDebounced(parts, requests[0]?.type)
     if (parts.ranks.isOutdated(requests[0]?.owner ?? '')) await parts.ranks.refresh()
-    const inserts = await validateAll(requests, parts, clock.now())
+    const inserts = await validateAll(requests, parts, clock.now(), id)
     const insert = () => (tx ? insertWithinOf(store)(tx, inserts) : store.insert(inserts))
     // One call has one owner.
     const inserted = await (waitingJobs ? waitingJobs.admit(inserts[0]!.job.owner, inserts.length, insert) : insert())
@@ -35,11 +42,16 @@ export function manyAcceptor(
       if (!deduplicated) continue
       jobs[i] = (await debounced(parts, inserts[i]!, { job: jobs[i]!, created: false, deduplicated })).job
     }
-    return jobs
+    return { id, jobs }
   }
 }
 
-async function validateAll(requests: readonly AcceptRequest[], parts: AcceptParts, now: number): Promise<Insert[]> {
+async function validateAll(
+  requests: readonly AcceptRequest[],
+  parts: AcceptParts,
+  now: number,
+  batch: string,
+): Promise<Insert[]> {
   const inserts: Insert[] = []
   const violations: Violation[] = []
   let bytes = 0
@@ -47,7 +59,7 @@ async function validateAll(requests: readonly AcceptRequest[], parts: AcceptPart
     try {
       const valid = validate(requests[i] as AcceptRequest, parts.newId(), parts, now)
       const asked = valid instanceof Promise ? await valid : valid
-      const job = create({ ...asked, rank: parts.ranks.rank(asked, now) }, now)
+      const job = create({ ...asked, batch, rank: parts.ranks.rank(asked, now) }, now)
       bytes += Buffer.byteLength(job.input) + Buffer.byteLength(job.metadata ?? '')
       if (bytes > maxBytes) tooLarge(i)
       inserts.push({ job, uniqueKey: asked.uniqueKey })

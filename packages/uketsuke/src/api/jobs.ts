@@ -1,4 +1,4 @@
-import type { JobSummary, JobView } from '@uketsuke/client'
+import type { BatchView, JobSummary, JobView } from '@uketsuke/client'
 import type { ApiKeyOptions, ApiKeyView } from '../auth/api-keys.ts'
 import type { Log } from '../base/log.ts'
 import type { DashboardOptions } from '../dashboard/access.ts'
@@ -127,8 +127,8 @@ export interface Jobs<Types extends JobTypes = any> {
   ): Promise<JobOf<Types, N> & { created: boolean }>
 
   /**
-   * Stores up to 10,000 jobs of one type in one commit: all of them or none. Resolves with the jobs in the order of their inputs.
-   * The options apply to each job.
+   * Stores up to 10,000 jobs of one type in one commit: all of them or none. Resolves with the jobs in the order of their inputs, and
+   * with the id of the batch that they form, for `batch`. The options apply to each job.
    * @throws {UketsukeError} as `enqueue` does. Each pointer of a `validation-error` starts with the index of the input, as in
    * `/3/input/n`.
    */
@@ -136,7 +136,14 @@ export interface Jobs<Types extends JobTypes = any> {
     type: N,
     inputs: readonly InputOf<Types[N]>[],
     options?: Omit<EnqueueOptions, 'idempotencyKey'>,
-  ): Promise<JobOf<Types, N>[]>
+  ): Promise<JobOf<Types, N>[] & { readonly batchId: string }>
+
+  /**
+   * Counts the jobs that one call of `enqueueMany` has created, by status; null if there are none. Deleted jobs are not counted, nor are
+   * unfinished jobs that stood in for new ones of a `unique` type.
+   * @throws {UketsukeError} `invalid-owner`
+   */
+  batch(batchId: string, options: OwnerScope): Promise<BatchView | null>
 
   /**
    * Resolves with the current state of a job, or null if it does not exist. `include: ['input']` adds its input.

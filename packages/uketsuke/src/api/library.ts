@@ -1,3 +1,4 @@
+import type { BatchView } from '@uketsuke/client'
 import type { InputOf, JobTypes } from '../definition/define.ts'
 import { attemptView, deliveryView } from '../domain/delivery-view.ts'
 import { UketsukeError } from '../domain/errors.ts'
@@ -64,7 +65,11 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       const { tx, priority, webhookUrl, delay, runAt, metadata } = options
       const owner = ownerOfNew(options)
       const requests = inputs.map((input) => ({ owner, type, input, priority, webhookUrl, delay, runAt, metadata }))
-      return (await service.acceptMany(requests, tx)).map((job) => show(job))
+      const { id, jobs } = await service.acceptMany(requests, tx)
+      return Object.assign(
+        jobs.map((job) => show(job)),
+        { batchId: id },
+      )
     },
     async get(...args: ById<GetOptions>) {
       try {
@@ -76,6 +81,14 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       } catch (error) {
         const absent = error instanceof UketsukeError && ['job-not-found', 'job-expired'].includes(error.code)
         if (absent) return null
+        throw error
+      }
+    },
+    async batch(id: string, options: OwnerScope): Promise<BatchView | null> {
+      try {
+        return (await service.batch(as(options), id)).view
+      } catch (error) {
+        if (error instanceof UketsukeError && error.code === 'not-found') return null
         throw error
       }
     },

@@ -35,6 +35,7 @@ export function view(job: Job, base: string): JobView {
   if (job.metadata !== null) shown.metadata = readable(job.metadata)
   if (job.webhookUrl !== null) shown.webhookUrl = job.webhookUrl
   if (job.retryOf !== null) shown.retryOf = job.retryOf
+  if (job.batch !== null) shown.batchId = job.batch
   if (job.output !== null) shown.output = readable(job.output)
   else if (job.status === 'completed') shown.outputOmitted = true
   if (job.error !== null) shown.error = publicFailure(job.error)

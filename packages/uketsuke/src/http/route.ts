@@ -32,6 +32,7 @@ export interface Route {
     | '/events'
     | '/{jobId}'
     | `/{jobId}/${string}`
+    | `/batches/${string}`
     | `/webhook-endpoints${string}`
   readonly scope: Scope | null
   /** True for a route that needs no caller, and that OpenAPI does not list. */

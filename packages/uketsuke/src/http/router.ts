@@ -11,6 +11,7 @@ import { onlyKnown } from './query.ts'
 import { type HttpRequest, logOf, where } from './request.ts'
 import type { HttpResponse } from './response.ts'
 import type { Route } from './route.ts'
+import { batches } from './routes/batches.ts'
 import { cancel } from './routes/cancel.ts'
 import { create } from './routes/create.ts'
 import { deliveries, redeliver } from './routes/deliveries.ts'
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   openapi,
   ...reference,
   events,
+  ...batches,
   status,
   stream,
   cancel,
@@ -113,6 +115,7 @@ function templateOf(rest: string): { path: string; jobId: string; itemId: string
   const first = rest.slice(1, end === -1 ? undefined : end)
   const more = end === -1 ? '' : rest.slice(end)
   if (first === 'docs') return { ...withItem('/docs', more, 'asset'), jobId: '' }
+  if (first === 'batches') return { ...withItem('/batches', more, 'batchId'), jobId: '' }
   if (first === 'webhook-endpoints') return { ...withItem('/webhook-endpoints', more, 'endpointId'), jobId: '' }
   if (first === '' || first === 'openapi.json' || first === 'events') return { path: rest, jobId: '', itemId: '' }
   if (!more.startsWith('/deliveries/')) return { path: `/{jobId}${more}`, jobId: first, itemId: '' }

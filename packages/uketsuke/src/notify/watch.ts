@@ -5,9 +5,9 @@ import { allOwners, type Owner, type Store } from '../store/port.ts'
 import type { ChangeFeed } from './change-feed.ts'
 
 /** Where an event stream gets the states of one or more jobs. Latest wins: a slow reader skips states of a job, but never the last one. */
-export interface StateReader {
+export interface StateReader<State = Job> {
   /** The next state; undefined if there is none yet; null at the end or after `close()`. */
-  take(): Job | null | undefined
+  take(): State | null | undefined
   /** Called when `take()` may have a result, in the call stack of the commit: it must not throw. */
   onChange: (() => void) | null
   close(): void

@@ -79,6 +79,7 @@ export function batched(
     admit: (keys, rule) => store.admit(keys, rule),
     markKeys: (types) => store.markKeys(types),
     fronts: () => store.fronts(),
+    batch: (owner, id) => store.batch(owner, id),
     list: (query) => store.list(query),
     deliveries: (owner, parent) => store.deliveries(owner, parent),
     failedDeliveries: (owner, since, after, limit) => store.failedDeliveries(owner, since, after, limit),

@@ -1,3 +1,4 @@
+import type { BatchPart } from '../domain/batch.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import {
   type Attempt,
@@ -9,6 +10,7 @@ import {
   isTerminal,
   type Job,
   type JobStatus,
+  jobStatuses,
   type Queue,
 } from '../domain/job.ts'
 import { looks } from '../domain/limits.ts'
@@ -277,6 +279,25 @@ export function memory(): StoreFactory {
         for (const job of all())
           if (job.parked && types.includes(job.type)) mark(job, [job.runAt <= now ? 0 : job.runAt])
       },
+      batch: async (owner, id) =>
+        jobStatuses.flatMap((status): BatchPart[] => {
+          const mine = all().filter(
+            (job) => job.batch === id && job.status === status && seenBy(owner, job.id) !== null,
+          )
+          if (mine.length === 0) return []
+          const sum = (of: (job: Job) => number) => mine.reduce((total, job) => total + of(job), 0)
+          const completedAt = Math.max(...mine.map((job) => job.completedAt ?? 0))
+          return [
+            {
+              status,
+              count: mine.length,
+              versions: sum(({ version }) => version),
+              progress: sum(({ progress }) => progress),
+              createdAt: Math.min(...mine.map(({ createdAt }) => createdAt)),
+              completedAt: completedAt === 0 ? null : completedAt,
+            },
+          ]
+        }),
       fronts: async () => {
         const now = clock.now()
         const fronts = new Map<string, Front>()

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { BatchPart } from '../domain/batch.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Priority, Queue } from '../domain/job.ts'
 import type { Admission, KeyFacts } from '../domain/limits.ts'
 import { allOwners, type Owner } from './owner.ts'
@@ -249,6 +250,8 @@ export interface Store {
   admit(keys: readonly LimitKey[], rule: AdmissionRule): Promise<Job[]>
   /** Marks every key with a parked job of these types, because their limits may have changed. */
   markKeys(types: readonly string[]): Promise<void>
+  /** The jobs of a batch, by status. It reads a row for each: up to 10,000, which is what one call may create. */
+  batch(owner: Owner, id: string): Promise<BatchPart[]>
   /** The front of the waiting user jobs of each type and priority. One probe for each, regardless of the number of jobs. */
   fronts(): Promise<Front[]>
   /** The number of jobs in each status, by queue. */

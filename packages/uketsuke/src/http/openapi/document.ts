@@ -99,7 +99,7 @@ function paths(routes: readonly Route[], apiKeys: boolean): Record<string, Recor
   return all
 }
 
-const inPath = [parameter.jobId, parameter.deliveryId, parameter.endpointId]
+const inPath = [parameter.jobId, parameter.batchId, parameter.deliveryId, parameter.endpointId]
 
 const webhook = (type: string) => ({
   post: {

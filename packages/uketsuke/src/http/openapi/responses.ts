@@ -58,6 +58,18 @@ export const newEndpointAnswer = {
   content: jsonOf('WebhookEndpointWithSecret'),
 }
 
+export const batchAnswer = {
+  description: 'The batch. Jobs that have been deleted are not counted.',
+  headers: pick(['ETag', 'Retry-After', 'Cache-Control']),
+  content: jsonOf('Batch'),
+}
+
+export const batchStreamAnswer = {
+  description:
+    'Server-sent events without an event name. `id` is the version, and `data` is one line of JSON: a Batch. The stream ends with the last job.',
+  content: { 'text/event-stream': { schema: text, 'x-itemSchema': ref('Batch') } },
+}
+
 export const ticketAnswer = { description: 'The stream ticket.', content: jsonOf('StreamTicket') }
 
 export const streamAnswer = (id: string, end: string) => ({
@@ -84,6 +96,7 @@ const inHeader = (name: string, description: string) => ({ name, in: 'header', d
 
 export const parameter = {
   jobId: { name: 'jobId', in: 'path', required: true, schema: { type: 'string', format: 'ulid' } },
+  batchId: { name: 'batchId', in: 'path', required: true, schema: text },
   deliveryId: { name: 'deliveryId', in: 'path', required: true, schema: text },
   endpointId: { name: 'endpointId', in: 'path', required: true, schema: text },
   idempotencyKey: inHeader(

@@ -37,11 +37,23 @@ const sometimes = {
   metadata: {},
   webhookUrl: uri,
   retryOf: text,
+  batchId: text,
   input: {},
   output: {},
   outputOmitted: { const: true, description: 'The job has an output, which this response leaves out.' },
   error: failure,
   lastError: failure,
+}
+
+const batch = {
+  batchId: { type: 'string', format: 'ulid' },
+  total: count,
+  ...Object.fromEntries(jobStatuses.map((status) => [status, count])),
+  progress: { type: 'integer', minimum: 0, maximum: 100, description: '100 exactly when all jobs have ended.' },
+  createdAt: time,
+  completedAt: timeOrNull,
+  statusUrl: path,
+  streamUrl: path,
 }
 
 const failureOrNull = { oneOf: [failure, { type: 'null' }] } as const
@@ -105,6 +117,11 @@ export const schemas = {
       items: { type: 'array', items: { $ref: '#/components/schemas/Job' } },
       nextCursor: { type: ['string', 'null'] },
     },
+  },
+  Batch: {
+    type: 'object',
+    required: Object.keys(batch),
+    properties: batch,
   },
   JobEvent: eventSchema(eventTypes),
   StreamTicket: {

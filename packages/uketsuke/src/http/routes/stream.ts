@@ -51,7 +51,7 @@ export const stream: Route = {
 }
 
 /** EventSource sends the header on a reconnect, so it is newer than the query parameter. */
-function lastSeen(request: HttpRequest): { given: boolean; version: number | null } {
+export function lastSeen(request: HttpRequest): { given: boolean; version: number | null } {
   const text = request.header('last-event-id') ?? request.query.get('lastEventId')
   return {
     given: text !== null,

@@ -1,3 +1,4 @@
+import type { Batch } from '../../domain/batch.ts'
 import { isTerminal, type Job } from '../../domain/job.ts'
 import type { StateReader } from '../../notify/watch.ts'
 import type { HttpService } from '../http-service.ts'
@@ -32,10 +33,10 @@ export function softRefusal(
 }
 
 /** What the events of a stream look like. */
-interface Events {
-  encode(job: Job): Uint8Array
+interface Events<State> {
+  encode(state: State): Uint8Array
   /** Whether the event of this state is the last one. */
-  isLast(job: Job): boolean
+  isLast(state: State): boolean
   /** Written after the last event. */
   readonly end?: Uint8Array
 }
@@ -76,21 +77,39 @@ export function manyJobsStream(service: HttpService, reader: StateReader, place:
   return { status: 200, headers, body: new EventStream(service, reader, events, place) }
 }
 
+/** Streams the counts of a batch up to the end of its last job. The id of each event is the version of the batch. */
+export function batchStream(
+  service: HttpService,
+  reader: StateReader<Batch>,
+  first: Batch | null,
+  place: StreamPlace,
+): HttpResponse {
+  const encode = ({ view, version }: Batch) => Buffer.from(`id: ${version}\ndata: ${JSON.stringify(view)}\n\n`)
+  const events = { encode, isLast: ({ view }: Batch) => view.completedAt !== null }
+  return { status: 200, headers, body: new EventStream(service, reader, events, place, first) }
+}
+
 /**
  * Applies backpressure: takes the next state from the reader only after the reader has consumed the previous event. Meanwhile the
  * reader keeps only the newest state. There can be thousands of streams, so an idle stream has no promise and no timer of its own.
  */
-class EventStream implements Streamed {
+class EventStream<State> implements Streamed {
   readonly #service: HttpService
-  readonly #reader: StateReader
-  readonly #events: Events
+  readonly #reader: StateReader<State>
+  readonly #events: Events<State>
   readonly #writer: PacedWriter
   readonly #place: StreamPlace
-  #first: Job | null
+  #first: State | null
   #started = false
   #offDraining: (() => void) | null = null
 
-  constructor(service: HttpService, reader: StateReader, events: Events, place: StreamPlace, first: Job | null = null) {
+  constructor(
+    service: HttpService,
+    reader: StateReader<State>,
+    events: Events<State>,
+    place: StreamPlace,
+    first: State | null = null,
+  ) {
     this.#service = service
     this.#reader = reader
     this.#events = events
@@ -130,11 +149,11 @@ class EventStream implements Streamed {
         this.#write(retryField)
       }
       while (this.#writer.ready) {
-        const job = this.#first ?? this.#reader.take()
-        if (job === undefined) break
+        const state = this.#first ?? this.#reader.take()
+        if (state === undefined) break
         this.#first = null
-        if (job === null) this.#end(this.#events.end)
-        else this.#sendJob(job)
+        if (state === null) this.#end(this.#events.end)
+        else this.#send(state)
       }
     })
   }
@@ -150,9 +169,9 @@ class EventStream implements Streamed {
     }
   }
 
-  #sendJob(job: Job): void {
-    const event = this.#events.encode(job)
-    if (this.#events.isLast(job)) this.#end(event)
+  #send(state: State): void {
+    const event = this.#events.encode(state)
+    if (this.#events.isLast(state)) this.#end(event)
     else this.#write(event)
   }
 

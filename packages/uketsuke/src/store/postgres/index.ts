@@ -203,6 +203,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
       return jobs
     },
     markKeys: (types) => run((sql) => markKeys(sql, time, types)),
+    batch: (owner, id) => run((sql) => queries.batch(sql, owner, id)),
     fronts: () => run((sql) => fronts(sql, time)),
     stats: () => run(queries.stats),
     countFailed: (most) => run((sql) => countFailed(sql, most)),

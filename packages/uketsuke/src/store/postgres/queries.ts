@@ -1,3 +1,4 @@
+import type { BatchPart } from '../../domain/batch.ts'
 import { type Attempt, dueAt, type Job, type JobStatus, type Queue } from '../../domain/job.ts'
 import { jobColumns, omitted } from '../columns.ts'
 import { allOwners, type KnownVersion, type ListQuery, type Owner } from '../port.ts'
@@ -19,6 +20,23 @@ export async function get(sql: Sql, ids: readonly string[], owner: Owner = allOw
   )
   const found = new Map(rows.map((row) => [row.id, toJob(row)]))
   return ids.map((id) => found.get(id) ?? null)
+}
+
+export async function batch(sql: Sql, owner: Owner, id: string): Promise<BatchPart[]> {
+  const rows = await sql.query(
+    `SELECT status, count(*) AS count, sum(version) AS versions, sum(progress) AS progress, min(created_at) AS created_at,
+       max(completed_at) AS completed_at
+     FROM uketsuke.jobs WHERE batch = $1 AND ($2::text IS NULL OR owner = $2) GROUP BY status`,
+    [id, whose(owner)],
+  )
+  return rows.map((row) => ({
+    status: row.status as JobStatus,
+    count: Number(row.count),
+    versions: Number(row.versions),
+    progress: Number(row.progress),
+    createdAt: Number(row.created_at),
+    completedAt: row.completed_at === null ? null : Number(row.completed_at),
+  }))
 }
 
 export async function newerThan(sql: Sql, known: readonly KnownVersion[]): Promise<Job[]> {

@@ -129,6 +129,7 @@ function store(path: string, clock: Clock): Store {
     keysWithRoom: (types, limit) => read((sql) => keysWithRoom(sql, types, clock.now(), limit)),
     admit: (keys, rule) => write((sql) => admit(sql, keys, rule, clock.now())),
     markKeys: (types) => write((sql) => markKeys(sql, types, clock.now())),
+    batch: (owner, id) => read((sql) => queries.batch(sql, owner, id)),
     fronts: () => read((sql) => fronts(sql, clock.now())),
     stats: () => read(queries.stats),
     countFailed: (most) => read((sql) => countFailed(sql, most)),

@@ -1,3 +1,4 @@
+import type { BatchPart } from '../../domain/batch.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
 import { dueAt, inStartOrder, isTerminal, rankAt } from '../../domain/job.ts'
 import { looks } from '../../domain/limits.ts'
@@ -181,6 +182,18 @@ export function get(sql: Sql, owner: Owner, id: string): Job | null {
       ? sql.tuples(`SELECT ${selectedColumns} FROM jobs WHERE id = ?`, id)
       : sql.tuples(`SELECT ${selectedColumns} FROM jobs WHERE id = ? AND owner = ?`, id, owner)
   return row === undefined ? null : toJob(row)
+}
+
+export function batch(sql: Sql, owner: Owner, id: string): BatchPart[] {
+  const [mine, whose] = owner === allOwners ? ['', []] : ['AND owner = ?', [owner]]
+  const rows = sql.all(
+    `SELECT status, count(*) AS count, sum(version) AS versions, sum(progress) AS progress, min(created_at) AS createdAt,
+       max(completed_at) AS completedAt
+     FROM jobs INDEXED BY jobs_batch WHERE batch = ? ${mine} GROUP BY status`,
+    id,
+    ...whose,
+  ) as unknown as BatchPart[]
+  return rows.map((row) => ({ ...row }))
 }
 
 export const newerThan = (sql: Sql, { id, version }: KnownVersion): Job[] =>

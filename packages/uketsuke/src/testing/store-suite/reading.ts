@@ -74,6 +74,33 @@ export function reading(check: Check): void {
     ])
   })
 
+  check('batch: its jobs by status, for their owner', async ({ store, clock }) => {
+    const at = (id: string, owner = 'ann', batch = 'B') => ({ job: job(clock, { id, owner, batch }) })
+    await store.insert([at('a'), at('b'), at('c'), at('d', 'bob'), at('e', 'ann', 'C')])
+    const created = clock.now()
+    await clock.advance(10)
+    const [first, second] = await store.claim({ ...asked, limit: 2 })
+    const half = rules.progress(first!, 40, null)
+    await store.replace([
+      applied(first!, half, clock),
+      applied(second!, rules.succeed(second!, clock.now(), '1'), clock),
+    ])
+    const parts = async (owner: string) =>
+      (await store.batch(owner, 'B')).sort((one, other) => (one.status < other.status ? -1 : 1))
+    const part = { count: 1, createdAt: created, completedAt: null }
+    assert.deepEqual(await parts('ann'), [
+      { ...part, status: 'completed', versions: 3, progress: 100, completedAt: clock.now() },
+      { ...part, status: 'pending', versions: 1, progress: 0 },
+      { ...part, status: 'running', versions: 3, progress: 40 },
+    ])
+    assert.deepEqual(await parts('bob'), [{ ...part, status: 'pending', versions: 1, progress: 0 }])
+    assert.deepEqual(await store.batch('ann', 'D'), [])
+    assert.equal(
+      (await store.batch(allOwners, 'B')).reduce((sum, { count }) => sum + count, 0),
+      4,
+    )
+  })
+
   check('get: in the order of the ids, null if absent', async ({ store, clock }) => {
     await store.insert(['a', 'b'].map((id) => ({ job: job(clock, { id }) })))
     const read = await store.get('ann', ['b', 'gone', 'a', 'b'])

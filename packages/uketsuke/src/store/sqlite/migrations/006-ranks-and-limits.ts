@@ -13,7 +13,7 @@ CREATE INDEX jobs_due ON jobs (queue, priority, type, rank, id) WHERE status = '
 -- All jobs of a key that have not ended: to count them, and to admit the parked ones in the order of claims.
 CREATE INDEX jobs_limited ON jobs (limit_key, status, parked, priority, rank, id) WHERE limit_key IS NOT NULL AND completed_at IS NULL;
 CREATE INDEX jobs_parked ON jobs (queue, priority, type, rank, id) WHERE status = 'pending' AND parked = 1;
-CREATE INDEX jobs_batch ON jobs (batch, status) WHERE batch IS NOT NULL;
+CREATE INDEX jobs_batch ON jobs (batch) WHERE batch IS NOT NULL;
 
 CREATE TABLE limit_marks (
   type TEXT NOT NULL,
