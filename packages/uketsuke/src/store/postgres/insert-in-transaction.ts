@@ -4,7 +4,7 @@ import type { IdempotencyKey, Insert, Inserted } from '../port.ts'
 import { decodeRow, encodeText } from '../text-encoding.ts'
 import type { Transaction } from '../transaction.ts'
 import { inSchema } from './connection.ts'
-import { insertNew } from './insert-new.ts'
+import { insertNew, hasRare } from './insert-new.ts'
 import { tries } from './insert-unique.ts'
 import { write } from './notify-payload.ts'
 import { Parameters } from './parameters.ts'
@@ -46,7 +46,7 @@ export async function insertWithin(
     const commit = { changed: [job], waiting: [job.queue] }
     const [channel, payload] = [parameters.add(schema), parameters.add(write(noSender, commit))]
     await query(
-      `WITH ${insertNew(`json_populate_record(NULL::uketsuke.accepted, ${row}::text::json) AS new`, time.rankOfNew(parameters), job.limitKey !== null)}
+      `WITH ${insertNew(`json_populate_record(NULL::uketsuke.accepted, ${row}::text::json) AS new`, time.rankOfNew(parameters), hasRare(job))}
        SELECT id, pg_notify(${channel}::text, ${payload}::text)::text AS notified FROM accepted`,
       parameters,
     )

@@ -1,8 +1,14 @@
 import type { Job } from '../../domain/job.ts'
 import { asked, names } from './rows.ts'
 
-const columns = names(asked.filter(([name]) => name !== 'rank'))
 const place = 'rank, run_at, priority, type, id, owner'
+
+/** What few jobs have: a batch without it sends fewer arrays. */
+const rare: ReadonlySet<string> = new Set(['limit_key', 'batch'])
+const common = asked.filter(([name]) => !rare.has(name))
+export const hasRare = ({ limitKey, batch }: Job): boolean => limitKey !== null || batch !== null
+/** The columns of new jobs, of which some have a key or belong to a batch if `limited`. */
+export const askedOf = (limited: boolean): typeof asked => (limited ? asked : common)
 
 /** Where a job with a key waits until it is admitted: the queue of its row in `pending`. */
 export const parked = 'parked'
@@ -10,9 +16,10 @@ export const waitingQueue = ({ queue, limitKey }: Job): string => (limitKey === 
 
 /**
  * New jobs, as parts of a WITH clause: what was asked, and their place among the pending jobs. `from` selects the columns `asked` from rows
- * called `new`; `rank` is their rank. `limited`: some have a key.
+ * called `new`, without `rare` ones unless `limited`: some have a key or belong to a batch. `rank` is their rank.
  */
 export function insertNew(from: string, rank: string, limited: boolean, onConflict = ''): string {
+  const columns = names(askedOf(limited).filter(([name]) => name !== 'rank'))
   const accepted = `accepted AS (
      INSERT INTO uketsuke.accepted (${columns}, rank) SELECT ${columns}, ${rank} FROM ${from} ${onConflict}
      RETURNING ${place}, queue, limit_key

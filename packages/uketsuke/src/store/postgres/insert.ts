@@ -2,10 +2,10 @@ import { UketsukeError } from '../../domain/errors.ts'
 import type { IdempotencyKey, Insert, Inserted } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { codeOf, uniqueViolation } from './errors.ts'
-import { insertNew } from './insert-new.ts'
+import { askedOf, insertNew, hasRare } from './insert-new.ts'
 import { Parameters } from './parameters.ts'
 import { get } from './queries.ts'
-import { asked, jobOf, names, toJob, type Value } from './rows.ts'
+import { jobOf, names, toJob, type Value } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /** `place` is the index in the batch, because ids and keys may occur twice. */
@@ -13,7 +13,9 @@ export type Placed = Insert & { place: number }
 export type Keyed = Placed & { key: IdempotencyKey }
 export const isKeyed = (one: Placed): one is Keyed => one.key !== undefined
 
-const jobColumns = asked.map(([name, type, value]) => [name, type, ({ job }: Placed) => value(job)] as const)
+const jobColumns = [false, true].map((limited) =>
+  askedOf(limited).map(([name, type, value]) => [name, type, ({ job }: Placed) => value(job)] as const),
+)
 
 export const keyColumns: readonly (readonly [string, 'text' | 'bigint', (of: Keyed) => Value])[] = [
   ['owner', 'text', ({ job }) => job.owner],
@@ -61,13 +63,14 @@ async function write(
 ): Promise<ReadonlySet<unknown>> {
   const parameters = new Parameters()
   const rank = time.rankOfNew(parameters)
-  const limited = inserts.some(({ job }) => job.limitKey !== null)
+  const limited = inserts.some(({ job }) => hasRare(job))
+  const columns = jobColumns[Number(limited)] ?? []
   if (keyed.length === 0) {
-    const added = insertNew(parameters.rows('new', jobColumns, inserts), rank, limited)
+    const added = insertNew(parameters.rows('new', columns, inserts), rank, limited)
     await sql.query(`WITH ${added} SELECT`, parameters.values)
     return new Set()
   }
-  const rows = parameters.rows('new', [...jobColumns, place], inserts)
+  const rows = parameters.rows('new', [...columns, place], inserts)
   const fresh = `${rows} WHERE new.place <> ALL(${parameters.add(keyed.map((one) => one.place))}::int[]) OR new.place IN (SELECT place FROM free)`
   const made = await sql.query(
     `WITH asked AS MATERIALIZED (

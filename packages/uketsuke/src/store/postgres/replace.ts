@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Change, Job, Lease } from '../../domain/job.ts'
 import { encodeText } from '../text-encoding.ts'
 import type { Sql } from './connection.ts'
-import { insertNew } from './insert-new.ts'
+import { askedOf, insertNew } from './insert-new.ts'
 import { marking } from './limits.ts'
 import { type Move, moveOf, moves } from './moves.ts'
 import { Parameters } from './parameters.ts'
 import { get } from './queries.ts'
-import { type ArrayColumn, asked, sameId } from './rows.ts'
+import { type ArrayColumn, sameId } from './rows.ts'
 import type { DatabaseTime } from './time.ts'
 
 /**
@@ -46,7 +46,7 @@ export async function replace(
 }
 
 type Spawned = Job & { cause: string }
-const spawnedColumns: readonly ArrayColumn<Spawned>[] = [...asked, ['cause', 'text', (one) => one.cause]]
+const spawnedColumns: readonly ArrayColumn<Spawned>[] = [...askedOf(false), ['cause', 'text', (one) => one.cause]]
 
 function spawning(parameters: Parameters, time: DatabaseTime, changes: readonly Change[]): string {
   const spawned = changes.flatMap(({ before, spawn }): Spawned[] => spawn.map((job) => ({ ...job, cause: before.id })))
