@@ -18,7 +18,7 @@ it('the button starts a job, the bar follows it, and the page shows its output',
   const page = await browser.newPage()
   const requested: URL[] = []
   page.on('request', (request) => requested.push(new URL(request.url())))
-  await page.goto(example.url)
+  await page.goto(example.url, { waitUntil: 'networkidle' })
   await page.getByRole('button', { name: 'Generate report' }).click()
   await page.getByText(/Page [23] of 5/).waitFor()
   expect(await page.getByRole('button').isDisabled()).toBe(true)

@@ -2,7 +2,7 @@
  * A process of the crash tests: an API, a worker, or both, on one SQLite file or one PostgreSQL database. Its one argument is its
  * configuration, in JSON. It reports its events over IPC, with their times.
  */
-import { existsSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
@@ -103,6 +103,21 @@ const types = {
     tell('return', { key, attempt })
     return { by: process.pid, attempt }
   },
+  /** Runs within the limits of its key, and writes down when, by a clock that all processes share: a line that a kill cannot lose. */
+  limited: async ({ input: { key, log, ms }, jobId, signal }) => {
+    const note = (what) =>
+      appendFileSync(
+        log,
+        `${JSON.stringify({ what, key, jobId, pid: process.pid, at: Number(process.hrtime.bigint()) / 1e6 })}\n`,
+      )
+    note('start')
+    const ended = () => note('end')
+    signal.addEventListener('abort', ended, { once: true })
+    await pause(ms)
+    if (!signal.aborted) ended()
+    signal.removeEventListener('abort', ended)
+    signal.throwIfAborted()
+  },
   /** Reports the current time as progress, so that a reader can compute the latency. */
   clock: async ({ input: { times, everyMs }, progress }) => {
     for (let n = 1; n <= times; n++) {
@@ -117,6 +132,13 @@ const jobs = createJobs({
   jobs: {
     ...Object.fromEntries(Object.entries(types).map(([name, run]) => [name, plain(run)])),
     deadly: job({ input: anything, maxAttempts: 2, run: types.deadly }),
+    limited: job({
+      input: anything,
+      maxAttempts: 1_000,
+      backoff: { base: 20, max: 200 },
+      concurrency: { limit: 3, key: ({ input }) => input.key },
+      run: types.limited,
+    }),
   },
   store: database ? postgres(database) : sqlite(file),
   dispatch: redisUrl && redis({ url: redisUrl, takeOverAfter }),

@@ -108,6 +108,14 @@ it('shows a job with its attempts, stack, log, deliveries and lease', async () =
   held.open()
 })
 
+it('shows that a job waits for room within its limits', async () => {
+  const { jobs, get } = withDashboard()
+  const [first, second] = [await jobs.enqueue('limited', {}), await jobs.enqueue('limited', {})]
+  const parked = async (id: string) => (await get(`jobs/${id}`)).body.job.parked
+  await until(async () => (await parked(first.jobId)) === false)
+  expect(await parked(second.jobId)).toBe(true)
+})
+
 it('counts what ended by type, with percentiles, and groups errors', async () => {
   const { jobs, get, held } = withDashboard()
   for (let n = 0; n < 3; n++) await jobs.enqueue('broken', { why: `disk-${n}` })
@@ -133,7 +141,7 @@ it('counts what ended by type, with percentiles, and groups errors', async () =>
     count: 3,
   })
   const types = (await get('types')).body.items
-  expect(types.map(({ type }: { type: string }) => type)).toEqual(['broken', 'held', 'report'])
+  expect(types.map(({ type }: { type: string }) => type)).toEqual(['broken', 'held', 'limited', 'report'])
   expect(types[0]).toMatchObject({ failed: 3, completed: 0, paused: false })
   const workers = (await get('workers')).body.items
   expect(workers).toMatchObject([{ id: worker.id, concurrency: 7, quiet: false, jobs: [{ type: 'held' }] }])

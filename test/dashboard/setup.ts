@@ -27,6 +27,7 @@ export function client(dashboard: Dashboard) {
 export function withDashboard(given: Partial<DashboardOptions> = {}, options: { webhooks?: WebhookOptions } = {}) {
   const held = gate()
   const types = {
+    limited: job({ input: z.looseObject({}), concurrency: { limit: 1 }, run: () => {} }),
     report: job({ input: z.looseObject({}), run: ({ input }) => ({ got: input }) }),
     broken: job({
       input: z.looseObject({ why: z.string() }),

@@ -44,6 +44,8 @@ const routes: Record<string, Scope | null> = {
   'GET /': 'jobs:read',
   'GET /openapi.json': null,
   'GET /events': 'jobs:read',
+  'GET /batches/{batchId}': 'jobs:read',
+  'GET /batches/{batchId}/stream': 'jobs:read',
   'GET /{jobId}': 'jobs:read',
   'GET /{jobId}/stream': 'jobs:read',
   'POST /{jobId}/cancel': 'jobs:cancel',
@@ -67,11 +69,12 @@ const bodies: Record<string, string> = {
   'POST /webhook-endpoints/{endpointId}/recover': '{"since":"2026-01-01T00:00:00Z"}',
 }
 const perJob = Object.keys(routes).filter((route) => route.includes('{jobId}'))
+const perBatch = Object.keys(routes).filter((route) => route.includes('{batchId}'))
 const perEndpoint = Object.keys(routes).filter((route) => route.includes('{endpointId}'))
 
 async function send(route: string, as: string, id = '', prefix = '') {
   const [method = '', path = ''] = route.split(' ')
-  const url = `/api/jobs${path === '/' ? '' : path.replace('{jobId}', id).replace('{deliveryId}', `${id}-webhook`).replace('{endpointId}', id)}${prefix}`
+  const url = `/api/jobs${path === '/' ? '' : path.replace('{jobId}', id).replace('{deliveryId}', `${id}-webhook`).replace('{endpointId}', id).replace('{batchId}', id)}${prefix}`
   const given = bodies[route] === undefined ? {} : { body: bodies[route] }
   const headers = { 'content-type': 'application/json' }
   const response = await api.call(url, { method, as, headers, ...given })
@@ -105,6 +108,9 @@ async function endpointOfAlice(): Promise<string> {
   return made.endpointId
 }
 
+const batchOfAlice = async () =>
+  (await api.jobs.enqueueMany('report', [{ pages: 1 }], { owner: 'alice', delay: 60_000 })).batchId
+
 const absent = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
 const malformed = [
   'x',
@@ -135,7 +141,9 @@ describe.each(Object.keys(routes))('%s', (route) => {
       ? (await jobsOfAlice())[0]
       : perEndpoint.includes(route)
         ? await endpointOfAlice()
-        : ''
+        : perBatch.includes(route)
+          ? await batchOfAlice()
+          : ''
     const { status } = await send(route, as, own)
     if (identity === null) expect(status).toBe(401)
     else if (scope && !identity.scopes.includes(scope)) expect(status).toBe(403)
@@ -162,6 +170,15 @@ describe.each(perJob)('%s of another owner’s job', (route) => {
 describe.each(perEndpoint)('%s of another owner’s endpoint', (route) => {
   it('is, byte for byte, that of an absent one', async () => {
     const foreign = await endpointOfAlice()
+    const expected = await send(route, 'bob', absent)
+    expect(expected.status).toBe(404)
+    for (const id of [foreign, ...malformed]) expect((await send(route, 'bob', id)).whole, id).toBe(expected.whole)
+  })
+})
+
+describe.each(perBatch)('%s of another owner’s batch', (route) => {
+  it('is, byte for byte, that of an absent one', async () => {
+    const foreign = await batchOfAlice()
     const expected = await send(route, 'bob', absent)
     expect(expected.status).toBe(404)
     for (const id of [foreign, ...malformed]) expect((await send(route, 'bob', id)).whole, id).toBe(expected.whole)

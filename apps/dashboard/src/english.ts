@@ -108,6 +108,7 @@ export const en = {
   lease: 'Lease ends {0}',
   leaseOver: 'The lease is over; another worker takes the job soon.',
   position: 'Position {0} in the queue',
+  parked: 'Waits for room within its limits',
   expires: 'Deleted {0}',
   retryOf: 'Retry of',
   cancelRequested: 'Cancellation requested',

@@ -110,6 +110,7 @@ export const ja: Texts = {
   lease: 'リース期限: {0}',
   leaseOver: 'リース期限切れ。まもなく別のワーカーが引き継ぎます。',
   position: '待ち行列の {0} 番目',
+  parked: '同時実行数・レート制限の空き待ち',
   expires: '削除予定: {0}',
   retryOf: '再試行元',
   cancelRequested: 'キャンセル要求済み',

@@ -70,6 +70,7 @@ function Facts({ job, now }: JobPageView) {
       <a href={href('jobs', { owner: job.owner })}>{job.owner}</a>
       {job.priority === 'high' && <span class="badge">{t('high')}</span>}
       {job.position !== null && <span>{t('position', job.position)}</span>}
+      {job.parked && <span class="badge warn">{t('parked')}</span>}
       {lease && <span>{(job.leaseUntil ?? 0) > now ? t('lease', ago(job.leaseUntil ?? 0, now)) : t('leaseOver')}</span>}
       {job.cancelRequestedAt !== null && <span class="badge warn">{t('cancelRequested')}</span>}
       {job.retryOf !== null && (

@@ -28,7 +28,13 @@ export type {
   WatchOptions,
   WebhookEndpoints,
 } from './api/jobs.ts'
-export { defineJobs, type EnqueueOptions, type JobsModule, type JobsOptions } from './api/options.ts'
+export {
+  defineJobs,
+  type EnqueueManyOptions,
+  type EnqueueOptions,
+  type JobsModule,
+  type JobsOptions,
+} from './api/options.ts'
 export type { ScheduleVerbs } from './api/schedules.ts'
 export type { WebhookOptions } from './api/webhook-options.ts'
 export type { ApiKeyOptions, ApiKeyView } from './auth/api-keys.ts'

@@ -43,7 +43,7 @@ export interface JobService {
   /** Validates and stores a job, in the caller's transaction if given. `created` is false for an idempotent replay. */
   accept(request: AcceptRequest, tx?: Transaction): Promise<Accepted>
   /** Validates and stores many jobs in one commit: all or none. No idempotency keys. */
-  acceptMany(requests: readonly AcceptRequest[], tx?: Transaction): Promise<AcceptedBatch>
+  acceptMany(requests: readonly AcceptRequest[], tx?: Transaction, batchWebhookUrl?: unknown): Promise<AcceptedBatch>
   /** Counts the jobs of a batch. @throws `not-found` */
   batch(owner: Owner, id: string): Promise<Batch>
   /** @throws `job-not-found`, `job-expired` */
@@ -173,10 +173,11 @@ export function createJobService(parts: JobServiceParts): JobService {
       if (accepted.created && tx === undefined) ownerWatch.accepted(accepted.job)
       return accepted
     },
-    async acceptMany(requests, tx) {
+    async acceptMany(requests, tx, batchWebhookUrl) {
       assertOpen()
       await ready()
-      const all = (trace: string | null) => parts.acceptMany(trace === null ? requests : withTrace(requests, trace), tx)
+      const all = (trace: string | null) =>
+        parts.acceptMany(trace === null ? requests : withTrace(requests, trace), tx, batchWebhookUrl)
       const sending = { type: String(requests[0]?.type), count: requests.length }
       const batch = await (tracing === null ? all(null) : tracing.send(sending, all, () => null))
       if (tx === undefined) for (const job of batch.jobs) ownerWatch.accepted(job)

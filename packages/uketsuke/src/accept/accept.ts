@@ -43,7 +43,8 @@ export function acceptor(parts: AcceptParts): Acceptor {
       const now = clock.now()
       const valid = validate(request, parts.newId(), parts, now)
       const asked = valid instanceof Promise ? await valid : valid
-      if (parts.ranks.isOutdated(asked.owner)) await parts.ranks.refresh()
+      const ranking = parts.ranks.ready(asked.owner)
+      if (ranking) await ranking
       const job = create({ ...asked, rank: parts.ranks.rank(asked, now) }, now)
       const row = { job, uniqueKey: asked.uniqueKey }
       if (!request.idempotency) return await debounced(parts, row, await insert(parts, row, tx))

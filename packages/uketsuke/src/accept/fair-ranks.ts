@@ -8,6 +8,8 @@ export type Weights = Readonly<Record<string, number>> | ((owner: string) => num
 /** How old the known fronts may be before they are read again, in milliseconds, and before every job waits for that. */
 const freshMs = 250
 const usableMs = 10_000
+/** How long a job waits for the fronts, in milliseconds. */
+const patienceMs = 100
 /** A type whose front does not move for so long, in milliseconds, may have no worker: it says nothing about other types. */
 const stuckMs = 60_000
 /** Ranks begin this long before the time at which a job is accepted, in milliseconds: there is room for a million jobs of one owner. */
@@ -42,17 +44,28 @@ export class FairRanks {
   }
 
   /**
-   * Whether `refresh` must be awaited before the jobs of an owner get their ranks: something waited, or others have enqueued since. A job
-   * that meets an idle system is not held up.
+   * To be awaited before the jobs of an owner get their ranks: reads the fronts if something waited, or if others have enqueued since. A job
+   * that meets an idle system is not held up, and none for long by a store that does not answer.
    */
-  isOutdated(owner: string): boolean {
+  ready(owner: string): Promise<void> | undefined {
     const age = this.#parts.clock.now() - this.#readAt
-    if (age <= freshMs) return false
-    return age > usableMs || this.#fronts.size > 0 || this.#ranked.size > Number(this.#ranked.has(owner))
+    if (age <= freshMs) return undefined
+    const matters = age > usableMs || this.#fronts.size > 0 || this.#ranked.size > Number(this.#ranked.has(owner))
+    return matters ? this.#refreshed() : undefined
+  }
+
+  async #refreshed(): Promise<void> {
+    const { clock } = this.#parts
+    let cancel = () => {}
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(patienceMs, resolve)
+    })
+    await Promise.race([this.#refresh(), late])
+    cancel()
   }
 
   /** Reads the fronts. Never rejects: without them, the order is that of time. */
-  refresh(): Promise<void> {
+  #refresh(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = null
     })
@@ -62,7 +75,7 @@ export class FairRanks {
   /** The rank of a new job; undefined if it is not due yet. */
   rank({ owner, type, priority = 'normal', runAt }: NewJob, now: number): number | undefined {
     if (runAt !== undefined && runAt > now) return undefined
-    if (now - this.#readAt > freshMs) void this.refresh()
+    if (now - this.#readAt > freshMs) void this.#refresh()
     const last = this.#last[priority].get(owner)
     const front = this.#front(priority, type, now) - this.#origin
     const next = last === undefined ? front : Math.max(front, last + 1 / this.#parts.weightOf(owner))

@@ -1,3 +1,4 @@
+import { batchDelivery } from '../domain/change.ts'
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import { create } from '../domain/rules.ts'
@@ -7,7 +8,7 @@ import { debounced, insertWithinOf } from './accept.ts'
 import { checkNotDebounced } from './debounce.ts'
 import type { AcceptParts } from './parts.ts'
 import type { AcceptRequest } from './request.ts'
-import { validate } from './validate.ts'
+import { checkedUrl, validate } from './validate.ts'
 
 /** The maximum number of jobs in one call. More would block other commits for too long. */
 const maxJobs = 10_000
@@ -23,21 +24,24 @@ export interface AcceptedBatch {
 /** Accepts the jobs of one call in one commit: all or none. */
 export function manyAcceptor(
   parts: AcceptParts,
-): (requests: readonly AcceptRequest[], tx?: Transaction) => Promise<AcceptedBatch> {
+): (requests: readonly AcceptRequest[], tx?: Transaction, batchWebhookUrl?: unknown) => Promise<AcceptedBatch> {
   const { store, admission, clock, waitingJobs } = parts
-  return async (requests, tx) => {
+  return async (requests, tx, batchWebhookUrl) => {
     if (requests.length > maxJobs) invalid([{ pointer: '', detail: `One call can enqueue at most ${maxJobs} jobs.` }])
     const id = parts.newId()
     if (requests.length === 0) return { id, jobs: [] }
     if (tx) checkNotDebounced(parts, requests[0]?.type)
-    if (parts.ranks.isOutdated(requests[0]?.owner ?? '')) await parts.ranks.refresh()
+    await parts.ranks.ready(requests[0]?.owner ?? '')
     const inserts = await validateAll(requests, parts, clock.now(), id)
-    const insert = () => (tx ? insertWithinOf(store)(tx, inserts) : store.insert(inserts))
+    const report = batchWebhookUrl == null ? null : checkedUrl(batchWebhookUrl, '/batchWebhookUrl', parts)
+    const delivery = report === null ? [] : [{ job: batchDelivery(id, report, inserts[0]!.job, clock.now()) }]
+    const rows: Insert[] = [...inserts, ...delivery]
+    const insert = () => (tx ? insertWithinOf(store)(tx, rows) : store.insert(rows))
     // One call has one owner.
     const inserted = await (waitingJobs ? waitingJobs.admit(inserts[0]!.job.owner, inserts.length, insert) : insert())
-    const jobs = inserted.map(({ job }) => job!)
+    const jobs = inserted.slice(0, inserts.length).map(({ job }) => job!)
     // In a caller's transaction, the commit announces the jobs.
-    if (!tx) admission.announce(jobs.filter((_, i) => inserted[i]?.created))
+    if (!tx) admission.announce([...jobs.filter((_, i) => inserted[i]?.created), ...delivery.map(({ job }) => job)])
     for (const [i, { deduplicated }] of inserted.entries()) {
       if (!deduplicated) continue
       jobs[i] = (await debounced(parts, inserts[i]!, { job: jobs[i]!, created: false, deduplicated })).job

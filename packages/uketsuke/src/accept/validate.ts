@@ -152,6 +152,15 @@ function timeOf(value: unknown): number {
   return Date.parse(value as string)
 }
 
+/** @throws `validation-error`, `webhook-url-forbidden` */
+export function checkedUrl(value: unknown, pointer: string, checks: Checks): string {
+  const violations: Violation[] = []
+  const url = urlOf(value, (_, detail) => void violations.push({ pointer, detail }))
+  if (url === null) invalid(violations)
+  checkDestination(url, checks)
+  return url
+}
+
 function urlOf(value: unknown, at: At): string | null {
   const url = typeof value === 'string' && value.length <= 2_048 && URL.canParse(value) ? new URL(value) : null
   if (!url || !/^https?:$/.test(url.protocol))

@@ -10,7 +10,7 @@ import type { LogLine } from '../domain/log-line.ts'
 import type { EndpointView, WebhookEventType } from '../notify/endpoint.ts'
 import type { allOwners, Owner } from '../store/port.ts'
 import type { WorkerHandle, WorkOptions } from '../work/workers.ts'
-import type { EnqueueOptions } from './options.ts'
+import type { EnqueueManyOptions, EnqueueOptions } from './options.ts'
 import type { ScheduleVerbs } from './schedules.ts'
 
 export type { AttemptView, DeliveryView }
@@ -135,7 +135,7 @@ export interface Jobs<Types extends JobTypes = any> {
   enqueueMany<N extends keyof Types & string>(
     type: N,
     inputs: readonly InputOf<Types[N]>[],
-    options?: Omit<EnqueueOptions, 'idempotencyKey'>,
+    options?: EnqueueManyOptions,
   ): Promise<JobOf<Types, N>[] & { readonly batchId: string }>
 
   /**

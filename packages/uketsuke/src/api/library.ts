@@ -8,7 +8,7 @@ import { readable, view } from '../domain/view.ts'
 import type { JobListQuery, JobService } from '../service.ts'
 import { allOwners, type Owner } from '../store/port.ts'
 import type { GetOptions, Jobs, ListOptions, OwnerScope, RetryOptions, SummaryOf, WatchOptions } from './jobs.ts'
-import type { EnqueueOptions } from './options.ts'
+import type { EnqueueManyOptions, EnqueueOptions } from './options.ts'
 
 type Library<Types extends JobTypes> = Omit<
   Jobs<Types>,
@@ -57,19 +57,14 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       const { job, created, deduplicated } = await service.accept(request, tx)
       return Object.assign(view(job, service.base), deduplicated ? { created, deduplicated } : { created }) as never
     },
-    async enqueueMany<N extends Name>(
-      type: N,
-      inputs: readonly InputOf<Types[N]>[],
-      options: Omit<EnqueueOptions, 'idempotencyKey'> = {},
-    ) {
-      const { tx, priority, webhookUrl, delay, runAt, metadata } = options
+    async enqueueMany<N extends Name>(type: N, inputs: readonly InputOf<Types[N]>[], options: EnqueueManyOptions = {}) {
+      const { tx, batchWebhookUrl, priority, webhookUrl, delay, runAt, metadata } = options
       const owner = ownerOfNew(options)
       const requests = inputs.map((input) => ({ owner, type, input, priority, webhookUrl, delay, runAt, metadata }))
-      const { id, jobs } = await service.acceptMany(requests, tx)
-      return Object.assign(
-        jobs.map((job) => show(job)),
-        { batchId: id },
-      )
+      const { id, jobs } = await service.acceptMany(requests, tx, batchWebhookUrl)
+      const shown = jobs.map((job) => show(job))
+      // Not enumerable: the result is a list of jobs, and is compared as such.
+      return Object.defineProperty(shown, 'batchId', { value: id }) as typeof shown & { readonly batchId: string }
     },
     async get(...args: ById<GetOptions>) {
       try {

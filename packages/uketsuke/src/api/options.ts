@@ -115,6 +115,11 @@ export interface EnqueueOptions extends NewJobOptions {
   tx?: Transaction
 }
 
+export interface EnqueueManyOptions extends Omit<EnqueueOptions, 'idempotencyKey'> {
+  /** The URL that receives one signed webhook, `batch.completed`, when all jobs of the call have ended. */
+  batchWebhookUrl?: string
+}
+
 /** @throws {UketsukeError} `invalid-configuration` */
 export function checkOptions(options: JobsOptions<JobTypes>): void {
   const { webhooks, jobs, schedules, store, dispatch } = options

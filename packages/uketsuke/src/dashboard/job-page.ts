@@ -14,10 +14,10 @@ export async function jobPage(service: JobService, hidden: Hidden, id: string): 
     service.position(job),
     service.logLines(id),
   ])
-  const { version, expiresAt, retryOf, webhookUrl, lastError } = job
+  const { version, parked, expiresAt, retryOf, webhookUrl, lastError } = job
   return {
     now: service.clock.now(),
-    job: { ...rowOf(job), version, expiresAt, retryOf, webhookUrl, lastError, position },
+    job: { ...rowOf(job), version, parked, expiresAt, retryOf, webhookUrl, lastError, position },
     input: hidden.shown('input', job.input),
     output: hidden.shown('output', job.output),
     metadata: hidden.shown('metadata', job.metadata),

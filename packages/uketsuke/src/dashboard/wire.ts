@@ -110,6 +110,8 @@ export interface JobPageView {
   now: number
   job: JobRow & {
     version: number
+    /** Pending until there is room within the limits of its key. */
+    parked: boolean
     expiresAt: number | null
     retryOf: string | null
     webhookUrl: string | null

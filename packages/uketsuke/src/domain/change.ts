@@ -15,10 +15,12 @@ export interface Subscriber {
   readonly events: readonly string[]
 }
 
-/** What a delivery job delivers to: the job's own URL, or a registered endpoint. */
+/** What a delivery job delivers to: the URL of a job or a batch, or a registered endpoint. */
 export interface DeliveryTarget {
   readonly url: string
   readonly endpoint?: string
+  /** The batch whose end is reported. */
+  readonly batch?: string
 }
 
 /** The outcome of a rule, with everything that must be stored in the same commit. `subscribers` are those of the job's owner. */
@@ -41,13 +43,23 @@ function deliveries(job: Job, subscribers: readonly Subscriber[], now: number): 
   )
 }
 
-function delivery({ id: parent, owner, retainFor, trace }: Job, id: string, target: DeliveryTarget, now: number): Job {
+function delivery(
+  { id: parent, owner, retainFor, trace }: Pick<Job, 'id' | 'owner' | 'retainFor' | 'trace'>,
+  id: string,
+  target: DeliveryTarget,
+  now: number,
+): Job {
   const input = JSON.stringify(target)
   const maxAttempts = deliveryAttempts
   return create(
     { id, queue: 'deliveries', type: deliveryType, owner, input, parent, trace, maxAttempts, retainFor },
     now,
   )
+}
+
+/** The delivery that reports the end of a batch. It is stored with the jobs of the batch, and waits for their end. */
+export function batchDelivery(batch: string, url: string, { owner, retainFor, trace }: Job, now: number): Job {
+  return delivery({ id: batch, owner, retainFor, trace }, `${batch}-webhook`, { url, batch }, now)
 }
 
 /**

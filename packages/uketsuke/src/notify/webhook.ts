@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { isPassing } from '../base/thrown.ts'
 import type { Runnable } from '../definition/define.ts'
 import { webhookBackoff } from '../domain/backoff.ts'
+import { batchOf } from '../domain/batch.ts'
 import type { DeliveryTarget } from '../domain/change.ts'
 import { DeliveryError, PostponedError, UnrecoverableError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
@@ -42,6 +43,12 @@ const minute = 60_000
 /** The handler that delivers webhooks. Workers run it like any job, with the retry schedule of Standard Webhooks. */
 export function webhookDelivery(parts: WebhookParts): Runnable {
   const parentOf = parentLoader(parts.store)
+  const jobOf = async ({ parent }: Job): Promise<Report> => {
+    const job = await parentOf(parent ?? '')
+    if (!job) throw new UnrecoverableError('The job has been deleted.', { code: 'job-not-found' })
+    // A job has one terminal event, so its id identifies the webhook across retries and redeliveries.
+    return { id: `msg_${job.id}`, body: (now) => bodyOf(job, parts.base, now) }
+  }
   return {
     parse: (input) => JSON.parse(input),
     timeout: attemptMs,
@@ -49,29 +56,30 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
       return webhookBackoff(attempt, thrown instanceof DeliveryError ? thrown.waitAtLeast : 0, parts.random())
     },
     async run({ input, signal }, delivery) {
-      const job = await parentOf(delivery.parent ?? '').catch((error: unknown) => {
+      const target = input as DeliveryTarget
+      const { owner } = delivery
+      const reading = target.batch === undefined ? jobOf(delivery) : batchReport(parts, target.batch, delivery)
+      const report = await reading.catch((error: unknown) => {
         // An outage of the store costs no attempt: the receiver was not called.
         throw isPassing(error)
           ? new PostponedError('Failed to read the job of a webhook.', retryDelay(parts), error)
           : error
       })
-      if (!job) throw new UnrecoverableError('The job has been deleted.', { code: 'job-not-found' })
-      const receiver = await receiverOf(parts, job, input as DeliveryTarget)
+      const receiver = await receiverOf(parts, owner, target)
       const { url } = receiver
       // Check again: the rules may have changed since the job was accepted.
       const refused = parts.destinations.refuse(url)
       if (refused) throw new UnrecoverableError(refused, { code: 'webhook-url-forbidden' })
-      const slot = await parts.limits.acquire(url.origin, job.owner)
+      const slot = await parts.limits.acquire(url.origin, owner)
       if (typeof slot === 'number') throw new PostponedError('No free slot for this receiver or owner.', slot)
       let unreachable = false
       try {
         const now = parts.clock.now()
-        const body = bodyOf(job, parts.base, now)
-        // A job has one terminal event, so its id identifies the webhook across retries and redeliveries.
+        const body = report.body(now)
         const headers = {
           'content-type': 'application/json',
           'user-agent': parts.userAgent,
-          ...receiver.sign(job.owner, `msg_${job.id}`, now, body),
+          ...receiver.sign(owner, report.id, now, body),
         }
         const post = () => parts.post(url, headers, body, signal)
         const response = await (parts.tracing === null ? post() : parts.tracing.request(delivery, url, headers, post))
@@ -93,6 +101,33 @@ export function webhookDelivery(parts: WebhookParts): Runnable {
   }
 }
 
+/** What a webhook says. */
+interface Report {
+  /** The same in every attempt. */
+  readonly id: string
+  body(now: number): string
+}
+
+/** How long a delivery waits for the end of its batch: a twentieth of the time that the batch has taken, within these bounds, in milliseconds. */
+const [soonest, latest] = [500, 60_000]
+
+/** @throws {PostponedError} until all jobs of the batch have ended */
+async function batchReport(
+  { store, base, clock }: WebhookParts,
+  id: string,
+  { owner, createdAt }: Job,
+): Promise<Report> {
+  const batch = batchOf(id, await store.batch(owner, id), base)
+  if (batch === null) throw new UnrecoverableError('The batch has been deleted.', { code: 'job-not-found' })
+  const { view } = batch
+  if (view.completedAt === null) {
+    const wait = Math.min(latest, Math.max(soonest, (clock.now() - createdAt) / 20))
+    throw new PostponedError('The batch has not ended yet.', Math.round(wait))
+  }
+  const event = { type: 'batch.completed', timestamp: view.completedAt, data: view }
+  return { id: `msg_${id}`, body: () => JSON.stringify(event) }
+}
+
 interface Receiver {
   readonly url: URL
   readonly sign: Sign
@@ -101,17 +136,21 @@ interface Receiver {
 }
 
 /** @throws {UnrecoverableError} if the receiver gets no more webhooks */
-async function receiverOf(parts: WebhookParts, job: Job, { url, endpoint: id }: DeliveryTarget): Promise<Receiver> {
+async function receiverOf(
+  parts: WebhookParts,
+  owner: string,
+  { url, endpoint: id }: DeliveryTarget,
+): Promise<Receiver> {
   const { endpoints, goneUrls, sign } = parts
   // The next attempt records what could not be recorded now; the webhook itself has its outcome.
   const recorded = (recording: Promise<void>) => recording.catch(() => {})
   if (id === undefined) {
-    if (await goneUrls.has(job.owner, url)) throw new UnrecoverableError(gone, { code: 'webhook-refused' })
-    const attempted = (_: boolean, isGone: boolean) => recorded(isGone ? goneUrls.add(job.owner, url) : done)
+    if (await goneUrls.has(owner, url)) throw new UnrecoverableError(gone, { code: 'webhook-refused' })
+    const attempted = (_: boolean, isGone: boolean) => recorded(isGone ? goneUrls.add(owner, url) : done)
     return { url: new URL(url), sign, attempted }
   }
   if (endpoints === null) throw new PostponedError('This worker has no webhooks.endpoints.', unconfiguredMs)
-  const endpoint = await endpoints.find(job.owner, id)
+  const endpoint = await endpoints.find(owner, id)
   if (endpoint === null || endpoint.disabled !== null) {
     const sentence = `The webhook endpoint has been ${endpoint === null ? 'deleted' : 'disabled'}.`
     throw new UnrecoverableError(sentence, { code: 'webhook-endpoint-disabled' })

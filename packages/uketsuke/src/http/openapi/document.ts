@@ -56,6 +56,7 @@ export function openapiDocument(service: Described, routes: readonly Route[], ap
       'job.completed': webhook('job.completed'),
       'job.failed': webhook('job.failed'),
       'job.cancelled': webhook('job.cancelled'),
+      'batch.completed': batchWebhook,
     },
     components: {
       securitySchemes: {
@@ -115,6 +116,30 @@ const webhook = (type: string) => ({
     responses: { '2XX': { description: 'Received. Any other response is retried.' } },
   },
 })
+
+const batchWebhook = {
+  post: {
+    ...webhook('batch.completed').post,
+    summary:
+      'Sent to the batchWebhookUrl of a call when all its jobs have ended. Follows Standard Webhooks. Delivered at least once.',
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['type', 'timestamp', 'data'],
+            properties: {
+              type: { const: 'batch.completed' },
+              timestamp: { type: 'string', format: 'date-time' },
+              data: { $ref: '#/components/schemas/Batch' },
+            },
+          },
+        },
+      },
+    },
+  },
+}
 
 /** The schema of a job, whose output is that of one of the types. A type without an output schema allows any. */
 function withOutputs(outputs: readonly TypeSchema[], types: number) {
