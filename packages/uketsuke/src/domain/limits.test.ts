@@ -3,7 +3,13 @@ import { dueAt, inClaimOrder, inStartOrder, type Job, rankAt } from './job.ts'
 import { admission, type KeyFacts, looks, mostAdmitted, unlimited } from './limits.ts'
 import * as rules from './rules.ts'
 
-const facts = (given: Partial<KeyFacts> = {}): KeyFacts => ({ state: null, ready: 0, running: 0, ...given })
+const facts = (given: Partial<KeyFacts> = {}): KeyFacts => ({
+  state: null,
+  ready: 0,
+  withdrawn: 0,
+  running: 0,
+  ...given,
+})
 const job = rules.create(
   { id: 'a', type: 't', owner: 'o', input: '{}', maxAttempts: 2, retainFor: 1, runAt: 150, limitKey: 'k' },
   100,
@@ -57,6 +63,10 @@ describe('admission by rate', () => {
     const later = admission(limits, facts({ state: seen.after(0).state }), 6_000)
     expect([later.room, later.after(0)]).toEqual([3, { state: null, again: null }])
     expect(later.after(3)).toEqual({ state: state(3, []), again: 6_250 })
+  })
+  it('does not count a job as started that is parked again', () => {
+    const step = admission(limits, facts({ state: state(2, []), withdrawn: 2 }), 5_000)
+    expect([step.room, step.after(1)]).toEqual([3, { state: state(1, []), again: 5_250 }])
   })
   it('keeps starts that are close together as one, at the later time', () => {
     const close = admission(limits, facts({ state: state(1, [[4_995, 1]]) }), 5_000).after(0)

@@ -21,6 +21,8 @@ export interface KeyFacts {
   readonly state: string | null
   /** Admitted jobs that wait for a worker. */
   readonly ready: number
+  /** Jobs that were ready until now, and are parked again because others come before them. */
+  readonly withdrawn: number
   readonly running: number
 }
 
@@ -53,7 +55,7 @@ const grain = 1 / 100
  */
 export function admission(
   { concurrency, rate }: KeyLimits,
-  { state, ready, running }: KeyFacts,
+  { state, ready, withdrawn, running }: KeyFacts,
   now: number,
 ): Admission {
   const places = concurrency === null ? mostAdmitted : concurrency - ready - running
@@ -61,7 +63,7 @@ export function admission(
     const room = within(places)
     return { room, after: (admitted) => ({ state: null, again: admitted === mostAdmitted ? now : null }) }
   }
-  const starts = startsWithin(stateOf(state), ready, rate.per, now)
+  const starts = startsWithin(stateOf(state), ready + withdrawn, rate.per, now)
   const started = starts.reduce((sum, [, count]) => sum + count, 0)
   const room = within(Math.min(places, rate.limit - started - ready))
   return {
@@ -79,10 +81,10 @@ export function admission(
 
 const within = (room: number): number => Math.max(0, Math.min(mostAdmitted, room))
 
-/** Admitted jobs that are not ready any more have started, at the latest now. */
-function startsWithin({ unseen, starts }: State, ready: number, per: number, now: number): [number, number][] {
+/** Admitted jobs that wait no more have started, at the latest now. */
+function startsWithin({ unseen, starts }: State, waiting: number, per: number, now: number): [number, number][] {
   const recent = starts.filter(([at]) => at > now - per).map(([at, count]): [number, number] => [at, count])
-  const seen = Math.max(0, unseen - ready)
+  const seen = Math.max(0, unseen - waiting)
   if (seen === 0) return recent
   const last = recent.at(-1)
   if (last !== undefined && last[0] > now - per * grain) recent.splice(-1, 1, [now, last[1] + seen])

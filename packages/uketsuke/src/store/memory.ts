@@ -260,9 +260,15 @@ export function memory(): StoreFactory {
           const mine = all().filter((job) => job.limitKey === key)
           const state = keyStates.get(key) ?? null
           const running = mine.filter(({ status }) => status === 'running').length
-          const step = rule(type, { state, ready: mine.filter(isReady).length, running }, now)
-          const admitted = mine
-            .filter((job) => job.parked && dueAt(job.rank ?? 0) <= now)
+          const due = mine.filter((job) => job.parked && dueAt(job.rank ?? 0) <= now).sort(inClaimOrder)
+          const ready = mine.filter(isReady).sort(inClaimOrder)
+          const [first, last] = [due[0], ready.at(-1)]
+          const withdrawn = first && last && precedes(first, last) ? ready.splice(0) : []
+          for (const job of withdrawn) jobs.set(job.id, { ...job, parked: true })
+          const facts = { state, ready: ready.length, withdrawn: withdrawn.length, running }
+          const step = rule(type, facts, now)
+          const admitted = [...due, ...withdrawn]
+            .filter(({ rank }) => dueAt(rank ?? 0) <= now)
             .sort(inClaimOrder)
             .slice(0, step.room)
             .map((job) => ({ ...job, parked: false }))
@@ -356,6 +362,7 @@ export function memory(): StoreFactory {
   }
 }
 
+const precedes = (a: Job, b: Job) => (a.priority === b.priority ? (a.rank ?? 0) < (b.rank ?? 0) : a.priority === 'high')
 const isReady = (job: Job) => job.status === 'pending' && !job.parked
 const isWaiting = (job: Job) => job.queue === 'jobs' && job.status === 'pending'
 const scope = (owner: string, route: string, key: string) => JSON.stringify([owner, route, key])

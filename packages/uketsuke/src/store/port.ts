@@ -244,8 +244,8 @@ export interface Store {
    */
   keysWithRoom(types: readonly string[], limit: number): Promise<LimitKey[]>
   /**
-   * Lets parked jobs that are due become ready, as many as the rule allows: `high` priority first, then by rank and id. The keys are
-   * independent, and each is decided under a lock of its own. Does not change the versions of the jobs. Returns the jobs.
+   * Lets parked jobs that are due become ready, as many as the rule allows: `high` priority first, then by rank and id. If a ready job comes
+   * after a parked one in this order, all ready jobs of the key are parked first, so that they hold up no other. The keys are independent, and each is decided under a lock of its own. Does not change the versions of the jobs. Returns the jobs.
    */
   admit(keys: readonly LimitKey[], rule: AdmissionRule): Promise<Job[]>
   /** Marks every key with a parked job of these types, because their limits may have changed. */

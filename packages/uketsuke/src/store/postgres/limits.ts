@@ -76,6 +76,7 @@ async function admitKey(
      SELECT ${time.now(marks)} AS now`,
     marks.values,
   )
+  const withdrawn = await withdraw(sql, key, Number(now))
   const [facts] = await sql.query(
     `SELECT (SELECT state FROM uketsuke.key_states WHERE key = $1) AS state,
        (SELECT count(*) FROM uketsuke.pending WHERE limit_key = $1 AND queue = 'jobs') AS ready,
@@ -83,7 +84,11 @@ async function admitKey(
     [key],
   )
   const state = (facts?.state ?? null) as string | null
-  const step = rule(type, { state, ready: Number(facts?.ready), running: Number(facts?.running) }, Number(now))
+  const step = rule(
+    type,
+    { state, ready: Number(facts?.ready), withdrawn, running: Number(facts?.running) },
+    Number(now),
+  )
   const admitted = step.room === 0 ? [] : await take(sql, key, Number(now), step.room)
   const after = step.after(admitted.length)
   if (after.state !== null)
@@ -99,6 +104,27 @@ async function admitKey(
       key,
     ])
   return admitted
+}
+
+/** Parks the ready jobs of a key if one of them comes after a parked one. Returns their number. A job that is being claimed stays. */
+async function withdraw(sql: Sql, key: string, now: number): Promise<number> {
+  const before = (priority: string, rank = '') =>
+    `EXISTS (SELECT FROM uketsuke.pending WHERE limit_key = $1 AND queue = '${parked}' AND priority = '${priority}'
+       AND rank <= $2::bigint * 1000 ${rank})`
+  const [row] = await sql.query(
+    `WITH last AS MATERIALIZED (
+       SELECT priority, rank FROM uketsuke.pending WHERE limit_key = $1 AND queue = 'jobs' ORDER BY priority DESC, rank DESC LIMIT 1
+     ), late AS MATERIALIZED (
+       SELECT FROM last WHERE ${before('high', "AND (last.priority = 'normal' OR rank < last.rank)")}
+         OR (last.priority = 'normal' AND ${before('normal', 'AND rank < last.rank')})
+     ), gone AS (
+       UPDATE uketsuke.pending SET queue = '${parked}' WHERE ctid = ANY(ARRAY(
+         SELECT ctid FROM uketsuke.pending WHERE limit_key = $1 AND queue = 'jobs' AND EXISTS (SELECT FROM late) FOR UPDATE SKIP LOCKED))
+       RETURNING id
+     ) SELECT count(*) AS n FROM gone`,
+    [key, now],
+  )
+  return Number(row?.n)
 }
 
 /** Rows that a cancellation has locked are skipped: no admission waits while it holds a key. */

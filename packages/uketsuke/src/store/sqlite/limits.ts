@@ -26,12 +26,14 @@ const countable = 100_000
 export function admit(sql: Sql, keys: readonly LimitKey[], rule: AdmissionRule, now: number): Job[] {
   return keys.flatMap(({ type, key }) => {
     sql.run('DELETE FROM limit_marks WHERE key = ? AND look_at <= ?', key, now)
+    const withdrawn = withdraw(sql, key, now)
     const state = (sql.get('SELECT state FROM key_states WHERE key = ?', key)?.state ?? null) as string | null
     const count = (condition: string) =>
       Number(sql.get(`SELECT count(*) AS n FROM (SELECT 1 ${unfinished} AND ${condition} LIMIT ${countable})`, key)?.n)
     const facts = {
       state,
       ready: count("status = 'pending' AND parked IS NULL"),
+      withdrawn,
       running: count("status = 'running'"),
     }
     const step = rule(type, facts, now)
@@ -52,6 +54,22 @@ export function admit(sql: Sql, keys: readonly LimitKey[], rule: AdmissionRule, 
       sql.run('INSERT OR IGNORE INTO limit_marks (type, look_at, key) VALUES (?, ?, ?)', type, after.again, key)
     return admitted
   })
+}
+
+/** Parks the ready jobs of a key if one of them comes after a parked one. Returns their number. */
+function withdraw(sql: Sql, key: string, now: number): number {
+  const ready = `${unfinished} AND status = 'pending' AND parked IS NULL`
+  const last = sql.get(`SELECT priority, rank ${ready} ORDER BY priority DESC, rank DESC LIMIT 1`, key)
+  if (last === undefined) return 0
+  const before = (priority: string, rank: number) =>
+    sql.get(
+      `SELECT 1 ${unfinished} AND status = 'pending' AND parked = 1 AND priority = ? AND rank < ? LIMIT 1`,
+      ...[key, priority, rank],
+    ) !== undefined
+  const due = rankAt(now) + 1
+  const rank = Math.min(due, last.rank as number)
+  const isLate = last.priority === 'high' ? before('high', rank) : before('high', due) || before('normal', rank)
+  return isLate ? sql.run(`UPDATE OR FAIL jobs SET parked = 1 WHERE rowid IN (SELECT rowid ${ready})`, key) : 0
 }
 
 export function markKeys(sql: Sql, types: readonly string[], now: number): void {

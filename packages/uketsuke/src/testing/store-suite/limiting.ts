@@ -111,6 +111,24 @@ export function limiting(check: Check): void {
     assert.deepEqual(ids(await store.claim(asked)), ['a'])
   })
 
+  check('admit: a ready job that comes after a parked one gives its place to it', async ({ store, clock }) => {
+    const at = (id: string, more = {}) => ({ job: job(clock, { id, limitKey: 'k', ...more }) })
+    const now = clock.now()
+    const two = within({ concurrency: 2, rate: { limit: 2, per: 1_000 } })
+    await store.insert([at('late'), at('later')])
+    assert.equal((await store.admit([key], two)).length, 2)
+    await store.insert([at('soon', { rank: (now - 9) * 1_000 }), at('not yet', { runAt: now + 50, priority: 'high' })])
+    assert.deepEqual(ids(await store.admit([key], two)).sort(), ['late', 'soon'])
+    assert.deepEqual(await store.admit([key], two), [])
+    assert.deepEqual(ids(await store.claim({ ...asked, limit: 1 })), ['soon'])
+    await store.insert([at('high', { priority: 'high' })])
+    assert.deepEqual(ids(await store.admit([key], two)), ['high'])
+    assert.deepEqual(ids(await store.claim(asked)), ['high'])
+    // Two have started, and the others never have.
+    await clock.advance(999)
+    assert.deepEqual(await store.admit([key], within({ rate: { limit: 2, per: 1_000 } })), [])
+  })
+
   check('admit: no more starts within a period than the rate, and as many', async ({ store, clock }) => {
     const rate = within({ rate: { limit: 2, per: 100 } })
     await store.insert(['a', 'b', 'c', 'd', 'e'].map((id) => ({ job: job(clock, { id, limitKey: 'k' }) })))
