@@ -129,7 +129,7 @@ describe('the OpenAPI document', () => {
   })
 
   it('contains the webhooks, the events and all problems', () => {
-    expect(Object.keys(document.webhooks)).toEqual(['job.completed', 'job.failed', 'job.cancelled'])
+    expect(Object.keys(document.webhooks)).toEqual(['job.completed', 'job.failed', 'job.cancelled', 'batch.completed'])
     expect(schemas.JobEvent).toMatchObject({ properties: { type: { enum: expect.arrayContaining(['job.snapshot']) } } })
     const text = JSON.stringify(document.paths)
     for (const code of Object.keys(statuses)) {

@@ -43,7 +43,7 @@ export function batchOf(batchId: string, parts: readonly BatchPart[], base: stri
     // Whole percents, and 100 exactly when all have ended.
     progress: hasEnded ? 100 : Math.min(99, Math.floor(done / total)),
     createdAt: isoTime(Math.min(...parts.map(({ createdAt }) => createdAt))),
-    completedAt: hasEnded ? isoOrNull(Math.max(...parts.map(({ completedAt }) => completedAt ?? 0))) : null,
+    completedAt: hasEnded ? isoOrNull(Math.max(...parts.map(({ completedAt }) => Number(completedAt)))) : null,
     statusUrl: url,
     streamUrl: `${url}/stream`,
   }

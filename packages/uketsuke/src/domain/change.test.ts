@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { change, endedAttempt } from './change.ts'
+import { batchDelivery, change, endedAttempt } from './change.ts'
 import { isExpired, type Job } from './job.ts'
 import { cancel, claim, create, fail, succeed } from './rules.ts'
 
@@ -19,4 +19,12 @@ it('knows when the retention of a job is over', () => {
   const ended = succeed(running, 5, '1') as Job
   expect([job, ended].map((one) => isExpired(one, 5))).toEqual([false, false])
   expect([job, ended].map((one) => isExpired(one, 6))).toEqual([false, true])
+})
+
+it('a batch is reported by one delivery, which belongs to the owner of its jobs', () => {
+  const job = create({ id: 'A', type: 't', owner: 'ann', input: '{}', maxAttempts: 1, retainFor: 9 }, 5)
+  expect(batchDelivery('B', 'https://example.com/', job, 7)).toMatchObject({
+    ...{ id: 'B-webhook', parent: 'B', queue: 'deliveries', owner: 'ann', retainFor: 9, createdAt: 7, batch: null },
+    input: '{"url":"https://example.com/","batch":"B"}',
+  })
 })

@@ -73,3 +73,9 @@ it.each([
 ])('a stored time of %d is clamped to a valid RFC 3339 time', (time, expected) => {
   expect(isoTime(time)).toBe(expected)
 })
+
+it('a job shows the batch that it was enqueued with', () => {
+  const job = create({ id: 'A', type: 't', owner: 'o', input: '{}', maxAttempts: 1, retainFor: 9, batch: 'B' }, 5)
+  expect(view(job, '')).toMatchObject({ batchId: 'B' })
+  expect(view({ ...job, batch: null }, '')).not.toHaveProperty('batchId')
+})
