@@ -45,7 +45,7 @@ export function acceptor(parts: AcceptParts): Acceptor {
       const asked = valid instanceof Promise ? await valid : valid
       const ranking = parts.ranks.ready(asked.owner)
       if (ranking) await ranking
-      const job = create({ ...asked, rank: parts.ranks.rank(asked, now) }, now)
+      const job = create(asked, now, parts.ranks.rank(asked, now))
       const row = { job, uniqueKey: asked.uniqueKey }
       if (!request.idempotency) return await debounced(parts, row, await insert(parts, row, tx))
       const { owner: _, idempotency, inputIsJson, carrier: __, trace: ___, ...payload } = request

@@ -63,7 +63,7 @@ async function validateAll(
     try {
       const valid = validate(requests[i] as AcceptRequest, parts.newId(), parts, now)
       const asked = valid instanceof Promise ? await valid : valid
-      const job = create({ ...asked, batch, rank: parts.ranks.rank(asked, now) }, now)
+      const job = create(asked, now, parts.ranks.rank(asked, now), batch)
       bytes += Buffer.byteLength(job.input) + Buffer.byteLength(job.metadata ?? '')
       if (bytes > maxBytes) tooLarge(i)
       inserts.push({ job, uniqueKey: asked.uniqueKey })

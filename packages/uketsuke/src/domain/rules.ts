@@ -10,7 +10,8 @@
 import { type Failure, leaseLost } from './errors.ts'
 import { isLastAttempt, isTerminal, type Job, type Lease, type NewJob, rankAt } from './job.ts'
 
-export function create(asked: NewJob, now: number): Job {
+/** `rank` and `batch` are apart from the rest: a copy with them would cost as much as all else. */
+export function create(asked: NewJob, now: number, rank = asked.rank, batch = asked.batch): Job {
   return {
     id: asked.id,
     queue: asked.queue ?? 'jobs',
@@ -34,10 +35,10 @@ export function create(asked: NewJob, now: number): Job {
     trace: asked.trace ?? null,
     createdAt: now,
     runAt: asked.runAt ?? now,
-    rank: asked.rank ?? rankAt(asked.runAt ?? now),
+    rank: rank ?? rankAt(asked.runAt ?? now),
     limitKey: asked.limitKey ?? null,
     parked: asked.limitKey != null,
-    batch: asked.batch ?? null,
+    batch: batch ?? null,
     startedAt: null,
     completedAt: null,
     cancelRequestedAt: null,
