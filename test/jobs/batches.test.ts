@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { allOwners, createJobs, job, silentLog, sqlite, verifyWebhook } from '../../packages/uketsuke/src/index.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
-import { until } from '../until.ts'
 import { receiver } from './receiver.ts'
 import { atEnd, gate, tempFile } from './setup.ts'
 
@@ -103,9 +102,6 @@ test('the batch is deleted before its end is told', async () => {
   await jobs.cancel(made[0]!.jobId, { owner: allOwners })
   await jobs.remove(made[0]!.jobId, { owner: allOwners })
   await jobs.work()
-  await until(async () => {
-    await later(() => true)
-    return (await jobs.stats()).deliveries.failed === 1
-  })
+  await later(async () => (await jobs.stats()).deliveries.failed === 1)
   expect(received).toEqual([])
 })

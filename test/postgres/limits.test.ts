@@ -1,23 +1,17 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { createJobs, job, silentLog } from '../../packages/uketsuke/src/index.ts'
-import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
+import { job } from '../../packages/uketsuke/src/index.ts'
 import { atEnd } from '../jobs/setup.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { until } from '../until.ts'
+import { open } from './open.ts'
 
 let server: PostgresServer
 beforeAll(async () => {
   server = await startPostgres()
 }, 60_000)
 afterAll(() => server.stop())
-
-const open = <T extends Parameters<typeof createJobs>[0]['jobs']>(jobs: T, url: string) => {
-  const system = createJobs({ jobs, store: postgres(url), log: silentLog })
-  atEnd(() => system.close())
-  return system
-}
 
 test('three systems run two thousand jobs of twenty keys, never more of a key at a time than its limit', async () => {
   const url = await server.create()

@@ -4,7 +4,7 @@ import { change } from '../../packages/uketsuke/src/domain/change.ts'
 import type { Job } from '../../packages/uketsuke/src/domain/job.ts'
 import * as rules from '../../packages/uketsuke/src/domain/rules.ts'
 import { allOwners } from '../../packages/uketsuke/src/store/port.ts'
-import { earlierLockOf } from '../../packages/uketsuke/src/store/postgres/exclusive-lock.ts'
+import { earlierLocksOf } from '../../packages/uketsuke/src/store/postgres/exclusive-lock.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { jobs } from '../../packages/uketsuke/src/store/postgres/migrations/001-jobs.ts'
 import { dueByType } from '../../packages/uketsuke/src/store/postgres/migrations/002-due-by-type.ts'
@@ -77,9 +77,9 @@ test('a schema of whole jobs is migrated with every job, which then goes on', as
   await store.close()
 })
 
-test('the migration is refused while processes with an earlier version work', async () => {
-  const url = await earlier('busy')
-  const lock = `SELECT pg_advisory_lock_shared(${earlierLockOf('uketsuke')}); SELECT pg_sleep(600)`
+test.each([0, 1])('the migration is refused while processes with an earlier layout (%i) work', async (layout) => {
+  const url = await earlier(`busy${layout}`)
+  const lock = `SELECT pg_advisory_lock_shared(${earlierLocksOf('uketsuke')[layout]}); SELECT pg_sleep(600)`
   const holder = server.query(lock, url).catch(() => {})
   const locks = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted"
   await expect.poll(async () => (await server.query(locks, url)).rows.length).toBeGreaterThan(0)

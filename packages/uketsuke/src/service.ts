@@ -12,7 +12,7 @@ import { UketsukeError } from './domain/errors.ts'
 import { isJobId } from './domain/identifiers.ts'
 import { type Attempt, isExpired, isTerminal, type Job, type JobStatus } from './domain/job.ts'
 import { type LogLine, logLines } from './domain/log-line.ts'
-import { cancel, create, retry } from './domain/rules.ts'
+import { cancel, retry } from './domain/rules.ts'
 import { readable } from './domain/view.ts'
 import type { Endpoints } from './notify/endpoints.ts'
 import type { GoneUrls } from './notify/gone-urls.ts'
@@ -134,7 +134,7 @@ export function createJobService(parts: JobServiceParts): JobService {
     if (!newJob)
       throw new UketsukeError('job-not-finished', `The job is ${job.status}; only a job that has ended can be retried.`)
     const accepted = await traced({ type: job.type }, (trace) =>
-      parts.acceptor.again(create({ ...newJob, trace }, clock.now()), { retryOf: job.id }, idempotency),
+      parts.acceptor.again({ ...newJob, trace }, { retryOf: job.id }, idempotency),
     )
     if (accepted.created) ownerWatch.accepted(accepted.job)
     return accepted

@@ -1,15 +1,14 @@
 import { UketsukeError } from '../domain/errors.ts'
-import type { Job } from '../domain/job.ts'
+import type { Job, NewJob } from '../domain/job.ts'
 import { QuotaExceeded } from '../domain/quota.ts'
-import { create, limitedBy } from '../domain/rules.ts'
+import { create } from '../domain/rules.ts'
 import type { Insert, Store } from '../store/port.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { checkNotDebounced, debounceHeld } from './debounce.ts'
 import { fingerprint, InFlight, keyLifetime } from './idempotency.ts'
-import { limitKeyOfStored } from './limit-key.ts'
+import { keysOfStored, noKeys } from './keys.ts'
 import type { AcceptParts } from './parts.ts'
 import type { AcceptRequest, Idempotency } from './request.ts'
-import { uniqueKeyOfStored } from './uniqueness.ts'
 import { validate } from './validate.ts'
 
 /** `created` is false for an idempotent replay, and if an unfinished job holds the unique key: the job existed before. */
@@ -25,8 +24,8 @@ export interface Acceptor {
   accept(request: AcceptRequest, tx?: Transaction): Promise<Accepted>
   /** Validates a request without storing anything. @throws as `accept` does */
   check(request: AcceptRequest): Promise<void>
-  /** Accepts a job that was created from another one. `payload` is what the idempotency key is bound to. */
-  again(job: Job, payload: object, idempotency?: Idempotency): Promise<Accepted>
+  /** Accepts a job with the input of another one. `payload` is what the idempotency key is bound to. */
+  again(asked: NewJob, payload: object, idempotency?: Idempotency): Promise<Accepted>
 }
 
 export function acceptor(parts: AcceptParts): Acceptor {
@@ -56,19 +55,15 @@ export function acceptor(parts: AcceptParts): Acceptor {
     async check(request) {
       await validate(request, parts.newId(), parts, clock.now())
     },
-    async again(job, payload, idempotency) {
-      const type = job.queue === 'jobs' ? parts.types.get(job.type) : undefined
-      const row = {
-        job: type ? limitedBy(ranked(parts, job), await limitKeyOfStored(type, job)) : job,
-        uniqueKey: type && (await uniqueKeyOfStored(type, job)),
-      }
+    async again(asked, payload, idempotency) {
+      const type = asked.queue === 'jobs' ? parts.types.get(asked.type) : undefined
+      const { uniqueKey, limitKey } = type ? await keysOfStored(type, asked) : noKeys
+      const now = clock.now()
+      const row = { job: create({ ...asked, limitKey }, now, type && parts.ranks.rank(asked, now)), uniqueKey }
       return idempotency ? keyed(row, payload, idempotency) : insert(parts, row)
     },
   }
 }
-
-/** A job that was created without a rank. */
-const ranked = ({ ranks }: AcceptParts, job: Job): Job => ({ ...job, rank: ranks.rank(job, job.createdAt) ?? job.rank })
 
 /** How often the job that a request meets may end before it gets its input. */
 const mostMeetings = 5

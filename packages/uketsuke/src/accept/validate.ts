@@ -6,9 +6,8 @@ import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { NewJob, Priority } from '../domain/job.ts'
 import { debouncedUntil } from '../domain/rules.ts'
 import type { Destinations } from '../notify/destinations.ts'
-import { limitKeyOf } from './limit-key.ts'
+import { keysOf } from './keys.ts'
 import type { AcceptRequest } from './request.ts'
-import { uniqueKeyOf } from './uniqueness.ts'
 
 export interface Limits {
   /** The maximum size of a job's input as JSON, in bytes, from 1 to 256 MiB. Default: 1 MiB. */
@@ -74,8 +73,7 @@ export function validate(
     const { maxAttempts, retention: retainFor } = type
     const { owner, trace } = request
     const name = request.type as string
-    const keyed = { name, owner, input, parsed: (checked as { value?: unknown }).value }
-    const [uniqueKey, limitKey] = [uniqueKeyOf(type, keyed), limitKeyOf(type, keyed)]
+    const { uniqueKey, limitKey } = keysOf(type, { name, owner, input, parsed: (checked as { value?: unknown }).value })
     return { id, type: name, owner, input, ...more, trace, maxAttempts, retainFor, uniqueKey, limitKey }
   }
   if (input === null) return rest(unchecked)

@@ -245,7 +245,7 @@ export function createJobsWith<Types extends JobTypes>(
         const closed = new AbortController()
         const rest = webhooks
           .close()
-          .then(() => Promise.all([statistics.write(), jobLog.write()]))
+          .then(() => Promise.all([statistics.write(), jobLog.write(), admission.idle()]))
           .then(() => transport.close())
           .then(() => store.close())
         const timeout = sleep(own, closeTimeout, closed.signal).then(() => true)

@@ -52,6 +52,11 @@ export class Admission {
     if (this.#waiting.size > 0) this.#draining ??= this.#drain()
   }
 
+  /** Resolves when nothing is being admitted that this process was woken for. */
+  async idle(): Promise<void> {
+    await this.#draining
+  }
+
   /** A worker has claimed these jobs: the starts of those with a rate are dated. */
   claimed(jobs: readonly Job[]): void {
     const rated = jobs.filter(({ type, limitKey }) => limitKey !== null && this.#parts.limits.get(type)?.rate != null)
@@ -78,8 +83,9 @@ export class Admission {
       if (next <= clock.now()) next = Number.POSITIVE_INFINITY
       if (!marked) marked = (await this.#tried(() => store.markKeys(types).then(() => true))) === true
       const keys = (await this.#tried(() => store.keysWithRoom(types, batch))) ?? []
-      const done = keys.length === 0 || (await this.#admit(keys))
-      const wait = keys.length >= batch && done ? 0 : Math.min(every, Math.max(1, next - clock.now()))
+      // There may be more of them. A store that fails is asked again later.
+      if (keys.length > 0 && (await this.#admit(keys))) continue
+      const wait = Math.min(every, Math.max(1, next - clock.now()))
       const cancel = clock.after(wait, wakeup.notify)
       await wakeup.wait()
       cancel()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { dueAt, inClaimOrder, inStartOrder, type Job, rankAt } from './job.ts'
-import { admission, type KeyFacts, looks, mostAdmitted, unlimited } from './limits.ts'
+import { admission, type KeyFacts, markTimes, mostAdmitted, mustYield, unlimited } from './limits.ts'
 import * as rules from './rules.ts'
 
 const facts = (given: Partial<KeyFacts> = {}): KeyFacts => ({
@@ -22,16 +22,14 @@ describe('a job with a key', () => {
     expect([job.parked, rules.claim(job, 150, { worker: 'w', leaseMs: 10 })]).toEqual([true, null])
     expect(running).toMatchObject({ status: 'running', parked: false, rank: null })
     expect(rules.release(running, 160)).toMatchObject({ status: 'pending', parked: true, rank: 160_000 })
-    expect(rules.limitedBy(running, null)).toMatchObject({ limitKey: null, parked: false })
-    expect(rules.limitedBy(running, 'l')).toMatchObject({ limitKey: 'l', parked: true })
   })
   it('marks its key when it ends, and when it is due again', () => {
-    expect(looks(running, rules.succeed(running, 170, '1') as Job)).toEqual([0])
-    expect(looks(job, rules.cancel(job, 170) as Job)).toEqual([0])
-    expect(looks(running, rules.release(running, 160, 190) as Job)).toEqual([0, 190])
-    expect(looks(job, rules.debounce(job, '1', 160, { wait: 20, max: 90 }) as Job)).toEqual([180])
-    expect(looks(running, rules.progress(running, 5, null) as Job)).toEqual([])
-    expect(looks({ ...running, limitKey: null }, { ...running, limitKey: null, status: 'completed' })).toEqual([])
+    expect(markTimes(running, rules.succeed(running, 170, '1') as Job)).toEqual([0])
+    expect(markTimes(job, rules.cancel(job, 170) as Job)).toEqual([0])
+    expect(markTimes(running, rules.release(running, 160, 190) as Job)).toEqual([0, 190])
+    expect(markTimes(job, rules.debounce(job, '1', 160, { wait: 20, max: 90 }) as Job)).toEqual([180])
+    expect(markTimes(running, rules.progress(running, 5, null) as Job)).toEqual([])
+    expect(markTimes({ ...running, limitKey: null }, { ...running, limitKey: null, status: 'completed' })).toEqual([])
   })
 })
 
@@ -95,6 +93,17 @@ describe('admission by rate', () => {
     const both = { concurrency: 1, rate: { limit: 3, per: 1_000 } }
     const step = admission(both, facts({ running: 1 }), 5_000)
     expect([step.room, step.after(0)]).toEqual([0, { state: null, again: null }])
+  })
+})
+
+describe('ready jobs yield', () => {
+  const at = (rank: number, priority: 'high' | 'normal' = 'normal') => ({ rank, priority })
+  it('to a parked job that comes before the last of them', () => {
+    expect(mustYield(at(5), at(4))).toBe(true)
+    expect(mustYield(at(5), at(9, 'high'))).toBe(true)
+    expect([mustYield(at(5), at(5)), mustYield(at(5, 'high'), at(4))]).toEqual([false, false])
+    expect([mustYield(null, at(4)), mustYield(at(5), null)]).toEqual([false, false])
+    expect(mustYield({ ...at(0), rank: null }, { ...at(0), rank: null })).toBe(false)
   })
 })
 

@@ -97,8 +97,20 @@ function stateOf(text: string | null): State {
   return { unseen, starts }
 }
 
+type Place = Pick<Job, 'priority' | 'rank'>
+
+/**
+ * Whether the ready jobs of a key are parked again before an admission: the last of them comes after a parked one that is due. Otherwise
+ * it would hold a place while it waits behind other jobs.
+ */
+export function mustYield(lastReady: Place | null, firstParked: Place | null): boolean {
+  if (lastReady === null || firstParked === null) return false
+  if (lastReady.priority !== firstParked.priority) return firstParked.priority === 'high'
+  return (firstParked.rank ?? 0) < (lastReady.rank ?? 0)
+}
+
 /** When a key must be looked at because of a change of one of its jobs, as times. Zero: at once. */
-export function looks(before: Job, after: Job): number[] {
+export function markTimes(before: Job, after: Job): number[] {
   if (after.limitKey === null || after.status === 'running') return []
   const freed = before.status === 'running' || isTerminal(after) ? [0] : []
   return isTerminal(after) ? freed : [...freed, after.runAt]

@@ -49,9 +49,6 @@ export function create(asked: NewJob, now: number, rank = asked.rank, batch = as
   }
 }
 
-/** A new job with the key that it shares the limits of its type by. It waits until it is admitted. */
-export const limitedBy = (job: Job, limitKey: string | null): Job => ({ ...job, limitKey, parked: limitKey !== null })
-
 /** A worker claims a due job. Stores implement this rule in their claim query; the conformance suite verifies it. */
 export function claim(job: Job, now: number, by: { worker: string; leaseMs: number }): Job | null {
   if (job.status !== 'pending' || job.parked || job.rank === null || job.rank > rankAt(now)) return null

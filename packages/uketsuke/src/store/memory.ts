@@ -13,7 +13,7 @@ import {
   jobStatuses,
   type Queue,
 } from '../domain/job.ts'
-import { looks } from '../domain/limits.ts'
+import { markTimes, mustYield } from '../domain/limits.ts'
 import { claim, isHeldBy } from '../domain/rules.ts'
 import { withValidIdentifiers } from './guarded.ts'
 import { memoryRecords } from './memory-records.ts'
@@ -90,7 +90,7 @@ export function memory(): StoreFactory {
       const stored = jobs.get(after.id)
       if (stored === undefined || stored.version !== before.version) return false
       jobs.set(after.id, { ...after, leaseUntil: later(stored.leaseUntil, after.leaseUntil) })
-      mark(after, looks(before, after))
+      mark(after, markTimes(before, after))
       for (const job of spawn) if (!jobs.has(job.id)) jobs.set(job.id, job)
       if (attempt !== null) ended.push(attempt)
       return true
@@ -262,8 +262,7 @@ export function memory(): StoreFactory {
           const running = mine.filter(({ status }) => status === 'running').length
           const due = mine.filter((job) => job.parked && dueAt(job.rank ?? 0) <= now).sort(inClaimOrder)
           const ready = mine.filter(isReady).sort(inClaimOrder)
-          const [first, last] = [due[0], ready.at(-1)]
-          const withdrawn = first && last && precedes(first, last) ? ready.splice(0) : []
+          const withdrawn = mustYield(ready.at(-1) ?? null, due[0] ?? null) ? ready.splice(0) : []
           for (const job of withdrawn) jobs.set(job.id, { ...job, parked: true })
           const facts = { state, ready: ready.length, withdrawn: withdrawn.length, running }
           const step = rule(type, facts, now)
@@ -362,7 +361,6 @@ export function memory(): StoreFactory {
   }
 }
 
-const precedes = (a: Job, b: Job) => (a.priority === b.priority ? (a.rank ?? 0) < (b.rank ?? 0) : a.priority === 'high')
 const isReady = (job: Job) => job.status === 'pending' && !job.parked
 const isWaiting = (job: Job) => job.queue === 'jobs' && job.status === 'pending'
 const scope = (owner: string, route: string, key: string) => JSON.stringify([owner, route, key])

@@ -9,9 +9,10 @@ import { UketsukeError } from '../../domain/errors.ts'
  * cannot hold the lock and are detected by their application name. The lock has another key for each layout of the tables, so that a
  * process can tell whether others use an earlier one.
  */
-export const lockOf = (schema: string): string => advisoryKey(`uketsuke at work in ${schema}, jobs split by state`)
-/** The lock of versions of uketsuke that know only the schema before migration 5. */
-export const earlierLockOf = (schema: string): string => advisoryKey(`uketsuke at work in ${schema}`)
+export const lockOf = (schema: string): string => advisoryKey(`uketsuke at work in ${schema}, jobs ranked`)
+/** The locks of versions of uketsuke that know only an earlier layout. */
+export const earlierLocksOf = (schema: string): string[] =>
+  ['', ', jobs split by state'].map((layout) => advisoryKey(`uketsuke at work in ${schema}${layout}`))
 
 /** A key of the server's advisory locks. */
 export function advisoryKey(text: string): string {

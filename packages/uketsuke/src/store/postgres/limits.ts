@@ -1,5 +1,5 @@
-import type { Change, Job } from '../../domain/job.ts'
-import { looks } from '../../domain/limits.ts'
+import { type Change, type Job, type Priority, rankAt } from '../../domain/job.ts'
+import { markTimes, mustYield } from '../../domain/limits.ts'
 import type { AdmissionRule, LimitKey } from '../port.ts'
 import type { Sql } from './connection.ts'
 import { parked } from './insert-new.ts'
@@ -22,7 +22,7 @@ const markColumns: readonly ArrayColumn<Mark>[] = [
 /** Marks the keys of swapped jobs, as a part of a WITH clause. Empty if none has a key. */
 export function marking(parameters: Parameters, changes: readonly Change[]): string {
   const marks = changes.flatMap(({ before, after }) =>
-    looks(before, after).map((at): Mark => ({ cause: before.id, type: after.type, key: after.limitKey ?? '', at })),
+    markTimes(before, after).map((at): Mark => ({ cause: before.id, type: after.type, key: after.limitKey ?? '', at })),
   )
   if (marks.length === 0) return ''
   return `, marked AS (INSERT INTO uketsuke.limit_marks (type, look_at, key)
@@ -106,25 +106,28 @@ async function admitKey(
   return admitted
 }
 
-/** Parks the ready jobs of a key if one of them comes after a parked one. Returns their number. A job that is being claimed stays. */
+/** Parks the ready jobs of a key if they must yield. Returns their number. A job that is being claimed stays. */
 async function withdraw(sql: Sql, key: string, now: number): Promise<number> {
-  const before = (priority: string, rank = '') =>
-    `EXISTS (SELECT FROM uketsuke.pending WHERE limit_key = $1 AND queue = '${parked}' AND priority = '${priority}'
-       AND rank <= $2::bigint * 1000 ${rank})`
-  const [row] = await sql.query(
-    `WITH last AS MATERIALIZED (
-       SELECT priority, rank FROM uketsuke.pending WHERE limit_key = $1 AND queue = 'jobs' ORDER BY priority DESC, rank DESC LIMIT 1
-     ), late AS MATERIALIZED (
-       SELECT FROM last WHERE ${before('high', "AND (last.priority = 'normal' OR rank < last.rank)")}
-         OR (last.priority = 'normal' AND ${before('normal', 'AND rank < last.rank')})
-     ), gone AS (
-       UPDATE uketsuke.pending SET queue = '${parked}' WHERE ctid = ANY(ARRAY(
-         SELECT ctid FROM uketsuke.pending WHERE limit_key = $1 AND queue = 'jobs' AND EXISTS (SELECT FROM late) FOR UPDATE SKIP LOCKED))
-       RETURNING id
-     ) SELECT count(*) AS n FROM gone`,
-    [key, now],
+  const place = (queue: string, condition: string, order: string) =>
+    `(SELECT priority, rank FROM uketsuke.pending WHERE limit_key = $1 AND queue = '${queue}' AND ${condition} ORDER BY ${order} LIMIT 1)`
+  const first = (priority: string) => place(parked, `priority = '${priority}' AND rank <= $2::bigint`, 'rank')
+  const rows = await sql.query(
+    `SELECT 'ready' AS which, * FROM ${place('jobs', 'true', 'priority DESC, rank DESC')} AS ready
+     UNION ALL SELECT 'parked', * FROM ${first('high')} AS high UNION ALL SELECT 'parked', * FROM ${first('normal')} AS normal`,
+    [key, rankAt(now)],
   )
-  return Number(row?.n)
+  const placeOf = (name: string) => {
+    // The high one comes first.
+    const row = rows.find(({ which }) => which === name)
+    return row === undefined ? null : { priority: row.priority as Priority, rank: Number(row.rank) }
+  }
+  if (!mustYield(placeOf('ready'), placeOf('parked'))) return 0
+  const gone = await sql.query(
+    `UPDATE uketsuke.pending SET queue = '${parked}' WHERE ctid = ANY(ARRAY(
+       SELECT ctid FROM uketsuke.pending WHERE limit_key = $1 AND queue = 'jobs' FOR UPDATE SKIP LOCKED)) RETURNING id`,
+    [key],
+  )
+  return gone.length
 }
 
 /** Rows that a cancellation has locked are skipped: no admission waits while it holds a key. */

@@ -7,13 +7,14 @@ import { waitingTypes } from './waiting-types.ts'
 
 /** Counted up to `most` for each type. `now` is that of the database. */
 export async function unfinished(sql: Sql, now: number, most: number): Promise<Unfinished[]> {
-  const pending = (priority: string, name: string, queue: string) =>
-    `SELECT types.type, counted.pending, 0 AS running, ${queue === parked ? 'NULL' : 'counted.oldest'} AS oldest FROM ${name} AS types, LATERAL (
-       SELECT count(*) AS pending, min(rank) / 1000 AS oldest FROM (
-         SELECT rank FROM uketsuke.pending
-         WHERE queue = '${queue}' AND priority = '${priority}' AND type = types.type
-         ORDER BY rank LIMIT $1) AS each) AS counted
-     WHERE types.type IS NOT NULL`
+  // The oldest is the first in the order of claims. Its rank may be earlier than the job itself, if its owner has few.
+  const pending = (priority: string, name: string, queue: string) => {
+    const rows = `uketsuke.pending WHERE queue = '${queue}' AND priority = '${priority}' AND type = types.type`
+    const oldest = queue === parked ? 'NULL' : `(SELECT run_at FROM ${rows} ORDER BY rank LIMIT 1)`
+    return `SELECT types.type, counted.pending, 0 AS running, ${oldest} AS oldest FROM ${name} AS types, LATERAL (
+        SELECT count(*) AS pending FROM (SELECT FROM ${rows} ORDER BY rank LIMIT $1) AS each) AS counted
+      WHERE types.type IS NOT NULL`
+  }
   const parts = ['high', 'normal'].flatMap((priority) =>
     ['jobs', parked].map((queue) => ({ priority, queue, name: `${priority}_${queue}` })),
   )

@@ -2,7 +2,13 @@ import { type Queue, rankAt } from '../../domain/job.ts'
 import type { Front } from '../port.ts'
 import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
-import { readable } from './rows.ts'
+import { inRange, readable } from './rows.ts'
+
+/**
+ * The place of a pending job in the order of claims. A process of an earlier version, which may still work on the file, writes no rank.
+ * Spelled as in the index.
+ */
+export const place = 'coalesce(jobs.rank, jobs.run_at * 1000)'
 
 /** Pending jobs, each with an index that leads to those of one type and priority, in the order of claims. */
 const ready = "jobs INDEXED BY jobs_due WHERE status = 'pending' AND parked IS NULL"
@@ -15,12 +21,20 @@ export const parked = "jobs INDEXED BY jobs_parked WHERE status = 'pending' AND 
  */
 export const waiting = `FROM ${ready} AND queue = ? AND priority = ? AND type = ?`
 
+/**
+ * When the first job of a type and priority, up to a rank, was or is due. Its rank may be earlier than the job itself, if its owner has few.
+ */
+export function firstRunAt(sql: Sql, priority: string, type: string, rank: number): number | null {
+  const text = `SELECT ${readable('run_at')} AS at ${waiting} AND ${place} <= ? ORDER BY ${place} LIMIT 1`
+  return (sql.get(text, 'jobs', priority, type, rank)?.at ?? null) as number | null
+}
+
 export const fronts = (sql: Sql, now: number): Front[] =>
   [ready, parked].flatMap((from) =>
     (['high', 'normal'] as const).flatMap((priority) =>
       waitingTypes(sql, 'jobs', priority, from).flatMap((type): Front[] => {
-        const first = `SELECT ${readable('rank')} AS rank FROM ${from} AND queue = 'jobs' AND priority = ? AND type = ? AND jobs.rank <= ?
-          ORDER BY jobs.rank LIMIT 1`
+        const first = `SELECT ${inRange(place)} AS rank FROM ${from} AND queue = 'jobs' AND priority = ? AND type = ? AND ${place} <= ?
+          ORDER BY ${place} LIMIT 1`
         const rank = sql.get(first, priority, type, rankAt(now))?.rank
         return typeof rank === 'number' ? [{ type, priority, rank }] : []
       }),
@@ -37,7 +51,7 @@ export function front(
 ): number[] {
   const all = types.flatMap((type) =>
     sql.tuples(
-      `SELECT ${readable('rank')}, id, rowid ${waiting} AND rank <= ? ORDER BY jobs.rank, id LIMIT ?`,
+      `SELECT ${inRange(place)}, id, rowid ${waiting} AND ${place} <= ? ORDER BY ${place}, id LIMIT ?`,
       ...[queue, priority, type, rankAt(now), most],
     ),
   ) as [rank: number, id: string, row: number][]

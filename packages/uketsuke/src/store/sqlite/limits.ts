@@ -1,7 +1,9 @@
 import { type Job, rankAt } from '../../domain/job.ts'
+import { mustYield } from '../../domain/limits.ts'
 import type { AdmissionRule, LimitKey } from '../port.ts'
 import { parked } from './backlog.ts'
 import type { Sql } from './connection.ts'
+import type { Parameter } from './open.ts'
 import { selectedColumns, toJob } from './rows.ts'
 
 /** Marks the key of a job: from these times on, there may be room for a parked job. */
@@ -56,20 +58,21 @@ export function admit(sql: Sql, keys: readonly LimitKey[], rule: AdmissionRule, 
   })
 }
 
-/** Parks the ready jobs of a key if one of them comes after a parked one. Returns their number. */
+/** Parks the ready jobs of a key if they must yield. Returns their number. */
 function withdraw(sql: Sql, key: string, now: number): number {
   const ready = `${unfinished} AND status = 'pending' AND parked IS NULL`
-  const last = sql.get(`SELECT priority, rank ${ready} ORDER BY priority DESC, rank DESC LIMIT 1`, key)
-  if (last === undefined) return 0
-  const before = (priority: string, rank: number) =>
-    sql.get(
-      `SELECT 1 ${unfinished} AND status = 'pending' AND parked = 1 AND priority = ? AND rank < ? LIMIT 1`,
-      ...[key, priority, rank],
-    ) !== undefined
-  const due = rankAt(now) + 1
-  const rank = Math.min(due, last.rank as number)
-  const isLate = last.priority === 'high' ? before('high', rank) : before('high', due) || before('normal', rank)
-  return isLate ? sql.run(`UPDATE OR FAIL jobs SET parked = 1 WHERE rowid IN (SELECT rowid ${ready})`, key) : 0
+  const place = (rows: string, ...parameters: Parameter[]) =>
+    (sql.get(`SELECT priority, rank ${rows} LIMIT 1`, key, ...parameters) ?? null) as Pick<
+      Job,
+      'priority' | 'rank'
+    > | null
+  const first = (priority: string) =>
+    place(
+      `${unfinished} AND status = 'pending' AND parked = 1 AND priority = '${priority}' AND rank <= ? ORDER BY rank`,
+      rankAt(now),
+    )
+  if (!mustYield(place(`${ready} ORDER BY priority DESC, rank DESC`), first('high') ?? first('normal'))) return 0
+  return sql.run(`UPDATE OR FAIL jobs SET parked = 1 WHERE rowid IN (SELECT rowid ${ready})`, key)
 }
 
 export function markKeys(sql: Sql, types: readonly string[], now: number): void {

@@ -1,7 +1,7 @@
 import type { BatchPart } from '../../domain/batch.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
 import { dueAt, inStartOrder, isTerminal, rankAt } from '../../domain/job.ts'
-import { looks } from '../../domain/limits.ts'
+import { markTimes } from '../../domain/limits.ts'
 import { failureText, jobColumns } from '../columns.ts'
 import {
   allOwners,
@@ -14,11 +14,11 @@ import {
 } from '../port.ts'
 import { jobLogKind } from '../records.ts'
 import { encodeText } from '../text-encoding.ts'
-import { front, parked, waiting, waitingTypes } from './backlog.ts'
+import { front, parked, place, waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
 import { mark } from './limits.ts'
 import type { Parameter } from './open.ts'
-import { attemptColumns, listedColumns, readable, selectedColumns, toAttempt, toJob } from './rows.ts'
+import { attemptColumns, inRange, listedColumns, readable, selectedColumns, toAttempt, toJob } from './rows.ts'
 import { insertion, update, type Write } from './statements.ts'
 
 export function insert(sql: Sql, { job, key, uniqueKey }: Insert): Inserted {
@@ -64,7 +64,7 @@ const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...va
 export function replace(sql: Sql, { before, after, spawn, attempt }: Change): boolean {
   if (write(sql, update(before, after)) === 0) return false
   for (const job of spawn) write(sql, insertion(job, { once: true }))
-  if (after.limitKey !== null) mark(sql, after, looks(before, after))
+  if (after.limitKey !== null) mark(sql, after, markTimes(before, after))
   if (attempt !== null) log(sql, attempt, after.version)
   return true
 }
@@ -114,7 +114,7 @@ export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
   const [only = ''] = types
   const turn = (priority: string, most: number): Job[] => {
     if (types.length === 1) {
-      const rows = `SELECT rowid ${waiting} AND rank <= ? ORDER BY rank, id LIMIT ?`
+      const rows = `SELECT rowid ${waiting} AND ${place} <= ? ORDER BY ${place}, id LIMIT ?`
       return take(rows, queue, priority, only, rankAt(now), most)
     }
     const rows = front(sql, query, priority, most, now)
@@ -126,7 +126,7 @@ export function claim(sql: Sql, query: ClaimQuery, now: number): Job[] {
 }
 
 export function nextDue(sql: Sql, queue: Queue, types: readonly string[]): number | null {
-  const text = `SELECT ${readable('rank')} AS rank ${waiting} ORDER BY jobs.rank LIMIT 1`
+  const text = `SELECT ${inRange(place)} AS rank ${waiting} ORDER BY ${place} LIMIT 1`
   let due: number | null = null
   for (const priority of ['high', 'normal']) {
     for (const type of types) {
@@ -150,8 +150,8 @@ export function position(sql: Sql, { id }: Job, now: number): number | null {
       return sum + Number(sql.get(`SELECT count(*) AS n FROM (${before})`, job.queue, priority, type, ...parameters)?.n)
     }, 0)
   const before =
-    count(job.priority, '(rank, id) < (?, ?)', job.rank, job.id) +
-    (job.priority === 'normal' ? count('high', 'rank <= ?', rankAt(now)) : 0)
+    count(job.priority, `(${place}, id) < (?, ?)`, job.rank, job.id) +
+    (job.priority === 'normal' ? count('high', `${place} <= ?`, rankAt(now)) : 0)
   return before < countable ? before + 1 : null
 }
 

@@ -6,8 +6,9 @@ import type { Row } from './connection.ts'
 const numbers = new Set([...numberColumns, 'ended_at'])
 
 /** Clamps numbers to safe integers in SQL: the driver fails a whole result set for one integer outside that range. */
-export const readable = (column: string): string =>
-  numbers.has(column) ? `min(max(${column}, ${Number.MIN_SAFE_INTEGER}), ${Number.MAX_SAFE_INTEGER})` : column
+export const readable = (column: string): string => (numbers.has(column) ? inRange(column) : column)
+export const inRange = (number: string): string =>
+  `min(max(${number}, ${Number.MIN_SAFE_INTEGER}), ${Number.MAX_SAFE_INTEGER})`
 
 /** In the order in which `toJob` reads them. */
 export const selectedColumns = jobColumns.map(({ name }) => readable(name)).join(', ')

@@ -1,8 +1,7 @@
 import { rankAt } from '../../domain/job.ts'
 import type { Unclaimed } from '../port.ts'
-import { waiting, waitingTypes } from './backlog.ts'
+import { firstRunAt, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
-import { readable } from './rows.ts'
 
 export function unclaimed(sql: Sql, now: number, waited: number): Unclaimed[] {
   const runs = sql.all(
@@ -13,10 +12,8 @@ export function unclaimed(sql: Sql, now: number, waited: number): Unclaimed[] {
   const since = new Map<string, number>()
   for (const priority of ['high', 'normal']) {
     for (const type of waitingTypes(sql, 'jobs', priority)) {
-      // The rank of a job of a rarely seen owner may be earlier than the job itself.
-      const text = `SELECT ${readable('run_at')} AS run_at ${waiting} AND rank <= ? ORDER BY jobs.rank LIMIT 1`
-      const first = sql.get(text, 'jobs', priority, type, rankAt(now - waited))?.run_at
-      if (typeof first === 'number' && first <= now - waited && !running.has(type))
+      const first = firstRunAt(sql, priority, type, rankAt(now - waited))
+      if (first !== null && first <= now - waited && !running.has(type))
         since.set(type, Math.min(first, since.get(type) ?? first))
     }
   }

@@ -1,18 +1,16 @@
+import { rankAt } from '../../domain/job.ts'
 import type { Unfinished } from '../port.ts'
 import { byType } from '../unfinished.ts'
-import { parked, waiting, waitingTypes } from './backlog.ts'
+import { firstRunAt, parked, waiting, waitingTypes } from './backlog.ts'
 import type { Sql } from './connection.ts'
 
-/** Counted in partial indexes, up to `most` for each type; the rows are never read. */
+/** Counted in partial indexes, up to `most` for each type. */
 export function unfinished(sql: Sql, now: number, most: number): Unfinished[] {
   const counts: Unfinished[] = []
   for (const priority of ['high', 'normal']) {
     for (const type of waitingTypes(sql, 'jobs', priority)) {
-      const row = sql.get(
-        `SELECT count(*) AS pending, min(rank) / 1000 AS oldest FROM (SELECT rank ${waiting} ORDER BY rank LIMIT ?)`,
-        ...['jobs', priority, type, most],
-      )
-      counts.push({ type, pending: row?.pending as number, running: 0, oldest: row?.oldest as number })
+      const row = sql.get(`SELECT count(*) AS n FROM (SELECT 1 ${waiting} LIMIT ?)`, 'jobs', priority, type, most)
+      counts.push({ type, pending: Number(row?.n), running: 0, oldest: firstRunAt(sql, priority, type, rankAt(now)) })
     }
   }
   const held = sql.all(

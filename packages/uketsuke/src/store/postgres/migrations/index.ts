@@ -1,6 +1,6 @@
 import { UketsukeError } from '../../../domain/errors.ts'
 import type { Sql } from '../connection.ts'
-import { earlierLockOf } from '../exclusive-lock.ts'
+import { earlierLocksOf } from '../exclusive-lock.ts'
 import { jobs } from './001-jobs.ts'
 import { dueByType } from './002-due-by-type.ts'
 import { records } from './003-records.ts'
@@ -14,8 +14,8 @@ const migrations: readonly string[] = [jobs, dueByType, records, trace, splitByS
 export const schemaVersion = migrations.length
 /** A migration may copy tables. In milliseconds. */
 export const migrationTimeout = 24 * 60 * 60_000
-/** From this version on, the tables are those of `splitByState`. */
-const splitLayout = 5
+/** The version since which the tables have their present layout. */
+const presentLayout = 7
 
 /**
  * Several processes may start at the same time. The first to get the advisory lock migrates; the others find the new
@@ -41,7 +41,7 @@ export async function migrate(sql: Sql, schema: string): Promise<void> {
       [],
     )
   }
-  if (found > 0 && found < splitLayout) await withoutEarlierProcesses(sql, schema)
+  if (found > 0 && found < presentLayout) await withoutEarlierProcesses(sql, schema)
   for (const [i, migration] of migrations.entries()) {
     if (i < found) continue
     await sql.script(migration)
@@ -54,7 +54,8 @@ export async function migrate(sql: Sql, schema: string): Promise<void> {
  * version of the schema.
  */
 async function withoutEarlierProcesses(sql: Sql, schema: string): Promise<void> {
-  const [row] = await sql.query('SELECT pg_try_advisory_xact_lock($1::bigint) AS free', [earlierLockOf(schema)])
+  const locks = 'SELECT bool_and(pg_try_advisory_xact_lock(lock)) AS free FROM unnest($1::bigint[]) AS each (lock)'
+  const [row] = await sql.query(locks, [earlierLocksOf(schema)])
   if (row?.free === true) return
   const sentence = `Processes with an earlier version of uketsuke are using the schema "${schema}", whose tables this version replaces`
   throw new UketsukeError('store-unusable', `${sentence}: stop all of them, then start this version.`)
