@@ -151,7 +151,7 @@ export const en = {
   allPaused: 'All types are paused',
   schedules: 'Schedules',
   schedule: 'Schedule',
-  schedulesHelp: 'A schedule creates a job at each of its times. Workers do it.',
+  schedulesHelp: 'Workers create a job at each time of a schedule.',
   noSchedules: 'There are no schedules.',
   cron: 'Cron',
   lastRun: 'Last run',
