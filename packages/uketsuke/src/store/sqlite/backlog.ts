@@ -29,17 +29,22 @@ export function firstRunAt(sql: Sql, priority: string, type: string, rank: numbe
   return (sql.get(text, 'jobs', priority, type, rank)?.at ?? null) as number | null
 }
 
-export const fronts = (sql: Sql, now: number): Front[] =>
-  [ready, parked].flatMap((from) =>
-    (['high', 'normal'] as const).flatMap((priority) =>
-      waitingTypes(sql, 'jobs', priority, from).flatMap((type): Front[] => {
-        const first = `SELECT ${inRange(place)} AS rank FROM ${from} AND queue = 'jobs' AND priority = ? AND type = ? AND ${place} <= ?
+export function fronts(sql: Sql, now: number): Front[] {
+  const first = new Map<string, Front>()
+  for (const from of [ready, parked]) {
+    for (const priority of ['high', 'normal'] as const) {
+      for (const type of waitingTypes(sql, 'jobs', priority, from)) {
+        const text = `SELECT ${inRange(place)} AS rank FROM ${from} AND queue = 'jobs' AND priority = ? AND type = ? AND ${place} <= ?
           ORDER BY ${place} LIMIT 1`
-        const rank = sql.get(first, priority, type, rankAt(now))?.rank
-        return typeof rank === 'number' ? [{ type, priority, rank }] : []
-      }),
-    ),
-  )
+        const rank = sql.get(text, priority, type, rankAt(now))?.rank as number | undefined
+        const known = first.get(`${priority} ${type}`)
+        if (rank !== undefined && (known === undefined || rank < known.rank))
+          first.set(`${priority} ${type}`, { type, priority, rank })
+      }
+    }
+  }
+  return [...first.values()]
+}
 
 /** The rowids of the first `most` due jobs of these types. Reads the start of each type's range and merges them. */
 export function front(

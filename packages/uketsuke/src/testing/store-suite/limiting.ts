@@ -150,6 +150,29 @@ export function limiting(check: Check): void {
     assert.deepEqual(ids(await store.admit([key], rate)), ['d'])
   })
 
+  check(
+    'fronts: the first due job of each type and priority, whether it is parked or not',
+    async ({ store, clock }) => {
+      const now = clock.now()
+      const at = (id: string, before: number, more = {}) => ({
+        job: job(clock, { id, rank: (now - before) * 1_000, ...more }),
+      })
+      await store.insert([
+        at('a', 5),
+        at('b', 9, { limitKey: 'k' }),
+        at('c', 7, { priority: 'high', limitKey: 'k' }),
+        at('d', 8, { priority: 'high' }),
+        at('e', 3, { type: 'mail', limitKey: 'k' }),
+        at('f', 4, { queue: 'deliveries' }),
+        { job: job(clock, { id: 'g', type: 'later', runAt: now + 50 }) },
+      ])
+      const fronts = (await store.fronts()).map(
+        ({ type, priority, rank }) => `${priority} ${type} ${rank / 1_000 - now}`,
+      )
+      assert.deepEqual(fronts.sort(), ['high report -8', 'normal mail -3', 'normal report -9'])
+    },
+  )
+
   check('markKeys: marks the keys of parked jobs, for the time at which they are due', async ({ store, clock }) => {
     const none: AdmissionRule = () => ({ room: 0, after: () => ({ state: null, again: null }) })
     await store.insert([
