@@ -47,6 +47,34 @@ function most(notes: readonly Note[], killed: ReadonlyMap<number, number>): Map<
   return highest
 }
 
+/** The longest time, in milliseconds, for which a key had a job waiting and a place free. */
+function longestIdle(notes: readonly Note[], accepted: ReadonlyMap<string, { key: string; at: number }>): number {
+  const steps: { at: number; key: string; waiting: number; running: number }[] = []
+  const started = new Set<string>()
+  for (const [, { key, at }] of accepted) steps.push({ at, key, waiting: 1, running: 0 })
+  for (const { what, key, jobId, at } of notes) {
+    if (!accepted.has(jobId)) continue
+    if (what === 'start') steps.push({ at, key, waiting: started.has(jobId) ? 0 : -1, running: 1 })
+    if (what === 'start') started.add(jobId)
+    else steps.push({ at, key, waiting: 0, running: -1 })
+  }
+  steps.sort((a, b) => a.at - b.at)
+  let longest = 0
+  const state = new Map(keys.map((key) => [key, { waiting: 0, running: 0, since: Number.POSITIVE_INFINITY }]))
+  for (const step of steps) {
+    const key = state.get(step.key)
+    if (key === undefined) continue
+    key.waiting += step.waiting
+    key.running += step.running
+    if (key.since < step.at) longest = Math.max(longest, step.at - key.since)
+    const idle = key.waiting > 0 && key.running < limit
+    key.since = idle ? Math.min(key.since, step.at) : Number.POSITIVE_INFINITY
+  }
+  return longest
+}
+
+const now = () => Number(process.hrtime.bigint()) / 1e6
+
 test.each(['SQLite', 'PostgreSQL'])(
   'on %s, no key has more handlers at a time than its limit while workers are killed, and every job completes',
   async (engine) => {
@@ -63,18 +91,31 @@ test.each(['SQLite', 'PostgreSQL'])(
     const start = (n: number) => Program.start({ ...store, work: { concurrency: 8 }, lease, skew: skews[n] ?? 0 })
     const workers = await Promise.all(skews.map((_, n) => start(n)))
     const killed = new Map<number, number>()
-    const over = Date.now() + minutes * 60_000
     let jobs = 0
-    for (let round = 0; Date.now() < over; round++) {
-      const wanted = Array.from({ length: 40 }, (_, n) => ({ key: keys[n % keys.length], log, ms: 20 + (n % 5) * 10 }))
+    const ask = async (each: number): Promise<Map<string, { key: string; at: number }>> => {
+      const wanted = Array.from({ length: each * keys.length }, (_, n) => ({
+        key: keys[n % keys.length] ?? '',
+        log,
+        ms: 20 + (n % 5) * 10,
+      }))
       const answers = await Promise.all(wanted.map((input) => post(api.url ?? '', 'limited', input)))
-      for (const answer of answers) expect(answer.status).toBe(202)
+      const at = now()
       jobs += wanted.length
+      const ids = answers.map(async (answer, n) => {
+        expect(answer.status).toBe(202)
+        const { jobId } = (await answer.json()) as { jobId: string }
+        return [jobId, { key: wanted[n]?.key ?? '', at }] as const
+      })
+      return new Map(await Promise.all(ids))
+    }
+    const over = Date.now() + minutes * 60_000
+    for (let round = 0; Date.now() < over; round++) {
+      await ask(10)
       await new Promise((resolve) => setTimeout(resolve, 400))
       const victim = round % workers.length
       if (round % 3 === 2) {
         await workers[victim]?.kill()
-        killed.set(workers[victim]?.pid ?? 0, Number(process.hrtime.bigint()) / 1e6)
+        killed.set(workers[victim]?.pid ?? 0, now())
         workers[victim] = await start(victim)
       }
     }
@@ -85,8 +126,14 @@ test.each(['SQLite', 'PostgreSQL'])(
         .map((line) => JSON.parse(line) as Note)
     const ended = () => new Set(read().flatMap(({ what, jobId }) => (what === 'end' ? [jobId] : []))).size
     await until(() => ended() === jobs, 'all jobs end', { ms: 120_000 })
-    const highest = most(read(), killed)
-    console.info(engine, { jobs, kills: killed.size, highest: Object.fromEntries(highest) })
+    // Nobody is killed any more, so no place is held by a dead process.
+    const accepted = await ask(150)
+    await until(() => ended() === jobs, 'all jobs end', { ms: 120_000 })
+    const notes = read()
+    const highest = most(notes, killed)
+    const idle = longestIdle(notes, accepted)
+    console.info(engine, { jobs, kills: killed.size, highest: Object.fromEntries(highest), idle })
+    expect(idle).toBeLessThan(1_500)
     for (const key of keys) expect([key, highest.get(key)]).toEqual([key, limit])
     expect(killed.size).toBeGreaterThan(0)
   },
