@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { expressAccept, expressJobs } from '../../packages/uketsuke/src/http/adapters/express.ts'
+import { JobError } from '../../packages/uketsuke/src/index.ts'
+import { until } from '../until.ts'
 import { Events, raw } from './raw.ts'
-import { body, type Listen, type Serving, serve } from './server.ts'
+import { body, type Listen, type Running, type Serving, serve } from './server.ts'
 
 /** A typical app: a JSON parser before everything, a router, and a custom error handler. */
 const app: Listen = (jobs) => {
@@ -12,7 +14,8 @@ const app: Listen = (jobs) => {
   own.post(
     '/reports',
     expressAccept(jobs, (req) => {
-      const { webhookUrl, ...input } = req.body as Record<string, unknown>
+      const { webhookUrl, answerWithin, type, ...input } = req.body as Record<string, unknown>
+      if (typeof answerWithin === 'number') return { type: type === 'held' ? type : 'report', input, answerWithin }
       if (input.boom) throw new Error('thrown by the route')
       return { type: 'report', input, webhookUrl }
     }),
@@ -73,6 +76,111 @@ describe("a user's own route on Express 5", () => {
     const elsewhere = await api.post('', { type: 'report', input: { pages: 1 } }, init)
     expect([elsewhere.status, elsewhere.headers.has('idempotent-replayed')]).toEqual([202, false])
     await worker.stop()
+  })
+
+  describe('with answerWithin', () => {
+    const ask = (more: object, prefer = '') =>
+      api.post('/own/reports', { answerWithin: 5_000, ...more }, { headers: prefer === '' ? {} : { prefer } })
+    const held = async () => {
+      const { items } = await api.jobs.list({ owner: 'alice', type: 'held' })
+      return items.length === 0 ? null : api.handler(items[0]!.jobId)
+    }
+
+    it('responds with the output of a job that completes in time', async () => {
+      const worker = await api.jobs.work()
+      const response = await ask({ pages: 3 })
+      expect([response.status, await response.json()]).toEqual([200, { pages: 3 }])
+      const { headers } = response
+      expect([headers.get('content-type'), headers.get('cache-control'), headers.has('retry-after')]).toEqual([
+        'application/json',
+        'no-store',
+        false,
+      ])
+      const [, id = ''] = /^\/api\/jobs\/(\w{26})$/.exec(headers.get('content-location') ?? '') ?? []
+      expect(await body(await api.call(`/${id}`))).toMatchObject({ status: 'completed', output: { pages: 3 } })
+      await worker.stop()
+    })
+
+    it('responds with the usual 202 when the time is over, and the job goes on', async () => {
+      const worker = await api.jobs.work()
+      const asked = ask({ type: 'held' })
+      const { finish } = (await until(held)) as Running
+      await api.clock.advance(5_000)
+      const response = await asked
+      const { jobId, status } = await body(response)
+      expect([response.status, status, response.headers.get('location')]).toEqual([
+        202,
+        'running',
+        `/api/jobs/${jobId}`,
+      ])
+      finish('late')
+      expect(await body(await api.call(`/${jobId}`, { headers: { prefer: 'wait=5' } }))).toMatchObject({
+        output: 'late',
+      })
+      await worker.stop()
+    })
+
+    it('responds with a 202 for a job that fails in time', async () => {
+      const worker = await api.jobs.work()
+      const asked = ask({ type: 'held' })
+      const { fail } = (await until(held)) as Running
+      fail(new JobError('The card was declined.', { code: 'card-declined', retryable: false }))
+      const response = await asked
+      expect([response.status, await body(response)]).toMatchObject([
+        202,
+        { status: 'failed', error: { code: 'card-declined' } },
+      ])
+      await worker.stop()
+    })
+
+    it.each([
+      ['respond-async', 'respond-async'],
+      ['Respond-Async; foo, wait=3', 'respond-async'],
+      ['wait=0', 'wait=0'],
+    ])('Prefer: %s gets a 202 at once', async (prefer, applied) => {
+      const response = await ask({ pages: 1 }, prefer)
+      expect([response.status, response.headers.get('preference-applied')]).toEqual([202, applied])
+    })
+
+    it('Prefer: wait shortens the wait, and cannot lengthen it', async () => {
+      const soon = ask({ type: 'held' }, 'wait=2')
+      await until(() => api.clock.pending > 0)
+      await until(async () => (await api.jobs.stats()).jobs.pending === 1)
+      await api.clock.advance(2_000)
+      expect([(await soon).status, (await soon).headers.get('preference-applied')]).toEqual([202, 'wait=2'])
+      const long = ask({ type: 'held' }, 'wait=20')
+      await until(async () => (await api.jobs.stats()).jobs.pending === 2)
+      await api.clock.advance(5_000)
+      expect([(await long).status, (await long).headers.get('preference-applied')]).toEqual([202, null])
+    })
+
+    it('a repeated request gets the same answer, without another run', async () => {
+      const worker = await api.jobs.work()
+      const again = () =>
+        api.post('/own/reports', { answerWithin: 5_000, pages: 4 }, { headers: { 'idempotency-key': 'quick' } })
+      const [first, second] = [await again(), await again()]
+      expect(second.headers.get('content-location')).toBe(first.headers.get('content-location'))
+      expect([second.status, second.headers.get('idempotent-replayed'), await second.json()]).toEqual([
+        200,
+        'true',
+        { pages: 4 },
+      ])
+      expect((await api.jobs.stats()).jobs.completed).toBe(1)
+      await worker.stop()
+    })
+
+    it('a credential that may not read gets the 202, without the output', async () => {
+      const worker = await api.jobs.work()
+      const response = await api.post('/own/reports', { answerWithin: 5_000, pages: 1 }, { as: 'alice/jobs:create' })
+      const job = await body(response)
+      expect([response.status, job.status, 'output' in job]).toEqual([202, 'completed', false])
+      await worker.stop()
+    })
+
+    it.each([-1, 0.5, 50_001])('%s is refused before anything is stored', async (answerWithin) => {
+      expect((await ask({ pages: 1, answerWithin })).status).toBe(500)
+      expect((await api.jobs.stats()).jobs.pending).toBe(0)
+    })
   })
 
   it('reports an input that JSON.stringify cannot serialize', async () => {

@@ -105,6 +105,12 @@ export interface JobRequest<Types extends JobTypes> {
   delay?: unknown
   runAt?: unknown
   metadata?: unknown
+  /**
+   * How long the response waits for the job, in milliseconds, up to 50,000. If it completes in time, the response is a 200 with the output
+   * as its body and the job in `Content-Location`; otherwise, and if it fails, the usual 202. The work is never started twice. A client may
+   * shorten it with `Prefer: wait`, and skip it with `Prefer: respond-async`.
+   */
+  answerWithin?: number | undefined
 }
 
 /**
@@ -266,8 +272,8 @@ export interface Jobs<Types extends JobTypes = any> {
   fetch(request: Request): Promise<Response>
 
   /**
-   * Accepts a job on your own route and resolves with the complete 202 response, or with a problem response. The caller, the
-   * `Idempotency-Key` and `Prefer` come from the request.
+   * Accepts a job on your own route and resolves with the complete response: the 202, the 200 of `answerWithin`, or a problem. The
+   * caller, the `Idempotency-Key` and `Prefer` come from the request.
    */
   accept(request: Request, job: JobRequest<Types>): Promise<Response>
 

@@ -29,12 +29,19 @@ export const longestWait = 50
  * syntax is ignored as a whole.
  */
 export function preferredWait(prefer: string | null): number | null {
-  for (const preference of split(prefer ?? '', ',') ?? []) {
-    const [first = ''] = split(preference, ';') ?? []
-    const equals = first.indexOf('=')
-    if (equals === -1 || first.slice(0, equals).trim().toLowerCase() !== 'wait') continue
-    const [, digits] = /^"?(\d+)"?$/.exec(first.slice(equals + 1).trim()) ?? []
-    return digits === undefined ? null : Math.min(Number(digits), longestWait)
+  const [, digits] = /^"?(\d+)"?$/.exec(preference(prefer, 'wait') ?? '') ?? []
+  return digits === undefined ? null : Math.min(Number(digits), longestWait)
+}
+
+/** Whether the client prefers a 202 to waiting (RFC 7240, 4.1). */
+export const prefersAsync = (prefer: string | null): boolean => preference(prefer, 'respond-async') !== null
+
+/** The value of the first preference with this name, empty if it has none; null without one. */
+function preference(prefer: string | null, name: string): string | null {
+  for (const one of split(prefer ?? '', ',') ?? []) {
+    const [first = ''] = split(one, ';') ?? []
+    const [token = '', ...value] = first.split('=')
+    if (token.trim().toLowerCase() === name) return value.join('=').trim()
   }
   return null
 }

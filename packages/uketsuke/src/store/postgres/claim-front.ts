@@ -11,7 +11,7 @@ export interface Front {
 export const fromStart: Front = { high: Number.MIN_SAFE_INTEGER, normal: Number.MIN_SAFE_INTEGER }
 
 /** How often a claim reads from the start, in milliseconds, and how small a part of the time these claims may take. */
-const interval = 200
+const interval = 25
 const share = 0.05
 /** A job may become visible so much later than it was due, in milliseconds, because its commit took time. */
 const lateness = 1_000
