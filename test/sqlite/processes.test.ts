@@ -184,7 +184,7 @@ describe.skipIf(process.platform !== 'linux')('a full disk', () => {
       process.on('SIGXFSZ', () => {})
       await store.migrate()
       await insert('before')
-      limit('250000:unlimited')
+      limit('300000:unlimited')
       const accepted = []
       const refused = []
       for (let i = 0; refused.length < 5; i++) {

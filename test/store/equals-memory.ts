@@ -88,9 +88,10 @@ const claim: fc.Arbitrary<Act> = fc
 
 const moves: ((job: Job, now: number) => Job | null)[] = [
   (job) => rules.progress(job, job.progress + 10, 'm'),
-  (job, now) => rules.succeed(job, now, '1'),
+  (job, now) => rules.succeed(job, now, '1', job.id < 'd' ? '[]' : null),
   (job, now) => rules.fail(job, now, { code: 'x', message: 'y', retryable: true }, now + 5),
   rules.release,
+  (job, now) => rules.snooze(job, now, now + 7, 'asked'),
   (job, now) => rules.debounce(job, `{"at":${now}}`, now, { wait: 10, max: 25 }),
   rules.cancel,
   rules.expire,
@@ -107,6 +108,19 @@ const move: fc.Arbitrary<Act> = fc
   })
 
 const reads: fc.Arbitrary<Act> = fc.oneof(
+  fc
+    .record({
+      owner,
+      jobId: id,
+      kind: fc.constantFrom('step', 'output'),
+      after: fc.option(fc.constantFrom('1', '2')),
+      limit: fc.integer({ min: 1, max: 3 }),
+    })
+    .map(
+      (query): Act =>
+        (store) =>
+          store.fragments(query),
+    ),
   fc.constantFrom('u1', 'u2').map(
     (key): Act =>
       (store) =>
@@ -155,6 +169,21 @@ const reads: fc.Arbitrary<Act> = fc.oneof(
 )
 
 const writes: fc.Arbitrary<Act> = fc.oneof(
+  fc
+    .array(
+      fc.record({
+        lease: fc.record({ id, attempt: fc.integer({ min: 1, max: 2 }), worker: fc.constant('w') }),
+        kind: fc.constantFrom('step', 'output'),
+        key: fc.constantFrom('1', '2', '3'),
+        value: fc.constantFrom('x', 'y'),
+      }),
+      { maxLength: 4 },
+    )
+    .map(
+      (added): Act =>
+        (store) =>
+          store.addFragments(added),
+    ),
   fc.tuple(id, fc.integer({ min: 0, max: 2 }), short).map(
     ([id, attempt, leaseMs]): Act =>
       (store) =>

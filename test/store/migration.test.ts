@@ -20,6 +20,7 @@ class FakeTables implements RawTables {
     idempotency_keys: [],
     key_states: [],
     unique_keys: [],
+    fragments: [],
     records: [],
     shared: [],
   }

@@ -39,6 +39,20 @@ export interface JobContext<Input> {
    * @throws {UketsukeError} as `jobs.enqueue` does
    */
   enqueue(type: string, input: unknown, options?: NewJobOptions): Promise<JobView>
+  /**
+   * Runs `fn` once for the whole job: its result is stored, and a later attempt gets the stored one instead of running `fn` again. Resolves
+   * with the result in its JSON form. If the process dies after the effect of `fn` and before the result is stored, `fn` runs again. A name
+   * stands for one step of the job: 1 to 255 characters, at most 1,000 names.
+   * @throws {UketsukeError} `invalid-step` for a name that is invalid or was used before in this attempt; `invalid-output` for a result
+   * that JSON cannot represent or that exceeds `limits.outputBytes`; what `fn` throws; the reason of `signal` if it has aborted
+   */
+  step<Result>(name: string, fn: () => Result | Promise<Result>): Promise<JsonOutput<Result>>
+  /**
+   * Gives the job back, to run again in `ms` milliseconds, from 0 to 366 days, without spending an attempt: for a handler that has to wait
+   * for others. It ends the handler by throwing. `message` replaces the progress message.
+   * @throws always
+   */
+  snooze(ms: number, message?: string): never
 }
 
 /** The argument of `job()`. */

@@ -69,7 +69,9 @@ export function batchDelivery(batch: string, url: string, { owner, retainFor, tr
 function ended(before: Job, after: Job, now: number): Attempt | null {
   if (before.status !== 'running' || after.status !== 'pending') return null
   const released = after.attempt < before.attempt
-  // A plain release keeps the previous `lastError`, which belongs to an earlier attempt.
+  // It was put off, and the same attempt goes on later: a job that asks a vendor each minute would have a thousand attempts a day.
+  if (released && after.runAt > now && after.lastError === before.lastError) return null
+  // A release keeps the previous `lastError`, which belongs to an earlier attempt.
   const error = released && after.lastError === before.lastError ? null : after.lastError
   return attempt(before, now, released ? 'released' : (lost(error) ?? 'retrying'), error)
 }

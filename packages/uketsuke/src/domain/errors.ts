@@ -39,6 +39,7 @@ export const errorTitles = {
   'invalid-output': 'The handler returned an invalid output',
   'outcome-rejected': 'The outcome of the job could not be stored',
   'invalid-progress': 'Progress must be a number from 0 to 100',
+  'invalid-step': 'A step has an invalid name, or was used twice',
   'webhook-refused': 'The webhook receiver did not respond with a 2xx status',
   'webhook-unreachable': 'The webhook receiver could not be reached',
   'webhook-endpoint-disabled': 'The webhook endpoint is disabled or deleted',

@@ -9,7 +9,7 @@ export const jobStatuses = ['pending', 'running', 'completed', 'failed', 'cancel
 export type Queue = 'jobs' | 'deliveries'
 
 /**
- * A job as stores keep it. Times are in milliseconds since the epoch; `input`, `output` and `metadata` are JSON text.
+ * A job as stores keep it. Times are in milliseconds since the epoch; `input`, `output`, `files` and `metadata` are JSON text.
  */
 export interface Job {
   readonly id: string
@@ -28,6 +28,8 @@ export interface Job {
   readonly progressMessage: string | null
   readonly input: string
   readonly output: string | null
+  /** The files that the attempt which completed the job has saved: the JSON text of a list. Null if there are none. */
+  readonly files: string | null
   readonly error: Failure | null
   /** Why the previous attempt failed; set while the job is pending or running. */
   readonly lastError: Failure | null

@@ -14,6 +14,7 @@ import {
   progress,
   release,
   retry,
+  snooze,
   succeed,
   unreadPatience,
   withLatestProgress,
@@ -173,6 +174,11 @@ describe('release', () => {
   })
   it('cancels the job if cancellation was requested', () => expect(release(asked2stop, 1)?.status).toBe('cancelled'))
   it('applies to running jobs only', () => expect(release(pending, 1)).toBeNull())
+  it('a handler gives it back, with or without a message', () => {
+    const waiting = { status: 'pending', attempt: 0, runAt: 150 }
+    expect(snooze(running, 140, 150, 'Asked once')).toMatchObject({ ...waiting, progressMessage: 'Asked once' })
+    expect(snooze({ ...running, progressMessage: 'Half' }, 140, 150, null)?.progressMessage).toBe('Half')
+  })
   it('returns the job for a later time if requested', () => expect(release(running, 140, 150)?.runAt).toBe(150))
 })
 
@@ -361,6 +367,7 @@ describe('change', () => {
   })
   it('can store an attempt of a row without a worker and start time', () => {
     const bare = { ...running, worker: null, startedAt: null }
+    expect(change(bare, release(bare, 9, 10) as Job, 9).attempt).toBeNull()
     expect(change(bare, release(bare, 9) as Job, 9).attempt).toMatchObject({ worker: '', startedAt: 9 })
   })
 })

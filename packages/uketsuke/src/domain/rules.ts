@@ -26,6 +26,7 @@ export function create(asked: NewJob, now: number, rank = asked.rank, batch = as
     progressMessage: null,
     input: asked.input,
     output: null,
+    files: null,
     error: null,
     lastError: null,
     metadata: asked.metadata ?? null,
@@ -94,9 +95,9 @@ export function withLatestProgress(job: Job, latest: LatestProgress | null, end:
 }
 
 /** The job completes even if a cancellation was requested meanwhile: the work is done, so its output is kept. */
-export function succeed(job: Job, now: number, output: string): Job | null {
+export function succeed(job: Job, now: number, output: string, files: string | null = null): Job | null {
   if (job.status !== 'running') return null
-  return end(job, now, { status: 'completed', progress: 100, output, lastError: null })
+  return end(job, now, { status: 'completed', progress: 100, output, files, lastError: null })
 }
 
 /** An attempt failed. The job is retried at `retryAt` if attempts remain, else it fails. */
@@ -123,6 +124,11 @@ export function release(job: Job, now: number, runAt = now): Job | null {
   if (job.status !== 'running') return null
   if (job.cancelRequestedAt !== null) return end(job, now, { status: 'cancelled', error: cancelled })
   return wait(job, runAt, { attempt: job.attempt - 1 })
+}
+
+/** A handler gives its job back, to run again later. That costs no attempt. A null message keeps the previous one. */
+export function snooze(job: Job, now: number, runAt: number, message: string | null): Job | null {
+  return release(message === null ? job : { ...job, progressMessage: message }, now, runAt)
 }
 
 /**

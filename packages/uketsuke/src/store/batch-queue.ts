@@ -1,6 +1,7 @@
 import { performance, setImmediate } from '../base/timers.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Change, Job, Lease } from '../domain/job.ts'
+import type { NewFragment } from './fragments.ts'
 import type { Insert, Store, Waiting } from './port.ts'
 
 /** The rows of one call. They succeed or fail together and are never split between commits. */
@@ -45,6 +46,12 @@ export function batched(
     textOf: ({ after }) => after.output?.length ?? 0,
     idOf: (row) => row.before.id,
   })
+  const fragments = batchQueue((rows: NewFragment[]) => store.addFragments(rows), {
+    cap,
+    capBytes,
+    inFlight,
+    textOf: ({ value }) => value.length,
+  })
   const renewals = new Map<number, BatchQueue<Lease, number | null>>()
   const renewalsOf = (leaseMs: number) => {
     const known = renewals.get(leaseMs)
@@ -87,6 +94,8 @@ export function batched(
     position: (job) => store.position(job),
     remove: (owner, id) => store.remove(owner, id),
     prune: (limit) => store.prune(limit),
+    addFragments: (rows) => fragments.commit(rows),
+    fragments: (query) => store.fragments(query),
     stats: () => store.stats(),
     indexEnded: () => store.indexEnded(),
     pruneType: (type, kept, limit) => store.pruneType(type, kept, limit),
@@ -101,7 +110,7 @@ export function batched(
     records: store.records,
     onForeignCommit: (fn, only) => store.onForeignCommit(fn, only),
     async close() {
-      await Promise.all([inserts, changes, ...renewals.values()].map((one) => one.idle()))
+      await Promise.all([inserts, changes, fragments, ...renewals.values()].map((one) => one.idle()))
       await store.close()
     },
   }

@@ -57,6 +57,7 @@ export const changingColumns: readonly Column[] = [
   column('rank', 'bigint', (job) => job.rank),
   // Null rather than 0, which costs less.
   column('parked', 'int', (job) => (job.parked ? 1 : null)),
+  column('files', 'text', (job) => job.files),
 ]
 
 /** The columns that an update may write. */

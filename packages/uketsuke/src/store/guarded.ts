@@ -5,7 +5,8 @@ import { allOwners, type Insert, type Owner, type Store } from './port.ts'
  * Validates owners and idempotency keys before they reach the store, because engines treat invalid ones differently.
  */
 export function withValidIdentifiers(store: Store): Store {
-  const { insert, insertWithin, get, list, deliveries, failedDeliveries, attempts, batch, remove, records } = store
+  const { insert, insertWithin, get, list, deliveries, failedDeliveries, attempts, batch, fragments, remove, records } =
+    store
   return Object.assign(store, {
     insert: async (inserts, waiting) => insert(inserts.map(checked), waiting),
     ...(insertWithin && {
@@ -17,6 +18,7 @@ export function withValidIdentifiers(store: Store): Store {
     failedDeliveries: async (owner, since, after, limit) => failedDeliveries(one(owner), since, after, limit),
     attempts: async (owner, id) => attempts(one(owner), id),
     batch: async (owner, id) => batch(one(owner), id),
+    fragments: async (query) => fragments({ ...query, owner: one(query.owner) }),
     remove: async (owner, id) => remove(one(owner), id),
     records: {
       get: async (kind, owner, id) => records.get(kind, one(owner), id),

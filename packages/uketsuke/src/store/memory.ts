@@ -15,6 +15,7 @@ import {
 } from '../domain/job.ts'
 import { markTimes, mustYield } from '../domain/limits.ts'
 import { claim, isHeldBy } from '../domain/rules.ts'
+import type { Fragment } from './fragments.ts'
 import { withValidIdentifiers } from './guarded.ts'
 import { memoryRecords } from './memory-records.ts'
 import {
@@ -44,6 +45,8 @@ export function memory(): StoreFactory {
     const keyStates = new Map<string, string>()
     let marks: (LimitKey & { at: number })[] = []
     const records = memoryRecords()
+    /** By job id, then in the order of insertion. */
+    const fragments = new Map<string, Fragment[]>()
 
     const all = () => [...jobs.values()]
     const seenBy = (owner: Owner, id: string) => {
@@ -100,6 +103,7 @@ export function memory(): StoreFactory {
       for (const job of all()) {
         if (!gone(job)) continue
         jobs.delete(job.id)
+        fragments.delete(job.id)
         void records.remove(jobLogKind, allOwners, job.id)
       }
       for (const [key, id] of uniqueKeys) if (!jobs.has(id)) uniqueKeys.delete(key)
@@ -313,6 +317,20 @@ export function memory(): StoreFactory {
           fronts.set(`${priority} ${type}`, { type, priority, rank: rank ?? 0 })
         return [...fronts.values()]
       },
+      addFragments: async (added) =>
+        added.map(({ lease, kind, key, value }) => {
+          const job = jobs.get(lease.id)
+          if (job === undefined || !isHeldBy(lease, job)) return false
+          const present = fragments.get(lease.id) ?? []
+          const exists = present.some((one) => one.kind === kind && one.key === key)
+          if (!exists) fragments.set(lease.id, [...present, { kind, key, value }])
+          return true
+        }),
+      fragments: async ({ owner, jobId, kind, after, limit }) =>
+        (seenBy(owner, jobId) === null ? [] : (fragments.get(jobId) ?? []))
+          .filter((one) => one.kind === kind && one.key > (after ?? ''))
+          .sort((a, b) => (a.key < b.key ? -1 : 1))
+          .slice(0, limit),
       stats: async () => {
         const none = (): Record<JobStatus, number> => ({
           pending: 0,

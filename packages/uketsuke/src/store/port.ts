@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { BatchPart } from '../domain/batch.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Priority, Queue } from '../domain/job.ts'
 import type { Admission, KeyFacts } from '../domain/limits.ts'
+import type { Fragment, FragmentQuery, NewFragment } from './fragments.ts'
 import { allOwners, type Owner } from './owner.ts'
 import type { RecordStore } from './records.ts'
 import type { Transaction } from './transaction.ts'
@@ -254,6 +255,13 @@ export interface Store {
   batch(owner: Owner, id: string): Promise<BatchPart[]>
   /** The front of the waiting user jobs of each type and priority. One probe for each, regardless of the number of jobs. */
   fronts(): Promise<Front[]>
+  /**
+   * Stores fragments of running jobs in one commit. False if the lease does not hold its job any more: then nothing of that fragment is
+   * stored. A fragment whose key exists is left unchanged. Fragments go with their job.
+   */
+  addFragments(fragments: readonly NewFragment[]): Promise<boolean[]>
+  /** Fragments of a job in the bytewise order of their keys. */
+  fragments(query: FragmentQuery): Promise<Fragment[]>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
   /** The number of the users' failed jobs, as far as `most` failures are looked at, failed deliveries included. */

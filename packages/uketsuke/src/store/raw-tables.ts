@@ -31,6 +31,7 @@ export const tables = {
   },
   key_states: { key: ['key'], text: ['key', 'state'], numbers: [] },
   unique_keys: { key: ['key'], text: ['key', 'job_id'], numbers: [] },
+  fragments: { key: ['job_id', 'kind', 'key'], text: ['job_id', 'kind', 'key', 'value'], numbers: [] },
   records: { key: ['kind', 'id'], text: ['kind', 'id', 'owner', 'value'], numbers: [] },
   shared: { key: ['name'], text: ['name', 'value'], numbers: [] },
 } as const satisfies Record<string, Layout>

@@ -2,6 +2,7 @@ import { silentLog } from '../base/log.ts'
 import { type JobContext, type JobTypes, runnable } from '../definition/define.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { serializeOutput } from '../work/output.ts'
+import { Snoozed } from '../work/snooze.ts'
 
 /** What a handler that runs alone gets besides its input. */
 export interface RunJobOptions {
@@ -40,6 +41,10 @@ export async function runAlone(
     owner,
     log: silentLog,
     enqueue: (type, input, options) => enqueue(type, input, { owner, ...options }),
+    step: async (_name, fn) => JSON.parse(serializeOutput(await fn(), outputBytes, 'The result of the step')),
+    snooze() {
+      throw new Snoozed()
+    },
   }
   return JSON.parse(serializeOutput(await run(context, undefined as never), outputBytes))
 }

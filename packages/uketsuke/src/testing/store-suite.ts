@@ -3,6 +3,7 @@ import type { Store } from '../store/port.ts'
 import { manualClock } from './clock.ts'
 import { claiming } from './store-suite/claiming.ts'
 import type { Check } from './store-suite/fixture.ts'
+import { fragments } from './store-suite/fragments.ts'
 import { inserting } from './store-suite/inserting.ts'
 import { leasing } from './store-suite/leasing.ts'
 import { limiting } from './store-suite/limiting.ts'
@@ -58,6 +59,7 @@ export function storeSuite({ test, open, openTwice, openPersistent }: StoreSuite
     removing,
     sharing,
     recording,
+    fragments,
   ])
     group(check)
   if (openTwice !== undefined) together({ test, openTwice })

@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { JobContext } from '../definition/define.ts'
 import type { LatestProgress } from '../domain/rules.ts'
@@ -6,11 +5,12 @@ import { traceIdOf } from '../tracing/tracing.ts'
 import type { JobLog } from './job-log.ts'
 import type { HeldJob } from './lease.ts'
 import { ProgressWriter } from './progress.ts'
+import { type Snooze, Snoozed, snoozeFor } from './snooze.ts'
+import { type StepParts, Steps } from './steps.ts'
 
 export type Enqueue = JobContext<unknown>['enqueue']
 
-export interface ContextParts {
-  readonly clock: Clock
+export interface ContextParts extends StepParts {
   readonly log: Log
   readonly jobLog: JobLog
   /** The job types with a warning about progress in fractions. */
@@ -25,30 +25,24 @@ export class Context implements JobContext<unknown> {
   readonly owner: string
   readonly attempt: number
   readonly #held: HeldJob
-  readonly #clock: Clock
-  readonly #log: Log
-  readonly #jobLog: JobLog
-  readonly #fractions: Set<string>
-  readonly #enqueue: Enqueue
+  readonly #parts: ContextParts
   #own: Log | null = null
   #kept: Log | null = null
   #progress: ProgressWriter | null = null
+  #steps: Steps | null = null
+  #snooze: Snooze | null = null
   #ended = false
 
-  constructor(held: HeldJob, { clock, log, jobLog, fractions, enqueue }: ContextParts) {
+  constructor(held: HeldJob, parts: ContextParts) {
     this.jobId = held.lease.id
     this.owner = held.job.owner
     this.attempt = held.lease.attempt
     this.#held = held
-    this.#clock = clock
-    this.#log = log
-    this.#jobLog = jobLog
-    this.#fractions = fractions
-    this.#enqueue = enqueue
+    this.#parts = parts
   }
 
   get enqueue(): Enqueue {
-    return (type, input, options) => this.#enqueue(type, input, { owner: this.owner, ...options })
+    return (type, input, options) => this.#parts.enqueue(type, input, { owner: this.owner, ...options })
   }
 
   get signal(): AbortSignal {
@@ -57,7 +51,7 @@ export class Context implements JobContext<unknown> {
 
   /** The handler's logger: its lines are kept with the job. */
   get log(): Log {
-    this.#kept ??= this.#jobLog.of(this.#held.job, this.attempt, this.workerLog)
+    this.#kept ??= this.#parts.jobLog.of(this.#held.job, this.attempt, this.workerLog)
     return this.#kept
   }
 
@@ -67,14 +61,32 @@ export class Context implements JobContext<unknown> {
     const { job, lease } = this.#held
     const traceId = traceIdOf(job)
     const fields = { jobId: job.id, type: job.type, attempt: lease.attempt, worker: lease.worker }
-    this.#own = this.#log.child(traceId === null ? fields : { ...fields, traceId })
+    this.#own = this.#parts.log.child(traceId === null ? fields : { ...fields, traceId })
     return this.#own
   }
 
   get progress(): JobContext<unknown>['progress'] {
-    this.#progress ??= new ProgressWriter(this.#held, this.#clock, this.workerLog, this.#fractions)
+    const { clock, fractions } = this.#parts
+    this.#progress ??= new ProgressWriter(this.#held, clock, this.workerLog, fractions)
     if (this.#ended) this.#progress.end()
     return this.#progress.say
+  }
+
+  get step(): JobContext<unknown>['step'] {
+    this.#steps ??= new Steps(this.#held, this.#parts)
+    return this.#steps.run as JobContext<unknown>['step']
+  }
+
+  get snooze(): JobContext<unknown>['snooze'] {
+    return (ms, message) => {
+      this.#snooze = snoozeFor(ms, message)
+      throw new Snoozed()
+    }
+  }
+
+  /** What the handler asked for with `snooze`, even if it caught the error that ends it. */
+  get snoozed(): Snooze | null {
+    return this.#snooze
   }
 
   /** Ends the attempt: later progress is not stored. Returns the latest progress if it may not be stored yet. */

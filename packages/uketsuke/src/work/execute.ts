@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { describe, isA, text } from '../base/thrown.ts'
 import type { Runnable } from '../definition/define.ts'
 import { errorTitles, type Failure, PostponedError } from '../domain/errors.ts'
-import { fail, giveBackUnreadable, release, succeed, withLatestProgress } from '../domain/rules.ts'
+import { fail, giveBackUnreadable, release, snooze, succeed, withLatestProgress } from '../domain/rules.ts'
 import type { Store } from '../store/port.ts'
 import type { Rule } from '../store/transition.ts'
 import type { Tracing } from '../tracing/tracing.ts'
@@ -12,12 +12,11 @@ import { Interruption } from './interruption.ts'
 import type { HeldJob } from './lease.ts'
 import { serializeOutput } from './output.ts'
 import { persistOutcome } from './persist-outcome.ts'
+import { Snoozed } from './snooze.ts'
 
 export interface ExecuteParts extends ContextParts {
-  readonly store: Pick<Store, 'renew'>
+  readonly store: Pick<Store, 'renew' | 'addFragments' | 'fragments'>
   readonly leaseMs: number
-  /** The maximum size of an output as JSON, in bytes. */
-  readonly outputBytes: number
   readonly tracing: Tracing | null
 }
 
@@ -40,6 +39,7 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
     // A delivery has the span of its request.
     const traced = parts.tracing !== null && held.job.queue === 'jobs'
     const returned = traced ? await parts.tracing.process(held.job, async () => run()) : await run()
+    if (context.snoozed !== null) throw new Snoozed()
     const output = serializeOutput(returned, parts.outputBytes)
     settle = (job) => succeed(job, clock.now(), output)
   } catch (thrown) {
@@ -99,6 +99,10 @@ function afterThrow(held: HeldJob, thrown: unknown, type: Runnable, clock: Clock
     )
     const random = Math.random()
     return (job) => giveBackUnreadable(job, clock.now(), thrown.message, random)
+  }
+  const { snoozed } = context
+  if (reason === null && snoozed !== null) {
+    return (job) => snooze(job, clock.now(), clock.now() + snoozed.ms, snoozed.message)
   }
   if (reason === null && isA(thrown, PostponedError)) {
     if (thrown.cause !== undefined) context.workerLog.warn({ err: describe(thrown.cause) }, thrown.message)

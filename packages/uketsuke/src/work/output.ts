@@ -2,26 +2,26 @@ import { types } from 'node:util'
 import { UketsukeError } from '../domain/errors.ts'
 
 /**
- * Serializes a handler's result. Values that JSON would silently change, such as a Map to `{}` or NaN to null, are refused with their
+ * Serializes a handler's result, which errors call `what`. Values that JSON would silently change, such as a Map to `{}` or NaN to null, are refused with their
  * path. Members of objects that are undefined or functions are left out, as in any JSON.
  * @throws `invalid-output` if JSON cannot represent it or it exceeds `maxBytes`
  */
-export function serializeOutput(output: unknown, maxBytes: number): string {
+export function serializeOutput(output: unknown, maxBytes: number, what = 'The output'): string {
   try {
-    if (isPlain(output, 0)) return fitting(JSON.stringify(output), maxBytes)
-    const path = new Path()
+    if (isPlain(output, 0)) return fitting(JSON.stringify(output), maxBytes, what)
+    const path = new Path(what)
     const text = JSON.stringify(output ?? null, function (this: unknown, key: string, value: unknown) {
       const loss = lossOf(value, this, key)
       path.enter(this, key)
       if (loss !== null) throw refused(`${path} is ${loss}, which JSON cannot hold.`)
       return value
     })
-    if (text !== undefined) return fitting(text, maxBytes)
+    if (text !== undefined) return fitting(text, maxBytes, what)
   } catch (error) {
     // The error of the handler's own `toJSON` is not for clients.
-    throw error instanceof Refused ? error : refused('JSON cannot represent the output.', error)
+    throw error instanceof Refused ? error : refused(`JSON cannot represent ${what.replace(/^The/, 'the')}.`, error)
   }
-  throw refused(`The output is a ${typeof output}, which JSON cannot hold.`)
+  throw refused(`${what} is a ${typeof output}, which JSON cannot hold.`)
 }
 
 /**
@@ -46,12 +46,12 @@ function isPlain(value: unknown, depth: number): boolean {
   }
 }
 
-function fitting(text: string, maxBytes: number): string {
+function fitting(text: string, maxBytes: number, what: string): string {
   // A UTF-16 code unit is one to three bytes in UTF-8.
   const bytes = text.length * 3 <= maxBytes ? 0 : Buffer.byteLength(text)
   if (bytes <= maxBytes) return text
   throw refused(
-    `The output has ${bytes} bytes as JSON, and at most ${maxBytes} are allowed: store it elsewhere and return where.`,
+    `${what} has ${bytes} bytes as JSON, and at most ${maxBytes} are allowed: store it elsewhere and return where.`,
   )
 }
 
@@ -60,8 +60,13 @@ const refused = (sentence: string, cause?: unknown) => new Refused('invalid-outp
 
 /** The path of JSON.stringify, which calls depth first with the object that holds each key. */
 class Path {
+  readonly #what: string
   readonly #holders: unknown[] = []
   readonly #keys: string[] = []
+
+  constructor(what: string) {
+    this.#what = what
+  }
 
   enter(holder: unknown, key: string): void {
     const depth = this.#holders.lastIndexOf(holder)
@@ -78,7 +83,7 @@ class Path {
   toString(): string {
     // The first holder is a wrapper of JSON.stringify.
     const keys = this.#keys.slice(1).map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`)
-    return keys.length === 0 ? 'The output' : `The output at ${keys.join('')}`
+    return keys.length === 0 ? this.#what : `${this.#what} at ${keys.join('')}`
   }
 }
 

@@ -174,6 +174,7 @@ function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery
     progressMessage: null,
     input,
     output: null,
+    files: null,
     error: null,
     lastError: failure(lastError),
     metadata,

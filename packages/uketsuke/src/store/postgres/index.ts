@@ -10,6 +10,7 @@ import { adoptLostClaims, type Claimed, claim } from './claim.ts'
 import { ClaimFronts } from './claim-front.ts'
 import type { Sql } from './connection.ts'
 import { createIndex } from './extra-index.ts'
+import { addFragments, fragments } from './fragments.ts'
 import { fronts } from './fronts.ts'
 import { insert, keyed } from './insert.ts'
 import { insertWithin } from './insert-in-transaction.ts'
@@ -205,6 +206,8 @@ function store(settings: PostgresSettings, clock: Clock): Store {
     markKeys: (types) => run((sql) => markKeys(sql, time, types)),
     batch: (owner, id) => run((sql) => queries.batch(sql, owner, id)),
     fronts: () => run((sql) => fronts(sql, time)),
+    addFragments: (added) => run((sql) => addFragments(sql, added)),
+    fragments: (query) => run((sql) => fragments(sql, query)),
     stats: () => run(queries.stats),
     countFailed: (most) => run((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => run((sql) => unfinished(sql, time.here(), most)),

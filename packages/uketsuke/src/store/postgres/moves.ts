@@ -36,7 +36,9 @@ const logged = ended.map(
 const returning = [...ofAfter(waiting), expected, ...logged]
 
 /** What the end of a job decides. The rest stays as it was. */
-const outcome = columnsOf('id version status progress progress_message last_error error output completed_at expires_at')
+const outcome = columnsOf(
+  'id version status progress progress_message last_error error output files completed_at expires_at',
+)
 const ending = [...ofAfter(outcome), expected]
 const decided = outcome.map(([name]) => `new.${name}`).join(', ')
 /** Stores the jobs that `from` has removed from their table. */

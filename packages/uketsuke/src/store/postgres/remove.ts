@@ -9,6 +9,7 @@ const goneIds = 'ANY(ARRAY(SELECT id FROM gone))'
 /** Deletes the jobs that the subquery `gone` selects, with all that belongs to them, and counts them. */
 const deleteGone = `
   ended_attempts AS (DELETE FROM uketsuke.attempts WHERE job_id = ${goneIds}),
+  fragments AS (DELETE FROM uketsuke.fragments WHERE job_id = ${goneIds}),
   log AS (DELETE FROM uketsuke.records WHERE kind = '${jobLogKind}' AND id = ${goneIds}),
   unique_keys AS (DELETE FROM uketsuke.unique_keys WHERE job_id = ${goneIds}),
   outcomes AS (DELETE FROM uketsuke.ended WHERE id = ${goneIds}),

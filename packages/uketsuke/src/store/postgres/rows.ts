@@ -49,6 +49,7 @@ export function toJob(row: Row): Job {
     progressMessage: row.progress_message as string | null,
     input: row.input as string,
     output: row.output as string | null,
+    files: row.files as string | null,
     error: failure(row.error),
     lastError: failure(row.last_error),
     metadata: row.metadata as string | null,

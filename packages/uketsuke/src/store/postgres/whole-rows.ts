@@ -20,7 +20,7 @@ WITH new AS MATERIALIZED (SELECT * FROM ${from}), accepted AS (
     last_error
   FROM stored WHERE status = 'running'
 ) INSERT INTO uketsuke.ended (run_at, completed_at, expires_at, started_at, cancel_requested_at, version, attempt, progress, id, queue, type, status,
-  worker, progress_message, last_error, error, output)
+  worker, progress_message, last_error, error, output, files)
 SELECT run_at, completed_at, expires_at, started_at, cancel_requested_at, version, attempt, progress, id, queue, type, status, worker,
-  progress_message, last_error, error, output
+  progress_message, last_error, error, output, files
 FROM stored WHERE status NOT IN ('pending', 'running')`

@@ -12,6 +12,7 @@ import { Checkpoints } from './checkpoint.ts'
 import { commitSignal } from './commit-signal.ts'
 import { Connection, type Sql } from './connection.ts'
 import { toOpenError } from './errors.ts'
+import { addFragment, fragments } from './fragments.ts'
 import { admit, keysWithRoom, markKeys } from './limits.ts'
 import { commitListener } from './listener.ts'
 import { migrate } from './migrations/index.ts'
@@ -131,6 +132,8 @@ function store(path: string, clock: Clock): Store {
     markKeys: (types) => write((sql) => markKeys(sql, types, clock.now())),
     batch: (owner, id) => read((sql) => queries.batch(sql, owner, id)),
     fronts: () => read((sql) => fronts(sql, clock.now())),
+    addFragments: (added) => write((sql) => added.map((one) => addFragment(sql, one))),
+    fragments: (query) => read((sql) => fragments(sql, query)),
     stats: () => read(queries.stats),
     countFailed: (most) => read((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => read((sql) => unfinished(sql, clock.now(), most)),

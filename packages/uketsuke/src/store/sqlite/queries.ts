@@ -88,7 +88,7 @@ const list = (values: readonly string[]) => JSON.stringify(values.map(encodeText
 /** Columns with a known value in a job that has just been claimed. Returning a row costs per column read. */
 const known = new Map([
   ['progress', '0'],
-  ...['progress_message', 'output', 'error', 'completed_at', 'expires_at', 'rank', 'parked'].map(
+  ...['progress_message', 'output', 'error', 'completed_at', 'expires_at', 'rank', 'parked', 'files'].map(
     (name) => [name, 'NULL'] as const,
   ),
 ])
@@ -254,6 +254,7 @@ export function remove(sql: Sql, owner: Owner, id: string): boolean {
 export function erase(sql: Sql, id: string): void {
   sql.run('DELETE FROM attempts WHERE job_id = ?', id)
   sql.run('DELETE FROM unique_keys WHERE job_id = ?', id)
+  sql.run('DELETE FROM fragments WHERE job_id = ?', id)
   sql.run('DELETE FROM records WHERE kind = ? AND id = ?', jobLogKind, id)
   sql.run('DELETE FROM jobs WHERE id = ?', id)
 }

@@ -57,6 +57,7 @@ export function toJob(row: readonly unknown[]): Job {
     leaseUntil: row[30] as number | null,
     rank: row[31] as number | null,
     parked: row[32] !== null,
+    files: row[33] as string | null,
   }
 }
 

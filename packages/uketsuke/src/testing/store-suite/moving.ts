@@ -151,7 +151,7 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
   ])
   const [done, runs] = await store.claim(asked)
   assert.ok(done && runs)
-  await store.replace([applied(done, rules.succeed(done, clock.now(), JSON.stringify(awkward)), clock)])
+  await store.replace([applied(done, rules.succeed(done, clock.now(), JSON.stringify(awkward), awkward), clock)])
   await store.replace([
     applied(
       runs,
@@ -160,6 +160,8 @@ async function fill(store: Store, clock: ManualClock): Promise<void> {
     ),
   ])
   await store.claim({ ...asked, worker: awkward })
+  const held = { id: 'runs', attempt: 2, worker: awkward }
+  for (const key of ['1', awkward]) await store.addFragments([{ lease: held, kind: awkward, key, value: awkward }])
   const input = JSON.stringify({ awkward, padding: 'ä'.repeat(300_000) })
   await store.insert([
     { job: job(clock, { id: 'waits', metadata: JSON.stringify(awkward) }), key: key('k', { fingerprint: awkward }) },
@@ -185,6 +187,7 @@ async function contents(store: Store): Promise<unknown> {
     deliveries: await store.deliveries(allOwners, 'done'),
     stats: await store.stats(),
     held: await store.holder(awkward),
+    fragments: await store.fragments({ owner: allOwners, jobId: 'runs', kind: awkward, after: null, limit: 10 }),
     secret: await store.shared('secret', 'none'),
     records: [
       await store.records.list(awkward, allOwners, null, 10),

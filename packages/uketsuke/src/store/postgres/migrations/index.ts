@@ -8,9 +8,19 @@ import { trace } from './004-trace.ts'
 import { splitByState } from './005-split-by-state.ts'
 import { uniqueKeys } from './006-unique-keys.ts'
 import { ranksAndLimits } from './007-ranks-and-limits.ts'
+import { fragmentsAndFiles } from './008-fragments-and-files.ts'
 
 /** Forward only: released migrations never change; new ones are appended. */
-const migrations: readonly string[] = [jobs, dueByType, records, trace, splitByState, uniqueKeys, ranksAndLimits]
+const migrations: readonly string[] = [
+  jobs,
+  dueByType,
+  records,
+  trace,
+  splitByState,
+  uniqueKeys,
+  ranksAndLimits,
+  fragmentsAndFiles,
+]
 export const schemaVersion = migrations.length
 /** A migration may copy tables. In milliseconds. */
 export const migrationTimeout = 24 * 60 * 60_000
@@ -86,7 +96,7 @@ async function writable(sql: Sql, schema: string): Promise<void> {
   const [row] = await sql.query(
     `SELECT bool_and(has_table_privilege(format('%I.%I', $1::text, name), wanted))
        AND has_table_privilege(format('%I.jobs', $1::text), 'SELECT') AS fine, current_user AS me
-     FROM unnest('{accepted,pending,running,ended,attempts,idempotency_keys,unique_keys,limit_marks,key_states,shared,records}'::text[]) AS name,
+     FROM unnest('{accepted,pending,running,ended,attempts,idempotency_keys,unique_keys,limit_marks,key_states,fragments,shared,records}'::text[]) AS name,
        unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS wanted`,
     [schema],
   )

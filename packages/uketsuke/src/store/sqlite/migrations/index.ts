@@ -6,12 +6,13 @@ import { records } from './003-records.ts'
 import { trace } from './004-trace.ts'
 import { uniqueKeys } from './005-unique-keys.ts'
 import { ranksAndLimits } from './006-ranks-and-limits.ts'
+import { fragmentsAndFiles } from './007-fragments-and-files.ts'
 
 /**
  * Forward only: released migrations never change; new ones are appended. `PRAGMA user_version` counts the applied
  * migrations.
  */
-const migrations: readonly string[] = [jobs, dueByType, records, trace, uniqueKeys, ranksAndLimits]
+const migrations: readonly string[] = [jobs, dueByType, records, trace, uniqueKeys, ranksAndLimits, fragmentsAndFiles]
 export const schemaVersion = migrations.length
 
 /** "uket" in ASCII. Distinguishes our files from databases of other programs. */

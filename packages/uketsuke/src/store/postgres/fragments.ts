@@ -1,0 +1,49 @@
+import type { Fragment, FragmentQuery, NewFragment } from '../fragments.ts'
+import { allOwners } from '../owner.ts'
+import { encodeText } from '../text-encoding.ts'
+import type { Sql } from './connection.ts'
+import { Parameters } from './parameters.ts'
+import type { ArrayColumn } from './rows.ts'
+
+const columns: readonly ArrayColumn<NewFragment>[] = [
+  ['id', 'text', ({ lease }) => lease.id],
+  ['attempt', 'int', ({ lease }) => lease.attempt],
+  ['worker', 'text', ({ lease }) => lease.worker],
+  ['kind', 'text', ({ kind }) => kind],
+  ['key', 'text', ({ key }) => key],
+  ['value', 'text', ({ value }) => value],
+]
+
+/**
+ * The lock on the row of the attempt keeps it from ending before the commit. Locked in id order, as in all batches. A repeated try finds
+ * the keys of the first, so it is the same.
+ */
+export async function addFragments(sql: Sql, fragments: readonly NewFragment[]): Promise<boolean[]> {
+  if (fragments.length === 0) return []
+  const sorted = fragments.toSorted((a, b) => (a.lease.id < b.lease.id ? -1 : 1))
+  const parameters = new Parameters()
+  const rows = await sql.query(
+    `WITH held AS MATERIALIZED (
+       SELECT new.id, new.attempt, new.worker, new.kind, new.key, new.value FROM ${parameters.rows('new', columns, sorted)},
+         LATERAL (SELECT FROM uketsuke.running AS job WHERE job.id = new.id AND job.attempt = new.attempt AND job.worker = new.worker
+           LIMIT 1 FOR KEY SHARE) AS mine
+     ), stored AS (
+       INSERT INTO uketsuke.fragments (job_id, kind, key, value) SELECT id, kind, key, value FROM held ON CONFLICT DO NOTHING
+     )
+     SELECT DISTINCT id, attempt, worker FROM held`,
+    parameters.values,
+  )
+  const held = new Set(rows.map(({ id, attempt, worker }) => JSON.stringify([id, Number(attempt), worker])))
+  return fragments.map(({ lease: { id, attempt, worker } }) =>
+    held.has(JSON.stringify([encodeText(id), attempt, encodeText(worker)])),
+  )
+}
+
+export async function fragments(sql: Sql, { owner, jobId, kind, after, limit }: FragmentQuery): Promise<Fragment[]> {
+  const rows = await sql.query(
+    `SELECT kind, key, value FROM uketsuke.fragments WHERE job_id = $1 AND kind = $2 AND key > $3
+       AND ($4::text IS NULL OR EXISTS (SELECT FROM uketsuke.accepted WHERE id = $1 AND owner = $4)) ORDER BY key LIMIT $5`,
+    [jobId, kind, after ?? '', owner === allOwners ? null : owner, limit],
+  )
+  return rows.map((row) => ({ ...row }) as unknown as Fragment)
+}
