@@ -52,6 +52,8 @@ const routes: Record<string, Scope | null> = {
   'POST /{jobId}/retry': 'jobs:create',
   'DELETE /{jobId}': 'jobs:cancel',
   'POST /{jobId}/stream-ticket': 'jobs:read',
+  'GET /{jobId}/files/{fileName}': 'jobs:read',
+  'POST /{jobId}/files/{fileName}/link': 'jobs:read',
   'GET /{jobId}/deliveries': 'webhooks:manage',
   'POST /{jobId}/deliveries/{deliveryId}/redeliver': 'webhooks:manage',
   'POST /webhook-endpoints': 'webhooks:manage',
@@ -74,7 +76,7 @@ const perEndpoint = Object.keys(routes).filter((route) => route.includes('{endpo
 
 async function send(route: string, as: string, id = '', prefix = '') {
   const [method = '', path = ''] = route.split(' ')
-  const url = `/api/jobs${path === '/' ? '' : path.replace('{jobId}', id).replace('{deliveryId}', `${id}-webhook`).replace('{endpointId}', id).replace('{batchId}', id)}${prefix}`
+  const url = `/api/jobs${path === '/' ? '' : path.replace('{jobId}', id).replace('{deliveryId}', `${id}-webhook`).replace('{endpointId}', id).replace('{batchId}', id).replace('{fileName}', 'report.txt')}${prefix}`
   const given = bodies[route] === undefined ? {} : { body: bodies[route] }
   const headers = { 'content-type': 'application/json' }
   const response = await api.call(url, { method, as, headers, ...given })
@@ -89,7 +91,9 @@ async function send(route: string, as: string, id = '', prefix = '') {
 /** Jobs of alice: pending, cancelled, completed, and running. */
 async function jobsOfAlice(): Promise<string[]> {
   const webhookUrl = 'http://127.0.0.1:9/'
-  const completed = await body(await api.post('', { type: 'report', input: { pages: 1 }, webhookUrl }))
+  const completed = await body(
+    await api.post('', { type: 'report', input: { pages: 1, file: 'report.txt' }, webhookUrl }),
+  )
   const worker = await api.jobs.work()
   await until(async () => (await api.jobs.get(String(completed.jobId), { owner: allOwners }))?.completedAt)
   const running = await api.create()

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
 import { createJobs } from '../../packages/uketsuke/src/api/create-jobs.ts'
 import type { Log } from '../../packages/uketsuke/src/base/log.ts'
-import type { JobContext } from '../../packages/uketsuke/src/definition/define.ts'
+import type { JobContext } from '../../packages/uketsuke/src/definition/context.ts'
 import { job } from '../../packages/uketsuke/src/definition/define.ts'
 import { QuotaExceeded } from '../../packages/uketsuke/src/domain/quota.ts'
 import { nodeListener } from '../../packages/uketsuke/src/http/adapters/node.ts'
@@ -72,8 +72,11 @@ function jobsFor(store: StoreFactory, clock: ManualClock, known: HttpOptions['au
           }),
       }),
       report: job({
-        input: z.object({ pages: z.number().int().min(1) }),
-        run: ({ input }) => ({ pages: input.pages }),
+        input: z.object({ pages: z.number().int().min(1), file: z.string().optional() }),
+        run: async ({ input, files }) => {
+          if (input.file !== undefined) await files.save(input.file, 'the report')
+          return { pages: input.pages }
+        },
       }),
     },
     store,

@@ -11,7 +11,7 @@ const layers = [
   ['base'],
   ['definition', 'tracing'],
   ['redis', 'store'],
-  ['dispatch', 'metrics', 'notify', 'quota', 'statistics'],
+  ['dispatch', 'files', 'metrics', 'notify', 'quota', 'statistics'],
   ['transport'],
   ['accept', 'work'],
   ['schedule', 'service'],

@@ -61,6 +61,7 @@ export interface PendingJob<Type extends string = string, Input = unknown> exten
   queuePosition?: number
   output?: undefined
   outputOmitted?: undefined
+  files?: undefined
   error?: undefined
   /** Why the previous attempt failed. */
   lastError?: Failure
@@ -74,6 +75,7 @@ export interface RunningJob<Type extends string = string, Input = unknown> exten
   queuePosition?: undefined
   output?: undefined
   outputOmitted?: undefined
+  files?: undefined
   error?: undefined
   /** Why the previous attempt failed. */
   lastError?: Failure
@@ -86,6 +88,17 @@ interface EndedJob<Type extends string, Input> extends JobFields<Type, Input> {
   lastError?: undefined
 }
 
+/** A file that a completed job hands over. */
+export interface JobFile {
+  name: string
+  contentType: string
+  bytes: number
+  /** In hexadecimal. */
+  sha256: string
+  /** Needs the caller's credential; `link` gives a URL for `<a>` and `<img>`. */
+  url: string
+}
+
 /** A job that has succeeded, with its output. */
 export interface CompletedJob<Type extends string = string, Output = unknown, Input = unknown>
   extends EndedJob<Type, Input> {
@@ -94,6 +107,8 @@ export interface CompletedJob<Type extends string = string, Output = unknown, In
   /** The handler's return value, as JSON. */
   output: Output
   outputOmitted?: undefined
+  /** Only if the handler has saved some. */
+  files?: JobFile[]
   error?: undefined
 }
 
@@ -103,6 +118,7 @@ export interface CompletedJobSummary<Type extends string = string, Input = unkno
   startedAt: string
   output?: undefined
   outputOmitted: true
+  files?: JobFile[]
   error?: undefined
 }
 
@@ -111,6 +127,7 @@ export interface FailedJob<Type extends string = string, Input = unknown> extend
   status: 'failed'
   output?: undefined
   outputOmitted?: undefined
+  files?: undefined
   /** Why the job failed. */
   error: Failure
 }
@@ -120,6 +137,7 @@ export interface CancelledJob<Type extends string = string, Input = unknown> ext
   status: 'cancelled'
   output?: undefined
   outputOmitted?: undefined
+  files?: undefined
   error: Failure
 }
 

@@ -9,11 +9,13 @@ import { type Batch, batchOf } from './domain/batch.ts'
 import { type DeliveryTarget, lastAttempt } from './domain/change.ts'
 import type { Delivery } from './domain/delivery-view.ts'
 import { UketsukeError } from './domain/errors.ts'
+import { filesOf, type StoredFile } from './domain/file.ts'
 import { isJobId } from './domain/identifiers.ts'
 import { type Attempt, isExpired, isTerminal, type Job, type JobStatus } from './domain/job.ts'
 import { type LogLine, logLines } from './domain/log-line.ts'
 import { cancel, retry } from './domain/rules.ts'
 import { readable } from './domain/view.ts'
+import type { ByteRange, FileStorage } from './files/port.ts'
 import type { Endpoints } from './notify/endpoints.ts'
 import type { GoneUrls } from './notify/gone-urls.ts'
 import { MergedFollower } from './notify/merged-follower.ts'
@@ -70,6 +72,10 @@ export interface JobService {
   followMany(owner: Owner, ids: readonly string[]): Promise<StateReader>
   /** Follows every job of an owner from now on; with `resume`, begins with the present states. */
   followOwner(owner: string, options: { resume: boolean }): Promise<StateReader>
+  /**
+   * A file of a job that has completed. @throws `job-not-found`, `job-expired`; `not-found` if the job lists no such file
+   */
+  file(owner: Owner, id: string, name: string): Promise<JobFile>
   /** The attempts that have ended, oldest first. @throws `job-not-found` */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
   /** What the handler of a job has logged, for operators. @throws `job-not-found` */
@@ -92,6 +98,15 @@ export interface JobService {
   readonly types: ReadonlyMap<string, JobType>
 }
 
+/** A file and where to read it. */
+export interface JobFile {
+  readonly file: StoredFile
+  /** @throws `internal-error` if the storage has lost it */
+  read(range: ByteRange | null): Promise<AsyncIterable<Uint8Array>>
+  /** A URL of the storage itself, if it has such. */
+  url(headers: { contentType: string; disposition: string }): Promise<string | null>
+}
+
 export interface JobListQuery {
   owner: Owner
   status?: readonly JobStatus[] | undefined
@@ -109,13 +124,15 @@ export interface JobServiceParts
   acceptor: Acceptor
   acceptMany: JobService['acceptMany']
   goneUrls: GoneUrls
+  /** Where the files of jobs are kept; null if nowhere. */
+  files: FileStorage | null
   /** Null without tracing. */
   tracing: Tracing | null
   newId(): string
 }
 
 export function createJobService(parts: JobServiceParts): JobService {
-  const { store, transition, watch, ownerWatch, clock, ready, tracing } = parts
+  const { store, transition, watch, ownerWatch, clock, ready, tracing, files } = parts
   let ticketKey: string | null = null
 
   async function find(owner: Owner, id: string): Promise<Job> {
@@ -207,6 +224,23 @@ export function createJobService(parts: JobServiceParts): JobService {
       const job = await find(owner, id)
       if (!isTerminal(job)) throw new UketsukeError('job-not-finished', `The job is ${job.status}; cancel it first.`)
       await store.remove(owner, id)
+      // What is left is found by the sweep.
+      if (job.files !== null)
+        await files?.remove(id).catch((err: unknown) => log.warn({ err, jobId: id }, 'failed to remove files'))
+    },
+    async file(owner, id, name) {
+      const file = filesOf(await find(owner, id)).find((one) => one.name === name)
+      if (file === undefined || files === null) throw new UketsukeError('not-found')
+      const folder = { jobId: id, run: file.run }
+      return {
+        file,
+        async read(range) {
+          const data = await files.read(folder, name, range)
+          if (data !== null) return data
+          throw new UketsukeError('internal-error', 'The file storage has lost a file.')
+        },
+        url: async (headers) => (await files.url?.(folder, name, headers)) ?? null,
+      }
     },
     position: async (job) => (job.status === 'pending' ? store.position(job) : null),
     async follow(owner, id, after) {

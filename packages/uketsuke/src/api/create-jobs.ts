@@ -10,6 +10,7 @@ import { type JobTypes, runnable } from '../definition/define.ts'
 import { Admission } from '../dispatch/admission.ts'
 import { NoWorkerWarning } from '../dispatch/no-worker-warning.ts'
 import { UketsukeError } from '../domain/errors.ts'
+import { fileStorage } from '../files/default.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
 import { managementHandler } from '../http/management.ts'
@@ -126,7 +127,9 @@ export function createJobsWith<Types extends JobTypes>(
   const ranks = new FairRanks({ store, clock, weightOf: weightsOf(options.fairness?.weights) })
   const accepting = { store, ranks, admission, transition, clock, types, destinations, limits, newId: ids, waitingJobs }
   const accept = acceptor(accepting)
+  const files = fileStorage(options.files, opened)
   const service = createJobService({
+    files,
     endpoints,
     goneUrls,
     base,
@@ -172,6 +175,7 @@ export function createJobsWith<Types extends JobTypes>(
       ticker,
       admission,
       jobLog,
+      files,
       tracing,
       maxKept,
       claimed(jobs) {

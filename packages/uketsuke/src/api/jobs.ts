@@ -1,4 +1,4 @@
-import type { BatchView, JobSummary, JobView } from '@uketsuke/client'
+import type { BatchView, JobFile, JobSummary, JobView } from '@uketsuke/client'
 import type { ApiKeyOptions, ApiKeyView } from '../auth/api-keys.ts'
 import type { Log } from '../base/log.ts'
 import type { DashboardOptions } from '../dashboard/access.ts'
@@ -94,6 +94,12 @@ export interface WebhookEndpoints {
    * @throws {UketsukeError} `not-found`
    */
   recover(endpointId: string, options: { owner: string; since: Date | string }): Promise<number>
+}
+
+/** A file of a job, opened for reading. */
+export interface OpenFile extends Omit<JobFile, 'url'> {
+  /** Read it or cancel it: until then the file is open. */
+  data: ReadableStream<Uint8Array>
 }
 
 /** The job that your own route requests from `accept`, which validates every field. */
@@ -258,6 +264,12 @@ export interface Jobs<Types extends JobTypes = any> {
 
   /** Resolves with the number of jobs and of webhook deliveries in each status. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>
+
+  /**
+   * Opens a file that a completed job has saved. Resolves with null if the job is absent or has another owner, and if it lists no such file.
+   * @throws {UketsukeError} `invalid-owner`, `temporarily-unavailable`
+   */
+  file(id: string, name: string, options: OwnerScope): Promise<OpenFile | null>
 
   /**
    * Starts a worker in this process. It runs jobs until its `stop()` or `close()`.

@@ -74,8 +74,7 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
         if (options.include?.includes('input')) Object.assign(shown, { input: readable(job.input) })
         return shown
       } catch (error) {
-        const absent = error instanceof UketsukeError && ['job-not-found', 'job-expired'].includes(error.code)
-        if (absent) return null
+        if (error instanceof UketsukeError && absences.includes(error.code)) return null
         throw error
       }
     },
@@ -83,7 +82,7 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       try {
         return (await service.batch(as(options), id)).view
       } catch (error) {
-        if (error instanceof UketsukeError && error.code === 'not-found') return null
+        if (error instanceof UketsukeError && absences.includes(error.code)) return null
         throw error
       }
     },
@@ -124,6 +123,16 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
         options.signal?.removeEventListener('abort', close)
       }
     },
+    async file(id, name, options) {
+      try {
+        const { file, read } = await service.file(as(options), id, name)
+        const { contentType, bytes, sha256 } = file
+        return { name, contentType, bytes, sha256, data: streamOf(await read(null)) }
+      } catch (error) {
+        if (error instanceof UketsukeError && absences.includes(error.code)) return null
+        throw error
+      }
+    },
     async attempts(id, options) {
       const owner = as(options)
       return (await service.attempts(owner, id)).map((one) => attemptView(one, owner === allOwners))
@@ -144,6 +153,21 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
     stats: () => service.stats(),
   }
 }
+
+function streamOf(data: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const chunks = data[Symbol.asyncIterator]()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await chunks.next()
+      if (done === true) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: async () => void (await chunks.return?.()),
+  })
+}
+
+/** What callers of the library get as null. */
+const absences: readonly string[] = ['job-not-found', 'job-expired', 'not-found']
 
 /** The arguments of a method that takes an id, with or without the type before it. */
 type ById<Options> = [id: string, options: Options] | [type: string, id: string, options: Options]

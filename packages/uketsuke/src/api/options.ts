@@ -8,6 +8,7 @@ import type { NewJobOptions } from '../definition/new-job-options.ts'
 import { deliveryType } from '../domain/change.ts'
 import { isTypeName } from '../domain/identifiers.ts'
 import { type Bounds, century, day, integerOption, maxInteger } from '../domain/numbers.ts'
+import type { FileStorage } from '../files/port.ts'
 import type { HttpOptions } from '../http/identity.ts'
 import { checkSchedules } from '../schedule/declared.ts'
 import type { ScheduleOptions } from '../schedule/schedule.ts'
@@ -21,6 +22,11 @@ export interface JobsOptions<Types extends JobTypes> {
   jobs: Types
   /** The store that keeps the jobs, such as `sqlite('jobs.db')`. */
   store: StoreFactory
+  /**
+   * Where the files are kept that handlers save, such as `localFiles('files')`. Default: with SQLite, in a folder beside the database, with
+   * `-files` added to its name; otherwise nowhere. All processes need access to it.
+   */
+  files?: FileStorage
   /** How processes notify each other of new jobs and changes, such as `redis('redis://…')`. Default: through the store. */
   dispatch?: TransportFactory
   /**

@@ -1,7 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { JobView } from '@uketsuke/client'
 import { assertConfiguration } from '../base/assert.ts'
-import type { Log } from '../base/log.ts'
 import { isThenable, text as textOf } from '../base/thrown.ts'
 import { type Backoff, defaultBackoff, exponential } from '../domain/backoff.ts'
 import { UketsukeError } from '../domain/errors.ts'
@@ -9,51 +7,9 @@ import type { Job } from '../domain/job.ts'
 import type { KeyLimits } from '../domain/limits.ts'
 import { century, day, integerOption } from '../domain/numbers.ts'
 import type { Debounce } from '../domain/rules.ts'
+import type { JobContext } from './context.ts'
 import type { JsonOutput, LostIn } from './json.ts'
-import type { NewJobOptions } from './new-job-options.ts'
 import { pointer } from './pointer.ts'
-
-/** The argument of a job handler. */
-export interface JobContext<Input> {
-  /** The validated input, after the schema's transforms. */
-  readonly input: Input
-  /**
-   * Reports progress: a number from 0 to 100 and an optional message for clients. Call it as often as you like; it is
-   * stored about ten times per second. Within an attempt progress never decreases, and it stays below 100 until the job
-   * completes.
-   * @throws {UketsukeError} `invalid-progress` if `percent` is not a number from 0 to 100
-   */
-  progress(percent: number, message?: string): void
-  /** Aborts when the job is cancelled, the attempt times out, or the worker loses its lease on the job. */
-  readonly signal: AbortSignal
-  /** 1 for the first attempt. */
-  readonly attempt: number
-  readonly jobId: string
-  readonly owner: string
-  /** A child of the `log` option that adds the job to each line. */
-  readonly log: Log
-  /**
-   * Stores another job and resolves with it once it is on disk. It belongs to this job's owner by default. An attempt that is repeated
-   * enqueues again: pass an `idempotencyKey` that contains `jobId` to get the same job. A handler that returns something from this
-   * compiles; one that returns something from `jobs.enqueue` refers to itself, which TypeScript rejects (TS7022).
-   * @throws {UketsukeError} as `jobs.enqueue` does
-   */
-  enqueue(type: string, input: unknown, options?: NewJobOptions): Promise<JobView>
-  /**
-   * Runs `fn` once for the whole job: its result is stored, and a later attempt gets the stored one instead of running `fn` again. Resolves
-   * with the result in its JSON form. If the process dies after the effect of `fn` and before the result is stored, `fn` runs again. A name
-   * stands for one step of the job: 1 to 255 characters, at most 1,000 names.
-   * @throws {UketsukeError} `invalid-step` for a name that is invalid or was used before in this attempt; `invalid-output` for a result
-   * that JSON cannot represent or that exceeds `limits.outputBytes`; what `fn` throws; the reason of `signal` if it has aborted
-   */
-  step<Result>(name: string, fn: () => Result | Promise<Result>): Promise<JsonOutput<Result>>
-  /**
-   * Gives the job back, to run again in `ms` milliseconds, from 0 to 366 days, without spending an attempt: for a handler that has to wait
-   * for others. It ends the handler by throwing. `message` replaces the progress message.
-   * @throws always
-   */
-  snooze(ms: number, message?: string): never
-}
 
 /** The argument of `job()`. */
 export interface JobOptions<Schema extends StandardSchemaV1, Output> {

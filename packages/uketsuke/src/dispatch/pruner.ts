@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { periodically } from '../base/periodically.ts'
 import type { Store } from '../store/port.ts'
-import { periodically } from './periodically.ts'
 
 interface PrunerParts {
   store: Store

@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { periodically } from '../base/periodically.ts'
 import { isPassing } from '../base/thrown.ts'
 import type { Job } from '../domain/job.ts'
 import { expire } from '../domain/rules.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
-import { periodically } from './periodically.ts'
 
 interface RescuerParts {
   store: Store

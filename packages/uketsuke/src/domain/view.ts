@@ -1,5 +1,6 @@
-import type { EventType, JobEvent, JobFields, JobView } from '@uketsuke/client'
+import type { EventType, JobEvent, JobFields, JobFile, JobView } from '@uketsuke/client'
 import { type Failure, publicFailure } from './errors.ts'
+import { filesOf } from './file.ts'
 import { isTerminal, type Job, type JobStatus } from './job.ts'
 
 /** A view without its URLs, of any status. */
@@ -7,6 +8,7 @@ type Draft = Omit<JobFields<string, unknown>, 'statusUrl' | 'streamUrl' | 'cance
   status: JobStatus
   output?: unknown
   outputOmitted?: true
+  files?: JobFile[]
   error?: Failure
   lastError?: Failure
 }
@@ -38,12 +40,18 @@ export function view(job: Job, base: string): JobView {
   if (job.batch !== null) shown.batchId = job.batch
   if (job.output !== null) shown.output = readable(job.output)
   else if (job.status === 'completed') shown.outputOmitted = true
+  if (job.files !== null) shown.files = fileViews(job, base)
   if (job.error !== null) shown.error = publicFailure(job.error)
   if (job.lastError !== null) shown.lastError = publicFailure(job.lastError)
   const url = `${base}/${job.id}`
   // The rules keep the members and the status in step; the types of the union say how.
   return Object.assign(shown, { statusUrl: url, streamUrl: `${url}/stream`, cancelUrl: `${url}/cancel` }) as JobView
 }
+
+const fileViews = (job: Job, base: string): JobFile[] =>
+  filesOf(job).map(({ name, contentType, bytes, sha256 }) => {
+    return { name, contentType, bytes, sha256, url: `${base}/${job.id}/files/${encodeURIComponent(name)}` }
+  })
 
 /** The event of a terminal job carries its completion time, so that it is identical whenever it is sent. */
 export function event(job: Job, base: string, now: number, first = false): JobEvent {

@@ -46,7 +46,13 @@ export interface Route {
   readonly operation: Operation
   handle(context: RequestContext): Promise<HttpResponse>
   /** An alternative to `authenticate`. Returns the caller, or null to fall back to `authenticate`. */
-  admit?(service: HttpService, options: HttpOptions, query: URLSearchParams, jobId: string): Promise<Caller | null>
+  admit?(
+    service: HttpService,
+    options: HttpOptions,
+    query: URLSearchParams,
+    jobId: string,
+    itemId: string,
+  ): Promise<Caller | null>
   /** Replaces the problem response for an error, or returns null to keep it. */
   soften?(request: HttpRequest, error: { code: string; retryAfter: number | undefined }): HttpResponse | null
 }

@@ -16,6 +16,7 @@ import { cancel } from './routes/cancel.ts'
 import { create } from './routes/create.ts'
 import { deliveries, redeliver } from './routes/deliveries.ts'
 import { events } from './routes/events.ts'
+import { files } from './routes/files.ts'
 import { list } from './routes/list.ts'
 import { reference } from './routes/reference.ts'
 import { remove } from './routes/remove.ts'
@@ -38,6 +39,7 @@ export const routes: readonly Route[] = [
   retry,
   remove,
   ticket,
+  ...files,
   deliveries,
   redeliver,
   ...webhookEndpoints,
@@ -73,7 +75,7 @@ async function callRoute(
   found: Found,
 ): Promise<HttpResponse> {
   const { route, jobId, itemId } = found
-  const admitted = route.admit ? await route.admit(service, options, request.query, jobId) : null
+  const admitted = route.admit ? await route.admit(service, options, request.query, jobId, itemId) : null
   if (admitted !== null) await options.requests?.take(admitted.owner)
   const identified = admitted ?? (route.public ? nobody : identify(options, request, route.scope))
   const caller = identified instanceof Promise ? await identified : identified
@@ -118,9 +120,18 @@ function templateOf(rest: string): { path: string; jobId: string; itemId: string
   if (first === 'batches') return { ...withItem('/batches', more, 'batchId'), jobId: '' }
   if (first === 'webhook-endpoints') return { ...withItem('/webhook-endpoints', more, 'endpointId'), jobId: '' }
   if (first === '' || first === 'openapi.json' || first === 'events') return { path: rest, jobId: '', itemId: '' }
-  if (!more.startsWith('/deliveries/')) return { path: `/{jobId}${more}`, jobId: first, itemId: '' }
-  return { ...withItem('/{jobId}/deliveries', more.slice('/deliveries'.length), 'deliveryId'), jobId: first }
+  for (const [collection, name] of collections) {
+    if (!more.startsWith(`${collection}/`)) continue
+    return { ...withItem(`/{jobId}${collection}`, more.slice(collection.length), name), jobId: first }
+  }
+  return { path: `/{jobId}${more}`, jobId: first, itemId: '' }
 }
+
+/** What a job has several of, and the parameter that names one. */
+const collections = [
+  ['/deliveries', 'deliveryId'],
+  ['/files', 'fileName'],
+] as const
 
 /** `more` is empty, or an id and what follows it. */
 function withItem(before: string, more: string, name: string): { path: string; itemId: string } {

@@ -113,6 +113,7 @@ export function memory(): StoreFactory {
 
     return withValidIdentifiers({
       description: { engine: 'memory', durability: 'in memory only: accepted jobs are lost when the process ends' },
+      defaultFiles: 'memory',
       migrate: async () => {},
       insert: async (inserts) => {
         const stored: Inserted[] = []

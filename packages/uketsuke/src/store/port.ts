@@ -149,6 +149,8 @@ export interface RemoteCommit {
 export interface Store {
   /** For operators: the engine, and which failures an accepted job survives. */
   readonly description: { readonly engine: string; readonly durability: string }
+  /** Where files of jobs are kept by default: a folder beside the store, or in memory like the jobs. Absent: nowhere. */
+  readonly defaultFiles?: { readonly folder: string } | 'memory'
   /**
    * Group commit limits: `cap` rows and `capBytes` characters of user text per commit, and `inFlight` concurrent
    * commits of one method. The defaults are 500, 8 Mi and 1.

@@ -1,6 +1,9 @@
 import { silentLog } from '../base/log.ts'
-import { type JobContext, type JobTypes, runnable } from '../definition/define.ts'
+import type { JobContext } from '../definition/context.ts'
+import { type JobTypes, runnable } from '../definition/define.ts'
 import { UketsukeError } from '../domain/errors.ts'
+import { memoryFiles } from '../files/memory.ts'
+import { RunFiles } from '../work/files.ts'
 import { serializeOutput } from '../work/output.ts'
 import { Snoozed } from '../work/snooze.ts'
 
@@ -45,6 +48,10 @@ export async function runAlone(
     snooze() {
       throw new Snoozed()
     },
+    files: new RunFiles(alone(jobId), memoryFiles()),
   }
   return JSON.parse(serializeOutput(await run(context, undefined as never), outputBytes))
 }
+
+/** Nothing holds a job that is not stored. */
+const alone = (jobId: string) => ({ lease: { id: jobId, attempt: 1 }, throwIfAborted() {} })

@@ -7,6 +7,7 @@ import type { InputOf, JobTypes, OutputOf } from '../definition/define.ts'
 import { deliveryType } from '../domain/change.ts'
 import { isTerminal, type Job, type JobStatus } from '../domain/job.ts'
 import { view } from '../domain/view.ts'
+import { memoryFiles } from '../files/memory.ts'
 import { allOwners } from '../store/port.ts'
 import type { WorkerHandle } from '../work/workers.ts'
 import { type ManualClock, manualClock } from './clock.ts'
@@ -85,8 +86,9 @@ export function createTestJobs<Types extends JobTypes>(options: TestJobsOptions<
   const { store, connect } = sharedStore(clock)
   const receiver = new WebhookReceiver()
   const webhooks = rest.webhooks ?? { secret: testSecret }
+  const files = rest.files ?? memoryFiles()
   const startProcess = ({ factory }: Connection) =>
-    createJobsWith({ log: silentLog, ...rest, webhooks, clock, store: factory }, { sendWebhook: receiver.send })
+    createJobsWith({ log: silentLog, ...rest, webhooks, files, clock, store: factory }, { sendWebhook: receiver.send })
   const front = startProcess(connect())
   const crashed = new Set<string>()
   let working: { jobs: Jobs; connection: Connection; worker: WorkerHandle } | null = null

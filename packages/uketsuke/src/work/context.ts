@@ -1,7 +1,9 @@
 import type { Log } from '../base/log.ts'
-import type { JobContext } from '../definition/define.ts'
+import type { JobContext, JobFiles } from '../definition/context.ts'
 import type { LatestProgress } from '../domain/rules.ts'
+import type { FileStorage } from '../files/port.ts'
 import { traceIdOf } from '../tracing/tracing.ts'
+import { RunFiles } from './files.ts'
 import type { JobLog } from './job-log.ts'
 import type { HeldJob } from './lease.ts'
 import { ProgressWriter } from './progress.ts'
@@ -11,6 +13,8 @@ import { type StepParts, Steps } from './steps.ts'
 export type Enqueue = JobContext<unknown>['enqueue']
 
 export interface ContextParts extends StepParts {
+  /** Where files are kept; null if nowhere. */
+  readonly files: FileStorage | null
   readonly log: Log
   readonly jobLog: JobLog
   /** The job types with a warning about progress in fractions. */
@@ -30,6 +34,7 @@ export class Context implements JobContext<unknown> {
   #kept: Log | null = null
   #progress: ProgressWriter | null = null
   #steps: Steps | null = null
+  #files: RunFiles | null = null
   #snooze: Snooze | null = null
   #ended = false
 
@@ -75,6 +80,16 @@ export class Context implements JobContext<unknown> {
   get step(): JobContext<unknown>['step'] {
     this.#steps ??= new Steps(this.#held, this.#parts)
     return this.#steps.run as JobContext<unknown>['step']
+  }
+
+  get files(): JobFiles {
+    this.#files ??= new RunFiles(this.#held, this.#parts.files)
+    return this.#files
+  }
+
+  /** The files that the handler has saved; null if it has none. */
+  get savedFiles(): RunFiles | null {
+    return this.#files
   }
 
   get snooze(): JobContext<unknown>['snooze'] {

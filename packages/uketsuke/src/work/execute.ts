@@ -41,7 +41,8 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
     const returned = traced ? await parts.tracing.process(held.job, async () => run()) : await run()
     if (context.snoozed !== null) throw new Snoozed()
     const output = serializeOutput(returned, parts.outputBytes)
-    settle = (job) => succeed(job, clock.now(), output)
+    const files = context.savedFiles === null ? null : await interruption.or(context.savedFiles.finished())
+    settle = (job) => succeed(job, clock.now(), output, files as string | null)
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)
   }
@@ -49,9 +50,17 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
   interruption.clear()
   done()
   const end = settle
-  if (end === null) return
+  if (end === null) return void (await discard(context))
   const outcome: Rule = said === null ? end : (job) => withLatestProgress(job, said, end)
   await persistOutcome(held, outcome, clock, context)
+  if (context.savedFiles !== null && held.job.status !== 'completed') await discard(context)
+}
+
+/** Removes the files of a run that did not complete its job. What is left is found by the sweep. */
+async function discard(context: Context): Promise<void> {
+  await context.savedFiles?.discard().catch((error: unknown) => {
+    context.workerLog.warn({ err: describe(error) }, 'failed to remove the files of an attempt')
+  })
 }
 
 /**

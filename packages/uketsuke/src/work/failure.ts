@@ -45,4 +45,11 @@ function isRetryable(thrown: JobError): boolean {
 }
 
 /** Errors that this package raises about an attempt. Another attempt would fail in the same way. */
-const final = new Set<string>(['corrupt', 'invalid-input', 'invalid-output', 'invalid-progress', 'invalid-step'])
+const final = new Set<string>([
+  'corrupt',
+  'invalid-input',
+  'invalid-output',
+  'invalid-progress',
+  'invalid-step',
+  'invalid-file',
+])

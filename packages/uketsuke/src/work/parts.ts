@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { Runnable } from '../definition/define.ts'
 import type { Dispatch } from '../dispatch/port.ts'
 import type { Job, Queue } from '../domain/job.ts'
+import type { FileStorage } from '../files/port.ts'
 import type { ChangeFeed } from '../notify/change-feed.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
@@ -34,6 +35,8 @@ export interface WorkerParts {
   ticker: Ticker
   /** Lets parked jobs become ready. */
   admission: { run(signal: AbortSignal): Promise<void> }
+  /** Where the files of jobs are kept; null if nowhere. */
+  files: FileStorage | null
   /** Stores a job that a handler enqueues. */
   enqueue: Enqueue
 }

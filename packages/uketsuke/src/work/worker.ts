@@ -6,6 +6,7 @@ import { prune } from '../dispatch/pruner.ts'
 import { rescue } from '../dispatch/rescuer.ts'
 import type { Job } from '../domain/job.ts'
 import { isHeldBy } from '../domain/rules.ts'
+import { sweepRegularly } from '../files/sweep.ts'
 import { type ExecuteParts, execute } from './execute.ts'
 import { Fetcher } from './fetcher.ts'
 import { heartbeat } from './heartbeat.ts'
@@ -59,6 +60,7 @@ export class Worker {
       rescue(parts, mine, signal),
       presence.run(signal),
       this.#tickAndPrune(signal),
+      sweepRegularly(parts, signal),
       parts.admission.run(signal),
     ]
   }

@@ -100,7 +100,7 @@ function paths(routes: readonly Route[], apiKeys: boolean): Record<string, Recor
   return all
 }
 
-const inPath = [parameter.jobId, parameter.batchId, parameter.deliveryId, parameter.endpointId]
+const inPath = [parameter.jobId, parameter.batchId, parameter.deliveryId, parameter.endpointId, parameter.fileName]
 
 const webhook = (type: string) => ({
   post: {

@@ -72,6 +72,30 @@ export const batchStreamAnswer = {
 
 export const ticketAnswer = { description: 'The stream ticket.', content: jsonOf('StreamTicket') }
 
+export const linkAnswer = { description: 'The link to the file.', content: jsonOf('FileLink') }
+
+const fileHeaders = {
+  ETag: header('The SHA-256 of the file, quoted.'),
+  'Accept-Ranges': header('`bytes`.'),
+  'Content-Disposition': header('The name of the file.'),
+}
+const bytes = { '*/*': { schema: { type: 'string', contentMediaType: 'application/octet-stream' } } }
+
+export const fileAnswers = {
+  200: { description: 'The file, with its own content type.', headers: fileHeaders, content: bytes },
+  206: {
+    description: 'The range of the file.',
+    headers: { ...fileHeaders, 'Content-Range': header('`bytes <first>-<last>/<size>`.') },
+    content: bytes,
+  },
+  304: { description: 'The file is the known one.' },
+  307: {
+    description: 'The file is in an object storage. The URL is valid for a few minutes.',
+    headers: { Location: header('The URL of the file.') },
+  },
+  416: { description: 'The range is beyond the file.', headers: { 'Content-Range': header('`bytes */<size>`.') } },
+}
+
 export const streamAnswer = (id: string, end: string) => ({
   description: `Server-sent events without an event name. \`id\` is ${id}, and \`data\` is one line of JSON: a JobEvent with the complete job. ${end}`,
   // OpenAPI 3.2 has `itemSchema` for this. OpenAPI 3.1 has no equivalent.
@@ -113,6 +137,13 @@ export const parameter = {
     text,
   ),
   ticket: inQuery('ticket', 'A stream ticket, instead of a credential.', text),
+  fileName: { name: 'fileName', in: 'path', required: true, schema: text },
+  fileTicket: inQuery('ticket', 'The ticket of a link, instead of a credential.', text),
+  range: inHeader('Range', 'One range of bytes, such as `bytes=0-99`.'),
+  ifRange: inHeader(
+    'If-Range',
+    'The ETag of the file to which the range belongs. With another one, the response is the whole file.',
+  ),
   include: inQuery('include', 'Adds the input to the job.', { enum: ['input'] }),
   status: {
     ...inQuery('status', 'Only jobs with one of these statuses.', { type: 'array', items: { enum: jobStatuses } }),

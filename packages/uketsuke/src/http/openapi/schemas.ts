@@ -41,8 +41,17 @@ const sometimes = {
   input: {},
   output: {},
   outputOmitted: { const: true, description: 'The job has an output, which this response leaves out.' },
+  files: { type: 'array', items: { $ref: '#/components/schemas/File' }, description: 'What the handler has saved.' },
   error: failure,
   lastError: failure,
+}
+
+const file = {
+  name: text,
+  contentType: text,
+  bytes: count,
+  sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+  url: path,
 }
 
 const batch = {
@@ -124,6 +133,8 @@ export const schemas = {
     properties: batch,
   },
   JobEvent: eventSchema(eventTypes),
+  File: { type: 'object', required: Object.keys(file), properties: file },
+  FileLink: { type: 'object', required: ['url', 'expiresAt'], properties: { url: path, expiresAt: time } },
   StreamTicket: {
     type: 'object',
     required: ['ticket', 'expiresAt', 'streamUrl'],

@@ -5,7 +5,7 @@ import { single } from '../query.ts'
 import type { HttpRequest } from '../request.ts'
 import type { Route } from '../route.ts'
 import { eventStream, softRefusal } from '../sse/event-stream.ts'
-import { ticketCaller } from './ticket.ts'
+import { ticketCaller } from '../ticket-seal.ts'
 
 export const stream: Route = {
   method: 'GET',
@@ -27,7 +27,8 @@ export const stream: Route = {
   },
   async admit(service, options, query, jobId) {
     const ticket = single(query, 'ticket')
-    return ticket === null ? null : ticketCaller(service, options, jobId, ticket)
+    if (ticket === null) return null
+    return ticketCaller(service, options, { purpose: 'stream-ticket', jobId, item: '' }, ticket)
   },
   async handle({ service, request, owner, caller, jobId }) {
     if (service.draining.aborted) throw new UketsukeError('temporarily-unavailable', 'The server is shutting down.')

@@ -90,6 +90,7 @@ function store(path: string, clock: Clock): Store {
         return `${this.engine}, WAL, synchronous=FULL: an accepted job survives a crash of the process and of the machine`
       },
     },
+    defaultFiles: volatile ? 'memory' : { folder: `${path}-files` },
     async migrate() {
       opening ??= start()
       try {
