@@ -92,15 +92,16 @@ function showTrail(job) {
 }
 
 /** @param {Job} job */
-function showReport({ status, output, completedAt }) {
+function showReport({ status, output, files, completedAt }) {
   const place = element('report')
-  if (output) {
+  const [pdf] = files ?? []
+  if (output && pdf) {
     const link = document.createElement('a')
-    Object.assign(link, { href: output.url, target: '_blank', rel: 'noopener', textContent: 'Open the PDF' })
+    Object.assign(link, { href: pdf.url, target: '_blank', rel: 'noopener', textContent: 'Open the PDF' })
     place.replaceChildren(
       link,
       small(
-        `${output.pages} pages, ${Math.round(output.bytes / 1024)} KB, from ${output.rows.toLocaleString('en')} daily records`,
+        `${output.pages} pages, ${Math.round(pdf.bytes / 1024)} KB, from ${output.rows.toLocaleString('en')} daily records`,
       ),
     )
   } else

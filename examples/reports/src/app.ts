@@ -7,9 +7,8 @@ import { bodyProblems, jsonBody } from './body.ts'
 import type { DemoJobs } from './jobs.ts'
 import { refuse } from './problems.ts'
 import { receiver } from './receiver.ts'
-import { reportFile } from './report/generate.ts'
 import { webhookSecret } from './secret.ts'
-import { leaseMs, reportsIn, type Settings } from './settings.ts'
+import { leaseMs, type Settings } from './settings.ts'
 import type { Supervisor } from './supervisor.ts'
 import { requireOwner, sameOriginOnly, signIn } from './users.ts'
 
@@ -33,18 +32,6 @@ export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Sett
     }),
   )
   app.use(expressJobs(jobs))
-
-  app.get('/api/reports/:jobId.pdf', async (req, res) => {
-    const owner = requireOwner(req, res)
-    if (owner === null) return
-    const job = await jobs.get(req.params.jobId, { owner, include: ['input'] })
-    if (job?.status !== 'completed') return refuse(res, 404, 'not-found', 'Report not found.')
-    const { startDate, endDate } = job.input as { startDate: string; endDate: string }
-    res.set('Content-Disposition', `inline; filename="weather-${startDate}-to-${endDate}.pdf"`)
-    res.set('Cache-Control', 'private, no-cache').set('X-Content-Type-Options', 'nosniff')
-    // Use the job's id, not the request's, so that the path stays inside the folder.
-    res.sendFile(reportFile(reportsIn(settings), job.jobId), { cacheControl: false })
-  })
 
   app.get('/api/demo', (req, res) => {
     if (requireOwner(req, res) !== null)

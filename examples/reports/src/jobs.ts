@@ -1,10 +1,10 @@
-import { createJobs, job } from 'uketsuke'
+import { createJobs, job, localFiles } from 'uketsuke'
 import { fromEnvironment } from 'uketsuke/environment'
 import { terminalLog } from './log.ts'
 import { generateReport } from './report/generate.ts'
 import { reportInput } from './report/range.ts'
 import { webhookSecret } from './secret.ts'
-import { leaseMs, reportsIn, type Settings, storeFile } from './settings.ts'
+import { filesIn, leaseMs, type Settings, storeFile } from './settings.ts'
 import { ownerOf } from './users.ts'
 
 /** The configuration of both processes: the server accepts jobs and reports their state, and the worker runs them. */
@@ -13,22 +13,18 @@ export function openJobs(settings: Settings, name: 'server' | 'worker') {
     jobs: {
       'generate-report': job({
         input: reportInput,
-        async run({ input, jobId, signal, progress }) {
+        run({ input, jobId, signal, progress, files }) {
           const { pace = settings.pace, ...range } = input
-          const report = await generateReport({
-            ticket: jobId,
-            range,
-            folder: reportsIn(settings),
-            pace,
-            signal,
-            progress,
-          })
-          return { url: `/api/reports/${jobId}.pdf`, ...report }
+          const name = `weather-${range.startDate}-to-${range.endDate}.pdf`
+          const save = (pdf: AsyncIterable<Uint8Array>) => files.save(name, pdf)
+          return generateReport({ ticket: jobId, range, save, pace, signal, progress })
         },
       }),
     },
     // DATABASE_URL and REDIS_URL select the store and Redis. Default: one SQLite file.
     ...fromEnvironment({ file: storeFile(settings) }),
+    // On SQLite, this would be the default.
+    files: localFiles(filesIn(settings)),
     authenticate({ headers }) {
       const owner = ownerOf(headers.get('authorization'), headers.get('cookie'))
       return owner === null ? null : { owner }

@@ -6,7 +6,7 @@ export const leaseMs = 5_000
 
 export interface Settings {
   readonly port: number
-  /** The folder for the store, the PDFs and the receipts. */
+  /** The folder for the store, the files of the jobs and the receipts. */
   readonly folder: string
   /** The default pause before each page, in milliseconds. */
   readonly pace: number
@@ -29,7 +29,8 @@ export function asEnv({ port, folder, pace }: Settings): Record<string, string> 
 
 /** The SQLite store, if DATABASE_URL is not set. */
 export const storeFile = ({ folder }: Settings) => join(folder, 'jobs.db')
-export const reportsIn = ({ folder }: Settings) => join(folder, 'reports')
+/** The files of the jobs. */
+export const filesIn = ({ folder }: Settings) => join(folder, 'files')
 
 function integer(env: NodeJS.ProcessEnv, name: string, fallback: number, max: number): number {
   const text = env[name] ?? ''

@@ -23,10 +23,12 @@ describe('POST /api/reports/generate', () => {
   it('responds with the complete 202, and with Prefer: wait with the finished report', async () => {
     const response = await order({ ...year, webhookUrl: `${demo.url}/demo/receiver` }, { ...json, Prefer: 'wait=20' })
     expect(response.status).toBe(202)
-    const { jobId, statusUrl, message, status, output } = await response.json()
+    const { jobId, statusUrl, message, status, output, files } = await response.json()
     expect(response.headers.get('location')).toBe(statusUrl)
     expect({ message, status }).toEqual({ message: expect.any(String), status: 'completed' })
-    expect(output).toEqual({ url: `/api/reports/${jobId}.pdf`, pages: 19, rows: 730, bytes: expect.any(Number) })
+    expect(output).toEqual({ pages: 19, rows: 730 })
+    const name = 'weather-2014-01-01-to-2014-12-31.pdf'
+    expect(files).toMatchObject([{ name, contentType: 'application/pdf', url: `/api/jobs/${jobId}/files/${name}` }])
   })
 
   it.each([

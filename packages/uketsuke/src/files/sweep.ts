@@ -13,7 +13,7 @@ interface Parts {
   log: Log
 }
 
-const page = 200
+const page = 500
 const intervalMs = 30 * 60_000
 
 /** Sweeps about twice an hour, until `signal` aborts. */
