@@ -54,6 +54,8 @@ const routes: Record<string, Scope | null> = {
   'POST /{jobId}/stream-ticket': 'jobs:read',
   'GET /{jobId}/files/{fileName}': 'jobs:read',
   'POST /{jobId}/files/{fileName}/link': 'jobs:read',
+  'GET /{jobId}/output': 'jobs:read',
+  'GET /{jobId}/output/{run}': 'jobs:read',
   'GET /{jobId}/deliveries': 'webhooks:manage',
   'POST /{jobId}/deliveries/{deliveryId}/redeliver': 'webhooks:manage',
   'POST /webhook-endpoints': 'webhooks:manage',
@@ -76,7 +78,7 @@ const perEndpoint = Object.keys(routes).filter((route) => route.includes('{endpo
 
 async function send(route: string, as: string, id = '', prefix = '') {
   const [method = '', path = ''] = route.split(' ')
-  const url = `/api/jobs${path === '/' ? '' : path.replace('{jobId}', id).replace('{deliveryId}', `${id}-webhook`).replace('{endpointId}', id).replace('{batchId}', id).replace('{fileName}', 'report.txt')}${prefix}`
+  const url = `/api/jobs${path === '/' ? '' : path.replace('{jobId}', id).replace('{deliveryId}', `${id}-webhook`).replace('{endpointId}', id).replace('{batchId}', id).replace('{fileName}', 'report.txt').replace('{run}', '1')}${prefix}`
   const given = bodies[route] === undefined ? {} : { body: bodies[route] }
   const headers = { 'content-type': 'application/json' }
   const response = await api.call(url, { method, as, headers, ...given })

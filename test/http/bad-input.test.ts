@@ -90,7 +90,7 @@ const rows: Row[] = [
   },
   { what: 'reading with a write-only key', send: (a) => a.call('', { as: 'writer' }), code: 'forbidden', status: 403 },
   { what: 'an unknown job', send: (a) => a.call(`/${absent}`), code: 'job-not-found', status: 404 },
-  { what: 'an unknown path', send: (a) => a.call(`/${absent}/output`), code: 'not-found', status: 404 },
+  { what: 'an unknown path', send: (a) => a.call(`/${absent}/outputs`), code: 'not-found', status: 404 },
   {
     what: 'Accept: text/html',
     send: (a) => a.call('', { headers: { accept: 'text/html' } }),

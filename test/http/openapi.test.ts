@@ -82,7 +82,8 @@ describe('the OpenAPI document', () => {
     for (const { path, method, query } of routes) {
       const { operation } = operations.find((one) => one.path === path && one.method === method.toLowerCase())!
       const told = (operation.parameters as { name: string; in: string }[]).filter((one) => one.in === 'query')
-      expect(told.map(({ name }) => name).sort()).toEqual([...query].sort())
+      // Others are ignored by the routes of another protocol.
+      if (query !== null) expect(told.map(({ name }) => name).sort()).toEqual([...query].sort())
     }
   })
 

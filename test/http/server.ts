@@ -72,8 +72,10 @@ function jobsFor(store: StoreFactory, clock: ManualClock, known: HttpOptions['au
           }),
       }),
       report: job({
+        stream: 'text',
         input: z.object({ pages: z.number().int().min(1), file: z.string().optional() }),
-        run: async ({ input, files }) => {
+        run: async ({ input, files, output }) => {
+          await output.write('Printing. ')
           if (input.file !== undefined) await files.save(input.file, 'the report')
           return { pages: input.pages }
         },

@@ -12,7 +12,7 @@ const layers = [
   ['definition', 'tracing'],
   ['redis', 'store'],
   ['dispatch', 'files', 'metrics', 'notify', 'quota', 'statistics'],
-  ['transport'],
+  ['output', 'transport'],
   ['accept', 'work'],
   ['schedule', 'service'],
   ['http'],

@@ -21,6 +21,9 @@ import type { GoneUrls } from './notify/gone-urls.ts'
 import { MergedFollower } from './notify/merged-follower.ts'
 import type { OwnerWatch } from './notify/owner-watch.ts'
 import type { Follower, StateReader, Watch } from './notify/watch.ts'
+import type { OutputFeed } from './output/feed.ts'
+import { OutputFollower } from './output/follow.ts'
+import { type OutputPart, type Start, sharedReads } from './output/reader.ts'
 import { allOwners, type Owner, type Store } from './store/port.ts'
 import { jobLogKind } from './store/records.ts'
 import type { Transaction } from './store/transaction.ts'
@@ -76,6 +79,11 @@ export interface JobService {
    * A file of a job that has completed. @throws `job-not-found`, `job-expired`; `not-found` if the job lists no such file
    */
   file(owner: Owner, id: string, name: string): Promise<JobFile>
+  /**
+   * Opens the live output of a job for reading: the stream of a number, or the last one. `close` must be called.
+   * @throws `job-not-found`, `job-expired`; `not-found` if there is no such stream, and will be none
+   */
+  output(owner: Owner, id: string, where: OutputPlace): Promise<OpenOutput>
   /** The attempts that have ended, oldest first. @throws `job-not-found` */
   attempts(owner: Owner, id: string): Promise<Attempt[]>
   /** What the handler of a job has logged, for operators. @throws `job-not-found` */
@@ -96,6 +104,23 @@ export interface JobService {
   ticketKey(): Promise<string>
   /** The job types, for the OpenAPI document. */
   readonly types: ReadonlyMap<string, JobType>
+}
+
+/** What of the live output of a job is read. */
+export interface OutputPlace {
+  readonly number: number | null
+  readonly start: Start
+  /** Aborts when the reader has gone. */
+  readonly signal: AbortSignal
+}
+
+/** The live output of a job, opened for reading. */
+export interface OpenOutput {
+  /** What was stored at first, even if it is nothing. */
+  readonly part: OutputPart
+  /** Waits for more, or for the end. Null if the job has been deleted. */
+  next(): Promise<OutputPart | null>
+  close(): void
 }
 
 /** A file and where to read it. */
@@ -126,6 +151,7 @@ export interface JobServiceParts
   goneUrls: GoneUrls
   /** Where the files of jobs are kept; null if nowhere. */
   files: FileStorage | null
+  outputFeed: OutputFeed
   /** Null without tracing. */
   tracing: Tracing | null
   newId(): string
@@ -145,6 +171,15 @@ export function createJobService(parts: JobServiceParts): JobService {
       throw new UketsukeError('job-expired', 'The retention of this job is over.')
     return job
   }
+
+  async function follow(owner: Owner, id: string, after?: number): Promise<Follower> {
+    await ready()
+    const follower = isJobId(id) ? await watch.follow(owner, id, after) : null
+    if (!follower) throw new UketsukeError('job-not-found')
+    return follower
+  }
+
+  const readOnce = sharedReads(store)
 
   async function again(job: Job, id: string, idempotency?: Idempotency): Promise<Accepted> {
     const newJob = retry(job, id)
@@ -243,12 +278,7 @@ export function createJobService(parts: JobServiceParts): JobService {
       }
     },
     position: async (job) => (job.status === 'pending' ? store.position(job) : null),
-    async follow(owner, id, after) {
-      await ready()
-      const follower = isJobId(id) ? await watch.follow(owner, id, after) : null
-      if (!follower) throw new UketsukeError('job-not-found')
-      return follower
-    },
+    follow,
     async followMany(owner, ids) {
       await ready()
       return new MergedFollower(await watch.followMany(owner, ids.filter(isJobId)))
@@ -256,6 +286,27 @@ export function createJobService(parts: JobServiceParts): JobService {
     async followOwner(owner, { resume }) {
       await ready()
       return ownerWatch.follow(owner, resume)
+    },
+    async output(owner, id, { number, start, signal }) {
+      const job = await find(owner, id)
+      const mode = types.get(job.type)?.stream ?? null
+      const read = (job: Job, from: Start) => readOnce(job, mode, number, from)
+      const first = await read(job, start)
+      if (first === null) throw new UketsukeError('not-found')
+      let follower: OutputFollower | null = null
+      return {
+        part: first,
+        // Only who waits follows the job.
+        async next() {
+          const feed = parts.outputFeed
+          follower ??= new OutputFollower(
+            { feed, job, read, signal, follower: await follow(owner, id, job.version) },
+            first.next,
+          )
+          return follower.next()
+        },
+        close: () => follower?.close(),
+      }
     },
     async attempts(owner, id) {
       return attemptsOf(store, owner, await find(owner, id))

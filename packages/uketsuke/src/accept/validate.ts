@@ -16,6 +16,10 @@ export interface Limits {
   readonly outputBytes: number
   /** The maximum size of a job's metadata as JSON, in bytes, from 1 to 256 MiB. Default: 16 KiB. */
   readonly metadataBytes: number
+  /** The maximum size of one chunk of live output, in bytes, from 1 to 256 MiB. Default: 64 KiB. */
+  readonly chunkBytes: number
+  /** The maximum size of the live output of one run, in bytes, from 1 to 256 MiB. Default: 16 MiB. */
+  readonly streamBytes: number
   /** How far in the future a job may be scheduled, in milliseconds, from 0 to 100 years. Default: 366 days. */
   readonly delay: number
   /**
@@ -29,6 +33,8 @@ export const defaultLimits: Limits = {
   inputBytes: 1 << 20,
   outputBytes: 1 << 20,
   metadataBytes: 16 << 10,
+  chunkBytes: 64 << 10,
+  streamBytes: 16 << 20,
   delay: 366 * 24 * 60 * 60_000,
   acceptTimeout: 10_000,
 }

@@ -20,6 +20,7 @@ import { OwnerWatch } from '../notify/owner-watch.ts'
 import { secretFor } from '../notify/secret.ts'
 import { Watch } from '../notify/watch.ts'
 import type { SendWebhook } from '../notify/webhook-client.ts'
+import { OutputFeed } from '../output/feed.ts'
 import { TokenBuckets } from '../quota/token-bucket.ts'
 import { WaitingJobs } from '../quota/waiting-jobs.ts'
 import { Schedules } from '../schedule/schedules.ts'
@@ -128,8 +129,10 @@ export function createJobsWith<Types extends JobTypes>(
   const accepting = { store, ranks, admission, transition, clock, types, destinations, limits, newId: ids, waitingJobs }
   const accept = acceptor(accepting)
   const files = fileStorage(options.files, opened)
+  const outputFeed = new OutputFeed(clock)
   const service = createJobService({
     files,
+    outputFeed,
     endpoints,
     goneUrls,
     base,
@@ -176,6 +179,9 @@ export function createJobsWith<Types extends JobTypes>(
       admission,
       jobLog,
       files,
+      outputFeed,
+      chunkBytes: limits.chunkBytes,
+      streamBytes: limits.streamBytes,
       tracing,
       maxKept,
       claimed(jobs) {

@@ -155,7 +155,7 @@ export function checkOptions(options: JobsOptions<JobTypes>): void {
 export function numbersOf({ lease, maxBodyBytes, limits, quotas }: JobsOptions<JobTypes>) {
   const of = 'milliseconds'
   const bytes = { min: 1, max: maxInteger, of: 'bytes' }
-  const { inputBytes, outputBytes, metadataBytes, delay, acceptTimeout } = limits ?? {}
+  const { inputBytes, outputBytes, metadataBytes, chunkBytes, streamBytes, delay, acceptTimeout } = limits ?? {}
   const defaults = defaultLimits
   return {
     lease: integerOption('createJobs(): lease', lease, 30_000, { min: 1_000, max: day, of }),
@@ -164,6 +164,8 @@ export function numbersOf({ lease, maxBodyBytes, limits, quotas }: JobsOptions<J
       inputBytes: integerOption('createJobs(): limits.inputBytes', inputBytes, defaults.inputBytes, bytes),
       outputBytes: integerOption('createJobs(): limits.outputBytes', outputBytes, defaults.outputBytes, bytes),
       metadataBytes: integerOption('createJobs(): limits.metadataBytes', metadataBytes, defaults.metadataBytes, bytes),
+      chunkBytes: integerOption('createJobs(): limits.chunkBytes', chunkBytes, defaults.chunkBytes, bytes),
+      streamBytes: integerOption('createJobs(): limits.streamBytes', streamBytes, defaults.streamBytes, bytes),
       delay: integerOption('createJobs(): limits.delay', delay, defaults.delay, { min: 0, max: century, of }),
       acceptTimeout: integerOption('createJobs(): limits.acceptTimeout', acceptTimeout, defaults.acceptTimeout, {
         min: 5_000,

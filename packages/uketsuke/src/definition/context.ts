@@ -43,8 +43,21 @@ export interface JobContext<Input> {
    * @throws always
    */
   snooze(ms: number, message?: string): never
+  /** Output that clients see while it is written. Only for a type with the option `stream`. */
+  readonly output: LiveOutput
   /** Files that the job hands over, such as a PDF. */
   readonly files: JobFiles
+}
+
+/** The live output of one run, for a type with the option `stream`. Each run has a stream of its own. */
+export interface LiveOutput {
+  /**
+   * Adds a chunk: a string with `stream: 'text'`, a value that JSON can hold with `'json'`, bytes with `'binary'`. It is stored at once, then
+   * about twenty times per second. The promise need not be awaited; awaiting it holds the handler up while much waits for the store.
+   * @throws {UketsukeError} `invalid-output` for another kind of chunk; `output-too-long` beyond `limits.chunkBytes` or
+   * `limits.streamBytes`; `invalid-configuration` without the option `stream`; the reason of `signal` if it has aborted
+   */
+  write(chunk: unknown): Promise<void>
 }
 
 /** What a handler saves as a file: bytes, a text, a web or Node.js stream of them, a `Blob`, or the file at a `file:` URL. */

@@ -5,6 +5,7 @@ import { type Backoff, defaultBackoff, exponential } from '../domain/backoff.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { KeyLimits } from '../domain/limits.ts'
+import { isStreamMode, type StreamMode } from '../domain/live-output.ts'
 import { century, day, integerOption } from '../domain/numbers.ts'
 import type { Debounce } from '../domain/rules.ts'
 import type { JobContext } from './context.ts'
@@ -30,6 +31,10 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
    * so make its side effects idempotent.
    */
   run: (context: JobContext<StandardSchemaV1.InferOutput<Schema>>) => Output | Promise<Output>
+  /**
+   * What the handler writes with `output.write`, for clients to see meanwhile: `text`, `json` or `binary`. Default: nothing.
+   */
+  stream?: StreamMode | undefined
   /** Maximum number of attempts, from 1 to 1,000,000; 3 by default. */
   maxAttempts?: number
   /**
@@ -78,12 +83,23 @@ export type JobKey<Schema extends StandardSchemaV1> = (of: {
   owner: string
 }) => string
 
-type SpecialOptions = 'backoff' | 'output' | 'run' | 'maxKept' | 'unique' | 'debounce' | 'concurrency' | 'rateLimit'
+type SpecialOptions =
+  | 'backoff'
+  | 'stream'
+  | 'output'
+  | 'run'
+  | 'maxKept'
+  | 'unique'
+  | 'debounce'
+  | 'concurrency'
+  | 'rateLimit'
 
 /** A job type, made by `job()` and passed to `createJobs`. */
 export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown>
   extends Required<Omit<JobOptions<Schema, Output>, SpecialOptions>> {
   readonly backoff: Backoff
+  /** Null: no live output. */
+  readonly stream: StreamMode | null
   /** Null: no limit. */
   readonly unique: 'input' | JobKey<Schema> | null
   readonly debounce: Debounce | null
@@ -155,6 +171,8 @@ export function job<Schema extends StandardSchemaV1, Output>(
     'job(): output must be a Standard Schema, such as a zod schema',
   )
   assertConfiguration(typeof options.run === 'function', 'job(): run must be a function')
+  const { stream = null } = options
+  assertConfiguration(stream === null || isStreamMode(stream), 'job(): stream must be text, json or binary')
   const { base, max } = options.backoff ?? {}
   const unique = uniqueOption(options.unique)
   const { concurrency, rateLimit, ...others } = options
@@ -162,6 +180,7 @@ export function job<Schema extends StandardSchemaV1, Output>(
     ...others,
     limits: limitsOption({ concurrency, rateLimit }),
     output: options.output,
+    stream,
     unique,
     debounce: debounceOption(options.debounce, unique !== null),
     maxAttempts: integerOption('job(): maxAttempts', options.maxAttempts, 3, { min: 1, max: 1_000_000 }),
@@ -245,6 +264,7 @@ export function runnable(type: JobTypes[string], random: () => number): Runnable
         ? (context) => type.run(context)
         : checkingOutput((context) => type.run(context), type.output),
     timeout: type.timeout,
+    stream: type.stream,
     retryIn: (attempt) => exponential(type.backoff, attempt, random()),
   }
 }
@@ -287,6 +307,8 @@ export interface Runnable {
   parse(input: string): unknown
   run(context: JobContext<unknown>, job: Job): unknown
   readonly timeout: number
+  /** What its handler writes as live output; absent or null for nothing. */
+  readonly stream?: StreamMode | null
   /** Milliseconds between a failed attempt and the next. */
   retryIn(attempt: number, thrown: unknown): number
 }

@@ -38,6 +38,7 @@ export const errorTitles = {
   corrupt: 'The stored data of the job cannot be read',
   'invalid-output': 'The handler returned an invalid output',
   'outcome-rejected': 'The outcome of the job could not be stored',
+  'output-too-long': 'The live output is too long',
   'invalid-progress': 'Progress must be a number from 0 to 100',
   'invalid-step': 'A step has an invalid name, or was used twice',
   'invalid-file': 'The handler saved a file with an invalid name, type or content',

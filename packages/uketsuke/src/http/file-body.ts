@@ -7,13 +7,16 @@ export class FileBody implements Streamed {
   readonly #writer: PacedWriter
   readonly #chunks: AsyncIterator<Uint8Array>
   readonly #failed: (error: unknown) => void
+  readonly #ended: () => void
   #reading = false
   #over = false
 
-  constructor(clock: Clock, data: AsyncIterable<Uint8Array>, failed: (error: unknown) => void) {
+  /** `over` is called once, when the body has ended in any way. */
+  constructor(clock: Clock, data: AsyncIterable<Uint8Array>, failed: (error: unknown) => void, over = () => {}) {
     this.#writer = new PacedWriter(clock, () => this.#stop())
     this.#chunks = data[Symbol.asyncIterator]()
     this.#failed = failed
+    this.#ended = over
   }
 
   open(sink: Sink): void {
@@ -40,6 +43,7 @@ export class FileBody implements Streamed {
         if (done === true) {
           this.#over = true
           this.#writer.end()
+          this.#ended()
         } else this.#writer.write(value)
       }
     } catch (error) {
@@ -55,6 +59,7 @@ export class FileBody implements Streamed {
   #stop(): void {
     if (this.#over) return
     this.#over = true
+    this.#ended()
     this.#chunks.return?.()?.catch(() => {})
   }
 }

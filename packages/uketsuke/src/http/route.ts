@@ -37,8 +37,8 @@ export interface Route {
   readonly scope: Scope | null
   /** True for a route that needs no caller, and that OpenAPI does not list. */
   readonly public?: true
-  /** The allowed query parameters. Any other responds with 400. */
-  readonly query: readonly string[]
+  /** The allowed query parameters. Any other responds with 400; null ignores them. */
+  readonly query: readonly string[] | null
   /** The media type of the response, which `Accept` must allow. */
   readonly produces: 'application/json' | 'text/event-stream' | null
   /** False for a GET route that does not support HEAD. */

@@ -18,6 +18,7 @@ import { deliveries, redeliver } from './routes/deliveries.ts'
 import { events } from './routes/events.ts'
 import { files } from './routes/files.ts'
 import { list } from './routes/list.ts'
+import { output } from './routes/output.ts'
 import { reference } from './routes/reference.ts'
 import { remove } from './routes/remove.ts'
 import { retry } from './routes/retry.ts'
@@ -40,6 +41,7 @@ export const routes: readonly Route[] = [
   remove,
   ticket,
   ...files,
+  ...output,
   deliveries,
   redeliver,
   ...webhookEndpoints,
@@ -80,7 +82,7 @@ async function callRoute(
   const identified = admitted ?? (route.public ? nobody : identify(options, request, route.scope))
   const caller = identified instanceof Promise ? await identified : identified
   if (jobId !== '' && !isJobId(jobId)) throw new UketsukeError('job-not-found')
-  onlyKnown(request.query, route.query)
+  if (route.query !== null) onlyKnown(request.query, route.query)
   if (route.produces !== null && !accepts(request.header('accept'), route.produces)) {
     throw new UketsukeError('not-acceptable', `The response is available only as ${route.produces}.`)
   }
@@ -131,6 +133,7 @@ function templateOf(rest: string): { path: string; jobId: string; itemId: string
 const collections = [
   ['/deliveries', 'deliveryId'],
   ['/files', 'fileName'],
+  ['/output', 'run'],
 ] as const
 
 /** `more` is empty, or an id and what follows it. */

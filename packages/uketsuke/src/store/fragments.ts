@@ -21,5 +21,7 @@ export interface FragmentQuery {
   readonly kind: string
   /** Only fragments whose key is greater, bytewise. */
   readonly after: string | null
+  /** By descending key instead. `after` must be null. */
+  readonly descending?: boolean | undefined
   readonly limit: number
 }

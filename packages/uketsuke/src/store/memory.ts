@@ -327,10 +327,10 @@ export function memory(): StoreFactory {
           if (!exists) fragments.set(lease.id, [...present, { kind, key, value }])
           return true
         }),
-      fragments: async ({ owner, jobId, kind, after, limit }) =>
+      fragments: async ({ owner, jobId, kind, after, descending, limit }) =>
         (seenBy(owner, jobId) === null ? [] : (fragments.get(jobId) ?? []))
           .filter((one) => one.kind === kind && one.key > (after ?? ''))
-          .sort((a, b) => (a.key < b.key ? -1 : 1))
+          .sort((a, b) => (a.key < b.key === (descending === true) ? 1 : -1))
           .slice(0, limit),
       stats: async () => {
         const none = (): Record<JobStatus, number> => ({

@@ -262,7 +262,7 @@ export interface Store {
    * stored. A fragment whose key exists is left unchanged. Fragments go with their job.
    */
   addFragments(fragments: readonly NewFragment[]): Promise<boolean[]>
-  /** Fragments of a job in the bytewise order of their keys. */
+  /** Fragments of a job in the bytewise order of their keys, or in the opposite one. */
   fragments(query: FragmentQuery): Promise<Fragment[]>
   /** The number of jobs in each status, by queue. */
   stats(): Promise<Record<Queue, Record<JobStatus, number>>>

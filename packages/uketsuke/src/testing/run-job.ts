@@ -17,6 +17,8 @@ export interface RunJobOptions {
   signal?: AbortSignal
   /** Called with each progress that the handler reports. */
   onProgress?: (percent: number, message: string | undefined) => void
+  /** Called with each chunk of live output that the handler writes. */
+  onOutput?: (chunk: unknown) => void
 }
 
 /**
@@ -26,7 +28,7 @@ export interface RunJobOptions {
 export async function runAlone(
   type: JobTypes[string],
   input: unknown,
-  { attempt = 1, owner = 'system', signal, onProgress }: RunJobOptions,
+  { attempt = 1, owner = 'system', signal, onProgress, onOutput }: RunJobOptions,
   { jobId, enqueue, outputBytes }: Pick<JobContext<unknown>, 'jobId' | 'enqueue'> & { outputBytes: number },
 ): Promise<unknown> {
   const { parse, run } = runnable(type, () => 0)
@@ -48,6 +50,7 @@ export async function runAlone(
     snooze() {
       throw new Snoozed()
     },
+    output: { write: async (chunk) => onOutput?.(chunk) },
     files: new RunFiles(alone(jobId), memoryFiles()),
   }
   return JSON.parse(serializeOutput(await run(context, undefined as never), outputBytes))

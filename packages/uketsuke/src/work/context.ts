@@ -1,18 +1,21 @@
 import type { Log } from '../base/log.ts'
-import type { JobContext, JobFiles } from '../definition/context.ts'
+import type { JobContext, JobFiles, LiveOutput } from '../definition/context.ts'
+import { UketsukeError } from '../domain/errors.ts'
+import type { StreamMode } from '../domain/live-output.ts'
 import type { LatestProgress } from '../domain/rules.ts'
 import type { FileStorage } from '../files/port.ts'
 import { traceIdOf } from '../tracing/tracing.ts'
 import { RunFiles } from './files.ts'
 import type { JobLog } from './job-log.ts'
 import type { HeldJob } from './lease.ts'
+import { type LiveOutputParts, OutputWriter } from './live-output.ts'
 import { ProgressWriter } from './progress.ts'
 import { type Snooze, Snoozed, snoozeFor } from './snooze.ts'
 import { type StepParts, Steps } from './steps.ts'
 
 export type Enqueue = JobContext<unknown>['enqueue']
 
-export interface ContextParts extends StepParts {
+export interface ContextParts extends StepParts, LiveOutputParts {
   /** Where files are kept; null if nowhere. */
   readonly files: FileStorage | null
   readonly log: Log
@@ -30,15 +33,18 @@ export class Context implements JobContext<unknown> {
   readonly attempt: number
   readonly #held: HeldJob
   readonly #parts: ContextParts
+  readonly #stream: StreamMode | null
   #own: Log | null = null
   #kept: Log | null = null
   #progress: ProgressWriter | null = null
   #steps: Steps | null = null
   #files: RunFiles | null = null
+  #output: OutputWriter | null = null
   #snooze: Snooze | null = null
   #ended = false
 
-  constructor(held: HeldJob, parts: ContextParts) {
+  constructor(held: HeldJob, parts: ContextParts, stream: StreamMode | null) {
+    this.#stream = stream
     this.jobId = held.lease.id
     this.owner = held.job.owner
     this.attempt = held.lease.attempt
@@ -80,6 +86,22 @@ export class Context implements JobContext<unknown> {
   get step(): JobContext<unknown>['step'] {
     this.#steps ??= new Steps(this.#held, this.#parts)
     return this.#steps.run as JobContext<unknown>['step']
+  }
+
+  get output(): LiveOutput {
+    if (this.#stream === null) {
+      throw new UketsukeError(
+        'invalid-configuration',
+        `The job type ${this.#held.job.type} needs the option stream to write live output.`,
+      )
+    }
+    this.#output ??= new OutputWriter(this.#held, this.#parts, this.#stream)
+    return this.#output
+  }
+
+  /** The live output of this run; null if it has none. */
+  get liveOutput(): OutputWriter | null {
+    return this.#output
   }
 
   get files(): JobFiles {

@@ -26,7 +26,7 @@ export interface ExecuteParts extends ContextParts {
  */
 export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts, done: () => void): Promise<void> {
   const { clock } = parts
-  const context = new Context(held, parts)
+  const context = new Context(held, parts, type.stream ?? null)
   const interruption = new Interruption(held, type.timeout, clock)
   let settle: Rule | null
   try {
@@ -41,11 +41,13 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
     const returned = traced ? await parts.tracing.process(held.job, async () => run()) : await run()
     if (context.snoozed !== null) throw new Snoozed()
     const output = serializeOutput(returned, parts.outputBytes)
+    if (context.liveOutput !== null) await interruption.or(context.liveOutput.finish())
     const files = context.savedFiles === null ? null : await interruption.or(context.savedFiles.finished())
     settle = (job) => succeed(job, clock.now(), output, files as string | null)
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)
   }
+  await finishOutput(held, context)
   const said = context.end()
   interruption.clear()
   done()
@@ -54,6 +56,14 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
   const outcome: Rule = said === null ? end : (job) => withLatestProgress(job, said, end)
   await persistOutcome(held, outcome, clock, context)
   if (context.savedFiles !== null && held.job.status !== 'completed') await discard(context)
+}
+
+/** What a run that failed has written is stored too, before the job says that it failed. */
+async function finishOutput({ reason }: HeldJob, { liveOutput, workerLog }: Context): Promise<void> {
+  if (liveOutput === null || reason === 'lease-lost') return
+  await liveOutput.finish().catch((error: unknown) => {
+    workerLog.warn({ err: describe(error) }, 'failed to store the rest of the live output')
+  })
 }
 
 /** Removes the files of a run that did not complete its job. What is left is found by the sweep. */

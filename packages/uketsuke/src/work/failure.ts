@@ -51,5 +51,6 @@ const final = new Set<string>([
   'invalid-output',
   'invalid-progress',
   'invalid-step',
+  'output-too-long',
   'invalid-file',
 ])

@@ -5,6 +5,7 @@ import type { Dispatch } from '../dispatch/port.ts'
 import type { Job, Queue } from '../domain/job.ts'
 import type { FileStorage } from '../files/port.ts'
 import type { ChangeFeed } from '../notify/change-feed.ts'
+import type { OutputFeed } from '../output/feed.ts'
 import type { Store } from '../store/port.ts'
 import type { Transition } from '../store/transition.ts'
 import type { Tracing } from '../tracing/tracing.ts'
@@ -35,6 +36,11 @@ export interface WorkerParts {
   ticker: Ticker
   /** Lets parked jobs become ready. */
   admission: { run(signal: AbortSignal): Promise<void> }
+  /** Wakes those in this process who read live output. */
+  outputFeed: OutputFeed
+  /** The maximum sizes of one chunk and of all live output of a run, in bytes. */
+  chunkBytes: number
+  streamBytes: number
   /** Where the files of jobs are kept; null if nowhere. */
   files: FileStorage | null
   /** Stores a job that a handler enqueues. */

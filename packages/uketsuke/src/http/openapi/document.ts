@@ -100,7 +100,14 @@ function paths(routes: readonly Route[], apiKeys: boolean): Record<string, Recor
   return all
 }
 
-const inPath = [parameter.jobId, parameter.batchId, parameter.deliveryId, parameter.endpointId, parameter.fileName]
+const inPath = [
+  parameter.jobId,
+  parameter.batchId,
+  parameter.deliveryId,
+  parameter.endpointId,
+  parameter.fileName,
+  parameter.run,
+]
 
 const webhook = (type: string) => ({
   post: {

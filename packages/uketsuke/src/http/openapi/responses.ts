@@ -74,6 +74,29 @@ export const ticketAnswer = { description: 'The stream ticket.', content: jsonOf
 
 export const linkAnswer = { description: 'The link to the file.', content: jsonOf('FileLink') }
 
+const streamHeaders = {
+  'Stream-Next-Offset': header('The offset from which to go on reading.'),
+  'Stream-Up-To-Date': header('`true` if nothing more is stored.'),
+  'Stream-Closed': header('`true` if nothing more will come.'),
+  'Stream-Cursor': header('To be sent as `cursor` with the next live read.'),
+}
+
+export const outputAnswers = {
+  200: {
+    description:
+      'Output from the offset on. JSON streams are arrays of messages. With `live=sse`, events called `data` and `control`.',
+    headers: streamHeaders,
+    content: {
+      'text/plain': { schema: text },
+      'application/json': { schema: { type: 'array', items: {} } },
+      'application/octet-stream': { schema: { type: 'string', contentMediaType: 'application/octet-stream' } },
+      'text/event-stream': { schema: text },
+    },
+  },
+  204: { description: 'A long-poll that found nothing new.', headers: streamHeaders },
+  304: { description: 'The output is the known one.' },
+}
+
 const fileHeaders = {
   ETag: header('The SHA-256 of the file, quoted.'),
   'Accept-Ranges': header('`bytes`.'),
@@ -137,6 +160,14 @@ export const parameter = {
     text,
   ),
   ticket: inQuery('ticket', 'A stream ticket, instead of a credential.', text),
+  run: { name: 'run', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } },
+  offset: inQuery(
+    'offset',
+    '`-1` for the start, `now` for the end, or a `Stream-Next-Offset`. Required with `live`.',
+    text,
+  ),
+  live: inQuery('live', 'Waits for more: once, or as server-sent events.', { enum: ['long-poll', 'sse'] }),
+  outputCursor: inQuery('cursor', 'The last `Stream-Cursor`.', text),
   fileName: { name: 'fileName', in: 'path', required: true, schema: text },
   fileTicket: inQuery('ticket', 'The ticket of a link, instead of a credential.', text),
   range: inHeader('Range', 'One range of bytes, such as `bytes=0-99`.'),

@@ -39,10 +39,13 @@ export async function addFragments(sql: Sql, fragments: readonly NewFragment[]):
   )
 }
 
-export async function fragments(sql: Sql, { owner, jobId, kind, after, limit }: FragmentQuery): Promise<Fragment[]> {
+export async function fragments(
+  sql: Sql,
+  { owner, jobId, kind, after, descending, limit }: FragmentQuery,
+): Promise<Fragment[]> {
   const rows = await sql.query(
     `SELECT kind, key, value FROM uketsuke.fragments WHERE job_id = $1 AND kind = $2 AND key > $3
-       AND ($4::text IS NULL OR EXISTS (SELECT FROM uketsuke.accepted WHERE id = $1 AND owner = $4)) ORDER BY key LIMIT $5`,
+       AND ($4::text IS NULL OR EXISTS (SELECT FROM uketsuke.accepted WHERE id = $1 AND owner = $4)) ORDER BY key ${descending === true ? 'DESC' : ''} LIMIT $5`,
     [jobId, kind, after ?? '', owner === allOwners ? null : owner, limit],
   )
   return rows.map((row) => ({ ...row }) as unknown as Fragment)

@@ -11,9 +11,9 @@ export function addFragment(sql: Sql, { lease: { id, attempt, worker }, kind, ke
   return true
 }
 
-export function fragments(sql: Sql, { owner, jobId, kind, after, limit }: FragmentQuery): Fragment[] {
+export function fragments(sql: Sql, { owner, jobId, kind, after, descending, limit }: FragmentQuery): Fragment[] {
   const mine = owner === allOwners ? '' : 'AND EXISTS (SELECT 1 FROM jobs WHERE id = job_id AND owner = ?)'
-  const text = `SELECT kind, key, value FROM fragments WHERE job_id = ? AND kind = ? AND key > ? ${mine} ORDER BY key LIMIT ?`
+  const text = `SELECT kind, key, value FROM fragments WHERE job_id = ? AND kind = ? AND key > ? ${mine} ORDER BY key ${descending === true ? 'DESC' : ''} LIMIT ?`
   const whose = owner === allOwners ? [] : [owner]
   return sql.all(text, jobId, kind, after ?? '', ...whose, limit).map((row) => ({ ...row }) as unknown as Fragment)
 }

@@ -35,6 +35,7 @@ export function fragments(check: Check): void {
     assert.deepEqual(await read(store, 'a'), ['C=x', 'b=x', `é=${odd}`])
     assert.deepEqual(await read(store, 'a', { after: 'C', limit: 1 }), ['b=x'])
     assert.deepEqual(await read(store, 'b'), ['1=x', '2=x'])
+    assert.deepEqual(await read(store, 'a', { descending: true, limit: 2 }), [`é=${odd}`, 'b=x'])
     assert.deepEqual(await read(store, 'a', { kind: 'other' }), [])
   })
 
