@@ -62,6 +62,7 @@ function jobsFor(store: StoreFactory, clock: ManualClock, known: HttpOptions['au
   const jobs = createJobs({
     jobs: {
       held: job({
+        stream: 'text',
         input: z.object({}).loose(),
         run: (context): Promise<unknown> =>
           new Promise((finish, fail) => {

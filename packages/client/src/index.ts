@@ -10,3 +10,4 @@ export { JobCancelledError, JobFailedError, RequestError, type Violation } from 
 export type { EventType, JobEvent } from './event.ts'
 export type * from './job.ts'
 export type { JobHandle, JobUpdate, ResultOptions } from './job-handle.ts'
+export type { OutputChunk } from './output.ts'

@@ -1,6 +1,7 @@
 import { JobCancelledError, JobFailedError, RequestError } from './errors.ts'
 import type { Follow } from './follow.ts'
 import type { JobView } from './job.ts'
+import { type OutputChunk, readOutput } from './output.ts'
 import { jsonOf, type Send } from './requests.ts'
 
 export interface ResultOptions<Job> {
@@ -33,6 +34,11 @@ export interface JobHandle<Job extends JobView = JobView> extends AsyncIterable<
   result(options?: ResultOptions<Job>): Promise<Output<Job>>
   /** Calls `onUpdate` with the newest state and each newer one. Returns a function that unsubscribes. */
   subscribe(onUpdate: (update: JobUpdate<Job>) => void): () => void
+  /**
+   * Reads what the handler writes with `output.write`, from the start until the job has ended. A chunk with a greater `run` begins anew.
+   * @throws {RequestError}
+   */
+  output(options?: { signal?: AbortSignal }): AsyncGenerator<OutputChunk, void>
   /** Cancels the job and resolves with its state. A running job ends a moment later. */
   cancel(): Promise<Job>
   /** Creates a new job with the input of this one, which has ended. @throws {RequestError} `job-not-finished` */
@@ -149,6 +155,7 @@ export function createHandle(parts: Parts, jobId: string, type: string | null, k
         stop()
       }
     },
+    output: ({ signal } = {}) => readOutput(send, path, signal),
     async cancel() {
       return seen(await jsonOf<JobView>(await send('POST', `${path}/cancel`)))
     },

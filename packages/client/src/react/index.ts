@@ -2,3 +2,4 @@
 
 export { jobQueryOptions } from './query-options.ts'
 export { createHooks, type Hooks, type UseJobOptions, type UseJobResult } from './use-job.ts'
+export type { UseJobOutputResult } from './use-job-output.ts'

@@ -4,6 +4,7 @@ import type { Client, EnqueueOptions } from '../create-client.ts'
 import { JobCancelledError, JobFailedError } from '../errors.ts'
 import type { JobStatus, JobView } from '../job.ts'
 import type { JobHandle } from '../job-handle.ts'
+import { type OutputClient, type UseJobOutputResult, useOutputOf } from './use-job-output.ts'
 
 export interface UseJobOptions {
   /** Follows this job, for example one whose id is in the URL. Without it, the hook is idle until `start`. */
@@ -46,6 +47,8 @@ export interface UseJobResult<C, N extends TypeOf<C>> {
 export interface Hooks<C extends AnyContract<C>> {
   /** Starts and follows one job. Any number of hooks and components share one event stream. */
   useJob<N extends TypeOf<C>>(type: N, options?: UseJobOptions): UseJobResult<C, N>
+  /** Reads the live output of a job while it is written. Without a job id, nothing. */
+  useJobOutput(jobId: string | null | undefined): UseJobOutputResult
 }
 
 /** What `start` has done so far. `jobId` is that of the options at the time. */
@@ -125,7 +128,8 @@ export function createHooks<C extends AnyContract<C>>(client: Client<C>): Hooks<
       isError: error !== null,
     }
   }
-  return { useJob } as unknown as Hooks<C>
+  const useJobOutput = (jobId: string | null | undefined) => useOutputOf(client as OutputClient, jobId)
+  return { useJob, useJobOutput } as unknown as Hooks<C>
 }
 
 interface Snapshot {

@@ -49,11 +49,10 @@ export async function readOutput(
   const last = await lastNumber(store, job)
   const wanted = number ?? (typeof start === 'object' ? start.number : Math.max(1, last))
   const header = wanted > last ? null : await headerAt(store, job, wanted)
-  // The next stream may be followed before it exists. The number of one that was skipped never exists.
-  if (header === null && (mode === null || wanted <= last || wanted > Math.max(last + 1, job.attempt + 1))) return null
-  if (header === null && wanted > 1 && job.completedAt !== null) return null
+  if (header === null && (mode === null || (wanted > last && !mayCome(job, wanted, last)))) return null
   const known = header ?? { mode: mode ?? 'text' }
-  const open = isOpen(job, header)
+  // A run that wrote nothing has an empty stream, which is closed once a later one has begun.
+  const open = wanted >= last && isOpen(job, header)
   const from = start === 'now' ? await endOf(store, job, wanted) : start === 'start' ? 0 : start.bytes
   const chunks = await store.fragments({ ...of(job), kind: chunkKind(wanted), after: chunkKey(from), limit: page })
   const pieces = chunks.map(({ key, value }) => {
@@ -85,6 +84,10 @@ export function sharedReads(store: Reading): Read {
     return read
   }
 }
+
+/** Whether a stream can be followed before it exists. That of a job without output is empty. */
+const mayCome = (job: Job, wanted: number, last: number): boolean =>
+  job.completedAt === null ? wanted <= Math.max(last, job.attempt) + 1 : wanted === 1 && last === 0
 
 const of = ({ id: jobId, owner }: Job): Pick<FragmentQuery, 'owner' | 'jobId'> => ({ owner, jobId })
 
