@@ -4,7 +4,7 @@
  */
 import { appendFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createJobs, job, sqlite, UnrecoverableError } from 'uketsuke'
+import { createJobs, job, localFiles, sqlite, UnrecoverableError } from 'uketsuke'
 import { nodeListener } from 'uketsuke/node'
 import { postgres } from 'uketsuke/postgres'
 import { redis } from 'uketsuke/redis'
@@ -22,6 +22,7 @@ const {
   takeOverAfter,
   older,
   bareLog,
+  files,
 } = JSON.parse(process.argv[2])
 if (uid !== undefined) {
   // Loaded before `setuid`: the new user may not be able to read the folder of this repository.
@@ -118,6 +119,22 @@ const types = {
     signal.removeEventListener('abort', ended)
     signal.throwIfAborted()
   },
+  /** Does three steps, writes words between them, and saves them as a file. What it does is written down, so that no kill loses it. */
+  products: async ({ input: { log, words }, jobId, step, output, files }) => {
+    const note = (what) => appendFileSync(log, `${JSON.stringify({ what, jobId })}\n`)
+    let text = ''
+    for (let part = 0; part < 3; part++) {
+      await step(`part ${part}`, () => note(`begins ${part}`))
+      note(`has ${part}`)
+      for (let word = 0; word < words; word++) {
+        const said = `${part}.${word} `
+        text += said
+        await output.write(said)
+        await pause(3)
+      }
+    }
+    await files.save('words.txt', text)
+  },
   /** Reports the current time as progress, so that a reader can compute the latency. */
   clock: async ({ input: { times, everyMs }, progress }) => {
     for (let n = 1; n <= times; n++) {
@@ -132,6 +149,13 @@ const jobs = createJobs({
   jobs: {
     ...Object.fromEntries(Object.entries(types).map(([name, run]) => [name, plain(run)])),
     deadly: job({ input: anything, maxAttempts: 2, run: types.deadly }),
+    products: job({
+      input: anything,
+      stream: 'text',
+      maxAttempts: 1_000,
+      backoff: { base: 20, max: 200 },
+      run: types.products,
+    }),
     limited: job({
       input: anything,
       maxAttempts: 1_000,
@@ -141,6 +165,7 @@ const jobs = createJobs({
     }),
   },
   store: database ? postgres(database) : sqlite(file),
+  ...(files && { files: localFiles(files) }),
   dispatch: redisUrl && redis({ url: redisUrl, takeOverAfter }),
   lease,
   ...(bareLog && { log: { info: write, warn: write, error: write } }),
