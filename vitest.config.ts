@@ -17,6 +17,7 @@ const servers = [
   'test/{bench,browser,cli,examples,faults}/**/*.test.ts',
   'test/dashboard/scale.test.ts',
   'test/output/conformance.test.ts',
+  'test/isolation/**/*.test.ts',
   'test/package/{docs,exports}.test.ts',
   'test/postgres/*.test.ts',
   'test/store/postgres*.test.ts',

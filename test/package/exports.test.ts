@@ -21,6 +21,7 @@ const names: Record<string, string[]> = {
     'createJobs',
     'defineJobs',
     'errorTitles',
+    'handlerAt',
     'job',
     'localFiles',
     'silentLog',

@@ -43,6 +43,7 @@ export { type Log, silentLog } from './base/log.ts'
 export type { DashboardAction, DashboardOptions } from './dashboard/access.ts'
 export type { FileData, JobContext, JobFiles, SaveOptions } from './definition/context.ts'
 export { type JobOptions, type JobType, type JobTypes, job } from './definition/define.ts'
+export { type HandlerAt, handlerAt } from './definition/isolated.ts'
 export type { NewJobOptions } from './definition/new-job-options.ts'
 export {
   type ErrorCode,

@@ -32,6 +32,7 @@ import type { Store } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
 import { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { storeTransport } from '../transport/port.ts'
+import { IsolatedRuns } from '../work/isolation/isolated-runs.ts'
 import { JobLog } from '../work/job-log.ts'
 import { createWorkers } from '../work/workers.ts'
 import { weightsOf } from './fairness.ts'
@@ -164,6 +165,7 @@ export function createJobsWith<Types extends JobTypes>(
   const ticker = new Ticker({ schedules, accept: service.accept, clock, log, knows })
 
   const verbs = library<Types>(service)
+  const isolated = new IsolatedRuns(own)
   const workers = createWorkers(
     {
       store,
@@ -192,7 +194,9 @@ export function createJobsWith<Types extends JobTypes>(
     },
     ready,
     {
-      jobs: new Map([...types].map(([name, type]) => [name, runnable(type, Math.random)])),
+      jobs: new Map(
+        [...types].map(([name, type]) => [name, runnable(type, Math.random, (isolation) => isolated.of(isolation))]),
+      ),
       deliveries: webhooks.deliveries,
     },
   )
@@ -252,6 +256,7 @@ export function createJobsWith<Types extends JobTypes>(
         draining.abort()
         noWorkerWarning.stop()
         await workers.close()
+        isolated.close()
         const closed = new AbortController()
         const rest = webhooks
           .close()

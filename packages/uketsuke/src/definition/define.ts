@@ -9,6 +9,7 @@ import { isStreamMode, type StreamMode } from '../domain/live-output.ts'
 import { century, day, integerOption } from '../domain/numbers.ts'
 import type { Debounce } from '../domain/rules.ts'
 import type { JobContext } from './context.ts'
+import { type HandlerAt, type Isolation, type IsolationKind, isolationOption } from './isolated.ts'
 import type { JsonOutput, LostIn } from './json.ts'
 import { pointer } from './pointer.ts'
 
@@ -28,9 +29,22 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
    * The handler. Its return value must be representable in JSON and becomes the job's output. If it throws, the attempt
    * fails and the job is retried; an `UnrecoverableError` fails the job immediately. Clients see the message of a
    * `JobError` or `UnrecoverableError` and of no other error. Delivery is at-least-once: a job can run more than once,
-   * so make its side effects idempotent.
+   * so make its side effects idempotent. With `isolation`, it is the default export of a module: the URL of the module, or `handlerAt`
+   * of it, which tells its type.
    */
-  run: (context: JobContext<StandardSchemaV1.InferOutput<Schema>>) => Output | Promise<Output>
+  run:
+    | ((context: JobContext<StandardSchemaV1.InferOutput<Schema>>) => Output | Promise<Output>)
+    | HandlerAt<Output>
+    | URL
+  /**
+   * Runs the handler in a worker thread or in a process of its own, so that one that computes, blocks or crashes holds up no other, and
+   * loses no lease. It is killed if it ignores its signal for 5 seconds. Default: it runs in the worker's own thread.
+   */
+  isolation?: IsolationKind | undefined
+  /** With `isolation`: the size of the heap in MiB, from 16. A handler that needs more fails its attempt with `out-of-memory`. */
+  memory?: number | undefined
+  /** With `isolation`: variables that are added to the environment. */
+  env?: Readonly<Record<string, string>> | undefined
   /**
    * What the handler writes with `output.write`, for clients to see meanwhile: `text`, `json` or `binary`. Default: nothing.
    */
@@ -86,6 +100,9 @@ export type JobKey<Schema extends StandardSchemaV1> = (of: {
 type SpecialOptions =
   | 'backoff'
   | 'stream'
+  | 'isolation'
+  | 'memory'
+  | 'env'
   | 'output'
   | 'run'
   | 'maxKept'
@@ -100,6 +117,8 @@ export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Out
   readonly backoff: Backoff
   /** Null: no live output. */
   readonly stream: StreamMode | null
+  /** Null: `run` is the handler. Otherwise it is in a module. */
+  readonly isolation: Isolation | null
   /** Null: no limit. */
   readonly unique: 'input' | JobKey<Schema> | null
   readonly debounce: Debounce | null
@@ -170,14 +189,16 @@ export function job<Schema extends StandardSchemaV1, Output>(
     options.output === undefined || typeof options.output?.['~standard']?.validate === 'function',
     'job(): output must be a Standard Schema, such as a zod schema',
   )
-  assertConfiguration(typeof options.run === 'function', 'job(): run must be a function')
+  const isolation = isolationOption(options)
   const { stream = null } = options
   assertConfiguration(stream === null || isStreamMode(stream), 'job(): stream must be text, json or binary')
   const { base, max } = options.backoff ?? {}
   const unique = uniqueOption(options.unique)
-  const { concurrency, rateLimit, ...others } = options
+  const { concurrency, rateLimit, run, memory: _memory, env: _env, ...others } = options
   return {
     ...others,
+    isolation,
+    run: typeof run === 'function' ? run : elsewhere,
     limits: limitsOption({ concurrency, rateLimit }),
     output: options.output,
     stream,
@@ -196,6 +217,11 @@ export function job<Schema extends StandardSchemaV1, Output>(
       max: integerOption('job(): backoff.max', max, defaultBackoff.max, { min: 0, max: 366 * day, of: ms }),
     },
   }
+}
+
+/** The handler of a module is run by `IsolatedRuns`. */
+const elsewhere = (): never => {
+  throw new UketsukeError('invalid-configuration', 'The handler is in a module of its own.')
 }
 
 function uniqueOption<Schema extends StandardSchemaV1>(
@@ -248,21 +274,22 @@ function limitsOption<Schema extends StandardSchemaV1>({
   }
 }
 
+/** Gives what runs a handler that is in a module of its own. */
+export type RunIsolated = (isolation: Isolation) => (context: JobContext<unknown>) => Promise<unknown>
+
 /** Makes a user's job type runnable by a worker. */
-export function runnable(type: JobTypes[string], random: () => number): Runnable {
+export function runnable(type: JobTypes[string], random: () => number, isolated: RunIsolated): Runnable {
   const parsed = (checked: StandardSchemaV1.Result<unknown>): unknown => {
     if (!checked.issues) return checked.value
     throw new UketsukeError('invalid-input', textOf(checked.issues[0], 'message') || 'The schema gave no reason.')
   }
+  const run = type.isolation === null ? (context: JobContext<unknown>) => type.run(context) : isolated(type.isolation)
   return {
     parse(text) {
       const checked = type.input['~standard'].validate(readable(text))
       return isThenable(checked) ? Promise.resolve(checked).then(parsed) : parsed(checked)
     },
-    run:
-      type.output === undefined
-        ? (context) => type.run(context)
-        : checkingOutput((context) => type.run(context), type.output),
+    run: type.output === undefined ? run : checkingOutput(run, type.output),
     timeout: type.timeout,
     stream: type.stream,
     retryIn: (attempt) => exponential(type.backoff, attempt, random()),

@@ -42,6 +42,8 @@ export const errorTitles = {
   'invalid-progress': 'Progress must be a number from 0 to 100',
   'invalid-step': 'A step has an invalid name, or was used twice',
   'invalid-file': 'The handler saved a file with an invalid name, type or content',
+  'handler-crashed': 'The thread or process of the handler ended',
+  'out-of-memory': 'The handler ran out of memory',
   'file-not-saved': 'A file of the job could not be stored',
   'webhook-refused': 'The webhook receiver did not respond with a 2xx status',
   'webhook-unreachable': 'The webhook receiver could not be reached',

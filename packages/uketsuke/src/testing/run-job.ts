@@ -1,9 +1,11 @@
+import { systemClock } from '../base/clock.ts'
 import { silentLog } from '../base/log.ts'
 import type { JobContext } from '../definition/context.ts'
 import { type JobTypes, runnable } from '../definition/define.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { memoryFiles } from '../files/memory.ts'
 import { RunFiles } from '../work/files.ts'
+import { IsolatedRuns } from '../work/isolation/isolated-runs.ts'
 import { serializeOutput } from '../work/output.ts'
 import { Snoozed } from '../work/snooze.ts'
 
@@ -31,7 +33,12 @@ export async function runAlone(
   { attempt = 1, owner = 'system', signal, onProgress, onOutput }: RunJobOptions,
   { jobId, enqueue, outputBytes }: Pick<JobContext<unknown>, 'jobId' | 'enqueue'> & { outputBytes: number },
 ): Promise<unknown> {
-  const { parse, run } = runnable(type, () => 0)
+  const isolated = new IsolatedRuns(systemClock)
+  const { parse, run } = runnable(
+    type,
+    () => 0,
+    (isolation) => isolated.of(isolation),
+  )
   const text = JSON.stringify(input)
   if (text === undefined) throw new UketsukeError('invalid-input', 'JSON cannot hold the input.')
   const context: JobContext<unknown> = {
@@ -53,7 +60,11 @@ export async function runAlone(
     output: { write: async (chunk) => onOutput?.(chunk) },
     files: new RunFiles(alone(jobId), memoryFiles()),
   }
-  return JSON.parse(serializeOutput(await run(context, undefined as never), outputBytes))
+  try {
+    return JSON.parse(serializeOutput(await run(context, undefined as never), outputBytes))
+  } finally {
+    isolated.close()
+  }
 }
 
 /** Nothing holds a job that is not stored. */
