@@ -21,7 +21,8 @@ export default defineJobs({
     /** Waits for a file to appear. */
     held: job({
       ...quickly,
-      async run({ input, signal, progress }) {
+      async run({ input, signal, progress, log }) {
+        log.info({ until: input.until }, 'waiting for a file')
         for (let i = 0; !existsSync(input.until); i++) {
           progress(Math.min(i, 90))
           await pause(20, undefined, { signal })

@@ -45,13 +45,21 @@ it('survives fields that JSON cannot hold, and lines that are too long', async (
   expect(lines[4]?.message).toHaveLength(1_000)
 })
 
-it('keeps about 64 KiB of a job that logs without end', async () => {
+it('keeps the last 1,000 lines of a job that logs without end, with their numbers', async () => {
   const { lines } = await logged((log) => {
     for (let n = 0; n < 10_000; n++) log.info({ n }, 'a line of a noisy handler')
   })
+  expect(lines.map(({ number }) => number)).toEqual(Array.from({ length: 1_000 }, (_, n) => 9_001 + n))
+})
+
+it('keeps the last 256 KiB of long lines', async () => {
+  const { lines } = await logged((log) => {
+    for (let n = 0; n < 1_000; n++) log.info({ long: 'x'.repeat(1_000) }, 'a long line')
+  })
   const size = JSON.stringify(lines).length
-  expect(size).toBeGreaterThan(60_000)
-  expect(size).toBeLessThan(80_000)
+  expect(lines.at(-1)?.number).toBe(1_000)
+  expect(size).toBeGreaterThan(250_000)
+  expect(size).toBeLessThan(270_000)
 })
 
 it('is only for operators, and gone with the job', async () => {

@@ -105,6 +105,7 @@ export const en = {
   hiddenOrNone: 'None, or hidden.',
   log: 'Log',
   noLog: 'The handler has logged nothing.',
+  droppedLines: '{0} earlier lines were not kept.',
   lease: 'Lease ends {0}',
   leaseOver: 'The lease is over; another worker takes the job soon.',
   position: 'Position {0} in the queue',

@@ -107,6 +107,7 @@ export const ja: Texts = {
   hiddenOrNone: 'なし、または非表示です。',
   log: 'ログ',
   noLog: 'ログはありません。',
+  droppedLines: 'これより前の {0} 行は保存されていません。',
   lease: 'リース期限: {0}',
   leaseOver: 'リース期限切れ。まもなく別のワーカーが引き継ぎます。',
   position: '待ち行列の {0} 番目',

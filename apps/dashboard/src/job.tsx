@@ -148,16 +148,20 @@ function copy(text: string): void {
 
 function Log({ lines }: { lines: LogLine[] }) {
   if (lines.length === 0) return <p class="dim">{t('noLog')}</p>
+  const dropped = (lines[0]?.number ?? 1) - 1
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-    <ol class="log mono" tabIndex={0} aria-label={t('log')}>
-      {lines.map((line, i) => (
-        <li key={i} class={line.level}>
-          <time class="dim">{time(line.at)}</time> <span class="dim">#{line.attempt}</span>{' '}
-          {line.level !== 'info' && <strong>{line.level} </strong>}
-          {line.message} {line.fields !== undefined && <span class="dim">{JSON.stringify(line.fields)}</span>}
-        </li>
-      ))}
-    </ol>
+    <>
+      {dropped > 0 && <p class="dim">{t('droppedLines', dropped)}</p>}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
+      <ol class="log mono" tabIndex={0} aria-label={t('log')}>
+        {lines.map((line, i) => (
+          <li key={i} class={line.level}>
+            <time class="dim">{time(line.at)}</time> <span class="dim">#{line.attempt}</span>{' '}
+            {line.level !== 'info' && <strong>{line.level} </strong>}
+            {line.message} {line.fields !== undefined && <span class="dim">{JSON.stringify(line.fields)}</span>}
+          </li>
+        ))}
+      </ol>
+    </>
   )
 }

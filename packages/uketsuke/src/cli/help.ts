@@ -108,8 +108,8 @@ ${databaseUrl}`,
        uketsuke jobs cancel|retry|rm <id>... [options]
 
 Look at the jobs in a store and act on them, as its operator. "ls" lists the newest first. "show" prints a job with its
-input, its attempts with their stack traces, and its webhooks. "tail" follows a job to its end. "retry" creates a new job
-from one that has ended; "rm" deletes one that has ended.
+input, its attempts with their stack traces, and its webhooks. "tail" follows a job and its log
+to its end. "retry" creates a new job from one that has ended; "rm" deletes one that has ended.
 
 Options:
   --owner <owner>   only the jobs of this owner (default: all)

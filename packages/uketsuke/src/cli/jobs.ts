@@ -1,12 +1,12 @@
 import { styleText } from 'node:util'
 import type { JobView } from '@uketsuke/client'
 import type { Jobs } from '../api/jobs.ts'
-import { clearTimeout, setTimeout } from '../base/timers.ts'
+import { pause } from '../base/timers.ts'
 import { jobStatuses } from '../domain/job.ts'
 import { allOwners } from '../store/port.ts'
 import { integer, parseOptionsAndIds, UsageError } from './arguments.ts'
 import { openJobs } from './open-jobs.ts'
-import { showDetails, showRow, showState, tableHead } from './show-job.ts'
+import { showDetails, showLogLine, showRow, showState, tableHead } from './show-job.ts'
 
 const text = { type: 'string' } as const
 const options = {
@@ -85,19 +85,44 @@ async function show(jobs: Jobs, { ids: [id = ''], owner, values }: Given): Promi
   else console.log(showDetails(job, attempts, deliveries, log))
 }
 
-/** Prints each state up to the end. On a terminal, running states replace each other. */
+/** Log lines are stored about once a second. */
+const logMs = 1_200
+
+/** Prints each state and each new log line up to the end. On a terminal, running states replace each other. */
 async function tail(jobs: Jobs, { ids: [id = ''], owner, values }: Given): Promise<void> {
   const replaces = process.stdout.isTTY && !values.json
-  // Following does not keep a process alive.
-  const alive = setTimeout(() => {}, 2 ** 31 - 1)
+  const seen = new Set<string>()
+  const printLog = async () => {
+    if (values.json) return
+    for (const line of await jobs.logLines(id, { owner: allOwners })) {
+      const key = `${line.attempt} ${line.number ?? line.at}`
+      if (!seen.has(key)) console.log(`${replaces ? '\r\u001b[K' : ''}${showLogLine(line)}`)
+      seen.add(key)
+    }
+  }
+  const over = new AbortController()
+  // Following does not keep a process alive, but this does.
+  const looking = (async () => {
+    while (!over.signal.aborted) {
+      await printLog().catch(() => {})
+      await pause(logMs, undefined, { signal: over.signal }).catch(() => {})
+    }
+  })()
+  let ended: string | null = null
   try {
     for await (const job of jobs.watch(id, { owner })) {
+      ended = job.completedAt
+      if (ended !== null) await printLog()
       if (values.json) console.log(JSON.stringify(job))
       else if (replaces && job.completedAt === null) process.stdout.write(`\r\u001b[K${showState(job)}`)
       else console.log(`${replaces ? '\r\u001b[K' : ''}${showState(job)}`)
     }
+    const age = ended === null ? 0 : Date.now() - Date.parse(ended)
+    if (!values.json && age < logMs) await pause(logMs - age)
+    await printLog()
   } finally {
-    clearTimeout(alive)
+    over.abort()
+    await looking
   }
 }
 

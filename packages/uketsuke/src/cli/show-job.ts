@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import type { JobSummary, JobView } from '@uketsuke/client'
 import type { AttemptView, DeliveryView } from '../api/jobs.ts'
-import type { LogLine } from '../domain/log-line.ts'
+import { droppedLines, type LogLine } from '../domain/log-line.ts'
 
 const widths = [26, 24, 9, 8, 7, 10]
 const row = (cells: readonly string[]) =>
@@ -57,11 +57,16 @@ export function showDetails(
     }
   }
   if (log.length > 0) lines.push('', styleText('bold', 'log'))
-  for (const { at, level, message, fields } of log) {
-    const text = fields === undefined ? message : `${message} ${JSON.stringify(fields)}`
-    lines.push(field(new Date(at).toISOString(), `${level.padEnd(5)} ${text}`).trimEnd())
-  }
+  const dropped = droppedLines(log)
+  if (dropped > 0) lines.push(`${dropped} earlier lines were not kept`)
+  for (const line of log) lines.push(showLogLine(line))
   return lines.join('\n')
+}
+
+/** A line that the handler has logged. */
+export function showLogLine({ at, level, message, fields }: LogLine): string {
+  const text = fields === undefined ? message : `${message} ${JSON.stringify(fields)}`
+  return field(new Date(at).toISOString(), `${level.padEnd(5)} ${text}`).trimEnd()
 }
 
 const field = (name: string, value: string) => `${name.padEnd(17)} ${value}`

@@ -23,9 +23,9 @@ export function memoryRecords(): RecordStore {
     },
     append: async (kind, entries, most) => {
       for (const { id, owner, value } of entries) {
-        const stored = records.get(at(kind, id))?.value ?? ''
-        if (stored.length < most && (records.get(at(kind, id))?.owner ?? owner) === owner)
-          records.set(at(kind, id), { kind, id, owner, value: stored + value })
+        const stored = records.get(at(kind, id)) ?? { owner, value: '' }
+        if (stored.owner !== owner) continue
+        records.set(at(kind, id), { kind, id, owner, value: (stored.value + value).slice(-most) })
       }
     },
     remove: async (kind, owner, id) => seen(owner, records.get(at(kind, id))) !== null && records.delete(at(kind, id)),

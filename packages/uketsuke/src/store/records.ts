@@ -46,8 +46,8 @@ export interface RecordStore {
     change: (value: string | null) => string | null,
   ): Promise<string | null>
   /**
-   * Adds text to the values of these records in one commit, and creates those that are absent. A value that has `most` characters or more is
-   * left unchanged. The ids must be distinct.
+   * Adds text to the values of these records in one commit, and creates those that are absent. Of each value, the last `most` characters
+   * are kept. The ids must be distinct.
    */
   append(kind: string, entries: readonly Omit<StoredRecord, 'kind'>[], most: number): Promise<void>
   /** Returns whether the record existed. */

@@ -28,8 +28,10 @@ export class JobLog {
 
   /** A logger that also keeps its lines with the job. */
   of(job: Pick<Job, 'id' | 'owner'>, attempt: number, log: Log): Log {
+    let number = 0
     const kept = (level: LogLine['level'], bound: object) => (fields: object, message: string) => {
-      this.#add(job, { at: this.#parts.clock.now(), attempt, level, message }, { ...bound, ...fields })
+      number++
+      this.#add(job, { at: this.#parts.clock.now(), attempt, number, level, message }, { ...bound, ...fields })
     }
     const both = (to: Log, bound: object): Log => {
       const say = (level: LogLine['level']) => {
@@ -51,8 +53,9 @@ export class JobLog {
 
   #add({ id, owner }: Pick<Job, 'id' | 'owner'>, line: Omit<LogLine, 'fields'>, fields: object): void {
     const pending = this.#pending.get(id) ?? { id, owner, value: '' }
-    if (pending.value.length >= longestLog) return
     pending.value += `${written(line, fields)}\n`
+    // Now and then, since each cut is a copy.
+    if (pending.value.length > 2 * longestLog) pending.value = pending.value.slice(-longestLog)
     this.#pending.set(id, pending)
     this.#cancelTimer ??= this.#parts.clock.after(writeMs, () => void this.write(), { background: true })
   }

@@ -30,13 +30,13 @@ export function recordStore(run: Run, transaction: Transaction): RecordStore {
         await sql.query(
           `INSERT INTO uketsuke.records (${columns})
            SELECT $1, id, owner, value FROM unnest($2::text[], $3::text[], $4::text[]) AS new (id, owner, value) ORDER BY id
-           ON CONFLICT (kind, id) DO UPDATE SET value = records.value || excluded.value
-           WHERE length(records.value) < $5 AND records.owner = excluded.owner`,
+           ON CONFLICT (kind, id) DO UPDATE SET value = right(records.value || excluded.value, $5::int)
+           WHERE records.owner = excluded.owner`,
           [
             kind,
             entries.map(({ id }) => id),
             entries.map(({ owner }) => owner),
-            entries.map(({ value }) => value),
+            entries.map(({ value }) => value.slice(-most)),
             most,
           ],
         )

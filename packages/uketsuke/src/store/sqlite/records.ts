@@ -41,8 +41,8 @@ export function appendRecords(
   most: number,
 ): void {
   const text = `INSERT INTO records (kind, id, owner, value) VALUES (?, ?, ?, ?)
-    ON CONFLICT (kind, id) DO UPDATE SET value = value || excluded.value WHERE length(value) < ? AND owner = excluded.owner`
-  for (const { id, owner, value } of entries) sql.run(text, kind, id, owner, value, most)
+    ON CONFLICT (kind, id) DO UPDATE SET value = substr(value || excluded.value, ?) WHERE owner = excluded.owner`
+  for (const { id, owner, value } of entries) sql.run(text, kind, id, owner, value.slice(-most), -most)
 }
 
 export function removeRecord(sql: Sql, kind: string, owner: Owner, id: string): boolean {

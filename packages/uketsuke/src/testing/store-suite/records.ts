@@ -59,20 +59,23 @@ export function recording(check: Check): void {
     assert.deepEqual(await ids('ann', 'a', 10), ['b', 'é'])
   })
 
-  check('records: text is added to many values at once, up to a length', async ({ store: { records } }) => {
-    await put(records, 'a', { value: '1' })
-    await put(records, 'full', { value: '12345' })
-    const entry = (id: string, value: string, owner = 'ann') => ({ id, owner, value })
-    await records.append('key', [entry('a', '2\u0000'), entry('b', 'é'), entry('full', '6')], 5)
-    await records.append('key', [entry('b', 'è'), entry('a', 'x', 'bob')], 5)
-    await records.append('key', [], 5)
-    const all = await records.list('key', 'ann', null, 10)
-    assert.deepEqual(
-      all.map(({ value }) => value),
-      ['12\u0000', 'éè', '12345'],
-    )
-    await assert.rejects(records.append('key', [entry('c', '1', '')], 5), { code: 'invalid-owner' })
-  })
+  check(
+    'records: text is added to many values at once, of which the last part is kept',
+    async ({ store: { records } }) => {
+      await put(records, 'a', { value: '1' })
+      await put(records, 'full', { value: '12345' })
+      const entry = (id: string, value: string, owner = 'ann') => ({ id, owner, value })
+      await records.append('key', [entry('a', '2\u0000'), entry('b', 'é'), entry('full', '6')], 5)
+      await records.append('key', [entry('b', 'è'), entry('a', 'x', 'bob')], 5)
+      await records.append('key', [], 5)
+      const all = await records.list('key', 'ann', null, 10)
+      assert.deepEqual(
+        all.map(({ value }) => value),
+        ['12\u0000', 'éè', '23456'],
+      )
+      await assert.rejects(records.append('key', [entry('c', '1', '')], 5), { code: 'invalid-owner' })
+    },
+  )
 
   check('records: removed once', async ({ store: { records } }) => {
     await put(records, 'a')
