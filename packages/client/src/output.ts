@@ -17,6 +17,8 @@ export interface OutputChunk {
 export async function* readOutput(send: Send, path: string, signal?: AbortSignal): AsyncGenerator<OutputChunk, void> {
   let run = 0
   let offset = '-1'
+  /** Nothing of this run has come yet. */
+  let isEmpty = true
   for (;;) {
     const url = `${path}/output${run === 0 ? '' : `/${run}`}?offset=${offset}&live=long-poll`
     let response: Response
@@ -24,16 +26,20 @@ export async function* readOutput(send: Send, path: string, signal?: AbortSignal
       response = await send('GET', url, { signal, headers: { prefer: 'wait=30' } })
     } catch (error) {
       // The job has ended without a further run.
-      if (run > 1 && offset === '-1' && error instanceof RequestError && error.status === 404) return
+      if (run > 1 && isEmpty && error instanceof RequestError && error.status === 404) return
       throw error
     }
     const { headers } = response
     offset = headers.get('stream-next-offset') ?? offset
     run = Number.parseInt(offset, 10)
-    if (response.status === 200) yield { run, ...(await contentOf(response)) }
+    if (response.status === 200) {
+      isEmpty = false
+      yield { run, ...(await contentOf(response)) }
+    }
     if (headers.get('stream-closed') === 'true') {
       run++
       offset = '-1'
+      isEmpty = true
     }
   }
 }

@@ -31,13 +31,13 @@ export interface OutputPart {
   readonly closed: boolean
 }
 
-type Reading = Pick<Store, 'fragments'>
+type Reading = Pick<Store, 'fragments' | 'get'>
 
 type Read = (job: Job, mode: StreamMode | null, number: number | null, start: Start) => Promise<OutputPart | null>
 
 /**
  * Reads the stream of a job: that of a number, or the last. Null if it does not exist and will not. `mode` is that of the job's type. `job`
- * must have been read before this call: then a stream of a run that has ended is complete.
+ * must have been read before this call: then the stream of a run that has ended is complete.
  */
 export async function readOutput(
   store: Reading,
@@ -51,8 +51,10 @@ export async function readOutput(
   const header = wanted > last ? null : await headerAt(store, job, wanted)
   if (header === null && (mode === null || (wanted > last && !mayCome(job, wanted, last)))) return null
   const known = header ?? { mode: mode ?? 'text' }
+  const present = await runOf(store, job, header)
+  if (present === null) return null
   // A run that wrote nothing has an empty stream, which is closed once a later one has begun.
-  const open = wanted >= last && isOpen(job, header)
+  const open = wanted >= last && isOpen(present, header)
   const from = start === 'now' ? await endOf(store, job, wanted) : start === 'start' ? 0 : start.bytes
   const chunks = await store.fragments({ ...of(job), kind: chunkKind(wanted), after: chunkKey(from), limit: page })
   const pieces = chunks.map(({ key, value }) => {
@@ -83,6 +85,16 @@ export function sharedReads(store: Reading): Read {
     underWay.set(key, read)
     return read
   }
+}
+
+/**
+ * The job as it is to decide whether a stream is closed. A job that was read before the header may not know the run that writes it yet, so it
+ * is read again. Null if it was deleted.
+ */
+async function runOf(store: Reading, job: Job, header: StreamHeader | null): Promise<Job | null> {
+  if (job.completedAt !== null || isOpen(job, header)) return job
+  const [present] = await store.get(job.owner, [job.id])
+  return present ?? null
 }
 
 /** Whether a stream can be followed before it exists. That of a job without output is empty. */
