@@ -201,6 +201,47 @@ async function violations() {
   })
 }
 
+describe('other jobs', () => {
+  const text = (of = page) => of.locator('#text').textContent()
+
+  it('shows a text while it is written, in two tabs, and begins anew after the worker was killed', async () => {
+    await page.getByRole('button', { name: 'Write a text' }).click()
+    await shows('A text, word by word')
+    await until(async () => (await text())?.startsWith('The weather of Seattle in 2014.'))
+    const tab = await context.newPage()
+    await tab.goto(page.url())
+    await until(async () => ((await text(tab)) ?? '').length > 60)
+    const before = (await text()) ?? ''
+    await page.getByRole('button', { name: 'Kill the worker' }).click()
+    await shows('attempt 2 of 3')
+    await until(async () => ((await text()) ?? '').length < before.length, 'attempt 2 begins anew')
+    await until(async () => ((await text()) ?? '').length > 60)
+    expect(before.slice(0, 60)).toBe(((await text()) ?? '').slice(0, 60))
+    expect(((await text(tab)) ?? '').slice(0, 60)).toBe(before.slice(0, 60))
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await shows('Cancelled')
+    expect(await violations()).toEqual([])
+    await tab.close()
+  })
+
+  it('kills a thread that ignores its cancellation, within six seconds; other jobs go on meanwhile', async () => {
+    await page.getByRole('button', { name: 'Count primes' }).click()
+    await shows(/primes so far/)
+    const id = jobId()
+    const asked = performance.now()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await order('0')
+    await shows('Done')
+    expect((await job(id)).status).toBe('running')
+    const ended = await until(async () => {
+      const one = await job(id)
+      return one.completedAt === null ? null : one
+    })
+    expect(ended.status).toBe('cancelled')
+    expect(performance.now() - asked).toBeLessThan(6_000 + 500)
+  })
+})
+
 describe('isolation', () => {
   it("shows bob nothing of alice's jobs", async () => {
     await order('0')

@@ -38,6 +38,12 @@ export async function order(order, key) {
   return { job: body, replayed: response.headers.get('Idempotent-Replayed') === 'true' }
 }
 
+/** Creates a job of another type. @param {string} type @returns {Promise<Job>} */
+export async function start(type) {
+  const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': `"${crypto.randomUUID()}"` }
+  return (await call('/api/jobs', { method: 'POST', headers, body: JSON.stringify({ type, input: {} }) })).body
+}
+
 /** @returns {Promise<Job[]>} newest first */
 export async function recent() {
   const { body } = await call('/api/jobs?limit=8')

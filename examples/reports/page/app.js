@@ -1,6 +1,7 @@
-import { cancel, order, ProblemError, receiptOf, recent } from './api.js'
+import { cancel, order, ProblemError, receiptOf, recent, start } from './api.js'
 import { follow } from './follow.js'
-import { element, numberOf, rangeOf, showReceipt, showTicket, statusOf } from './ticket.js'
+import { readText } from './live-text.js'
+import { element, nameOf, numberOf, showReceipt, showText, showTicket, statusOf } from './ticket.js'
 import { afterKill, kill, showWorker } from './worker.js'
 
 /** @import { Job } from './types.d.ts' */
@@ -12,6 +13,7 @@ let key = crypto.randomUUID()
 /** The job in view. @type {Job | null} */
 let current = null
 let stopFollowing = () => {}
+let stopReading = () => {}
 /** The id of the job whose webhook receipt is awaited. */
 let awaited = ''
 
@@ -21,6 +23,14 @@ form.addEventListener('submit', (event) => {
   void guard(submit)
 })
 element('cancel').addEventListener('click', () => void guard(async () => current && cancel(current)))
+for (const button of document.querySelectorAll('button[data-type]')) {
+  button.addEventListener('click', () => {
+    void guard(async () => {
+      location.hash = (await start(/** @type {HTMLElement} */ (button).dataset.type ?? '')).jobId
+      await showEarlier()
+    })
+  })
+}
 element('kill').addEventListener('click', () => void guard(() => kill(() => current)))
 window.addEventListener('hashchange', () => open(location.hash.slice(1)))
 // Another tab may have created jobs, or jobs may have ended.
@@ -45,7 +55,11 @@ async function submit() {
 /** Shows a job and follows it. @param {string} jobId */
 function open(jobId) {
   stopFollowing()
+  stopReading()
+  stopReading = () => {}
+  showText('')
   if (jobId === '') return
+  let reading = false
   let status = ''
   awaited = ''
   stopFollowing = follow(jobId, {
@@ -54,6 +68,8 @@ function open(jobId) {
       current = job
       showTicket(event)
       afterKill(job)
+      if (job.type === 'tell-weather' && !reading) stopReading = readText(jobId, showText)
+      reading = true
       element('left').classList.remove('error')
       if (job.status !== status) void guard(showEarlier)
       status = job.status
@@ -92,7 +108,7 @@ async function showEarlier() {
     if (location.hash === link.hash) link.setAttribute('aria-current', 'true')
     for (const [name, text] of [
       ['number', numberOf(job)],
-      ['range-of', rangeOf(job)],
+      ['range-of', nameOf(job)],
       ['state-of', statusOf(job)],
     ]) {
       const part = document.createElement('span')

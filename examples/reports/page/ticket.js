@@ -20,8 +20,21 @@ export const statusOf = (job) => {
 /** The last characters of a job id, for display. @param {{ jobId: string }} job */
 export const numberOf = ({ jobId }) => jobId.slice(-6)
 
-/** @param {Job} job */
-export const rangeOf = ({ metadata }) => (metadata ? `${metadata.startDate} to ${metadata.endDate}` : '')
+/** What a job is about. @param {Job} job */
+export function nameOf({ type, metadata }) {
+  if (type === 'tell-weather') return 'A text, word by word'
+  if (type === 'count-primes') return 'Primes, in a thread'
+  return metadata ? `${metadata.startDate} to ${metadata.endDate}` : ''
+}
+
+/** Shows the live output of a job; an empty text hides it. @param {string} text */
+export function showText(text) {
+  const place = element('text')
+  const follows = place.scrollTop + place.clientHeight >= place.scrollHeight - 40
+  place.hidden = text === ''
+  place.textContent = text
+  if (follows) place.scrollTop = place.scrollHeight
+}
 
 /** @param {string} iso */
 export const clock = (iso) => new Date(iso).toLocaleTimeString('en-GB')
@@ -36,7 +49,7 @@ export function showTicket(event) {
   element('ticket').dataset.status = job.status
   element('number').textContent = numberOf(job)
   element('number').title = job.jobId
-  element('range').textContent = rangeOf(job)
+  element('range').textContent = nameOf(job)
   element('status').textContent = statusOf(job)
   element('attempt').textContent = job.attempt > 0 ? `attempt ${job.attempt} of ${job.maxAttempts}` : ''
   showBar(job)
@@ -95,7 +108,11 @@ function showTrail(job) {
 function showReport({ status, output, files, completedAt }) {
   const place = element('report')
   const [pdf] = files ?? []
-  if (output && pdf) {
+  if (output && 'primes' in output) {
+    place.textContent = `${output.primes.toLocaleString('en')} primes below ${output.below.toLocaleString('en')}`
+  } else if (output && 'words' in output) {
+    place.textContent = `${output.words} words, kept with the job`
+  } else if (output && 'rows' in output && pdf) {
     const link = document.createElement('a')
     Object.assign(link, { href: pdf.url, target: '_blank', rel: 'noopener', textContent: 'Open the PDF' })
     place.replaceChildren(

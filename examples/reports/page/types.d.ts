@@ -1,7 +1,11 @@
 import type { JobEvent as AnyEvent, JobView } from 'uketsuke'
 
 /** The types of the jobs API, for JSDoc. The browser does not load this file. */
-export type Job = JobView<'generate-report', { pages: number; rows: number }> & {
+export type Job = (
+  | JobView<'generate-report', { pages: number; rows: number }>
+  | JobView<'tell-weather', { words: number }>
+  | JobView<'count-primes', { primes: number; below: number }>
+) & {
   metadata?: { startDate: string; endDate: string }
 }
 export type JobEvent = Omit<AnyEvent, 'data'> & { data: Job }

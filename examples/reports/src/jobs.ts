@@ -1,10 +1,12 @@
-import { createJobs, job, localFiles } from 'uketsuke'
+import { createJobs, handlerAt, job, localFiles } from 'uketsuke'
 import { fromEnvironment } from 'uketsuke/environment'
+import { z } from 'zod'
 import { terminalLog } from './log.ts'
 import { generateReport } from './report/generate.ts'
 import { reportInput } from './report/range.ts'
 import { webhookSecret } from './secret.ts'
 import { filesIn, leaseMs, type Settings, storeFile } from './settings.ts'
+import { tellWeather } from './story.ts'
 import { ownerOf } from './users.ts'
 
 /** The configuration of both processes: the server accepts jobs and reports their state, and the worker runs them. */
@@ -19,6 +21,19 @@ export function openJobs(settings: Settings, name: 'server' | 'worker') {
           const save = (pdf: AsyncIterable<Uint8Array>) => files.save(name, pdf)
           return generateReport({ ticket: jobId, range, save, pace, signal, progress })
         },
+      }),
+      'tell-weather': job({
+        input: z.object({
+          year: z.int().min(2012).max(2015).default(2014),
+          pace: z.int().min(0).max(1_000).default(40),
+        }),
+        stream: 'text',
+        run: tellWeather,
+      }),
+      'count-primes': job({
+        input: z.object({ seconds: z.int().min(1).max(60).default(20) }),
+        isolation: 'thread',
+        run: handlerAt<typeof import('./primes.js')>(new URL('./primes.js', import.meta.url)),
       }),
     },
     // DATABASE_URL and REDIS_URL select the store and Redis. Default: one SQLite file.
