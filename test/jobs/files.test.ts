@@ -3,6 +3,10 @@ import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { change } from '../../packages/uketsuke/src/domain/change.ts'
+import { filesText } from '../../packages/uketsuke/src/domain/file.ts'
+import * as rules from '../../packages/uketsuke/src/domain/rules.ts'
+import { sweepFiles } from '../../packages/uketsuke/src/files/sweep.ts'
 import {
   allOwners,
   type FileData,
@@ -13,6 +17,8 @@ import {
   localFiles,
   sqlite,
 } from '../../packages/uketsuke/src/index.ts'
+import { memory } from '../../packages/uketsuke/src/store/memory.ts'
+import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { createTestJobs } from '../../packages/uketsuke/src/testing/index.ts'
 import { until } from '../until.ts'
 import { gate, open, tempFile } from './setup.ts'
@@ -227,6 +233,20 @@ describe('files', () => {
     void worker
   })
 
+  test('a sweep leaves the files of a run that began after it had listed the others', async () => {
+    const { jobs } = open(one(({ files }) => files.save('a', 'x')))
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('one', {})
+    await ended(jobs, jobId)
+    const storage = localFiles(tempFile('files'))
+    const [{ store, job }, data] = [await completedJob(jobId), () => single('x')]
+    for (const run of ['1.dead', job.run]) await storage.save({ jobId, run }, 'a', data())
+    // The list was read before the second run saved its file.
+    const list = async (after: string | null) => new Map(after === null ? [[jobId, ['1.dead']]] : [])
+    expect(await sweepFiles({ files: { ...storage, list }, store }, new AbortController().signal)).toBe(1)
+    expect([...(await storage.list(null, 9))]).toEqual([[jobId, [job.run]]])
+  })
+
   test('a sweep leaves the files of a running handler alone', async () => {
     const path = tempFile()
     const { open: go, passed } = gate()
@@ -298,6 +318,22 @@ test('localFiles() refuses what names no folder', () => {
     ),
   ).toThrow('files must be a storage')
 })
+
+/** A store in memory with one job, which has completed with a file of its second run. */
+async function completedJob(id: string) {
+  const clock = manualClock()
+  const store = memory()(clock)
+  const run = '2.alive'
+  const created = rules.create(
+    { id, type: 'one', owner: 'ann', input: '{}', maxAttempts: 3, retainFor: 1_000 },
+    clock.now(),
+  )
+  await store.insert([{ job: created }])
+  const [running] = await store.claim({ queue: 'jobs', types: ['one'], limit: 1, worker: 'w', leaseMs: 1_000 })
+  const files = filesText([{ name: 'a', contentType: 'text/plain', bytes: 1, sha256: '', run }])
+  await store.replace([change(running!, rules.succeed(running!, clock.now(), '1', files)!, clock.now())])
+  return { store, job: { run } }
+}
 
 async function* slowly(text: string) {
   for (const char of text) {

@@ -11,6 +11,9 @@ export interface Failure {
   readonly retryable: boolean
 }
 
+/** How sure an estimate is: `high` from half of the progress on, or for a type whose runs take about the same time. */
+export type EstimateConfidence = 'low' | 'medium' | 'high'
+
 /** What every job has, whatever its status. Times are ISO 8601 in UTC. */
 export interface JobFields<Type extends string, Input> {
   /** A ULID: sortable by creation time. */
@@ -71,6 +74,9 @@ export interface PendingJob<Type extends string = string, Input = unknown> exten
 export interface RunningJob<Type extends string = string, Input = unknown> extends JobFields<Type, Input> {
   status: 'running'
   startedAt: string
+  /** When the job will probably complete, by its progress and by what its type usually takes. Only if either is known. */
+  estimatedCompletionAt?: string
+  estimateConfidence?: EstimateConfidence
   completedAt: null
   queuePosition?: undefined
   output?: undefined

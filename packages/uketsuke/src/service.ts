@@ -9,6 +9,7 @@ import { type Batch, batchOf } from './domain/batch.ts'
 import { type DeliveryTarget, lastAttempt } from './domain/change.ts'
 import type { Delivery } from './domain/delivery-view.ts'
 import { UketsukeError } from './domain/errors.ts'
+import type { Estimate } from './domain/estimate.ts'
 import { filesOf, type StoredFile } from './domain/file.ts'
 import { isJobId } from './domain/identifiers.ts'
 import { type Attempt, isExpired, isTerminal, type Job, type JobStatus } from './domain/job.ts'
@@ -64,6 +65,8 @@ export interface JobService {
   retry(owner: Owner, id: string, idempotency?: Idempotency): Promise<Accepted>
   /** @throws `job-not-found`, `job-not-finished` */
   remove(owner: Owner, id: string): Promise<void>
+  /** When a running job will complete, as far as that can be told. */
+  estimate(job: Job): Estimate | null
   /** The queue position, 1 for the next job to run. Null if the job is not pending or the position is expensive to compute. */
   position(job: Job): Promise<number | null>
   /**
@@ -152,6 +155,7 @@ export interface JobServiceParts
   /** Where the files of jobs are kept; null if nowhere. */
   files: FileStorage | null
   outputFeed: OutputFeed
+  estimate: JobService['estimate']
   /** Null without tracing. */
   tracing: Tracing | null
   newId(): string
@@ -277,6 +281,7 @@ export function createJobService(parts: JobServiceParts): JobService {
         url: async (headers) => (await files.url?.(folder, name, headers)) ?? null,
       }
     },
+    estimate: parts.estimate,
     position: async (job) => (job.status === 'pending' ? store.position(job) : null),
     follow,
     async followMany(owner, ids) {

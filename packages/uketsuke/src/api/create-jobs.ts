@@ -27,6 +27,7 @@ import { Schedules } from '../schedule/schedules.ts'
 import { Ticker } from '../schedule/ticker.ts'
 import { createJobService, type JobService } from '../service.ts'
 import { Recorder } from '../statistics/recorder.ts'
+import { RunTimes } from '../statistics/run-times.ts'
 import { batched } from '../store/batch-queue.ts'
 import type { Store } from '../store/port.ts'
 import { transitions } from '../store/transition.ts'
@@ -89,6 +90,7 @@ export function createJobsWith<Types extends JobTypes>(
   })
   const listeners: (() => void)[] = []
   const statistics = new Recorder({ records: store.records, clock, log })
+  const runTimes = new RunTimes({ records: store.records, clock, log })
   const jobLog = new JobLog({ records: store.records, clock, log })
   const watch = new Watch(changes, store.get, { clock, log, get: store.get })
   const ownerWatch = new OwnerWatch(changes, store, clock, log)
@@ -99,6 +101,7 @@ export function createJobsWith<Types extends JobTypes>(
       changes.announce([after])
       metrics?.changed(change)
       statistics.changed(change)
+      runTimes.changed(change)
       for (const listener of listeners) listener()
       if (after.status === 'pending') admission.announce([after, ...spawn])
       else if (spawn.length > 0) dispatch.announce(spawn)
@@ -134,6 +137,7 @@ export function createJobsWith<Types extends JobTypes>(
   const service = createJobService({
     files,
     outputFeed,
+    estimate: (job) => runTimes.estimate(job),
     endpoints,
     goneUrls,
     base,
@@ -260,7 +264,7 @@ export function createJobsWith<Types extends JobTypes>(
         const closed = new AbortController()
         const rest = webhooks
           .close()
-          .then(() => Promise.all([statistics.write(), jobLog.write(), admission.idle()]))
+          .then(() => Promise.all([statistics.write(), runTimes.write(), jobLog.write(), admission.idle()]))
           .then(() => transport.close())
           .then(() => store.close())
         const timeout = sleep(own, closeTimeout, closed.signal).then(() => true)

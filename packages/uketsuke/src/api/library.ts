@@ -39,7 +39,7 @@ type Library<Types extends JobTypes> = Omit<
 export function library<Types extends JobTypes>(service: JobService): Library<Types> {
   type Name = keyof Types & string
   // The view of a job is typed by its name, which the interface `Jobs` gives to each method.
-  const show = (job: Job) => view(job, service.base) as never
+  const show = (job: Job) => view(job, service.base, service.estimate(job)) as never
   const as = (options: OwnerScope): Owner => {
     const owner: unknown = options?.owner
     if (owner === allOwners) return allOwners

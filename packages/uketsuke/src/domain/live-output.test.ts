@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { headerOf, headerText, isOpen, isStreamMode, offsetOf, offsetText } from './live-output.ts'
+import {
+  chunkKind,
+  headerOf,
+  headerText,
+  isOpen,
+  isStreamMode,
+  numberKey,
+  offsetOf,
+  offsetText,
+} from './live-output.ts'
 import { claim, create, fail, release, succeed } from './rules.ts'
 
 const pending = create({ id: 'a', type: 't', owner: 'o', input: '{}', maxAttempts: 2, retainFor: 1 }, 0)
@@ -28,6 +37,8 @@ describe('a stream', () => {
 })
 
 describe('headers and offsets', () => {
+  it('are found by the number of the stream', () =>
+    expect([numberKey(3), chunkKind(3)]).toEqual(['0000003', 'output/3']))
   it('are read as they were written', () => {
     expect(headerOf(headerText(header))).toEqual(header)
     expect(offsetOf(offsetText({ number: 3, bytes: 1_234 }))).toEqual({ number: 3, bytes: 1_234 })

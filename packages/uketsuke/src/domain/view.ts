@@ -1,5 +1,6 @@
 import type { EventType, JobEvent, JobFields, JobFile, JobView } from '@uketsuke/client'
 import { type Failure, publicFailure } from './errors.ts'
+import type { Estimate } from './estimate.ts'
 import { filesOf } from './file.ts'
 import { isTerminal, type Job, type JobStatus } from './job.ts'
 
@@ -9,12 +10,14 @@ type Draft = Omit<JobFields<string, unknown>, 'statusUrl' | 'streamUrl' | 'cance
   output?: unknown
   outputOmitted?: true
   files?: JobFile[]
+  estimatedCompletionAt?: string
+  estimateConfidence?: Estimate['confidence']
   error?: Failure
   lastError?: Failure
 }
 
 /** `base` is the path or URL at which clients reach the jobs API. */
-export function view(job: Job, base: string): JobView {
+export function view(job: Job, base: string, estimate: Estimate | null = null): JobView {
   const shown: Draft = {
     jobId: job.id,
     type: job.type,
@@ -42,6 +45,10 @@ export function view(job: Job, base: string): JobView {
   else if (job.status === 'completed') shown.outputOmitted = true
   if (job.files !== null) shown.files = fileViews(job, base)
   if (job.error !== null) shown.error = publicFailure(job.error)
+  if (estimate !== null) {
+    shown.estimatedCompletionAt = isoTime(estimate.at)
+    shown.estimateConfidence = estimate.confidence
+  }
   if (job.lastError !== null) shown.lastError = publicFailure(job.lastError)
   const url = `${base}/${job.id}`
   // The rules keep the members and the status in step; the types of the union say how.
@@ -54,8 +61,8 @@ const fileViews = (job: Job, base: string): JobFile[] =>
   })
 
 /** The event of a terminal job carries its completion time, so that it is identical whenever it is sent. */
-export function event(job: Job, base: string, now: number, first = false): JobEvent {
-  const data = view(job, base)
+export function event(job: Job, base: string, now: number, first = false, estimate: Estimate | null = null): JobEvent {
+  const data = view(job, base, estimate)
   return { type: eventType(job, first), timestamp: isoTime(job.completedAt ?? now), data } as JobEvent
 }
 

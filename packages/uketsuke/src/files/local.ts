@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { assertConfiguration } from '../base/assert.ts'
 import type { ByteRange, FileStorage, RunFolder, SavedFile } from './port.ts'
@@ -37,7 +37,11 @@ export function localFiles(folder: string): FileStorage {
       const file = await open(pathOf(place, name), 'r').catch(absent)
       return file === null ? null : read(file, range)
     },
-    remove: (jobId, run = '') => rm(join(root, jobId, run), { recursive: true, force: true }),
+    async remove(jobId, run = '') {
+      await rm(join(root, jobId, run), { recursive: true, force: true })
+      // The folder of the job, once nothing is left in it. Another run may use it: then it stays.
+      if (run !== '') await rmdir(join(root, jobId)).catch(() => {})
+    },
     async list(after, limit) {
       const jobs = (await readdir(root).catch(absent)) ?? []
       const page = jobs

@@ -46,8 +46,9 @@ export async function sweepFiles(
       const runs = found.get(jobId) ?? []
       const job = jobs[i] ?? null
       const over = runs.filter((run) => job === null || isOver(job, run))
+      // Never all of a job that exists: a run may have begun since the list was read.
       for (const run of over) await files.remove(jobId, run)
-      if (over.length === runs.length && (job === null || job.completedAt !== null)) await files.remove(jobId)
+      if (job === null) await files.remove(jobId)
       removed += over.length
     }
     after = ids.at(-1) ?? null

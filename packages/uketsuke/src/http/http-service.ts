@@ -30,7 +30,7 @@ export function createHttpService(
     ...service,
     drain: new Draining(service.draining),
     heartbeats: new Deadlines(service.clock, heartbeatMs, (stream) => stream.beat()),
-    events: new EventCache(service.base, service.clock),
+    events: new EventCache(service.base, service.clock, service.estimate),
     streams: new OpenStreams(streams, isRevoked, service),
   }
 }

@@ -1,4 +1,5 @@
 import type { JobView } from '@uketsuke/client'
+import type { Estimate } from '../domain/estimate.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { view } from '../domain/view.ts'
 import type { JobService } from '../service.ts'
@@ -46,13 +47,19 @@ export function represent(
   job: Job,
   position: number | null,
 ): { body: JobView; headers: Record<string, string> } {
-  const body = view(job, service.base)
+  const estimate = service.estimate(job)
+  const body = view(job, service.base, estimate)
   if (position !== null) body.queuePosition = position
-  return { body, headers: jobHeaders(service, job, position ?? 1) }
+  return { body, headers: jobHeaders(service, job, position ?? 1, estimate) }
 }
 
-function jobHeaders(service: JobService, job: Job, position: number): Record<string, string> {
-  const wait = retryAfter(job, service.clock.now(), position)
+function jobHeaders(
+  service: JobService,
+  job: Job,
+  position: number,
+  estimate: Estimate | null = null,
+): Record<string, string> {
+  const wait = retryAfter(job, service.clock.now(), position, estimate)
   const headers: Record<string, string> = { ETag: etag(job.version) }
   if (wait !== null) headers['Retry-After'] = String(wait)
   return headers
@@ -67,13 +74,15 @@ export async function queuePositionIfCheap(service: JobService, job: Job): Promi
   }
 }
 
-/** The recommended polling delay in seconds, longer for long queues and long runs; null for a terminal job. */
-export function retryAfter(job: Job, now: number, position: number): number | null {
+/** The recommended polling delay in seconds, longer for long queues and long runs, at most 30; null for a terminal job. */
+export function retryAfter(job: Job, now: number, position: number, estimate: Estimate | null = null): number | null {
   if (isTerminal(job)) return null
   if (job.status === 'pending') {
     const due = Math.ceil((job.runAt - now) / 1_000)
     return due > 0 ? due : Math.min(30, 1 + Math.floor(position / 10))
   }
+  // A few polls until then, closer and closer.
+  if (estimate !== null) return Math.min(30, Math.max(1, Math.ceil((estimate.at - now) / 4_000)))
   const age = (now - (job.startedAt ?? now)) / 1_000
   return Math.min(30, Math.max(1, Math.ceil(age / 10)))
 }

@@ -29,6 +29,7 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
   const context = new Context(held, parts, type.stream ?? null)
   const interruption = new Interruption(held, type.timeout, clock)
   let settle: Rule | null
+  let failed = false
   try {
     const input = read(held, type, interruption)
     context.input = input instanceof Promise ? await input : input
@@ -46,6 +47,7 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
     settle = (job) => succeed(job, clock.now(), output, files as string | null)
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)
+    failed = true
   }
   await finishOutput(held, context)
   const said = context.end()
@@ -55,7 +57,8 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
   if (end === null) return void (await discard(context))
   const outcome: Rule = said === null ? end : (job) => withLatestProgress(job, said, end)
   await persistOutcome(held, outcome, clock, context)
-  if (context.savedFiles !== null && held.job.status !== 'completed') await discard(context)
+  // A success that seems lost may be stored, with the list of its files: only the sweep, which reads the job, may remove them.
+  if (failed && context.savedFiles !== null) await discard(context)
 }
 
 /** What a run that failed has written is stored too, before the job says that it failed. */

@@ -41,6 +41,11 @@ const sometimes = {
   input: {},
   output: {},
   outputOmitted: { const: true, description: 'The job has an output, which this response leaves out.' },
+  estimatedCompletionAt: {
+    ...time,
+    description: 'When a running job will probably complete. Only if that can be told.',
+  },
+  estimateConfidence: { enum: ['low', 'medium', 'high'] },
   files: { type: 'array', items: { $ref: '#/components/schemas/File' }, description: 'What the handler has saved.' },
   error: failure,
   lastError: failure,

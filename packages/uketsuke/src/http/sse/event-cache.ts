@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import type { Estimate } from '../../domain/estimate.ts'
 import { isTerminal, type Job } from '../../domain/job.ts'
 import { event } from '../../domain/view.ts'
 
@@ -12,10 +13,12 @@ type Encoded = { [K in Kind | `named ${Kind}`]?: Buffer }
 export class EventCache {
   readonly #base: string
   readonly #clock: Clock
+  readonly #estimate: (job: Job) => Estimate | null
   readonly #encoded = new WeakMap<Job, Encoded>()
 
-  constructor(base: string, clock: Clock) {
+  constructor(base: string, clock: Clock, estimate: (job: Job) => Estimate | null) {
     this.#base = base
+    this.#estimate = estimate
     this.#clock = clock
   }
 
@@ -27,7 +30,7 @@ export class EventCache {
     const key = named ? (`named ${kind}` as const) : kind
     const id = named ? `${job.id}:${job.version}` : job.version
     encoded[key] ??= Buffer.from(
-      `id: ${id}\ndata: ${JSON.stringify(event(job, this.#base, this.#clock.now(), first))}\n\n`,
+      `id: ${id}\ndata: ${JSON.stringify(event(job, this.#base, this.#clock.now(), first, this.#estimate(job)))}\n\n`,
     )
     return encoded[key]
   }
