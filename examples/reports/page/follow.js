@@ -23,13 +23,12 @@ export function follow(jobId, { onEvent, onConnection }) {
 }
 
 /**
- * Estimates the remaining seconds from the speed of this attempt. Null if it is too early to estimate.
+ * The remaining seconds, as the server estimates them. Null if it cannot tell.
  * @param {JobEvent} event
  */
-export function secondsLeft({ timestamp, data: { status, progress, startedAt } }) {
-  if (status !== 'running' || startedAt === null || progress < 8) return null
-  const spent = Date.parse(timestamp) - Date.parse(startedAt)
-  return Math.max(1, Math.round((spent * (100 - progress)) / progress / 1000))
+export function secondsLeft({ timestamp, data }) {
+  if (data.status !== 'running' || !data.estimatedCompletionAt || data.progress < 8) return null
+  return Math.max(1, Math.round((Date.parse(data.estimatedCompletionAt) - Date.parse(timestamp)) / 1000))
 }
 
 /**

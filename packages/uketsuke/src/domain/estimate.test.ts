@@ -18,9 +18,12 @@ describe('an estimate', () => {
     // It takes longer than usual.
     expect(estimate(running(0), 21_000, steady)?.at).toBe(22_000)
   })
-  it('is between the two, nearer to the own speed the further the job is', () => {
-    expect(estimate(running(10), 3_000, steady)?.at).toBe(12_000)
-    expect(estimate(running(80), 17_000, steady)?.at).toBe(1_000 + 0.8 * 20_000 + 0.2 * 16_800)
+  it('is between the two, nearer to the own speed the further the job is, and the less its type tells', () => {
+    const at = (progress: number, spread: number) =>
+      Math.round((estimate(running(progress), 1_000 + 200 * progress, { ...steady, spread })?.at ?? 0) / 1_000)
+    // By its own speed, it takes 20 s; usually 10 s, or a little more than it has taken.
+    expect([at(10, 0.1), at(50, 0.1), at(80, 0.1)]).toEqual([11, 12, 20])
+    expect([at(10, 1), at(50, 1), at(80, 1)]).toEqual([12, 20, 21])
   })
   it('is never in the past, and only of a running job', () => {
     expect(estimate(running(99), 500, steady)?.at).toBeGreaterThanOrEqual(1_000)

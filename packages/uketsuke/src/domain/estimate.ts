@@ -31,9 +31,12 @@ export interface Estimate {
 /** Below this progress, a job says nothing about its speed. */
 const leastProgress = 5
 
+/** How far the own speed of a job at half of its progress is off, and the least that any history is, as a part of the duration. */
+const [ownError, leastSpread] = [0.3, 0.1]
+
 /**
- * When a running job will complete: by its own speed, and by what its type usually takes. The further it is, the more its own speed counts.
- * Null if neither is known.
+ * When a running job will complete: by its own speed, and by what its type usually takes. Each counts by how sure it is: the own speed the
+ * more the further the job is, the history the more the runs of the type are alike. Null if neither is known.
  */
 export function estimate(
   { status, startedAt, progress }: Pick<Job, 'status' | 'startedAt' | 'progress'>,
@@ -46,12 +49,19 @@ export function estimate(
   // A run that takes longer than usual is about to end at any moment, as far as its type can tell.
   const usual = times === null ? null : Math.max(times.median, 1.05 * elapsed)
   if (own === null && usual === null) return null
-  const weight = own === null ? 0 : usual === null ? 1 : progress / 100
+  const weight = own === null ? 0 : times === null ? 1 : weightOfOwn(progress / 100, times.spread)
   const total = weight * (own ?? 0) + (1 - weight) * (usual ?? 0)
   return {
     at: Math.round(startedAt + Math.max(total, elapsed)),
     confidence: confidenceOf(own === null ? 0 : progress, times),
   }
+}
+
+/** Two measurements are weighted by the inverse of their variances. */
+function weightOfOwn(done: number, spread: number): number {
+  const own = ((1 - done) / done) * ownError
+  const history = Math.max(leastSpread, spread)
+  return history ** 2 / (own ** 2 + history ** 2)
 }
 
 function confidenceOf(progress: number, times: RunTimes | null): EstimateConfidence {
