@@ -135,6 +135,14 @@ const types = {
     }
     await files.save('words.txt', text)
   },
+  /** Saves a file that is larger than the memory may grow. */
+  large: ({ input: { mebibytes }, files }) => {
+    async function* chunks() {
+      const chunk = Buffer.alloc(1 << 20, 'uketsuke')
+      for (let i = 0; i < mebibytes; i++) yield chunk
+    }
+    return files.save('large.bin', chunks())
+  },
   /** Reports the current time as progress, so that a reader can compute the latency. */
   clock: async ({ input: { times, everyMs }, progress }) => {
     for (let n = 1; n <= times; n++) {
