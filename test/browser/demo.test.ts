@@ -103,6 +103,10 @@ describe('the page', () => {
     expect(bytes.length).toBe(file.bytes)
     expect(bytes.subarray(0, 5).toString()).toBe('%PDF-')
     expect(bytes.toString('latin1').match(/\/Type \/Page\b/g)).toHaveLength(output.pages)
+    await page.getByRole('button', { name: 'Share it for 15 minutes' }).click()
+    const shared = page.getByRole('link', { name: 'This link needs no sign-in' })
+    const anybody = await fetch(new URL((await shared.getAttribute('href')) ?? '', demo.url))
+    expect([anybody.status, (await anybody.arrayBuffer()).byteLength]).toEqual([200, file.bytes])
     await shows(new RegExp(`job.completed at version ${version}`))
   })
 

@@ -23,6 +23,7 @@ const {
   older,
   bareLog,
   files,
+  port = 0,
 } = JSON.parse(process.argv[2])
 if (uid !== undefined) {
   // Loaded before `setuid`: the new user may not be able to read the folder of this repository.
@@ -197,7 +198,7 @@ try {
 let server
 if (api) {
   server = createServer(nodeListener(jobs))
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
 }
 if (work) await jobs.work(work)
 tell('ready', { port: server?.address().port })

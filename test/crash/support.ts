@@ -46,6 +46,8 @@ export interface Role {
   older?: boolean
   /** The error of its clock in milliseconds. */
   skew?: number
+  /** Of the API. Default: any that is free. */
+  port?: number
   /** The folder for the files of jobs. */
   files?: string
   /** A log without `child`. */

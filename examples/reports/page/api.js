@@ -44,6 +44,11 @@ export async function start(type) {
   return (await call('/api/jobs', { method: 'POST', headers, body: JSON.stringify({ type, input: {} }) })).body
 }
 
+/** A URL of a file that needs no credential, for 15 minutes. @param {string} url @returns {Promise<{ url: string, expiresAt: string }>} */
+export async function link(url) {
+  return (await call(`${url}/link`, { method: 'POST' })).body
+}
+
 /** @returns {Promise<Job[]>} newest first */
 export async function recent() {
   const { body } = await call('/api/jobs?limit=8')

@@ -1,3 +1,4 @@
+import { link as linkTo } from './api.js'
 import { secondsLeft, trail } from './follow.js'
 
 /** @import { Job, JobEvent, Receipt } from './types.d.ts' */
@@ -115,8 +116,18 @@ function showReport({ status, output, files, completedAt }) {
   } else if (output && 'rows' in output && pdf) {
     const link = document.createElement('a')
     Object.assign(link, { href: pdf.url, target: '_blank', rel: 'noopener', textContent: 'Open the PDF' })
+    const share = document.createElement('button')
+    Object.assign(share, { type: 'button', className: 'plain', textContent: 'Share it for 15 minutes' })
+    share.addEventListener('click', async () => {
+      const { url } = await linkTo(pdf.url)
+      const shared = document.createElement('a')
+      Object.assign(shared, { href: url, textContent: 'This link needs no sign-in', target: '_blank', rel: 'noopener' })
+      share.replaceWith(shared)
+    })
     place.replaceChildren(
       link,
+      ' ',
+      share,
       small(
         `${output.pages} pages, ${Math.round(pdf.bytes / 1024)} KB, from ${output.rows.toLocaleString('en')} daily records`,
       ),
