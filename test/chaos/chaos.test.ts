@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { endAll, secret, seeded } from '../crash/support.ts'
+import { endAll, folder, secret, seeded } from '../crash/support.ts'
 import { until } from '../until.ts'
 import { Clients } from './clients.ts'
 import { type Fault, faults } from './faults.ts'
 import { Fleet } from './fleet.ts'
 import { Ledger } from './ledger.ts'
+import { verifyProducts } from './products.ts'
 import { setUp, watchRows } from './setup.ts'
 import { verify } from './verification.ts'
 
@@ -28,10 +29,11 @@ test(
     // A separate random sequence for the faults, so that the number of requests does not change them.
     const [faultRandom, clientRandom] = [seeded(seed), seeded(seed + 1)]
     const setup = await setUp()
+    const files = folder()
     const ledger = new Ledger()
     const { wrong } = ledger
     const hook = await ledger.receive(() => fleet.urls())
-    const fleet = new Fleet(setup, { secret, allowHosts: [hook.host], lease: 2_000 })
+    const fleet = new Fleet(setup, { secret, allowHosts: [hook.host], lease: 2_000, files })
     await fleet.ready()
     await watchRows(setup)
 
@@ -120,6 +122,7 @@ test(
     for (const one of fleet.all()) expect(await one.ended()).toBe(0)
     wrong.push(...fleet.wrong)
     const verification = await verify(setup, ledger)
+    const products = await verifyProducts(setup, ledger, files)
     const sent = ledger.requests.reduce((sum, request) => sum + request.sent, 0)
     console.log(
       `chaos: ${events} faults (seed ${seed}: ${Object.entries(done)
@@ -129,10 +132,11 @@ test(
         `${fleet.runs} runs reported, attempts per job p50 ${verification.attempts.p50} max ${verification.attempts.max}; ` +
         `${verification.webhooks} webhooks, ${verification.webhooks - ledger.hooks.size} of them again; ` +
         `${followed.clients} event streams over ${followed.connections} connections with ${followed.events} events, ` +
-        `${followed.ended} reached the end; ${age()} s; ${wrong.length} lost, doubled or otherwise wrong`,
+        `${followed.ended} reached the end; ${products} jobs with steps, live output and files; ${age()} s; ${wrong.length} lost, doubled or otherwise wrong`,
     )
     expect(wrong.slice(0, 20)).toEqual([])
     expect(verification.jobs).toBe(jobs)
+    expect(products).toBeGreaterThan(jobs / 10)
     expect(followed.ended).toBe(followed.clients)
   },
   120_000 + jobs * 100,

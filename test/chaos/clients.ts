@@ -37,6 +37,7 @@ export class Clients {
         throws: random < 0.1 ? 1 : 0,
         givesUp: random > 0.95,
         newer: random > 0.4 && random < 0.5,
+        keeps: random > 0.3 && random < 0.7,
       },
       cancels,
       follows: draw() < 0.5,

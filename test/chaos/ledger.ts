@@ -3,7 +3,15 @@ import { type Received, receiver, type Seen, status } from '../crash/support.ts'
 /** One client's request, and what the client knows about it. */
 export interface Request {
   readonly key: string
-  readonly input: { key: string; steps: number; stepMs: number; throws: number; givesUp: boolean; newer: boolean }
+  readonly input: {
+    key: string
+    steps: number
+    stepMs: number
+    throws: number
+    givesUp: boolean
+    newer: boolean
+    keeps: boolean
+  }
   readonly cancels: boolean
   readonly follows: boolean
   jobId: string | null

@@ -47,6 +47,7 @@ test('SQLite to PostgreSQL: copies everything, and jobs continue on the new stor
     ['idempotency_keys', '1'],
     ['key_states', '0'],
     ['unique_keys', '0'],
+    ['fragments', '0'],
     // Workers report themselves, and statistics are kept.
     ['records', expect.stringMatching(/^\d+$/)],
     ['shared', '0'],

@@ -9,7 +9,7 @@ import { endAll, finally_, folder, owner, Program, type Role } from './support.t
 afterEach(endAll)
 
 /** How often a worker is killed. `CRASH_ROUNDS=200` is the long proof. */
-const kills = Number(process.env.CRASH_ROUNDS ?? 5)
+const kills = Number(process.env.CRASH_ROUNDS ?? 3)
 const readersOfOne = 100
 const atOnce = 6
 const words = 60

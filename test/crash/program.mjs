@@ -61,17 +61,27 @@ let thrown = 0
 const write = (fields, message) => console.log(message, fields.err?.message, fields.jobId)
 
 const types = {
-  /** Runs in steps. Its first `throws` attempts throw; then it returns, or fails for good with `givesUp`. */
-  steps: async ({ input: { key, steps, stepMs, throws = 0, givesUp = false }, attempt, progress, signal }) => {
+  /**
+   * Runs in steps. Its first `throws` attempts throw; then it returns, or fails for good with `givesUp`. With `keeps`, it keeps the result of
+   * each step, which is the attempt that did it, tells it as live output, and saves a file.
+   */
+  steps: async ({ input, attempt, progress, signal, step, output, files }) => {
+    const { key, steps, stepMs, throws = 0, givesUp = false, keeps = false } = input
     tell('start', { key, attempt })
-    for (let step = 0; step < steps; step++) {
+    const kept = []
+    for (let n = 0; n < steps; n++) {
       await pause(stepMs)
       signal.throwIfAborted()
-      progress((100 * step) / steps, `step ${step} of ${steps}`)
+      progress((100 * n) / steps, `step ${n} of ${steps}`)
+      if (!keeps) continue
+      kept.push(await step(`step ${n}`, () => attempt))
+      await output.write(`${n} `)
     }
     if (attempt <= throws) throw hostile[thrown++ % hostile.length](`attempt ${attempt} was to fail`)
     if (givesUp) throw new UnrecoverableError('it was to give up')
-    return { key, attempt }
+    if (!keeps) return { key, attempt }
+    await files.save('steps.json', JSON.stringify(kept))
+    return { key, attempt, kept }
   },
   /** Kills its own process. */
   deadly: async ({ input: { key }, attempt }) => {
@@ -157,6 +167,13 @@ const plain = (run) => job({ input: anything, maxAttempts: 1_000, backoff: { bas
 const jobs = createJobs({
   jobs: {
     ...Object.fromEntries(Object.entries(types).map(([name, run]) => [name, plain(run)])),
+    steps: job({
+      input: anything,
+      stream: 'text',
+      maxAttempts: 1_000,
+      backoff: { base: 20, max: 200 },
+      run: types.steps,
+    }),
     deadly: job({ input: anything, maxAttempts: 2, run: types.deadly }),
     products: job({
       input: anything,

@@ -9,7 +9,7 @@ import { memory } from '../../packages/uketsuke/src/store/memory.ts'
 import type { RecordStore } from '../../packages/uketsuke/src/store/records.ts'
 import { seeded } from '../crash/support.ts'
 
-/** `SCHEDULE_YEARS=10 SCHEDULE_ZONES=all` simulates ten years of every zone, which takes a quarter of an hour. */
+/** `SCHEDULE_YEARS=10 SCHEDULE_ZONES=all` simulates ten years of every zone, which takes more than an hour. */
 const years = Number(process.env.SCHEDULE_YEARS ?? 1)
 const all = Intl.supportedValuesOf('timeZone')
 const some = [

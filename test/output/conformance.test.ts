@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { sqlite } from '../../packages/uketsuke/src/index.ts'
+import { memory } from '../../packages/uketsuke/src/store/memory.ts'
 import { postgres } from '../../packages/uketsuke/src/store/postgres/index.ts'
 import { atEnd, tempFile } from '../jobs/setup.ts'
 import { root } from '../package/consumer.ts'
@@ -37,10 +38,10 @@ const reading = [
   'SSE with Stream Closure',
 ]
 
-test.each(['SQLite', 'PostgreSQL'])(
-  'on %s, the read side passes the conformance tests of Durable Streams, with their unmodified client',
+test.each(['memory', 'SQLite', 'PostgreSQL'])(
+  'in %s, the read side passes the conformance tests of Durable Streams, with their unmodified client',
   async (engine) => {
-    let store = sqlite(':memory:')
+    let store = engine === 'memory' ? memory() : sqlite(tempFile())
     if (engine === 'PostgreSQL') {
       const database = await startPostgres()
       atEnd(() => database.stop())

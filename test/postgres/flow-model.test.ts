@@ -7,6 +7,6 @@ import { startPostgres } from '../servers/postgres.ts'
 test('on PostgreSQL, handlers run exactly as limits, uniqueness, pauses and schedules say', async () => {
   const server = await startPostgres()
   atEnd(() => server.stop())
-  await followsTheModel(async () => postgres(await server.create()), { runs: 12, withTime: false })
+  await followsTheModel(async () => postgres(await server.create()), { runs: 8, withTime: false })
   expect.hasAssertions()
 })

@@ -90,9 +90,10 @@ it('serves the dashboard, with its worker and the jobs of all users', async () =
   const page = await fetch(`${demo.url}/dashboard`)
   expect([page.url, await page.text()]).toEqual([`${demo.url}/dashboard/`, expect.stringContaining('<div id="app">')])
   const get = async (path: string) => (await fetch(`${demo.url}/dashboard/dashboard-api/${path}`)).json()
-  expect(await get('session')).toMatchObject({ readOnly: false, types: ['generate-report'] })
+  const types = ['generate-report', 'tell-weather', 'count-primes']
+  expect(await get('session')).toMatchObject({ readOnly: false, types })
   expect((await get('jobs?owner=alice')).items.length).toBeGreaterThan(0)
-  expect((await get('workers')).items).toMatchObject([{ types: ['generate-report'] }])
+  expect((await get('workers')).items).toMatchObject([{ types }])
 })
 
 it('rejects a webhook with an invalid signature', async () => {

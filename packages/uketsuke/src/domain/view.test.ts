@@ -15,6 +15,19 @@ describe('view', () => {
     expect(view(done, '')).toMatchObject({ outputOmitted: true })
     expect(view(done, '')).not.toHaveProperty('output')
   })
+  it('lists the files of a completed job, with their URLs', () => {
+    const file = { name: 'é.pdf', contentType: 'application/pdf', bytes: 3, sha256: 'ab', run: '1.x' }
+    const { run: _, ...listed } = file
+    expect(view(succeed(running, 20, '1', JSON.stringify([file])) as Job, '/jobs')).toMatchObject({
+      files: [{ ...listed, url: '/jobs/A/files/%C3%A9.pdf' }],
+    })
+  })
+  it('tells when a running job will complete', () => {
+    const shown = { estimatedCompletionAt: '1970-01-01T00:00:00.050Z', estimateConfidence: 'low' }
+    const told = { at: 50, confidence: 'low' } as const
+    expect(view(running, '', told)).toMatchObject(shown)
+    expect(event(running, '', 20, false, told).data).toMatchObject(shown)
+  })
   it('has every documented field and no internal ones', () => {
     const shown = view(pending, '/api/jobs')
     expect(shown).toEqual({

@@ -20,7 +20,13 @@ const columns: readonly ArrayColumn<NewFragment>[] = [
  */
 export async function addFragments(sql: Sql, fragments: readonly NewFragment[]): Promise<boolean[]> {
   if (fragments.length === 0) return []
-  const sorted = fragments.toSorted((a, b) => (a.lease.id < b.lease.id ? -1 : 1))
+  // Of two with the same key, the first counts: a statement has no order.
+  const first = new Map<string, NewFragment>()
+  for (const one of fragments) {
+    const key = JSON.stringify([one.lease, one.kind, one.key])
+    if (!first.has(key)) first.set(key, one)
+  }
+  const sorted = [...first.values()].sort((a, b) => (a.lease.id < b.lease.id ? -1 : 1))
   const parameters = new Parameters()
   const rows = await sql.query(
     `WITH held AS MATERIALIZED (

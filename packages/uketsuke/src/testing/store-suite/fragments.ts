@@ -31,10 +31,13 @@ export function fragments(check: Check): void {
     ]
     assert.deepEqual(await store.addFragments(all), [true, true, true, true, true])
     assert.deepEqual(await store.addFragments([fragment('a', 'b', 'changed')]), [true])
+    const twice = [fragment('b', '3', 'first'), fragment('b', '3', 'second')]
+    assert.deepEqual(await store.addFragments(twice), [true, true])
+    assert.deepEqual(await read(store, 'b', { after: '2' }), ['3=first'])
     assert.deepEqual(await store.addFragments([]), [])
     assert.deepEqual(await read(store, 'a'), ['C=x', 'b=x', `é=${odd}`])
     assert.deepEqual(await read(store, 'a', { after: 'C', limit: 1 }), ['b=x'])
-    assert.deepEqual(await read(store, 'b'), ['1=x', '2=x'])
+    assert.deepEqual(await read(store, 'b'), ['1=x', '2=x', '3=first'])
     assert.deepEqual(await read(store, 'a', { descending: true, limit: 2 }), [`é=${odd}`, 'b=x'])
     assert.deepEqual(await read(store, 'a', { kind: 'other' }), [])
   })
