@@ -18,6 +18,7 @@ const servers = [
   'test/dashboard/scale.test.ts',
   'test/output/conformance.test.ts',
   'test/isolation/**/*.test.ts',
+  'test/files/full-disk.test.ts',
   'test/package/{docs,exports}.test.ts',
   'test/postgres/*.test.ts',
   'test/store/postgres*.test.ts',

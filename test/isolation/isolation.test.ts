@@ -142,6 +142,18 @@ describe.each(['thread', 'process'] as const)('in a %s', (isolation) => {
     else process.kill(pids[1] ?? 0, 'SIGKILL')
   })
 
+  test('one that takes too long fails at once, and is killed when it ignores that', async () => {
+    const { jobs, enqueue, ended } = system(isolation, { timeout: 1_000, maxAttempts: 1 })
+    await jobs.work()
+    const jobId = await enqueue('parent')
+    expect((await ended(jobId)).error?.code).toBe('timeout')
+    const text = await (await jobs.fetch(new Request(`http://x/api/jobs/${jobId}/output`))).text()
+    const pids = text.split(' ').map(Number)
+    expect(pids).toHaveLength(2)
+    if (isolation === 'process') await until(() => !pids.some(isAlive), 'the processes of the handler end')
+    else process.kill(pids[1] ?? 0, 'SIGKILL')
+  })
+
   test('one that obeys its signal ends at once', async () => {
     const { jobs, enqueue, ended } = system(isolation)
     await jobs.work()

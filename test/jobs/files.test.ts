@@ -266,37 +266,6 @@ describe('files', () => {
     expect(await read(jobs, jobId, 'a')).toBe('x')
   })
 
-  test('a full disk fails the attempt with a sentence for operators, and leaves nothing', async () => {
-    const path = tempFile()
-    const full: FileStorage = {
-      ...localFiles(`${path}-files`),
-      async save(folder, name, data) {
-        // The limit of a process on the size of a file is the same error as that of a disk.
-        for await (const _ of data) {
-          const error = Object.assign(new Error('ENOSPC: no space left on device, write'), {
-            code: 'ENOSPC',
-            syscall: 'write',
-          })
-          throw error
-        }
-        return localFiles(`${path}-files`).save(folder, name, data)
-      },
-    }
-    const { jobs } = open(
-      one(({ files }) => files.save('a', 'x'), { maxAttempts: 1 }),
-      { files: full },
-    )
-    await jobs.work()
-    const { jobId } = await jobs.enqueue('one', {})
-    expect((await ended(jobs, jobId)).error).toEqual({
-      code: 'file-not-saved',
-      message: 'A file of the job could not be stored.',
-      retryable: false,
-    })
-    const [attempt] = await jobs.attempts(jobId, every)
-    expect(attempt?.error?.thrown).toContain('The disk of the file storage is full.')
-  })
-
   test('createTestJobs keeps files in memory, and runJob takes them', async () => {
     const jobs = createTestJobs({ jobs: one(({ files }) => files.save('a.txt', 'hello').then(() => 'done')) })
     const { jobId } = await jobs.enqueue('one', {})

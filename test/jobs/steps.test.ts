@@ -142,7 +142,10 @@ describe('step', () => {
     await until(async () => (await jobs.get(jobId, every))?.status === 'running')
     void worker
     await other.work()
-    await clock.advance(5_000)
+    await until(async () => {
+      await clock.advance(1_000)
+      return results.length > 0
+    })
     expect(await ended(jobs, jobId)).toMatchObject({ status: 'completed', output: 'kept', attempt: 2 })
   })
 })
