@@ -16,7 +16,7 @@ afterAll(() => server.stop())
 test('behaves like the reference store for random operations', async () => {
   await equalsMemory(async (clock) => {
     await server.query(
-      'TRUNCATE uketsuke.accepted, uketsuke.pending, uketsuke.running, uketsuke.ended, uketsuke.attempts, uketsuke.idempotency_keys, uketsuke.unique_keys, uketsuke.limit_marks, uketsuke.key_states',
+      'TRUNCATE uketsuke.accepted, uketsuke.pending, uketsuke.running, uketsuke.ended, uketsuke.attempts, uketsuke.idempotency_keys, uketsuke.unique_keys, uketsuke.limit_marks, uketsuke.key_states, uketsuke.fragments',
     )
     return postgres(server.url())(clock)
   }, 40)
