@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import type { ByteRange, FileStorage } from '../../packages/uketsuke/src/files/p
 import { s3Files } from '../../packages/uketsuke/src/files/s3.ts'
 import { createJobs, job, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { startS3 } from '../servers/s3.ts'
+import { until } from '../until.ts'
 
 /** One test for each promise of `FileStorage`, for each storage. */
 let s3: Awaited<ReturnType<typeof startS3>>
@@ -133,6 +134,26 @@ test('on S3, a client loads a file from its URL, with the name and type of the j
   // The server of the test does not check signatures of version 4; that they are there and expire is what can be seen.
   expect(new URL(url).searchParams.get('X-Amz-Expires')).toBe('300')
   expect(new URL(url).searchParams.get('X-Amz-Signature')).toMatch(/^[0-9a-f]{64}$/)
+})
+
+test('in a folder, a file is closed by a reader that stops, even before it begins', async () => {
+  const files = localFiles(join(folder, 'closing'))
+  await files.save(at('a'), 'x', chunks(new Uint8Array(1 << 20)))
+  const opened = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(join(folder, 'closing'))
+      } catch {
+        return false
+      }
+    }).length
+  const read = async () => (await files.read(at('a'), 'x', null))![Symbol.asyncIterator]()
+  const [begun, fresh] = [await read(), await read()]
+  await begun.next()
+  expect(opened()).toBe(2)
+  await begun.return?.()
+  await fresh.return?.()
+  await until(() => opened() === 0, 'the files are closed')
 })
 
 test('in a folder, only their user can read the files', async () => {

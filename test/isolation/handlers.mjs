@@ -68,6 +68,20 @@ const all = {
     const runs = await step('count', () => 1)
     return (await step('again', () => runs)) === 1 && snooze(60_000, 'Later')
   },
+  /** Waits for nothing that it saves and writes. */
+  async hasty({ output, files }) {
+    void files.save('large.bin', Readable.from([Buffer.alloc(200_000), Buffer.alloc(200_000)]))
+    void output.write('said')
+    return 'returned'
+  },
+  async cautious({ files, output }) {
+    await output.write(7).catch(() => {})
+    await files.save('../a', 'x').catch(() => {})
+    return 'caught'
+  },
+  badFile({ files }) {
+    void files.save('../a', 'x')
+  },
   badStep: ({ step }) => step('', () => 1),
   badOutput: async ({ output }) => {
     void output.write(7)

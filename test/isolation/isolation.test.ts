@@ -94,10 +94,24 @@ describe.each(['thread', 'process'] as const)('in a %s', (isolation) => {
     for (const [does, code] of [
       ['badStep', 'invalid-step'],
       ['badOutput', 'invalid-output'],
+      ['badFile', 'invalid-file'],
       ['absent', 'handler-error'],
     ] as const) {
       expect([does, (await ended(await enqueue(does))).error?.code]).toEqual([does, code])
     }
+  })
+
+  test('it need not wait for what it saves and writes, and may catch the errors of that', async () => {
+    const { jobs, once, enqueue, ended } = system(isolation)
+    const job = await once('hasty')
+    expect(job).toMatchObject({
+      status: 'completed',
+      attempt: 1,
+      output: 'returned',
+      files: [{ name: 'large.bin', bytes: 400_000 }],
+    })
+    expect(await (await jobs.fetch(new Request(`http://x/api/jobs/${job.jobId}/output`))).text()).toBe('said')
+    expect(await ended(await enqueue('cautious'))).toMatchObject({ status: 'completed', attempt: 1, output: 'caught' })
   })
 
   test('a crash fails its attempt alone', async () => {

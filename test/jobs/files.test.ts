@@ -2,36 +2,17 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
 import { change } from '../../packages/uketsuke/src/domain/change.ts'
 import { filesText } from '../../packages/uketsuke/src/domain/file.ts'
 import * as rules from '../../packages/uketsuke/src/domain/rules.ts'
 import { sweepFiles } from '../../packages/uketsuke/src/files/sweep.ts'
-import {
-  allOwners,
-  type FileData,
-  type FileStorage,
-  type JobContext,
-  type Jobs,
-  job,
-  localFiles,
-  sqlite,
-} from '../../packages/uketsuke/src/index.ts'
+import { type FileData, type FileStorage, type Jobs, localFiles, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { memory } from '../../packages/uketsuke/src/store/memory.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { createTestJobs } from '../../packages/uketsuke/src/testing/index.ts'
 import { until } from '../until.ts'
-import { gate, open, tempFile } from './setup.ts'
+import { ended, every, gate, type Handler, one, open, tempFile } from './setup.ts'
 
-const every = { owner: allOwners as typeof allOwners }
-const input = z.object({})
-type Handler = (context: JobContext<object>) => unknown
-const one = (run: Handler, more = {}) => ({ one: job({ input, backoff: { base: 0 }, run, ...more }) })
-const ended = (jobs: Pick<Jobs, 'get'>, jobId: string) =>
-  until(async () => {
-    const found = await jobs.get(jobId, every)
-    return found?.completedAt == null ? null : found
-  })
 const read = async (jobs: Pick<Jobs, 'file'>, jobId: string, name: string) => {
   const file = await jobs.file(jobId, name, every)
   return file === null ? null : Buffer.from(await new Response(file.data).arrayBuffer()).toString()
@@ -41,13 +22,6 @@ const runsIn = (folder: string) =>
   existsSync(folder)
     ? readdirSync(folder).flatMap((id) => readdirSync(`${folder}/${id}`).map((run) => `${id}/${run}`))
     : []
-
-const source = tempSource()
-function tempSource() {
-  const path = `${process.env.TMPDIR ?? '/tmp'}/uketsuke-source-${process.pid}.txt`
-  writeFileSync(path, 'hello')
-  return path
-}
 
 describe('files', () => {
   test.each<[string, () => FileData]>([
@@ -66,7 +40,14 @@ describe('files', () => {
           yield 'lo'
         })(),
     ],
-    ['a file', () => pathToFileURL(source)],
+    [
+      'a file',
+      () => {
+        const path = tempFile('greeting')
+        writeFileSync(path, 'hello')
+        return pathToFileURL(path)
+      },
+    ],
   ])('%s is saved and listed in the job', async (_, data) => {
     const { jobs } = open(one(({ files }) => files.save('greeting.txt', data())))
     await jobs.work()
@@ -155,6 +136,35 @@ describe('files', () => {
     expect((await ended(jobs, jobId)).error?.message).toBe('A job has at most 100 files.')
   })
 
+  test('that is so for files that are saved at the same time', async () => {
+    const { jobs } = open(
+      one(({ files }) => Promise.all(Array.from({ length: 101 }, (_, i) => files.save(String(i), slowly('x'))))),
+    )
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('one', {})
+    expect((await ended(jobs, jobId)).error?.message).toBe('A job has at most 100 files.')
+  })
+
+  test('an error that the handler has caught does not fail the job; one that it did not wait for does', async () => {
+    const { jobs } = open(
+      one(async ({ files, attempt }) => {
+        await files.save('a', 'kept')
+        await files.save('a', 7 as never).catch(() => {})
+        await files.save('b', 7 as never).catch(() => {})
+        if (attempt === 1) void files.save('c', broken())
+      }),
+    )
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('one', {})
+    expect(await ended(jobs, jobId)).toMatchObject({
+      status: 'completed',
+      attempt: 2,
+      files: [{ name: 'a', bytes: 4 }],
+    })
+    const [first] = await jobs.attempts(jobId, every)
+    expect(first?.error?.thrown).toContain('The source is gone.')
+  })
+
   test('those of a failed attempt are removed, and those of the last are listed', async () => {
     const path = tempFile()
     const { jobs } = open(
@@ -174,17 +184,7 @@ describe('files', () => {
   test('a stream that fails leaves nothing', async () => {
     const path = tempFile()
     const { jobs } = open(
-      one(
-        ({ files }) =>
-          files.save(
-            'a',
-            (async function* () {
-              yield 'half'
-              throw new Error('The source is gone.')
-            })(),
-          ),
-        { maxAttempts: 1 },
-      ),
+      one(({ files }) => files.save('a', broken()), { maxAttempts: 1 }),
       { store: sqlite(path) },
     )
     await jobs.work()
@@ -214,7 +214,7 @@ describe('files', () => {
       one(({ files }) => files.save('a', 'x'), { retention: 86_400_000 }),
       { store },
     )
-    const worker = await jobs.work()
+    await jobs.work()
     const old = await jobs.enqueue('one', {})
     await ended(jobs, old.jobId)
     await clock.jump(86_400_000)
@@ -230,7 +230,6 @@ describe('files', () => {
       return runsIn(`${path}-files`).length === 1
     })
     expect(await read(jobs, jobId, 'a')).toBe('x')
-    void worker
   })
 
   test('a sweep leaves the files of a run that began after it had listed the others', async () => {
@@ -309,6 +308,10 @@ async function* slowly(text: string) {
     await new Promise((resolve) => setImmediate(resolve))
     yield char
   }
+}
+async function* broken() {
+  yield 'half'
+  throw new Error('The source is gone.')
 }
 async function* single(text: string) {
   yield Buffer.from(text)

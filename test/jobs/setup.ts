@@ -2,16 +2,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
+import { z } from 'zod'
 import type { JobTypes } from '../../packages/uketsuke/src/definition/define.ts'
 import {
+  allOwners,
   createJobs,
+  type JobContext,
+  type Jobs,
   type JobsOptions,
+  job,
   type Store,
   type StoreFactory,
   silentLog,
   sqlite,
 } from '../../packages/uketsuke/src/index.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
+import { until } from '../until.ts'
 
 /**
  * Called after the test, in reverse order. Not an `afterEach` of this module: without isolation, only the first file of a worker that
@@ -58,3 +64,18 @@ export function gate<T = void>() {
   })
   return { open, passed }
 }
+
+export const every = { owner: allOwners as typeof allOwners }
+export type Handler = (context: JobContext<object>) => unknown
+
+/** One job type, which takes anything and retries at once. */
+export const one = (run: Handler, more = {}) => ({
+  one: job({ input: z.object({}), backoff: { base: 0 }, run, ...more }),
+})
+
+/** A job, once it has ended. */
+export const ended = (jobs: Pick<Jobs, 'get'>, jobId: string) =>
+  until(async () => {
+    const found = await jobs.get(jobId, every)
+    return found?.completedAt == null ? null : found
+  })

@@ -1,24 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
 import {
-  allOwners,
   createJobs,
-  type JobContext,
   type Jobs,
   type JobsOptions,
-  job,
+  type Log,
   silentLog,
   sqlite,
 } from '../../packages/uketsuke/src/index.ts'
-import { atEnd, gate, open, tempFile, visible } from '../jobs/setup.ts'
+import { atEnd, ended, every, gate, type Handler, open, one as plain, tempFile, visible } from '../jobs/setup.ts'
 import { until } from '../until.ts'
 
-const every = { owner: allOwners as typeof allOwners }
-type Handler = (context: JobContext<object>) => unknown
 type Mode = 'text' | 'json' | 'binary'
-const one = (run: Handler, stream?: Mode, more = {}) => ({
-  one: job({ input: z.object({}), backoff: { base: 0 }, stream, run, ...more }),
-})
+const one = (run: Handler, stream?: Mode, more = {}) => plain(run, { stream, ...more })
 const system = (run: Handler, stream?: Mode, options: Partial<JobsOptions<ReturnType<typeof one>>> = {}, more = {}) => {
   const { store, opened } = visible(options.store ?? sqlite(tempFile()))
   const { jobs, clock } = open(one(run, stream, more), {
@@ -34,11 +27,6 @@ const start = async (jobs: Jobs) => {
   await jobs.work()
   return (await jobs.enqueue('one', {}, { owner: 'ann' })).jobId
 }
-const ended = (jobs: Pick<Jobs, 'get'>, jobId: string) =>
-  until(async () => {
-    const found = await jobs.get(jobId, every)
-    return found?.completedAt == null ? null : found
-  })
 /** The data of server-sent events, as it comes. */
 async function* eventsOf(response: Response) {
   let text = ''
@@ -181,6 +169,38 @@ describe('what a handler writes', () => {
     expect((await get(`${jobId}/output`)).status).toBe(404)
     expect(() => one(() => 1, 'video' as Mode)).toThrow('stream must be text, json or binary')
   })
+
+  test('may be taken out of the context without that', async () => {
+    const { jobs } = system(({ output }) => typeof output)
+    expect(await ended(jobs, await start(jobs))).toMatchObject({ status: 'completed', output: 'object' })
+  })
+
+  test('is kept when the job is cancelled while it is stored', async () => {
+    const warnings: string[] = []
+    const log: Log = { ...silentLog, warn: (_, message) => void warnings.push(message), child: () => log }
+    let signal: AbortSignal | null = null
+    const { jobs, get, opened } = system(
+      async (context) => {
+        signal = context.signal
+        void context.output.write('last words')
+        await new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(context.signal.reason)))
+      },
+      'text',
+      { log },
+    )
+    await jobs.ready()
+    const { addFragments } = opened()
+    opened().addFragments = async (rows) => {
+      const stored = await addFragments(rows)
+      await jobs.cancel(rows[0]?.lease.id ?? '', every)
+      await until(() => signal?.aborted)
+      return stored
+    }
+    const jobId = await start(jobs)
+    expect((await ended(jobs, jobId)).status).toBe('cancelled')
+    expect(await (await get(`${jobId}/output`)).text()).toBe('last words')
+    expect(warnings).toEqual([])
+  })
 })
 
 describe('the streams of a job', () => {
@@ -247,7 +267,7 @@ describe('the streams of a job', () => {
     await ended(jobs, jobId)
     await jobs.remove(jobId, every)
     expect((await get(`${jobId}/output`)).status).toBe(404)
-    const left = { owner: allOwners, jobId, after: null, limit: 9 } as const
+    const left = { ...every, jobId, after: null, limit: 9 } as const
     for (const kind of ['output', 'output/1']) expect(await opened().fragments({ ...left, kind })).toEqual([])
   })
 })

@@ -74,11 +74,21 @@ async function write(path: string, data: AsyncIterable<Uint8Array>): Promise<Sav
 }
 
 function read(file: FileHandle, range: ByteRange | null): AsyncIterable<Uint8Array> {
-  return createReadStream('', {
-    fd: file,
-    ...(range && { start: range.first, end: range.last }),
-    highWaterMark: 64 << 10,
-  })
+  const options = { fd: file, ...(range && { start: range.first, end: range.last }), highWaterMark: 64 << 10 }
+  const stream = createReadStream('', options)
+  const chunks = stream[Symbol.asyncIterator]()
+  let isRead = false
+  const next = () => {
+    isRead = true
+    return chunks.next()
+  }
+  // An iterator that has not begun does not close its file.
+  const close = async () => {
+    if (!isRead) stream.destroy()
+    await chunks.return?.()
+    return { done: true as const, value: undefined }
+  }
+  return { [Symbol.asyncIterator]: () => ({ next, return: close }) }
 }
 
 /** A new entry of a folder is on disk when the folder is. */

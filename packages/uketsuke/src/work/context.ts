@@ -89,12 +89,7 @@ export class Context implements JobContext<unknown> {
   }
 
   get output(): LiveOutput {
-    if (this.#stream === null) {
-      throw new UketsukeError(
-        'invalid-configuration',
-        `The job type ${this.#held.job.type} needs the option stream to write live output.`,
-      )
-    }
+    if (this.#stream === null) return notStreaming(this.#held.job.type)
     this.#output ??= new OutputWriter(this.#held, this.#parts, this.#stream)
     return this.#output
   }
@@ -132,3 +127,13 @@ export class Context implements JobContext<unknown> {
     return this.#progress?.end() ?? null
   }
 }
+
+/** A handler may take `output` out of its context without writing. */
+const notStreaming = (type: string): LiveOutput => ({
+  write() {
+    throw new UketsukeError(
+      'invalid-configuration',
+      `The job type ${type} needs the option stream to write live output.`,
+    )
+  },
+})

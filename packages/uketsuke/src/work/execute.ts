@@ -48,8 +48,8 @@ export async function execute(held: HeldJob, type: Runnable, parts: ExecuteParts
   } catch (thrown) {
     settle = afterThrow(held, thrown, type, clock, context)
     failed = true
+    await finishOutput(held, context)
   }
-  await finishOutput(held, context)
   const said = context.end()
   interruption.clear()
   done()

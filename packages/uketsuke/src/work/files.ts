@@ -5,6 +5,7 @@ import { UketsukeError } from '../domain/errors.ts'
 import { contentTypeOf, filesText, isContentType, isFileName, mostFiles, type StoredFile } from '../domain/file.ts'
 import { chunksOf } from '../files/data.ts'
 import type { FileStorage } from '../files/port.ts'
+import { Unawaited } from './unawaited.ts'
 
 /** The part of a held job that its files need. */
 interface Held {
@@ -20,6 +21,7 @@ export class RunFiles implements JobFiles {
   readonly #saved = new Map<string, StoredFile>()
   /** The last save of each name: two with the same name take turns. */
   readonly #saving = new Map<string, Promise<unknown>>()
+  readonly #calls = new Unawaited()
 
   constructor(held: Held, storage: FileStorage | null) {
     this.#held = held
@@ -28,12 +30,14 @@ export class RunFiles implements JobFiles {
   }
 
   readonly save = (name: string, data: FileData, options: SaveOptions = {}) => {
-    const before = this.#saving.get(name) ?? Promise.resolve()
-    const saved = before.catch(() => {}).then(() => this.#save(name, data, options))
-    // Its caller gets the error; a handler that does not wait for it gets it at its end.
-    saved.catch(() => {})
+    const before = this.#saving.get(name)
+    if (before === undefined && this.#saving.size >= mostFiles) return this.#calls.add(Promise.reject(tooMany()))
+    const saved = Promise.resolve(before?.catch(() => {})).then(() => this.#save(name, data, options))
     this.#saving.set(name, saved)
-    return saved
+    saved.catch(() => {
+      if (this.#saving.get(name) === saved && !this.#saved.has(name)) this.#saving.delete(name)
+    })
+    return this.#calls.add(saved)
   }
 
   async #save(name: string, data: FileData, { contentType = contentTypeOf(String(name)) }: SaveOptions) {
@@ -53,9 +57,6 @@ export class RunFiles implements JobFiles {
       )
     }
     if (!isContentType(contentType)) throw new UketsukeError('invalid-file', 'The content type of a file is not valid.')
-    if (!this.#saved.has(name) && this.#saved.size >= mostFiles) {
-      throw new UketsukeError('invalid-file', `A job has at most ${mostFiles} files.`)
-    }
     if (this.#storage !== null) return this.#storage
     throw new UketsukeError('invalid-configuration', 'createJobs(): files is required to save files with this store.')
   }
@@ -68,9 +69,9 @@ export class RunFiles implements JobFiles {
     }
   }
 
-  /** The list for the job, once all files are saved. @throws the error of one that was not */
+  /** The list for the job, once all files are saved. @throws the error of one that was not, unless the handler got it */
   async finished(): Promise<string | null> {
-    await Promise.all(this.#saving.values())
+    await this.#calls.settled()
     // In the order in which they were named first.
     return filesText([...this.#saving.keys()].flatMap((name) => this.#saved.get(name) ?? []))
   }
@@ -81,6 +82,8 @@ export class RunFiles implements JobFiles {
     await this.#storage?.remove(this.#held.lease.id, this.#run)
   }
 }
+
+const tooMany = () => new UketsukeError('invalid-file', `A job has at most ${mostFiles} files.`)
 
 /** Errors of the operating system have a `syscall`. Any other comes from the data. */
 function notSaved(error: unknown): never {

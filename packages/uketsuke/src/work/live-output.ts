@@ -126,8 +126,10 @@ export class OutputWriter implements LiveOutput {
     this.#waiting = []
     this.#waitingBytes = 0
     const stored = await whileHeld(this.#held, clock, () => store.addFragments(fragments))
-    if (stored.includes(false)) this.#held.abort('lease-lost')
-    this.#held.throwIfAborted()
+    if (stored.includes(false)) {
+      this.#held.abort('lease-lost')
+      this.#held.throwIfAborted()
+    }
     this.#stored = end
     this.#lastCommit = clock.now()
     outputFeed.wrote(lease.id)

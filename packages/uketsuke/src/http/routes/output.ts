@@ -81,12 +81,8 @@ const place = (part: OutputPart): Record<string, string> => ({
 })
 
 /** What a client compares with `If-None-Match`: where the part begins and ends, and whether more can come. */
-function whole(
-  { request, service, jobId }: RequestContext,
-  part: OutputPart,
-  number: number | null,
-  start: Start,
-): HttpResponse {
+function whole(context: RequestContext, part: OutputPart, number: number | null, start: Start): HttpResponse {
+  const { request, service, jobId } = context
   const tag = `"${offsetText(part.next)}-${part.data.length}${part.closed ? '-closed' : ''}"`
   // Where the end is now is not what it will be.
   const caching = { ETag: tag, 'Cache-Control': start === 'now' ? 'no-store' : 'private, no-cache' }
@@ -94,29 +90,21 @@ function whole(
   const location = number === null && { 'Content-Location': `${service.base}/${jobId}/output/${part.next.number}` }
   const headers = { ...place(part), ...caching, ...location }
   const known = request.header('if-none-match')?.includes(tag) === true
-  return known
-    ? { status: 304, headers, body: null }
-    : { status: 200, headers, body: bodyOf(context(request, service), part) }
+  return known ? { status: 304, headers, body: null } : { status: 200, headers, body: bodyOf(context, part) }
 }
 
-function polled({ service, request }: RequestContext, part: OutputPart, cursor: number | null): HttpResponse {
+function polled(context: RequestContext, part: OutputPart, cursor: number | null): HttpResponse {
   const headers = {
     ...place(part),
     'Cache-Control': 'no-store',
-    ...(!part.closed && { 'Stream-Cursor': nextCursor(service.clock.now(), cursor) }),
+    ...(!part.closed && { 'Stream-Cursor': nextCursor(context.service.clock.now(), cursor) }),
   }
   if (part.data.length === 0) return { status: 204, headers, body: null }
-  return { status: 200, headers, body: bodyOf(context(request, service), part) }
+  return { status: 200, headers, body: bodyOf(context, part) }
 }
 
-type BodyContext = Pick<RequestContext, 'request' | 'service'>
-const context = (request: BodyContext['request'], service: BodyContext['service']): BodyContext => ({
-  request,
-  service,
-})
-
 /** Text and JSON are sent as they are; bytes as a stream of one chunk. */
-function bodyOf({ service, request }: BodyContext, part: OutputPart): HttpResponse['body'] {
+function bodyOf({ service, request }: RequestContext, part: OutputPart): HttpResponse['body'] {
   if (part.mode === 'json') return jsonOf(part.data)
   if (part.mode === 'text') return part.data.toString()
   const failed = (err: unknown) => logOf(service, request).error({ err }, 'sending live output failed')
@@ -175,9 +163,8 @@ async function* eventsOf(
   for (let part: OutputPart | null = open.part; part !== null; ) {
     yield outputEvents(part, cursor())
     if (part.closed || gone.aborted) return
-    let waiting: Promise<OutputPart | null | 'silence'> = open.next()
+    const next = open.next()
     for (;;) {
-      const next: Promise<OutputPart | null> = waiting as Promise<OutputPart | null>
       let cancel = () => {}
       const silence = new Promise<'silence'>((resolve) => {
         cancel = later(() => resolve('silence'))
@@ -189,7 +176,6 @@ async function* eventsOf(
         break
       }
       yield Buffer.from(':\n\n')
-      waiting = next
     }
     // The signal ends the wait without anything new.
     if (gone.aborted) return

@@ -26,7 +26,10 @@ async function run(message: Extract<ToHandler, { kind: 'run' }>): Promise<void> 
     const context = present.of(message.context)
     // Loading the module may have taken a while.
     context.signal.throwIfAborted()
-    send({ kind: 'returned', value: await handler(context) })
+    const value = await handler(context)
+    // The worker reads the data of files from here.
+    await present.settled()
+    send({ kind: 'returned', value })
   } catch (thrown) {
     send({ kind: 'threw', error: sentError(thrown) })
   }

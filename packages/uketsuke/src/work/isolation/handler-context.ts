@@ -4,6 +4,7 @@ import type { FileData, JobContext, SaveOptions } from '../../definition/context
 import { UketsukeError } from '../../domain/errors.ts'
 import { chunksOf } from '../../files/data.ts'
 import { Snoozed, snoozeFor } from '../snooze.ts'
+import { Unawaited } from '../unawaited.ts'
 import type { ToHandler, ToWorker } from './messages.ts'
 import { receivedError, sentError } from './sent-error.ts'
 
@@ -16,6 +17,7 @@ export class HandlerContext {
   readonly #calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   readonly #steps = new Map<number, () => unknown>()
   readonly #streams = new Map<number, AsyncIterator<Uint8Array>>()
+  readonly #unawaited = new Unawaited()
   #count = 0
 
   constructor(send: (message: ToWorker) => void) {
@@ -48,9 +50,14 @@ export class HandlerContext {
         send({ kind: 'snooze', ms, message })
         throw new Snoozed()
       },
-      output: { write: (chunk) => quiet(this.#call('output', chunk)) as Promise<void> },
-      files: { save: (name, data, options) => quiet(this.#save(name, data, options)) as never },
+      output: { write: (chunk) => this.#unawaited.add(this.#call('output', chunk)) as Promise<void> },
+      files: { save: (name, data, options) => this.#unawaited.add(this.#save(name, data, options)) as never },
     }
+  }
+
+  /** Waits for output and files that the handler did not wait for. @throws an error that it did not get */
+  settled(): Promise<void> {
+    return this.#unawaited.settled()
   }
 
   /** A message of the worker, other than to run. */
@@ -130,10 +137,4 @@ export class HandlerContext {
       child: (fields) => this.#log({ ...bound, ...fields }),
     }
   }
-}
-
-/** A handler that does not wait for it gets its error at its end: an unhandled rejection would end the process. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
 }

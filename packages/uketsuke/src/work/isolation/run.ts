@@ -12,8 +12,6 @@ export function runIn(host: Host, context: JobContext<unknown>, ended: () => voi
   return new Promise((resolve, reject) => {
     const steps: Waiting<unknown> = new Map()
     const chunks: Waiting<Uint8Array | null> = new Map()
-    /** The error of a call that the handler may not have waited for. */
-    let failed: Error | null = null
 
     async function call({ name, values }: Message<'call'>, number: number): Promise<unknown> {
       if (name === 'enqueue') return context.enqueue(...(values as Parameters<typeof context.enqueue>))
@@ -40,10 +38,7 @@ export function runIn(host: Host, context: JobContext<unknown>, ended: () => voi
       const called = call(message, message.call)
       called.then(
         (value) => host.send({ kind: 'answer', call: message.call, value }),
-        (thrown: Error) => {
-          if (message.name === 'output') failed ??= thrown
-          host.send({ kind: 'answer', call: message.call, error: sentError(thrown) })
-        },
+        (thrown) => host.send({ kind: 'answer', call: message.call, error: sentError(thrown) }),
       )
     }
 
@@ -59,7 +54,7 @@ export function runIn(host: Host, context: JobContext<unknown>, ended: () => voi
         else if (message.kind === 'stepped') settle(steps, message.call, message.value, message.error)
         else if (message.kind === 'chunk') settle(chunks, message.stream, message.chunk ?? null, message.error)
         else if (message.kind === 'snooze') context.snooze(message.ms, message.message)
-        else if (message.kind === 'returned') failed === null ? resolve(message.value) : reject(failed)
+        else if (message.kind === 'returned') resolve(message.value)
         else if (message.kind === 'threw') reject(receivedError(message.error))
       } catch {
         // `snooze` always throws, and the handler has checked the rest.
