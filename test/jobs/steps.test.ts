@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createJobs, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
+import { createJobs, type StoreFactory, silentLog, sqlite } from '../../packages/uketsuke/src/index.ts'
 import { until } from '../until.ts'
-import { atEnd, ended, every, type Handler, one, open, tempFile } from './setup.ts'
+import { atEnd, ended, every, gate, type Handler, one, open, tempFile } from './setup.ts'
 
 describe('step', () => {
   test('a later attempt gets the stored result, in its JSON form, and does not run it again', async () => {
@@ -98,36 +98,45 @@ describe('step', () => {
 
   test('a worker that has lost its lease stores no step', async () => {
     const file = tempFile()
-    const results: string[] = []
-    const { jobs, clock } = open(
-      one(async ({ step, attempt }) => {
-        // Either worker may take it again.
-        if (attempt > 1) return step('a', () => results.push(`attempt ${attempt}`) && 'kept')
-        return step('a', async () => {
-          // Without a renewal, the lease expires, and another worker takes the job.
-          await clock.jump(120_000)
-          await until(() => results.length > 0)
-          return 'lost'
-        })
-      }),
-      { store: sqlite(file) },
-    )
-    const other = createJobs({
-      jobs: one(({ step, attempt }) => step('a', () => results.push(`attempt ${attempt}`) && 'kept')),
-      store: sqlite(file),
-      clock,
-      log: silentLog,
-    })
+    const ran: number[] = []
+    const refused = gate<unknown>()
+    const handler: Handler = async ({ step, attempt }) => {
+      const result = step('a', async () => {
+        ran.push(attempt)
+        // The first attempt goes on until the second has begun.
+        if (attempt === 1) await until(() => ran.includes(2))
+        return `of attempt ${attempt}`
+      })
+      if (attempt === 1) result.catch(refused.open)
+      if (attempt !== 2) return result
+      await result
+      await refused.passed
+      throw new Error('The third attempt shows what is stored.')
+    }
+    // The lease of the first worker expires, since its renewals never arrive.
+    const cutOff: StoreFactory = (clock) => {
+      const store = sqlite(file)(clock)
+      return Object.assign(Object.create(store), { renew: async () => Promise.reject(new Error('No connection.')) })
+    }
+    const { jobs, clock } = open(one(handler), { store: cutOff })
+    const other = createJobs({ jobs: one(handler), store: sqlite(file), clock, log: silentLog })
     atEnd(() => other.close())
     await jobs.work()
     const { jobId } = await jobs.enqueue('one', {})
-    await until(async () => (await jobs.get(jobId, every))?.status === 'running')
+    await until(() => ran.length > 0)
     await other.work()
     await until(async () => {
       await clock.advance(1_000)
-      return results.length > 0
+      return ran.includes(2)
     })
-    expect(await ended(jobs, jobId)).toMatchObject({ status: 'completed', output: 'kept', attempt: 2 })
+    expect(await refused.passed).toMatchObject({ name: 'AbortError' })
+    const last = await until(async () => {
+      await clock.advance(1_000)
+      const found = await jobs.get(jobId, every)
+      return found?.completedAt == null ? null : found
+    })
+    expect(last).toMatchObject({ status: 'completed', output: 'of attempt 2', attempt: 3 })
+    expect(ran).toEqual([1, 2])
   })
 })
 
