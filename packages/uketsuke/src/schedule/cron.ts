@@ -9,12 +9,22 @@ import type { Times } from '../domain/schedule.ts'
  * @throws {UketsukeError} `validation-error`
  */
 export function cronTimes(expression: string, timezone: string): Times {
+  const key = `${timezone} ${expression}`
+  const found = parsed.get(key)
+  if (found) return found
   const cron = parse(expression, timezone)
-  return {
+  const times: Times = {
     next: (after) => cron.nextRun(new Date(after))?.getTime() ?? null,
     previous: (before) => cron.previousRuns(1, new Date(before))[0]?.getTime() ?? null,
   }
+  if (parsed.size >= mostParsed) parsed.clear()
+  parsed.set(key, times)
+  return times
 }
+
+/** Parsing takes longer than asking, and a worker asks again at each time of a schedule. */
+const parsed = new Map<string, Times>()
+const mostParsed = 1_000
 
 function parse(expression: string, timezone: string): Cron {
   if (!isTimezone(timezone)) invalid('/timezone', 'Must be a time zone of the IANA database, such as Europe/Berlin.')
