@@ -16,6 +16,7 @@ const servers = [
   'test/http/{adapters,mounts}.test.ts',
   'test/{bench,browser,cli,examples,faults}/**/*.test.ts',
   'test/dashboard/scale.test.ts',
+  'test/mcp/{client,conformance}.test.ts',
   'test/output/conformance.test.ts',
   'test/isolation/**/*.test.ts',
   'test/files/full-disk.test.ts',

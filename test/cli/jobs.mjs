@@ -18,6 +18,13 @@ export default defineJobs({
         return { attempt }
       },
     }),
+    /** A tool for agents. */
+    shout: job({
+      ...quickly,
+      description: 'Returns a text in capitals.',
+      mcp: true,
+      run: ({ input }) => input.text.toUpperCase(),
+    }),
     /** Waits for a file to appear. */
     held: job({
       ...quickly,

@@ -62,6 +62,19 @@ test('the management port answers probes and scrapes, also on a process that onl
   expect(worker.err).toBe('')
 })
 
+test('--mcp offers the types that are tools, beside the API', async () => {
+  const cli = new Cli(['serve', '--jobs', jobsFile, '--port', '0', '--store', fresh(), '--mcp'])
+  const [, url = ''] = await cli.says(/^mcp\s+(http\S+\/mcp)$/m)
+  const call = async (method: string, params: object, headers = ann) =>
+    fetch(url, { method: 'POST', headers, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }) })
+  const { result } = await (await call('tools/list', {})).json()
+  expect(result.tools.map(({ name }: { name: string }) => name)).toEqual(['shout', 'job_status', 'job_cancel'])
+  const called = await (await call('tools/call', { name: 'shout', arguments: { text: 'hey' } })).json()
+  expect(called.result.content).toEqual([{ type: 'text', text: 'HEY' }])
+  expect((await call('tools/list', {}, { ...ann, authorization: '' })).status).toBe(401)
+  expect((await fetch(await addressOf(cli), { headers: ann })).status).toBe(200)
+})
+
 test('an API and a worker share a file; SIGTERM ends streams before the process exits', async () => {
   const store = fresh()
   const until = fresh('now')

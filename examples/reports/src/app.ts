@@ -14,7 +14,7 @@ import { requireOwner, sameOriginOnly, signIn } from './users.ts'
 
 const page = fileURLToPath(new URL('../page', import.meta.url))
 
-/** The demo app. `expressAccept` and `expressJobs` are all that it needs from the library. */
+/** The demo app. */
 export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Settings): Express {
   const app = express().disable('x-powered-by')
   const { router, read: readReceipt } = receiver(webhookSecret(settings.folder), join(settings.folder, 'receipts'))
@@ -32,6 +32,8 @@ export function createApp(jobs: DemoJobs, supervisor: Supervisor, settings: Sett
     }),
   )
   app.use(expressJobs(jobs))
+  // Reports as a tool for agents.
+  app.use('/mcp', listen(jobs.mcp({ name: 'uketsuke-demo' }), jobs.log))
 
   app.get('/api/demo', (req, res) => {
     if (requireOwner(req, res) !== null)

@@ -12,6 +12,7 @@ export function banner(url: string, jobs: DemoJobs, settings: Settings): string 
 
   Open        ${url}
   Dashboard   ${url}/dashboard/
+  MCP         ${url}/mcp
   Store       ${durability}${file}
   Dispatch    ${jobs.dispatch.description}
 

@@ -14,6 +14,8 @@ export function openJobs(settings: Settings, name: 'server' | 'worker') {
   return createJobs({
     jobs: {
       'generate-report': job({
+        description: 'Writes a PDF about the weather of Seattle and New York between two days of 2012 to 2015.',
+        mcp: { annotations: { title: 'Weather report', destructiveHint: false, openWorldHint: false } },
         input: reportInput,
         run({ input, jobId, signal, progress, files }) {
           const { pace = settings.pace, ...range } = input

@@ -249,6 +249,7 @@ export function createJobsWith<Types extends JobTypes>(
     work: workers.work,
     fetch: front.fetch,
     accept: front.accept,
+    mcp: front.mcp,
     ready,
     basePath: here,
     url: base || '/',

@@ -7,6 +7,7 @@ import type { AttemptView, DeliveryView } from '../domain/delivery-view.ts'
 import type { Health } from '../domain/health.ts'
 import type { JobStatus, Queue } from '../domain/job.ts'
 import type { LogLine } from '../domain/log-line.ts'
+import type { McpOptions } from '../mcp/handler.ts'
 import type { EndpointView, WebhookEventType } from '../notify/endpoint.ts'
 import type { allOwners, Owner } from '../store/port.ts'
 import type { WorkerHandle, WorkOptions } from '../work/workers.ts'
@@ -310,6 +311,13 @@ export interface Jobs<Types extends JobTypes = any> {
    * @throws {UketsukeError} `invalid-configuration`
    */
   dashboard(options: DashboardOptions): (request: Request) => Promise<Response>
+
+  /**
+   * A fetch handler that offers the job types with `mcp` as tools of the Model Context Protocol, to the callers whom `authenticate` knows. It
+   * takes POST requests at any path. On Node.js, pass it to `listen` of `uketsuke/node`.
+   * @throws {UketsukeError} `invalid-configuration` without `authenticate`, or if a type cannot be a tool
+   */
+  mcp(options?: McpOptions): (request: Request) => Promise<Response>
 
   /**
    * Opens the store. Call it at startup to fail early. After `temporarily-unavailable`, call it again to retry.

@@ -26,6 +26,7 @@ type Library<Types extends JobTypes> = Omit<
   | 'metrics'
   | 'management'
   | 'dashboard'
+  | 'mcp'
   | 'ready'
   | 'close'
   | 'basePath'

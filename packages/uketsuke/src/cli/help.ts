@@ -49,6 +49,7 @@ Options:
   --dashboard <read|write>
                     serve the operators' dashboard at /dashboard; "write" allows actions. On an address other than
                     loopback it needs UKETSUKE_DASHBOARD_PASSWORD (default: none)
+  --mcp             serve the job types that have "mcp" as tools of the Model Context Protocol at /mcp
   --api-keys        accept the API keys of "uketsuke keys"
                     (one owner may make 1,000 requests per second unless the module sets quotas)
   --allow-anonymous

@@ -24,7 +24,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   const values = parseSettings('serve', args, {
     ...{ jobs: text, role: text, port: text, host: text, concurrency: text, store: text, schema: text },
     ...{ 'management-port': text, 'management-host': text, dashboard: text },
-    ...{ 'allow-anonymous': flag, 'api-keys': flag },
+    ...{ 'allow-anonymous': flag, 'api-keys': flag, mcp: flag },
   })
   const { host = '127.0.0.1', store: file, schema, 'management-port': managed } = values
   const { role, port, managementPort, concurrency, dashboard } = checkAll({
@@ -61,13 +61,15 @@ export async function serve(args: readonly string[]): Promise<number> {
     // Bind the port before starting the worker: a process that fails on a port in use must not have started a job.
     if (role !== 'worker') {
       const api = nodeListener(jobs)
-      const all = dashboard === null ? api : withDashboard(jobs, dashboard, api)
+      const tools = values.mcp === true ? withMcp(jobs, api) : api
+      const all = dashboard === null ? tools : withDashboard(jobs, dashboard, tools)
       // Without a password, only a page of this machine may ask.
       const open = anonymous || dashboard?.password === null
       server = await listen(open ? loopbackOnly(all) : all, port, host)
     }
     const worker = role === 'api' ? null : await jobs.work({ concurrency })
-    console.log(summary(jobs, { server, management, worker: worker?.id ?? null, dashboard: dashboard !== null }))
+    const [hasDashboard, hasMcp] = [dashboard !== null, values.mcp === true]
+    console.log(summary(jobs, { server, management, worker: worker?.id ?? null, hasDashboard, hasMcp }))
     await shutdownSignal()
   } finally {
     await stop(jobs, server)
@@ -115,6 +117,14 @@ function isAnonymous({ authenticate, apiKeys }: JobsModule<JobTypes>, host: stri
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 
+const mcpPath = '/mcp'
+
+/** Serves job types as tools at one path, and everything else with `rest`. */
+function withMcp(jobs: Jobs, rest: RequestListener): RequestListener {
+  const tools = nodeListener({ fetch: jobs.mcp(), log: jobs.log })
+  return (req, res) => (req.url?.split('?', 1)[0] === mcpPath ? tools(req, res) : rest(req, res))
+}
+
 /** Rejects other Host names, which prevents DNS rebinding: a web page whose name resolves to this machine gets no access. */
 const loopbackOnly =
   (listener: RequestListener): RequestListener =>
@@ -144,13 +154,15 @@ interface Started {
   server: Server | null
   management: Server | null
   worker: string | null
-  dashboard: boolean
+  hasDashboard: boolean
+  hasMcp: boolean
 }
 
-function summary(jobs: Jobs, { server, management, worker, dashboard }: Started): string {
+function summary(jobs: Jobs, { server, management, worker, hasDashboard, hasMcp }: Started): string {
   const lines = [
     ['address', server === null ? 'none (this process only runs jobs)' : addressOf(server) + jobs.basePath],
-    ...(server !== null && dashboard ? [['dashboard', `${addressOf(server)}${dashboardPath}/`]] : []),
+    ...(server !== null && hasDashboard ? [['dashboard', `${addressOf(server)}${dashboardPath}/`]] : []),
+    ...(server !== null && hasMcp ? [['mcp', addressOf(server) + mcpPath]] : []),
     ['store', jobs.store.description.durability],
     ['dispatch', jobs.dispatch.description],
     ['worker', worker ?? 'none (this process only serves the API)'],

@@ -11,6 +11,7 @@ import type { Debounce } from '../domain/rules.ts'
 import type { JobContext } from './context.ts'
 import { type HandlerAt, type Isolation, type IsolationKind, isolationOption } from './isolated.ts'
 import type { JsonOutput, LostIn } from './json.ts'
+import { type McpTool, type McpToolOptions, mcpToolOption } from './mcp-tool.ts'
 import { pointer } from './pointer.ts'
 
 /** The argument of `job()`. */
@@ -89,6 +90,10 @@ export interface JobOptions<Schema extends StandardSchemaV1, Output> {
    * well, it must be the same function. Default: no limit.
    */
   rateLimit?: { limit: number; per: number; key?: JobKey<Schema> | undefined } | undefined
+  /** What jobs of this type do, for a model that chooses among tools. */
+  description?: string | undefined
+  /** Offers the type as a tool of the Model Context Protocol, with `jobs.mcp()`. It needs a `description`. Default: false. */
+  mcp?: boolean | McpToolOptions | undefined
 }
 
 /** Returns a key of a new job, from its validated input. */
@@ -110,6 +115,8 @@ type SpecialOptions =
   | 'debounce'
   | 'concurrency'
   | 'rateLimit'
+  | 'description'
+  | 'mcp'
 
 /** A job type, made by `job()` and passed to `createJobs`. */
 export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown>
@@ -126,6 +133,9 @@ export interface JobType<Schema extends StandardSchemaV1 = StandardSchemaV1, Out
   readonly limits: (KeyLimits & { readonly key: JobKey<Schema> | null }) | null
   /** Undefined: no limit. */
   readonly maxKept: number | undefined
+  readonly description: string | null
+  /** Null: it is no tool. */
+  readonly mcp: McpTool | null
   readonly output: StandardSchemaV1 | undefined
   /** What it returns has not passed the output schema yet. */
   run(context: JobContext<StandardSchemaV1.InferOutput<Schema>>): unknown
@@ -201,6 +211,8 @@ export function job<Schema extends StandardSchemaV1, Output>(
     run: typeof run === 'function' ? run : elsewhere,
     limits: limitsOption({ concurrency, rateLimit }),
     output: options.output,
+    description: options.description ?? null,
+    mcp: mcpToolOption(options.mcp, options.description),
     stream,
     unique,
     debounce: debounceOption(options.debounce, unique !== null),

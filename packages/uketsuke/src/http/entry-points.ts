@@ -1,3 +1,4 @@
+import { type McpOptions, mcpHandler } from '../mcp/handler.ts'
 import type { JobService } from '../service.ts'
 import { toFetchResponse } from './adapters/fetch-response.ts'
 import { createHttpService } from './http-service.ts'
@@ -36,19 +37,23 @@ export function createEntryPoints(
   options: HttpOptions,
   streams: StreamQuota,
   isRevoked: HttpOptions['isRevoked'],
-): EntryPoints & { openStreams(): number } {
+): EntryPoints & { openStreams(): number; mcp(given?: McpOptions): (request: Request) => Promise<Response> } {
   const service = createHttpService(jobService, streams, isRevoked)
   const handlers: DirectHandlers = {
     fetch: (request) => handleRequest(service, options, request),
     accept: (request, job) => acceptOnRoute(service, options, request, job),
   }
-  const fetch: EntryPoints['fetch'] = async (request) =>
-    toFetchResponse(await handlers.fetch(fromFetchRequest(request)))
+  const { accept: acceptDirectly } = handlers
   const accept: EntryPoints['accept'] = async (request, job) =>
-    toFetchResponse(await handlers.accept(fromFetchRequest(request), job))
+    toFetchResponse(await acceptDirectly(fromFetchRequest(request), job))
+  const entryPoint = (fetch: DirectHandlers['fetch']) =>
+    Object.assign(async (request: Request) => toFetchResponse(await fetch(fromFetchRequest(request))), {
+      [direct]: { fetch, accept: acceptDirectly },
+    })
   return {
-    fetch: Object.assign(fetch, { [direct]: handlers }),
+    fetch: entryPoint(handlers.fetch),
     accept: Object.assign(accept, { [direct]: handlers }),
     openStreams: () => service.streams.count,
+    mcp: (given) => entryPoint(mcpHandler(service, options, given)),
   }
 }

@@ -34,6 +34,8 @@ export interface HttpOptions {
 export interface Caller {
   readonly owner: string
   readonly canRead: boolean
+  /** Undefined: all. */
+  readonly scopes?: readonly string[] | undefined
   readonly expiresAt?: number | undefined
   readonly credential?: string | undefined
 }
@@ -73,5 +75,5 @@ function callerOf(identity: Identity | null | undefined, scope: Scope | null): C
   if (scope !== null && !allows(scopes, scope)) {
     throw new UketsukeError('forbidden', `The credential does not have the scope ${scope}.`)
   }
-  return { owner, canRead: allows(scopes, 'jobs:read'), expiresAt, credential }
+  return { owner, canRead: allows(scopes, 'jobs:read'), scopes, expiresAt, credential }
 }

@@ -43,6 +43,11 @@ export function listen(
   handler: (request: Request) => Promise<Response>,
   log?: Log,
 ): (req: IncomingMessage, res: ServerResponse) => void {
+  const direct = directHandlers(handler)
+  if (direct !== undefined) {
+    const exchange = nodeExchange({ fetch: handler, ...(log && { log }) }, undefined)
+    return (req, res) => exchange(req, res, req)
+  }
   const handle = nodeHandler(async (req, res) => {
     const { originalUrl } = req as { originalUrl?: string }
     await sendFetchResponse(await handler(new NodeRequest(req, res, originalUrl).real), req, res)

@@ -61,7 +61,7 @@ interface Converted {
 }
 
 /** Converts a schema through Standard JSON Schema. */
-function jsonSchema(schema: unknown, side: Side): Converted {
+export function jsonSchema(schema: unknown, side: Side): Converted {
   const { vendor, jsonSchema: convert } = (schema as Convertible)['~standard'] ?? {}
   if (!convert) return { vendor, schema: {}, lost: 'all' }
   const unrepresentable = new Set<string>()

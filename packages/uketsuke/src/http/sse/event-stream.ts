@@ -37,6 +37,8 @@ interface Events<State> {
   encode(state: State): Uint8Array
   /** Whether the event of this state is the last one. */
   isLast(state: State): boolean
+  /** Written before the first event. */
+  readonly begin?: Uint8Array
   /** Written after the last event. */
   readonly end?: Uint8Array
 }
@@ -87,6 +89,17 @@ export function batchStream(
   const encode = ({ view, version }: Batch) => Buffer.from(`id: ${version}\ndata: ${JSON.stringify(view)}\n\n`)
   const events = { encode, isLast: ({ view }: Batch) => view.completedAt !== null }
   return { status: 200, headers, body: new EventStream(service, reader, events, place, first) }
+}
+
+/** Streams events that are encoded already, between a first and a last one. */
+export function messageStream(
+  service: HttpService,
+  reader: StateReader<Uint8Array>,
+  { begin, end }: { begin: Uint8Array; end: Uint8Array },
+  place: StreamPlace,
+): HttpResponse {
+  const events = { encode: (event: Uint8Array) => event, isLast: () => false, begin, end }
+  return { status: 200, headers, body: new EventStream(service, reader, events, place) }
 }
 
 /**
@@ -146,7 +159,7 @@ class EventStream<State> implements Streamed {
     this.#guard(() => {
       if (this.#writer.ready && !this.#started) {
         this.#started = true
-        this.#write(retryField)
+        this.#write(this.#events.begin ?? retryField)
       }
       while (this.#writer.ready) {
         const state = this.#first ?? this.#reader.take()
