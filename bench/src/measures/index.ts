@@ -7,6 +7,7 @@ import { bulk, enqueue } from './enqueue.ts'
 import { growth } from './growth.ts'
 import { http } from './http.ts'
 import { pickup, pickupManyWorkers, pickupSameProcess } from './pickup.ts'
+import { pickupLimited } from './pickup-limited.ts'
 import type { Measure } from './port.ts'
 import { sse } from './sse.ts'
 import { steady, steadyTwoProcesses } from './steady.ts'
@@ -22,6 +23,7 @@ export const measures: readonly Measure[] = [
   pickup,
   pickupSameProcess,
   pickupManyWorkers,
+  pickupLimited,
   completionLatency,
   http,
   growth,

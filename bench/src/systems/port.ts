@@ -55,6 +55,8 @@ export interface Queue {
    * `otherType`: the waiting jobs get a type that no worker runs.
    */
   seed?(finished: number, waiting: number, otherType?: boolean): Promise<void>
+  /** Enqueues jobs of another type, of which one runs at a time, and does not end; Uketsuke only. */
+  limited?(jobs: number): Promise<void>
   close(): Promise<void>
 }
 

@@ -54,8 +54,12 @@ async function open(
   let handler: Handler = () => {
     throw new Error('The worker has not started.')
   }
-  const options: JobsOptions<{ noop: ReturnType<typeof noop> }> = {
-    jobs: { noop: noop((payload) => handler(payload)) },
+  let stop = () => {}
+  const stopping = new Promise<void>((resolve) => {
+    stop = resolve
+  })
+  const options: JobsOptions<{ noop: ReturnType<typeof noop>; endless: ReturnType<typeof endless> }> = {
+    jobs: { noop: noop((payload) => handler(payload)), endless: endless(stopping) },
     store,
     authenticate: () => ({ owner }),
     log: silentLog,
@@ -88,7 +92,17 @@ async function open(
     async work(run, { concurrency = 200 } = {}) {
       handler = run
       const worker = await jobs.work({ concurrency })
-      return () => worker.stop()
+      return () => {
+        const stopped = worker.stop()
+        // A worker that stops starts no other.
+        stop()
+        return stopped
+      }
+    },
+    async limited(count) {
+      const inputs = Array.from({ length: 10_000 }, (_, n) => ({ n, at: 0, pad: '' }))
+      for (let left = count; left > 0; left -= inputs.length)
+        await jobs.enqueueMany('endless', inputs.slice(0, left), { owner: 'other' })
     },
     async counts() {
       const { jobs: states, deliveries } = await jobs.stats()
@@ -121,5 +135,7 @@ async function open(
     close: () => jobs.close(),
   }
 }
+
+const endless = (stopping: Promise<void>) => job({ input, concurrency: { limit: 1 }, run: () => stopping })
 
 const noop = (run: Handler) => job({ input, run: ({ input: payload }) => run(payload) })
