@@ -1,4 +1,4 @@
-import type { Job } from '../domain/job.ts'
+import { isTerminal, type Job } from '../domain/job.ts'
 import type { Follower } from '../notify/watch.ts'
 import type { HttpService } from './http-service.ts'
 import type { HttpRequest } from './request.ts'
@@ -36,4 +36,20 @@ export async function hold(
     follower.close()
   }
   return latest
+}
+
+/** The same for the end of a job that was just created, which is no error if waiting is impossible. */
+export async function holdForEnd(
+  { service, request }: { service: HttpService; request: HttpRequest },
+  job: Job,
+  seconds: number,
+): Promise<Job> {
+  if (isTerminal(job)) return job
+  try {
+    const follower = await service.follow(job.owner, job.id, job.version)
+    return await hold({ service, request }, follower, job, seconds, isTerminal)
+  } catch (thrown) {
+    service.log.warn({ err: thrown, jobId: job.id }, 'long-poll failed to start')
+    return job
+  }
 }

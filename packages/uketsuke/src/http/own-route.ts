@@ -1,11 +1,10 @@
 import type { Accepted } from '../accept/accept.ts'
 import type { AcceptRequest, Idempotency } from '../accept/request.ts'
 import { UketsukeError } from '../domain/errors.ts'
-import { isTerminal, type Job } from '../domain/job.ts'
 import { idempotencyKey } from './headers.ts'
 import type { HttpService } from './http-service.ts'
 import { type HttpOptions, identify } from './identity.ts'
-import { hold } from './long-poll.ts'
+import { holdForEnd } from './long-poll.ts'
 import { problem, toUketsukeError } from './problem.ts'
 import { heldFor, quickAnswer } from './quick-answer.ts'
 import { type HttpRequest, logOf, where } from './request.ts'
@@ -75,7 +74,7 @@ export async function respondAccepted(
   const key = idempotencyKey(request.header('idempotency-key'))
   const { seconds, applied, quick } = heldFor(request.header('prefer'), answerWithin)
   const { job, created, deduplicated } = await make(key === null ? undefined : { route, key })
-  const latest = seconds === 0 ? job : await longPoll(service, request, job, seconds)
+  const latest = seconds === 0 ? job : await holdForEnd({ service, request }, job, seconds)
   const more: Record<string, string> = {}
   if (!created && !deduplicated) more['Idempotent-Replayed'] = 'true'
   if (applied !== null) more['Preference-Applied'] = applied
@@ -83,15 +82,4 @@ export async function respondAccepted(
     return quickAnswer(latest.output ?? 'null', `${service.base}/${latest.id}`, more)
   }
   return accepted(service, canRead ? latest : withoutOutput(latest), more, deduplicated)
-}
-
-async function longPoll(service: HttpService, request: HttpRequest, job: Job, seconds: number): Promise<Job> {
-  if (isTerminal(job)) return job
-  try {
-    const follower = await service.follow(job.owner, job.id, job.version)
-    return await hold({ service, request }, follower, job, seconds, isTerminal)
-  } catch (thrown) {
-    service.log.warn({ err: thrown, jobId: job.id }, 'long-poll failed to start')
-    return job
-  }
 }

@@ -1,6 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
-import { hold } from '../http/long-poll.ts'
+import { holdForEnd } from '../http/long-poll.ts'
 import { builtInTool } from './built-in-tools.ts'
 import { type McpContext, mustHave } from './context.ts'
 import { isObject } from './message.ts'
@@ -55,8 +55,7 @@ async function held(context: McpContext, job: Job, seconds: number, created: boo
     gone = true
   })
   try {
-    const follower = await service.follow(caller.owner, job.id, job.version)
-    const latest = await hold(context, follower, job, seconds, isTerminal)
+    const latest = await holdForEnd(context, job, seconds)
     return gone && created && !isTerminal(latest) ? await service.cancel(caller.owner, job.id) : latest
   } finally {
     off()

@@ -1,4 +1,3 @@
-import { version } from '../base/version.ts'
 import type { McpContext } from './context.ts'
 import { earlierVersions, protocolVersion, tasksExtension } from './message.ts'
 import { invalidParams } from './rpc-error.ts'
@@ -6,14 +5,12 @@ import { listed } from './tools.ts'
 
 /** How the endpoint presents itself. */
 export interface McpPresentation {
-  readonly name: string
+  readonly serverInfo: { readonly name: string; readonly version: string }
   readonly instructions: string | undefined
 }
 
 /** How long a client may keep what it has discovered, in milliseconds. Tools change with a new release only. */
 const caching = { ttlMs: 5 * 60_000, cacheScope: 'private' }
-
-export const serverInfo = ({ name }: McpPresentation) => ({ name, version: version() })
 
 export async function discover(_: McpContext, { instructions }: McpPresentation): Promise<object> {
   const capabilities = { tools: {}, extensions: { [tasksExtension]: {} } }
@@ -21,13 +18,16 @@ export async function discover(_: McpContext, { instructions }: McpPresentation)
 }
 
 /** The handshake of earlier versions. Nothing is kept of it. */
-export async function initialize({ params }: McpContext, presentation: McpPresentation): Promise<object> {
+export async function initialize(
+  { params }: McpContext,
+  { serverInfo, instructions }: McpPresentation,
+): Promise<object> {
   const asked = earlierVersions.find((one) => one === params.protocolVersion)
   return {
     protocolVersion: asked ?? earlierVersions[0],
     capabilities: { tools: {} },
-    serverInfo: serverInfo(presentation),
-    instructions: presentation.instructions,
+    serverInfo,
+    instructions,
   }
 }
 

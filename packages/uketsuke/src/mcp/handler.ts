@@ -1,4 +1,5 @@
 import { assertConfiguration } from '../base/assert.ts'
+import { version } from '../base/version.ts'
 import type { UketsukeError } from '../domain/errors.ts'
 import type { HttpService } from '../http/http-service.ts'
 import { type HttpOptions, identify } from '../http/identity.ts'
@@ -8,7 +9,7 @@ import { type HttpRequest, logOf, where } from '../http/request.ts'
 import { type HttpResponse, json } from '../http/response.ts'
 import { callTool } from './call.ts'
 import type { McpContext } from './context.ts'
-import { discover, initialize, listTools, type McpPresentation, serverInfo } from './discovery.ts'
+import { discover, initialize, listTools, type McpPresentation } from './discovery.ts'
 import { listen } from './listen.ts'
 import { clientOf, type Message, readMessage } from './message.ts'
 import { checkOrigin } from './origin.ts'
@@ -75,7 +76,7 @@ export function mcpHandler(
     http,
     tools: toolsOf(service.types, service.log),
     origins: new Set([...own, ...allowedOrigins]),
-    presentation: { name, instructions },
+    presentation: { serverInfo: { name, version: version() }, instructions },
   }
   return (request) => respond(endpoint, request)
 }
@@ -96,7 +97,7 @@ async function respond(endpoint: Endpoint, request: HttpRequest): Promise<HttpRe
     const method = (client.earlier ? earlierMethods : methods).get(message.method)
     if (method === undefined) throw methodNotFound()
     const result = await method(context, presentation)
-    const about = { 'io.modelcontextprotocol/serverInfo': serverInfo(presentation) }
+    const about = { 'io.modelcontextprotocol/serverInfo': presentation.serverInfo }
     const whole = client.earlier ? result : { resultType: 'complete', ...result, _meta: about }
     const body = { jsonrpc: '2.0', id: message.id, result: whole }
     return pacedResponse(json(body, 200, { ...noStore }), service.clock)
