@@ -1,20 +1,24 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The pure rules: their own tests cover every branch. */
 const domain = ['packages/*/src/domain/**/*.test.ts']
 
 /** Tests that measure a time or kill at random run alone: there may be only two cores. */
 const alone = [
-  'test/{chaos,crash}/**/*.test.ts',
-  'test/browser/{client,next}.test.ts',
-  'test/postgres/{pickup-latency,two-processes,query-plans}.test.ts',
+  'test/chaos/**/*.test.ts',
+  'test/crash/{kill,large-file,latency,limits,products,stop,zombie}.test.ts',
+  'test/browser/client.test.ts',
+  'test/postgres/{pickup-latency,two-processes}.test.ts',
   'test/faults/redis-processes.test.ts',
 ]
 
-/** Tests with real processes and servers mostly wait for them. Hono's server replaces the global `Request`: its tests are isolated. */
+/** Hono's server replaces the global `Request`. */
+const isolated = ['test/http/{adapters,mounts}.test.ts']
+
+/** Tests with real processes and servers mostly wait for them. */
 const servers = [
-  'test/http/{adapters,mounts}.test.ts',
-  'test/{bench,browser,cli,examples,faults}/**/*.test.ts',
+  'test/{bench,browser,cli,crash,examples,faults}/**/*.test.ts',
   'test/dashboard/scale.test.ts',
   'test/mcp/{client,conformance}.test.ts',
   'test/output/conformance.test.ts',
@@ -25,6 +29,35 @@ const servers = [
   'test/store/postgres*.test.ts',
   'examples/*/test/**/*.test.ts',
 ]
+
+/** The files that take longest, which start first: one that starts last is waited for alone. */
+const longest = [
+  'test/package/exports.test.ts',
+  'test/store/postgres.test.ts',
+  'test/browser/demo.test.ts',
+  'test/bench/short.test.ts',
+  'test/output/conformance.test.ts',
+  'test/cli/serve.test.ts',
+  'test/browser/next.test.ts',
+  'test/cli/migrate.test.ts',
+  'test/browser/dashboard.test.ts',
+  'test/isolation/isolation.test.ts',
+  'test/jobs/flow-model.test.ts',
+  'test/http/openapi-tools.test.ts',
+  'test/store/sqlite.test.ts',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]) {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((name) => moduleId.endsWith(`/${name}`))
+      return found < 0 ? longest.length : found
+    }
+    // The groups stay as they are.
+    const group = ({ project }: TestSpecification) => project.config.sequence.groupOrder
+    return (await super.sort(files)).toSorted((a, b) => group(a) - group(b) || rank(a) - rank(b))
+  }
+}
 
 /** The sources of the client, as TypeScript sees them; the server package itself imports the built one. */
 const client = new URL('packages/client/src/', import.meta.url).pathname
@@ -39,6 +72,7 @@ export default defineConfig({
   resolve: { alias },
   test: {
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     setupFiles: ['test/log-guard.ts'],
     coverage: {
       provider: 'v8',
@@ -59,7 +93,7 @@ export default defineConfig({
           name: 'quick',
           isolate: false,
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [...domain, ...alone, ...servers, '**/node_modules/**'],
+          exclude: [...domain, ...alone, ...servers, ...isolated, '**/node_modules/**'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           sequence: { groupOrder: 1 },
@@ -67,8 +101,13 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'isolated', include: isolated, ...patient, maxWorkers: 3, sequence: { groupOrder: 2 } },
+      },
+      {
+        extends: true,
         test: {
           name: 'servers',
+          isolate: false,
           include: servers,
           // They mostly wait.
           maxWorkers: 3,

@@ -77,7 +77,7 @@ async function testNewerNode() {
   }
 }
 
-const others = ['quick', 'servers', 'alone'].flatMap((name) => ['--project', name])
+const others = ['quick', 'isolated', 'servers', 'alone'].flatMap((name) => ['--project', name])
 const runs =
   args.length > 0
     ? [runTests(process.execPath, args, 'all')]

@@ -12,7 +12,7 @@ import { verify } from './verification.ts'
 
 afterEach(endAll)
 
-const jobs = Number(process.env.CHAOS_JOBS ?? 400)
+const jobs = Number(process.env.CHAOS_JOBS ?? 300)
 /** Each of the eighteen kinds occurs once before any repeats. */
 const events = Number(process.env.CHAOS_EVENTS ?? Math.max(14, Math.round(jobs / 250)))
 const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000)

@@ -29,10 +29,11 @@ while (!(await settled())) await new Promise((resolve) => setTimeout(resolve, 20
 
 await enqueue('later', 'echo', { odd }, { delay: 3_600_000 })
 await enqueue('big', 'echo', { odd, padding: 'x'.repeat(1_000_000) }, { delay: 1_500 })
-const rows = Array.from({ length: Number(many) }, (_, i) =>
-  jobs.enqueue('echo', { i, padding: 'y'.repeat(1_000) }, { owner: 'bob', delay: 3_600_000 }),
-)
-await Promise.all(rows)
+// In batches: a busy machine would refuse some of many single ones.
+for (let left = Number(many); left > 0; left -= 1_000) {
+  const inputs = Array.from({ length: Math.min(left, 1_000) }, (_, i) => ({ i, padding: 'y'.repeat(1_000) }))
+  await jobs.enqueueMany('echo', inputs, { owner: 'bob', delay: 3_600_000 })
+}
 process.on(
   'message',
   () =>

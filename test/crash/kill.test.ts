@@ -25,7 +25,7 @@ import {
 
 afterEach(endAll)
 
-const rounds = Number(process.env.CRASH_ROUNDS ?? 8)
+const rounds = Number(process.env.CRASH_ROUNDS ?? 6)
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
 /** Limits the open jobs, so that kills hit jobs in progress and not a backlog. */
 const mostUnderWay = 40

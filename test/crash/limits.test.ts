@@ -8,7 +8,7 @@ import { endAll, finally_, folder, Program, post, type Role } from './support.ts
 afterEach(endAll)
 
 /** How long processes are killed. `LIMITS_MINUTES=10` is the long proof. */
-const minutes = Number(process.env.LIMITS_MINUTES ?? 0.25)
+const minutes = Number(process.env.LIMITS_MINUTES ?? 0.15)
 const limit = 3
 const keys = ['a', 'b', 'c', 'd']
 /** Longer than a pause of a busy machine, in milliseconds. */

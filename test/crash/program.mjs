@@ -218,7 +218,6 @@ if (api) {
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))
 }
 if (work) await jobs.work(work)
-tell('ready', { port: server?.address().port })
 
 process.once('SIGTERM', async () => {
   tell('stopping')
@@ -235,3 +234,6 @@ process.once('SIGTERM', async () => {
   process.removeAllListeners('disconnect')
   process.disconnect()
 })
+
+// Last: whoever knows that it is ready may end it.
+tell('ready', { port: server?.address().port })

@@ -5,11 +5,11 @@ import { followsTheModel } from './flow-model.ts'
 import { tempFile } from './setup.ts'
 
 test('in memory, handlers run exactly as limits, uniqueness, pauses and schedules say', async () => {
-  await followsTheModel(async () => memory(), { runs: 25, withTime: true })
+  await followsTheModel(async () => memory(), { runs: 12, withTime: true })
   expect.hasAssertions()
 }, 120_000)
 
 test('on SQLite, handlers run exactly as limits, uniqueness, pauses and schedules say', async () => {
-  await followsTheModel(async () => sqlite(tempFile()), { runs: 2, withTime: true })
+  await followsTheModel(async () => sqlite(tempFile()), { runs: 1, withTime: true })
   expect.hasAssertions()
 }, 120_000)

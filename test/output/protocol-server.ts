@@ -37,7 +37,7 @@ export async function protocolServer(store: StoreFactory) {
   const streams = new Map<string, { jobId: string; contentType: string; mode: 'text' | 'json' | 'binary' }>()
 
   const tail = async (jobId: string) => {
-    const { headers } = await fetch(`${base}/${jobId}/output`, { method: 'HEAD' })
+    const { headers } = await jobs.fetch(new Request(`${base}/${jobId}/output`, { method: 'HEAD' }))
     return { offset: headers.get('stream-next-offset') ?? '', closed: headers.get('stream-closed') === 'true' }
   }
 
@@ -120,6 +120,8 @@ export async function protocolServer(store: StoreFactory) {
   const front = createServer((req, res) => {
     serve(req, res).catch(() => res.destroy())
   })
+  // A client that computes for longer does not notice that an idle connection was closed, and its next request fails.
+  for (const server of [front, api]) server.keepAliveTimeout = 300_000
   await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(front.address() as AddressInfo).port}`,

@@ -229,13 +229,14 @@ describe('the package, as somebody else installs it', () => {
   test('every subpath can be imported, and gives these names', () => {
     const subpaths = Object.keys(manifest.exports).map((path) => `uketsuke${path.slice(1)}`)
     expect(subpaths).toEqual(Object.keys(names))
-    for (const path of subpaths) {
+    const imported = subpaths.map((path) => {
       const how = path.endsWith('.json') ? ", { with: { type: 'json' } }" : ''
-      const script = `console.log(JSON.stringify(Object.keys(await import('${path}'${how})).sort()))`
-      const { said, code } = run(process.execPath, ['--no-warnings', '--input-type=module', '--eval', script], folder)
-      expect(code, `${path}: ${said}`).toBe(0)
-      expect(JSON.parse(said), path).toEqual(names[path])
-    }
+      return `'${path}': Object.keys(await import('${path}'${how})).sort()`
+    })
+    const script = `console.log(JSON.stringify({ ${imported.join(', ')} }))`
+    const { said, code } = run(process.execPath, ['--no-warnings', '--input-type=module', '--eval', script], folder)
+    expect(code, said).toBe(0)
+    expect(JSON.parse(said)).toEqual(names)
   })
 
   test('without its optional peer, redis() says what to install', () => {
@@ -257,10 +258,10 @@ describe('the package, as somebody else installs it', () => {
   })
 
   test('nothing else can be imported', () => {
-    for (const path of ['uketsuke/dist/service.js', 'uketsuke/http', 'uketsuke/src/index.ts']) {
-      const { said } = run(process.execPath, ['--input-type=module', '--eval', `await import('${path}')`], folder)
-      expect(said, path).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED')
-    }
+    const paths = ['uketsuke/dist/service.js', 'uketsuke/http', 'uketsuke/src/index.ts']
+    const script = `for (const path of ${JSON.stringify(paths)}) await import(path).catch(({ code }) => console.log(path, code))`
+    const { said } = run(process.execPath, ['--input-type=module', '--eval', script], folder)
+    expect(said).toBe(paths.map((path) => `${path} ERR_PACKAGE_PATH_NOT_EXPORTED\n`).join(''))
   })
 
   test('the tarball holds what is needed and no more', () => {
@@ -292,7 +293,6 @@ describe('the package, as somebody else installs it', () => {
 
   test('a strict TypeScript program compiles against it and runs', () => {
     writeFileSync(join(folder, 'program.ts'), program)
-    expect(compile(folder, ['program.ts'])).toBe('')
     expect(compile(folder, ['program.ts'], ['--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'])).toBe('')
     expect(compile(folder, ['program.ts'], ['--noEmit', 'false', '--outDir', '.'])).toBe('')
     const { said, code } = run(process.execPath, ['program.js'], folder)

@@ -1,6 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -28,6 +37,29 @@ export interface PostgresServer {
 
 const keeperFile = fileURLToPath(new URL('keep.mjs', import.meta.url))
 
+/** The data folder of an empty server, to be copied: `initdb` takes a second. It stays in the folder for temporary files. */
+function emptyCluster(bin: string): string {
+  const who = account()
+  const [version] = /\d[\d.]*/.exec(execFileSync(join(bin, 'postgres'), ['--version'], { encoding: 'utf8' })) ?? []
+  const kept = join(tmpdir(), `uketsuke-postgres-${version}-${process.getuid?.()}`)
+  const data = join(kept, 'data')
+  if (existsSync(data)) return data
+  const folder = mkdtempSync(`${kept}-`)
+  const secret = join(folder, 'password')
+  writeFileSync(secret, 'secret')
+  if (who.uid !== undefined) for (const path of [folder, secret]) chownSync(path, who.uid, who.gid ?? who.uid)
+  const about = ['-U', 'super', '--auth=scram-sha-256', `--pwfile=${secret}`, '--encoding=UTF8', '--locale=C', '-N']
+  const options = { ...who, stdio: 'pipe', cwd: folder } as const
+  execFileSync(join(bin, 'initdb'), ['-D', join(folder, 'data'), ...about], options)
+  try {
+    renameSync(folder, kept)
+  } catch {
+    // Another process was faster.
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return data
+}
+
 /** @param settings lines for postgresql.conf */
 export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
   const bin = installed(['postgres', 'initdb'], homes, 'postgresql')
@@ -35,11 +67,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   const folder = mkdtempSync(join(tmpdir(), 'uketsuke-pg-'))
   if (who.uid !== undefined) chownSync(folder, who.uid, who.gid ?? who.uid)
   const data = join(folder, 'data')
-  const secret = join(folder, 'password')
-  writeFileSync(secret, 'secret')
-  if (who.uid !== undefined) chownSync(secret, who.uid, who.gid ?? who.uid)
-  const about = ['-U', 'super', '--auth=scram-sha-256', `--pwfile=${secret}`, '--encoding=UTF8', '--locale=C', '-N']
-  execFileSync(join(bin, 'initdb'), ['-D', data, ...about], { ...who, stdio: 'pipe', cwd: folder })
+  execFileSync('cp', ['-a', emptyCluster(bin), data])
   const port = await freePort()
   const lines = [
     `port = ${port}`,
