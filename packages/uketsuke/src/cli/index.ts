@@ -2,32 +2,24 @@
 import { version } from '../base/version.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { UsageError } from './arguments.ts'
-import { bench } from './bench.ts'
-import { doctor } from './doctor.ts'
 import { help } from './help.ts'
-import { jobs } from './jobs.ts'
-import { keys } from './keys.ts'
-import { migrate } from './migrate.ts'
-import { pause } from './pause.ts'
-import { prune } from './prune.ts'
-import { schedules } from './schedules.ts'
-import { serve } from './serve.ts'
-import { top } from './top.ts'
 
-/** Each command resolves with its exit code. */
-const commands: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
-  serve,
-  work: (args) => serve([...args, '--role', 'worker']),
-  migrate,
-  doctor,
-  keys,
-  jobs,
-  schedules,
-  pause: pause('pause'),
-  resume: pause('resume'),
-  top,
-  prune,
-  bench,
+type Command = (args: readonly string[]) => Promise<number>
+
+/** Each resolves with its exit code. A command is loaded when it is used: all of them take half a second. */
+const commands: Readonly<Record<string, Command>> = {
+  serve: async (args) => (await import('./serve.ts')).serve(args),
+  work: async (args) => (await import('./serve.ts')).serve([...args, '--role', 'worker']),
+  migrate: async (args) => (await import('./migrate.ts')).migrate(args),
+  doctor: async (args) => (await import('./doctor.ts')).doctor(args),
+  keys: async (args) => (await import('./keys.ts')).keys(args),
+  jobs: async (args) => (await import('./jobs.ts')).jobs(args),
+  schedules: async (args) => (await import('./schedules.ts')).schedules(args),
+  pause: async (args) => (await import('./pause.ts')).pause('pause')(args),
+  resume: async (args) => (await import('./pause.ts')).pause('resume')(args),
+  top: async (args) => (await import('./top.ts')).top(args),
+  prune: async (args) => (await import('./prune.ts')).prune(args),
+  bench: async (args) => (await import('./bench.ts')).bench(args),
 }
 
 async function run([name = '', ...args]: readonly string[]): Promise<number> {
