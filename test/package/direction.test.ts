@@ -16,7 +16,7 @@ const layers = [
   ['accept', 'work'],
   ['schedule', 'service'],
   ['http'],
-  ['auth', 'dashboard'],
+  ['auth', 'dashboard', 'mcp'],
   ['api'],
   ['client', 'index', 'store-migration', 'testing'],
   ['cli'],

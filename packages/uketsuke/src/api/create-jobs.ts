@@ -14,6 +14,7 @@ import { fileStorage } from '../files/default.ts'
 import { resolveBasePath } from '../http/base-path.ts'
 import { createEntryPoints } from '../http/entry-points.ts'
 import { managementHandler } from '../http/management.ts'
+import { mcpHandler } from '../mcp/handler.ts'
 import { JobMetrics } from '../metrics/job-metrics.ts'
 import { timed } from '../metrics/timed-store.ts'
 import { OwnerWatch } from '../notify/owner-watch.ts'
@@ -249,7 +250,7 @@ export function createJobsWith<Types extends JobTypes>(
     work: workers.work,
     fetch: front.fetch,
     accept: front.accept,
-    mcp: front.mcp,
+    mcp: (options) => front.serve((service, http) => mcpHandler(service, http, options)),
     ready,
     basePath: here,
     url: base || '/',

@@ -1,7 +1,6 @@
-import { type McpOptions, mcpHandler } from '../mcp/handler.ts'
 import type { JobService } from '../service.ts'
 import { toFetchResponse } from './adapters/fetch-response.ts'
-import { createHttpService } from './http-service.ts'
+import { createHttpService, type HttpService } from './http-service.ts'
 import type { HttpOptions } from './identity.ts'
 import { acceptOnRoute, type RouteJobRequest } from './own-route.ts'
 import { fromFetchRequest, type HttpRequest } from './request.ts'
@@ -31,29 +30,29 @@ type EntryPoint = ((...args: never[]) => Promise<Response>) & { [direct]?: Direc
 /** The direct handlers of an entry point. A function that wraps an entry point has none, so that every request goes through the wrapper. */
 export const directHandlers = (entryPoint: EntryPoint): DirectHandlers | undefined => entryPoint[direct]
 
-/** Both reject only for an argument that is not a `Request`. */
+/** A handler that shares the state of the HTTP API with all others, such as the number of open streams. */
+type MakeHandler = (service: HttpService, options: HttpOptions) => DirectHandlers['fetch']
+
+/** `fetch` and `accept` reject only for an argument that is not a `Request`. `serve` makes an entry point of any other handler. */
 export function createEntryPoints(
   jobService: JobService,
   options: HttpOptions,
   streams: StreamQuota,
   isRevoked: HttpOptions['isRevoked'],
-): EntryPoints & { openStreams(): number; mcp(given?: McpOptions): (request: Request) => Promise<Response> } {
+): EntryPoints & { openStreams(): number; serve(make: MakeHandler): EntryPoints['fetch'] } {
   const service = createHttpService(jobService, streams, isRevoked)
-  const handlers: DirectHandlers = {
-    fetch: (request) => handleRequest(service, options, request),
-    accept: (request, job) => acceptOnRoute(service, options, request, job),
-  }
-  const { accept: acceptDirectly } = handlers
-  const accept: EntryPoints['accept'] = async (request, job) =>
-    toFetchResponse(await acceptDirectly(fromFetchRequest(request), job))
+  const acceptDirectly: DirectHandlers['accept'] = (request, job) => acceptOnRoute(service, options, request, job)
   const entryPoint = (fetch: DirectHandlers['fetch']) =>
     Object.assign(async (request: Request) => toFetchResponse(await fetch(fromFetchRequest(request))), {
       [direct]: { fetch, accept: acceptDirectly },
     })
+  const fetch = entryPoint((request) => handleRequest(service, options, request))
+  const accept: EntryPoints['accept'] = async (request, job) =>
+    toFetchResponse(await acceptDirectly(fromFetchRequest(request), job))
   return {
-    fetch: entryPoint(handlers.fetch),
-    accept: Object.assign(accept, { [direct]: handlers }),
+    fetch,
+    accept: Object.assign(accept, { [direct]: fetch[direct] }),
     openStreams: () => service.streams.count,
-    mcp: (given) => entryPoint(mcpHandler(service, options, given)),
+    serve: (make) => entryPoint(make(service, options)),
   }
 }
