@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { allOwners, createJobs, job, type StoreFactory, silentLog } from '../../packages/uketsuke/src/index.ts'
 import { manualClock } from '../../packages/uketsuke/src/testing/clock.ts'
 import { until } from '../until.ts'
-import { gate } from './setup.ts'
+import { gate, visible } from './setup.ts'
 
 /** Random commands on uniqueness, limits, priorities, pausing and schedules, and a model that predicts which handlers run after each. */
 
@@ -160,6 +160,7 @@ async function run(commands: readonly Command[], store: StoreFactory): Promise<v
   const input = z.object({})
   const key = ({ owner }: { owner: string }) => owner
   const common = { input, maxAttempts: 1, timeout: 48 * hour, run: hold }
+  const { store: shown, opened } = visible(store)
   const jobs = createJobs({
     jobs: {
       plain: job(common),
@@ -167,7 +168,7 @@ async function run(commands: readonly Command[], store: StoreFactory): Promise<v
       limited: job({ ...common, concurrency: { limit: limit.limited, key } }),
       rated: job({ ...common, rateLimit: { limit: limit.rated, per: period, key } }),
     },
-    store,
+    store: shown,
     clock,
     log: silentLog,
   })
@@ -216,6 +217,8 @@ async function run(commands: readonly Command[], store: StoreFactory): Promise<v
       model.waiting = model.waiting.filter(({ id }) => id !== one.id)
       expect((await jobs.cancel(one.id, every))?.status).toBe('cancelled')
     } else if (command.do === 'pause' || command.do === 'resume') {
+      // An admission is a commit of its own: it decides which of the jobs that wait for the end of a pause go first.
+      if (command.do === 'resume') await until(async () => (await opened().keysWithRoom(names, 1)).length === 0)
       await jobs[command.do](command.type)
       if (command.do === 'pause') model.paused.add(command.type)
       else model.paused.delete(command.type)
