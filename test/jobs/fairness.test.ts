@@ -42,6 +42,20 @@ test('an owner whose jobs came while the first ones ran gets its turn as well', 
   expect(owners.slice(ran, ran + 22).filter((owner) => owner === 'light')).toHaveLength(10)
 })
 
+test('an owner whose first job came a little later is as near to its turn as the first one', async () => {
+  const { owners, type } = noting()
+  const { jobs, clock } = open({ one: type })
+  await jobs.enqueue('one', {}, { owner: 'heavy' })
+  await clock.advance(240)
+  await jobs.enqueue('one', {}, { owner: 'light' })
+  await clock.advance(300)
+  await jobs.enqueueMany('one', many(200), { owner: 'heavy' })
+  await jobs.enqueueMany('one', many(5), { owner: 'light' })
+  await jobs.work({ concurrency: 1 })
+  await until(() => owners.length === 207)
+  expect(owners.slice(0, 13).filter((owner) => owner === 'light')).toHaveLength(6)
+})
+
 test('the jobs of one owner keep their order', async () => {
   const order: number[] = []
   const { jobs } = open({

@@ -86,7 +86,8 @@ export class FairRanks {
   }
 
   #front(priority: Priority, type: string, now: number): number {
-    let front = rankAt(now - lead)
+    // It stands still until the next reading: owners that come one after the other begin at the same place.
+    let front = rankAt(Math.max(this.#readAt, now - freshMs) - lead)
     for (const one of this.#fronts.values()) {
       if (one.priority !== priority || (one.type !== type && now - one.since > stuckMs)) continue
       front = Math.min(front, one.rank)
