@@ -21,6 +21,10 @@ export function authenticate({ headers }: Request): Identity | null {
   return scope === undefined ? { owner } : { owner, scopes: scope.split(',') }
 }
 
+/** A value as a header field can hold it. */
+const inHeader = (value: string) =>
+  /^[!-~]*$/.test(value) && !value.startsWith('=?') ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
+
 export interface Asked {
   as?: string
   /** Whether the client supports tasks. Default: true. */
@@ -69,7 +73,7 @@ export async function serveTools<Types extends JobTypes>(
     const routing = {
       'MCP-Protocol-Version': version,
       'Mcp-Method': method,
-      ...(typeof name === 'string' && { 'Mcp-Name': name }),
+      ...(typeof name === 'string' && { 'Mcp-Name': inHeader(name) }),
     }
     const _meta = {
       'io.modelcontextprotocol/protocolVersion': version,
@@ -81,7 +85,9 @@ export async function serveTools<Types extends JobTypes>(
   }
   const read = async (response: Response): Promise<Answer> => {
     const text = await response.text()
-    return { status: response.status, headers: response.headers, text, body: text === '' ? null : JSON.parse(text) }
+    const { status, headers } = response
+    const isJson = headers.get('content-type') === 'application/json'
+    return { status, headers, text, body: isJson ? JSON.parse(text) : null }
   }
 
   return {

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { atEnd, gate } from '../jobs/setup.ts'
 import { until } from '../until.ts'
-import { type Answer, serveTools } from './setup.ts'
+import { type Answer, authenticate, serveTools } from './setup.ts'
 
 const held = gate()
 const any = z.object({})
@@ -72,12 +72,27 @@ const types = {
       throw input.publicly ? new JobError('The printer is out of paper.') : new Error('secret: the password')
     },
   }),
+  crashing: job({
+    description: 'Ends its thread.',
+    mcp: { holdMs: 0 },
+    input: any,
+    maxAttempts: 1,
+    isolation: 'thread',
+    run: new URL('./exits.mjs', import.meta.url),
+  }),
   strict: job({ description: 'Needs tasks.', mcp: { requiresTasks: true }, input: any, run: () => 'done' }),
 }
 
+/** How many requests have come. */
+let arrived = 0
 let server: Awaited<ReturnType<typeof serveTools<typeof types>>>
 beforeAll(async () => {
-  server = await serveTools(types)
+  server = await serveTools(types, {
+    authenticate(request) {
+      arrived++
+      return authenticate(request)
+    },
+  })
   await server.jobs.work({ concurrency: 50 })
   return () => server.close()
 })
@@ -184,28 +199,32 @@ describe('a call', () => {
 })
 
 describe('a client that leaves during a call', () => {
-  const leaves = async (key: string) => {
+  const running = async () => (await server.jobs.list({ owner: 'ann', type: 'patient', status: 'running' })).items
+  /** Calls, and leaves when the call has arrived and its job runs. Resolves with the jobs that run then. */
+  const leaves = async (key: string, jobs = 1) => {
     const leaving = new AbortController()
+    const before = arrived
     const params = { name: 'patient', arguments: { key } }
     const answer = server.open('tools/call', params, { signal: leaving.signal }).catch((error: Error) => error.name)
-    const job = await until(async () => {
-      const { items } = await server.jobs.list({ owner: 'ann', type: 'patient', status: 'running' })
-      return items[0] ?? null
-    })
+    await until(async () => arrived > before && (await running()).length === jobs)
+    const ids = (await running()).map(({ jobId }) => jobId)
     leaving.abort()
     expect(await answer).toBe('AbortError')
-    return job
+    return ids
   }
+  const isCancelled = (jobId = '') =>
+    until(async () => (await server.jobs.get(jobId, { owner: 'ann' }))?.status === 'cancelled')
 
   it('has cancelled it', async () => {
-    const { jobId } = await leaves('a')
-    await until(async () => (await server.jobs.get(jobId, { owner: 'ann' }))?.status === 'cancelled')
+    const [jobId] = await leaves('a')
+    await isCancelled(jobId)
   })
 
   it('does not cancel a job that another request has created', async () => {
     const { jobId } = await server.jobs.enqueue('patient', { key: 'b' }, { owner: 'ann' })
-    await leaves('b')
-    await server.ask('tools/list')
+    expect(await leaves('b')).toEqual([jobId])
+    // A later call is cancelled meanwhile.
+    await isCancelled((await leaves('c', 2)).find((id) => id !== jobId))
     expect((await server.jobs.get(jobId, { owner: 'ann' }))?.cancelRequestedAt).toBeNull()
     await server.jobs.cancel(jobId, { owner: 'ann' })
   })
@@ -226,6 +245,18 @@ describe('a task', () => {
     expect(ended).not.toHaveProperty('result')
     expect(await cancel()).toEqual(empty)
     expect(await terminal(taskId)).toEqual(ended)
+  })
+
+  it('has failed if the system did, of which job_status tells the model', async () => {
+    const { taskId } = (await call('crashing')).body.result
+    const ended = await terminal(taskId)
+    expect(ended).toMatchObject({
+      status: 'failed',
+      error: { code: -32603, message: ended.statusMessage, data: { code: 'handler-crashed' } },
+    })
+    expect(ended).not.toHaveProperty('result')
+    const told = await call('job_status', { jobId: taskId }, { tasks: false })
+    expect(told.body.result).toMatchObject({ isError: true, content: [text(ended.statusMessage)] })
   })
 
   it('asks for no input, so that answers are ignored', async () => {

@@ -1,9 +1,11 @@
 import { now, percentile } from '../clock.ts'
-import { Tally } from '../tally.ts'
+import { exactlyOnce, Tally } from '../tally.ts'
 import { each, type Measure, type RunContext } from './port.ts'
 import { every50ms, payload } from './workload.ts'
 
 interface Latencies {
+  runs: number
+  distinct: number
   ms: number[]
   durability: string
 }
@@ -55,11 +57,15 @@ export const pickupLimited: Measure = {
       const durability = await queue.durability()
       await stop()
       await queue.close()
-      return { ms, durability }
+      const { runs, distinct } = tally
+      return { runs, distinct, ms, durability }
     },
   },
 }
 
-async function latencies({ spawn, newResources }: RunContext, limited: number): Promise<Latencies> {
-  return (await spawn('both', limited, await newResources()).result()) as Latencies
+async function latencies({ spawn, newResources, settings }: RunContext, limited: number): Promise<Latencies> {
+  const found = (await spawn('both', limited, await newResources()).result()) as Latencies
+  // The jobs at their limit do not end, and are not counted.
+  exactlyOnce(settings.samples + warmup, { ...found, unfinished: 0, completed: null })
+  return found
 }

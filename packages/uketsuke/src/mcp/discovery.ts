@@ -1,7 +1,8 @@
+import { builtInToolList } from './built-in-tools.ts'
 import type { McpContext } from './context.ts'
-import { earlierVersions, protocolVersion, tasksExtension } from './message.ts'
+import { type Client, earlierVersions, protocolVersion, tasksExtension } from './message.ts'
 import { invalidParams } from './rpc-error.ts'
-import { listed } from './tools.ts'
+import type { Tools } from './tools.ts'
 
 /** How the endpoint presents itself. */
 export interface McpPresentation {
@@ -35,4 +36,17 @@ export async function listTools({ client, caller, params, tools }: McpContext): 
   // All tools are on the first page.
   if (params.cursor !== undefined) throw invalidParams('Invalid cursor.')
   return { tools: listed(tools, client, caller.canRead), ...(!client.earlier && caching) }
+}
+
+/** The tools as a client sees them. A client without tasks is not told of outputs, which it may not get within one call. */
+function listed(tools: Tools, { tasks }: Client, canRead: boolean): object[] {
+  const own = [...tools].map(([name, { description, annotations, inputSchema, outputSchema }]) => ({
+    name,
+    ...(annotations?.title !== undefined && { title: annotations.title }),
+    description,
+    inputSchema,
+    ...(tasks && canRead && outputSchema !== undefined && { outputSchema }),
+    ...(annotations !== null && { annotations }),
+  }))
+  return tasks ? own : [...own, ...builtInToolList]
 }

@@ -1,12 +1,12 @@
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
+import { isObject } from '../http/body.ts'
 import type { HttpResponse } from '../http/response.ts'
 import { messageStream } from '../http/sse/event-stream.ts'
 import type { StateReader } from '../notify/watch.ts'
 import { type McpContext, mustHave } from './context.ts'
-import { isObject } from './message.ts'
-import { invalidParams, missingTasks, RpcError } from './rpc-error.ts'
-import { detailedTaskOf, orTaskNotFound } from './task.ts'
+import { invalidParams, missingTasks } from './rpc-error.ts'
+import { detailedTaskOf, isHidden } from './task.ts'
 
 /** The most tasks that a request may name. */
 const mostTasks = 100
@@ -51,15 +51,14 @@ function wantedTasks({ notifications }: McpContext['params']): string[] | null {
   return [...new Set<string>(taskIds)]
 }
 
-async function isOwn({ service, caller }: McpContext, id: string): Promise<boolean> {
-  return orTaskNotFound(service.find(caller.owner, id)).then(
+const isOwn = ({ service, caller }: McpContext, id: string): Promise<boolean> =>
+  service.find(caller.owner, id).then(
     () => true,
     (error: unknown) => {
-      if (error instanceof RpcError) return false
+      if (isHidden(error)) return false
       throw error
     },
   )
-}
 
 const encoded = (message: object): Uint8Array =>
   Buffer.from(`event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)

@@ -1,5 +1,5 @@
 import { UketsukeError } from '../domain/errors.ts'
-import { readObject } from '../http/body.ts'
+import { isObject, readObject } from '../http/body.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { invalidParams, RpcError, rpcCodes } from './rpc-error.ts'
 
@@ -25,9 +25,6 @@ export interface Client {
   readonly earlier: boolean
   readonly tasks: boolean
 }
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Reads the body, which must be one message. @throws {RpcError}, `payload-too-large`, `unsupported-media-type` */
 export async function readMessage(request: HttpRequest, maxBytes: number | undefined): Promise<Message> {

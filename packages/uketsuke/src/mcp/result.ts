@@ -2,9 +2,9 @@ import { publicFailure } from '../domain/errors.ts'
 import { filesOf } from '../domain/file.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { readable } from '../domain/view.ts'
+import { isObject } from '../http/body.ts'
 import { issueTicket } from '../http/ticket-seal.ts'
 import type { McpContext } from './context.ts'
-import { isObject } from './message.ts'
 import { RpcError, rpcCodes } from './rpc-error.ts'
 
 /** The result of a call of a tool. */
@@ -110,7 +110,7 @@ const ended = {
 export function progressOf(job: Job): string {
   const { status, progress, progressMessage, cancelRequestedAt } = job
   if (isTerminal(job)) return ended[status as keyof typeof ended]
-  if (cancelRequestedAt !== null) return 'The job is being cancelled.'
+  if (cancelRequestedAt !== null) return 'Being cancelled'
   const message = progressMessage === null ? '' : `: ${progressMessage}`
   if (status === 'running') return `${progress} %${message}`
   return `Waiting to run${message}`

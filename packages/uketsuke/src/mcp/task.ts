@@ -54,10 +54,12 @@ function statusOf(job: Job): Task['status'] {
 const lastChange = ({ completedAt, cancelRequestedAt, startedAt, createdAt }: Job) =>
   completedAt ?? Math.max(cancelRequestedAt ?? 0, startedAt ?? 0, createdAt)
 
-/** Makes one answer of all reasons why an owner cannot see a task. */
+/** Whether an owner cannot see a job, for whatever reason: there is one answer to all of them. */
+export const isHidden = (error: unknown): boolean =>
+  error instanceof UketsukeError && ['job-not-found', 'job-expired'].includes(error.code)
+
 export async function orTaskNotFound<T>(found: Promise<T>): Promise<T> {
   return found.catch((error: unknown) => {
-    const hidden = error instanceof UketsukeError && ['job-not-found', 'job-expired'].includes(error.code)
-    throw hidden ? taskNotFound() : error
+    throw isHidden(error) ? taskNotFound() : error
   })
 }

@@ -2,8 +2,8 @@ import { assertConfiguration } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
 import type { JobType } from '../definition/define.ts'
 import { builtInTools, isToolName, type McpTool } from '../definition/mcp-tool.ts'
+import { isObject } from '../http/body.ts'
 import { jsonSchema } from '../http/openapi/type-schemas.ts'
-import { type Client, isObject } from './message.ts'
 
 /** A job type that is offered as a tool. */
 export interface Tool extends McpTool {
@@ -44,47 +44,3 @@ function argumentsSchema(type: string, input: unknown, log: Log): object {
   assertConfiguration(fits, `mcp(): the input of ${type} must be an object, since the arguments of a tool are one`)
   return { ...schema, type: 'object' }
 }
-
-/** The tools as a client sees them. A client without tasks is not told of outputs, which it may not get within one call. */
-export function listed(tools: Tools, { tasks }: Client, canRead: boolean): object[] {
-  const own = [...tools].map(([name, { description, annotations, inputSchema, outputSchema }]) => ({
-    name,
-    ...(annotations?.title !== undefined && { title: annotations.title }),
-    description,
-    inputSchema,
-    ...(tasks && canRead && outputSchema !== undefined && { outputSchema }),
-    ...(annotations !== null && { annotations }),
-  }))
-  return tasks ? own : [...own, ...forClientsWithoutTasks]
-}
-
-const jobId = { type: 'string', description: 'The id that the call of a tool has returned.' }
-
-const forClientsWithoutTasks = [
-  {
-    name: builtInTools.status,
-    description: 'Waits for a job that another tool has started, and returns its result, or how far it is.',
-    inputSchema: {
-      type: 'object',
-      properties: {
-        jobId,
-        waitSeconds: {
-          type: 'integer',
-          minimum: 0,
-          maximum: 50,
-          default: 20,
-          description: 'How long to wait for the end of the job.',
-        },
-      },
-      required: ['jobId'],
-      additionalProperties: false,
-    },
-    annotations: { readOnlyHint: true, openWorldHint: false },
-  },
-  {
-    name: builtInTools.cancel,
-    description: 'Cancels a job that another tool has started.',
-    inputSchema: { type: 'object', properties: { jobId }, required: ['jobId'], additionalProperties: false },
-    annotations: { destructiveHint: true, idempotentHint: true, openWorldHint: false },
-  },
-]
