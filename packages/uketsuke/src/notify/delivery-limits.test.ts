@@ -50,6 +50,30 @@ it('queues a burst for a fast receiver', async () => {
   }
 })
 
+it('queues a burst that fills a worker, for a receiver that is unknown or was fast', async () => {
+  const { clock, slot, acquire } = limits()
+  for (const took of [0, 0, 40]) {
+    const slots = await Promise.all(Array.from({ length: 5 }, () => slot()))
+    const burst = Array.from({ length: 95 }, () => acquire())
+    await clock.advance(took)
+    for (const one of slots) one.release(true)
+    for (const one of burst) {
+      const next = await one
+      expect(next).toEqual(given)
+      if (typeof next !== 'number') next.release(true)
+    }
+  }
+})
+
+it('postpones at once what comes for a receiver that was slow', async () => {
+  const { clock, slot, acquire } = limits()
+  const first = await slot()
+  await clock.advance(10_000)
+  first.release(true)
+  await Promise.all(Array.from({ length: 5 }, () => slot()))
+  expect(await acquire()).toBe(2_250)
+})
+
 it('postpones for longer with more waiting webhooks and slower origins, up to a minute', async () => {
   const { clock, slot, acquire } = limits()
   await Promise.all(Array.from({ length: 5 }, () => slot()))

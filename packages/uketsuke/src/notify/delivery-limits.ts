@@ -11,6 +11,10 @@ const longestBreakMs = 300_000
 const maxSlotWaitMs = 1_000
 /** The longest time for which a webhook is postponed, in milliseconds. */
 const longestWaitMs = 60_000
+/** How long the webhooks of an unknown receiver are expected to take, in milliseconds. With it, a full worker of them waits. */
+const assumedMs = 50
+/** How many origins and owners are remembered, so that memory is bounded. */
+const remembered = 10_000
 
 /** The webhooks of one origin or owner. */
 interface Counter {
@@ -84,8 +88,14 @@ export class DeliveryLimits {
   }
 
   #counter(key: string): Counter {
-    const counter = this.#counters.get(key) ?? { active: new Set(), waiting: new Set(), postponed: 0, lastMs: 200 }
+    const known = this.#counters.get(key)
+    if (known !== undefined) return known
+    const counter: Counter = { active: new Set(), waiting: new Set(), postponed: 0, lastMs: assumedMs }
     this.#counters.set(key, counter)
+    for (const [oldest, { active, waiting }] of this.#counters) {
+      if (this.#counters.size <= remembered || active.size + waiting.size > 0) break
+      this.#counters.delete(oldest)
+    }
     return counter
   }
 
@@ -113,13 +123,20 @@ export class DeliveryLimits {
         for (const { key, counter, one } of entries) {
           counter.active.delete(one)
           counter.lastMs = this.#clock.now() - began
-          if (counter.active.size + counter.waiting.size === 0) this.#counters.delete(key)
+          if (counter.active.size + counter.waiting.size === 0) this.#rest(key, counter)
           const [next] = counter.waiting
           next?.()
         }
         this.#updateBreaker(origin, reached)
       },
     }
+  }
+
+  /** What is postponed may run elsewhere. How fast the receiver is stays known, for its next burst. */
+  #rest(key: string, counter: Counter): void {
+    counter.postponed = 0
+    this.#counters.delete(key)
+    this.#counters.set(key, counter)
   }
 
   #updateBreaker(origin: string, reached: boolean): void {
@@ -133,7 +150,7 @@ export class DeliveryLimits {
     if (breaker.failures >= failures) breaker.openUntil = this.#clock.now() + breaker.breakMs
     this.#breakers.set(origin, breaker)
     // Bound the memory for failing origins that are never called again.
-    if (this.#breakers.size > 10_000) this.#breakers.delete(this.#breakers.keys().next().value ?? '')
+    if (this.#breakers.size > remembered) this.#breakers.delete(this.#breakers.keys().next().value ?? '')
   }
 
   /** Adds jitter, so that postponed webhooks do not all come back at once. */

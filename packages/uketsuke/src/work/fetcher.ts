@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../base/timers.ts'
 import { Wakeup } from '../base/wakeup.ts'
 import type { Runnable } from '../definition/define.ts'
 import type { Receiver } from '../dispatch/port.ts'
@@ -28,6 +29,7 @@ export class Fetcher {
   /** The jobs of high priority that were claimed since the last normal one. */
   #highs = 0
   #cancelTimer = () => {}
+  #gathering: NodeJS.Timeout | null = null
 
   constructor(queue: WorkerQueue, parts: WorkerParts, stopping: AbortSignal, presence: Presence) {
     this.#presence = presence
@@ -59,7 +61,7 @@ export class Fetcher {
     this.#running += jobs.length
     this.#demand.claimed(jobs.length, room)
     // A job may have ended while the claim was under way.
-    if (this.#room > 0 && this.#demand.roomMade()) this.#wakeup.notify()
+    if (this.#room > 0 && this.#demand.roomMade()) this.#claimSoon()
     this.#receiver.claimed({ hints, found: jobs.length, room: this.#failing ? 0 : this.#room })
     return jobs
   }
@@ -101,13 +103,14 @@ export class Fetcher {
   /** Waits until there may be something to claim: a hint, room again, the next due time or the poll. */
   async wait(): Promise<void> {
     // Without room, the next job to end wakes this up.
-    if (this.#room > 0 && !this.#wakeup.isPending) {
+    if (this.#room > 0 && !this.#wakeup.isPending && this.#gathering === null) {
       const due = this.#failing ? null : await this.#nextDue()
       const wait = Math.max(0, Math.min(pollMs, due === null ? pollMs : due - this.#parts.clock.now()))
       this.#cancelTimer = this.#parts.clock.after(wait, this.#poll)
     }
     await this.#wakeup.wait()
     this.#cancelTimer()
+    this.#stopGathering()
   }
 
   readonly #poll = (): void => {
@@ -124,11 +127,25 @@ export class Fetcher {
   /** A handler has ended. */
   readonly jobEnded = (): void => {
     this.#running--
-    if (this.#demand.roomMade()) this.#wakeup.notify()
+    if (this.#demand.roomMade()) this.#claimSoon()
+  }
+
+  /** A claim of many jobs costs little more than one of a single job, so a queue that was full may wait for more places. */
+  #claimSoon(): void {
+    const { concurrency, gatherMs } = this.#queue
+    if (gatherMs === undefined || this.#room >= concurrency / 4) this.#wakeup.notify()
+    else this.#gathering ??= setTimeout(this.#wakeup.notify, gatherMs)
+  }
+
+  #stopGathering(): void {
+    if (this.#gathering === null) return
+    clearTimeout(this.#gathering)
+    this.#gathering = null
   }
 
   async close(): Promise<void> {
     this.#cancelTimer()
+    this.#stopGathering()
     await this.#receiver.close()
   }
 }

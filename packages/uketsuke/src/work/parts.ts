@@ -59,4 +59,6 @@ export interface WorkerQueue {
   queue: Queue
   types: ReadonlyMap<string, Runnable>
   concurrency: number
+  /** Where all places were taken, how long the next claim waits until a quarter of them is free, in milliseconds. Absent: it does not wait. */
+  gatherMs?: number
 }

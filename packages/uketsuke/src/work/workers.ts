@@ -46,7 +46,7 @@ export function createWorkers(
       open()
       const lanes: WorkerQueue[] = [
         { queue: 'jobs', types: types.jobs, concurrency },
-        { queue: 'deliveries', types: types.deliveries, concurrency: deliveriesAtOnce },
+        { queue: 'deliveries', types: types.deliveries, concurrency: deliveriesAtOnce, gatherMs: 20 },
       ]
       const worker = new Worker(
         parts,
