@@ -156,9 +156,11 @@ type Returned = [
 ]
 
 function claimed(row: readonly unknown[], { queue, worker, leaseMs }: ClaimQuery, now: number): Job {
-  const [id, type, owner, priority, version, attempt, maxAttempts, input, lastError, ...rest] = row as Returned
-  const [metadata, webhookUrl, retryOf, parent, trace, limitKey, batch, ...times] = rest
-  const [createdAt, runAt, cancelRequestedAt, retainFor, ownStart] = times
+  // By place: to iterate over each row would cost a fifth of what a claim allocates.
+  const { 0: id, 1: type, 2: owner, 3: priority, 4: version, 5: attempt, 6: maxAttempts, 7: input } = row as Returned
+  const { 8: lastError, 9: metadata, 10: webhookUrl, 11: retryOf, 12: parent, 13: trace } = row as Returned
+  const { 14: limitKey, 15: batch, 16: createdAt, 17: runAt, 18: cancelRequestedAt } = row as Returned
+  const { 19: retainFor, 20: ownStart } = row as Returned
   const startedAt = ownStart ?? now
   return {
     id,
