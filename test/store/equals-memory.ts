@@ -5,6 +5,7 @@ import { change } from '../../packages/uketsuke/src/domain/change.ts'
 import type { Job } from '../../packages/uketsuke/src/domain/job.ts'
 import { admission } from '../../packages/uketsuke/src/domain/limits.ts'
 import * as rules from '../../packages/uketsuke/src/domain/rules.ts'
+import { anyLease } from '../../packages/uketsuke/src/store/fragments.ts'
 import { memory } from '../../packages/uketsuke/src/store/memory.ts'
 import { allOwners, type Owner, type Store } from '../../packages/uketsuke/src/store/port.ts'
 
@@ -94,6 +95,7 @@ const moves: ((job: Job, now: number) => Job | null)[] = [
   (job, now) => rules.snooze(job, now, now + 7, 'asked'),
   (job, now) => rules.debounce(job, `{"at":${now}}`, now, { wait: 10, max: 25 }),
   rules.cancel,
+  rules.touch,
   rules.expire,
 ]
 
@@ -184,6 +186,11 @@ const writes: fc.Arbitrary<Act> = fc.oneof(
         (store) =>
           store.addFragments(added),
     ),
+  fc.tuple(id, fc.constantFrom('1', '2', '3')).map(
+    ([id, key]): Act =>
+      (store) =>
+        store.addFragments([{ lease: anyLease(id), kind: 'step', key, value: 'free' }]),
+  ),
   fc.tuple(id, fc.integer({ min: 0, max: 2 }), short).map(
     ([id, attempt, leaseMs]): Act =>
       (store) =>

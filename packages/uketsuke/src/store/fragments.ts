@@ -1,7 +1,7 @@
 import type { Lease } from '../domain/job.ts'
 import type { Owner } from './owner.ts'
 
-/** What an attempt stores with its job while it runs: the result of a step, or a chunk of live output. */
+/** What is stored with a job while it runs: the result of a step, a chunk of live output, a question of the handler, or its answer. */
 export interface Fragment {
   /** What it is, such as `step`. */
   readonly kind: string
@@ -10,9 +10,18 @@ export interface Fragment {
   readonly value: string
 }
 
-/** A fragment that the holder of a lease stores. */
+/** Names a job, whoever runs it. */
+export interface AnyLease {
+  readonly id: string
+  readonly attempt: null
+  readonly worker: null
+}
+
+export const anyLease = (id: string): AnyLease => ({ id, attempt: null, worker: null })
+
+/** A fragment that the holder of a lease stores, or that a client adds to its job. */
 export interface NewFragment extends Fragment {
-  readonly lease: Lease
+  readonly lease: Lease | AnyLease
 }
 
 export interface FragmentQuery {

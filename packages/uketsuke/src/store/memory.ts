@@ -321,7 +321,7 @@ export function memory(): StoreFactory {
       addFragments: async (added) =>
         added.map(({ lease, kind, key, value }) => {
           const job = jobs.get(lease.id)
-          if (job === undefined || !isHeldBy(lease, job)) return false
+          if (job === undefined || (lease.worker !== null && !isHeldBy(lease, job))) return false
           const present = fragments.get(lease.id) ?? []
           const exists = present.some((one) => one.kind === kind && one.key === key)
           if (!exists) fragments.set(lease.id, [...present, { kind, key, value }])

@@ -258,8 +258,9 @@ export interface Store {
   /** The front of the waiting user jobs of each type and priority. One probe for each, regardless of the number of jobs. */
   fronts(): Promise<Front[]>
   /**
-   * Stores fragments of running jobs in one commit. False if the lease does not hold its job any more: then nothing of that fragment is
-   * stored. A fragment whose key exists is left unchanged. Fragments go with their job.
+   * Stores fragments of jobs in one commit. False if the lease does not hold its job any more: then nothing of that fragment is stored.
+   * With `anyLease`, it is stored as long as the job exists, whatever its state. A fragment whose key exists is left unchanged. Fragments go
+   * with their job.
    */
   addFragments(fragments: readonly NewFragment[]): Promise<boolean[]>
   /** Fragments of a job in the bytewise order of their keys, or in the opposite one. */

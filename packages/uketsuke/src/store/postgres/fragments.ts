@@ -15,8 +15,8 @@ const columns: readonly ArrayColumn<NewFragment>[] = [
 ]
 
 /**
- * The lock on the row of the attempt keeps it from ending before the commit. Locked in id order, as in all batches. A repeated try finds
- * the keys of the first, so it is the same.
+ * The lock on the row of the attempt keeps it from ending before the commit, and that on what was asked keeps the job from being removed.
+ * Locked in id order, as in all batches. A repeated try finds the keys of the first, so it is the same.
  */
 export async function addFragments(sql: Sql, fragments: readonly NewFragment[]): Promise<boolean[]> {
   if (fragments.length === 0) return []
@@ -33,17 +33,25 @@ export async function addFragments(sql: Sql, fragments: readonly NewFragment[]):
        SELECT new.id, new.attempt, new.worker, new.kind, new.key, new.value FROM ${parameters.rows('new', columns, sorted)},
          LATERAL (SELECT FROM uketsuke.running AS job WHERE job.id = new.id AND job.attempt = new.attempt AND job.worker = new.worker
            LIMIT 1 FOR KEY SHARE) AS mine
+     ), any_lease AS MATERIALIZED (
+       SELECT new.id, new.attempt, new.worker, new.kind, new.key, new.value FROM ${parameters.rows('new', columns, sorted)},
+         LATERAL (SELECT FROM uketsuke.accepted AS job WHERE job.id = new.id LIMIT 1 FOR KEY SHARE) AS mine
+       WHERE new.worker IS NULL
+     ), present AS (TABLE held UNION ALL TABLE any_lease
      ), stored AS (
-       INSERT INTO uketsuke.fragments (job_id, kind, key, value) SELECT id, kind, key, value FROM held ON CONFLICT DO NOTHING
+       INSERT INTO uketsuke.fragments (job_id, kind, key, value) SELECT id, kind, key, value FROM present ON CONFLICT DO NOTHING
      )
-     SELECT DISTINCT id, attempt, worker FROM held`,
+     SELECT DISTINCT id, attempt, worker FROM present`,
     parameters.values,
   )
-  const held = new Set(rows.map(({ id, attempt, worker }) => JSON.stringify([id, Number(attempt), worker])))
+  const present = new Set(rows.map(({ id, attempt, worker }) => keyOf(id, attempt, worker)))
   return fragments.map(({ lease: { id, attempt, worker } }) =>
-    held.has(JSON.stringify([encodeText(id), attempt, encodeText(worker)])),
+    present.has(keyOf(encodeText(id), attempt, worker === null ? null : encodeText(worker))),
   )
 }
+
+const keyOf = (id: unknown, attempt: unknown, worker: unknown) =>
+  JSON.stringify([id, attempt === null ? null : Number(attempt), worker])
 
 export async function fragments(
   sql: Sql,

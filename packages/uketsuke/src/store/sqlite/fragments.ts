@@ -3,9 +3,11 @@ import { allOwners } from '../owner.ts'
 import type { Sql } from './connection.ts'
 
 const held = "SELECT 1 FROM jobs WHERE id = ? AND status = 'running' AND attempt = ? AND worker = ?"
+const exists = 'SELECT 1 FROM jobs WHERE id = ?'
 
 export function addFragment(sql: Sql, { lease: { id, attempt, worker }, kind, key, value }: NewFragment): boolean {
-  if (sql.get(held, id, attempt, worker) === undefined) return false
+  const found = worker === null ? sql.get(exists, id) : sql.get(held, id, attempt, worker)
+  if (found === undefined) return false
   const insert = 'INSERT INTO fragments (job_id, kind, key, value) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
   sql.run(insert, id, kind, key, value)
   return true

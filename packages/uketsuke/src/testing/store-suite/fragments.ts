@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Job } from '../../domain/job.ts'
 import * as rules from '../../domain/rules.ts'
-import type { NewFragment } from '../../store/fragments.ts'
+import { anyLease, type NewFragment } from '../../store/fragments.ts'
 import { allOwners, type Store } from '../../store/port.ts'
 import { applied, asked, type Check, end, job, lease } from './fixture.ts'
 
@@ -53,6 +53,24 @@ export function fragments(check: Check): void {
     assert.deepEqual(await store.addFragments([fragment('a', '2')]), [false])
     assert.deepEqual(await read(store, 'a'), [])
     assert.deepEqual(await read(store, 'b'), ['1=x'])
+  })
+
+  check('fragments: without a lease, added to a job in any state, as long as it exists', async ({ store, clock }) => {
+    await store.insert([{ job: job(clock, { id: 'a' }) }])
+    const added = (key: string, id = 'a') => store.addFragments([fragment(id, key, 'x', { lease: anyLease(id) })])
+    assert.deepEqual(await added('pending'), [true])
+    const [running] = (await store.claim(asked)) as [Job]
+    const both = [fragment('a', 'held'), fragment('a', 'free', 'x', { lease: anyLease('a') })]
+    const refused = fragment('a', 'refused', 'x', { lease: lease('a', 2) })
+    const absent = fragment('b', 'absent', 'x', { lease: anyLease('b') })
+    assert.deepEqual(await store.addFragments([...both, refused, absent]), [true, true, false, false])
+    const again = fragment('a', 'held', 'changed', { lease: anyLease('a') })
+    assert.deepEqual(await store.addFragments([again]), [true])
+    await store.replace([applied(running, rules.succeed(running, clock.now(), '1'), clock)])
+    assert.deepEqual(await added('ended'), [true])
+    assert.deepEqual(await read(store, 'a'), ['ended=x', 'free=x', 'held=x', 'pending=x'])
+    await store.remove('ann', 'a')
+    assert.deepEqual(await added('removed'), [false])
   })
 
   check('fragments: a later attempt reads and adds', async ({ store, clock }) => {
