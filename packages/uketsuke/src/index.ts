@@ -17,12 +17,14 @@ export type {
   AttemptView,
   DeliveryView,
   GetOptions,
+  GivenAnswer,
   JobOf,
   JobPage,
   JobRequest,
   Jobs,
   ListOptions,
   OwnerScope,
+  QuestionView,
   RetryOptions,
   SummaryOf,
   WatchOptions,
@@ -41,7 +43,7 @@ export type { ApiKeyOptions, ApiKeyView } from './auth/api-keys.ts'
 export type { Clock } from './base/clock.ts'
 export { type Log, silentLog } from './base/log.ts'
 export type { DashboardAction, DashboardOptions } from './dashboard/access.ts'
-export type { FileData, JobContext, JobFiles, SaveOptions } from './definition/context.ts'
+export type { Answer, AskedQuestion, FileData, JobContext, JobFiles, SaveOptions } from './definition/context.ts'
 export { type JobOptions, type JobType, type JobTypes, job } from './definition/define.ts'
 export { type HandlerAt, handlerAt } from './definition/isolated.ts'
 export type { McpToolOptions, ToolAnnotations } from './definition/mcp-tool.ts'

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Accepted, Acceptor } from './accept/accept.ts'
+import { answerQuestions, questionsOf } from './accept/answers.ts'
 import type { AcceptedBatch } from './accept/many.ts'
 import type { AcceptRequest, Idempotency } from './accept/request.ts'
 import type { Clock } from './base/clock.ts'
@@ -14,6 +15,7 @@ import { filesOf, type StoredFile } from './domain/file.ts'
 import { isJobId } from './domain/identifiers.ts'
 import { type Attempt, isExpired, isTerminal, type Job, type JobStatus } from './domain/job.ts'
 import { type LogLine, logLines } from './domain/log-line.ts'
+import type { OpenQuestion } from './domain/question.ts'
 import { cancel, retry } from './domain/rules.ts'
 import { readable } from './domain/view.ts'
 import type { ByteRange, FileStorage } from './files/port.ts'
@@ -58,6 +60,13 @@ export interface JobService {
   list(query: JobListQuery): Promise<{ items: Job[]; next: string | null }>
   /** Resolves with the resulting job: cancelled, cancellation requested, or unchanged if it had ended. @throws `job-not-found` */
   cancel(owner: Owner, id: string): Promise<Job>
+  /** The questions of a job's handler that can be answered now, oldest first. */
+  questions(job: Job): Promise<OpenQuestion[]>
+  /**
+   * Answers open questions of a job by their names, all or none. Resolves with the names: those of other questions are ignored, and the
+   * first answer to a question counts. @throws `job-not-found`, `job-expired`, `validation-error` for an answer that does not fit
+   */
+  answer(owner: Owner, id: string, answers: ReadonlyMap<string, unknown>): Promise<string[]>
   /**
    * Creates a new job from one that has ended. `created` is false for an idempotent replay. The key belongs to the job's owner.
    * @throws `job-not-found`, `job-not-finished`, `idempotency-key-reused` if the key was used for another job, `idempotency-in-progress`
@@ -255,6 +264,11 @@ export function createJobService(parts: JobServiceParts): JobService {
       const job = await find(owner, id)
       return (await transition(job, (now) => cancel(now, clock.now()), clock.now)) ?? find(owner, id)
     },
+    async questions(job) {
+      await ready()
+      return questionsOf({ store, clock }, job)
+    },
+    answer: async (owner, id, answers) => answerQuestions({ store, transition, clock }, await find(owner, id), answers),
     async retry(owner, id, idempotency) {
       assertOpen()
       return again(await find(owner, id), parts.newId(), idempotency)

@@ -120,6 +120,21 @@ export interface JobRequest<Types extends JobTypes> {
   answerWithin?: number | undefined
 }
 
+/** A question that the handler of a job asks. */
+export interface QuestionView {
+  name: string
+  message: string
+  /** A JSON Schema for the content of the answer: a flat object. */
+  schema: object
+  /** Times in ISO 8601. */
+  askedAt: string
+  /** When the handler stops waiting. */
+  expiresAt: string
+}
+
+/** An answer to a question. `cancel` dismisses it without a decision. */
+export type GivenAnswer = { action: 'accept'; content?: object } | { action: 'decline' | 'cancel' }
+
 /**
  * The job system of a program, created by `createJobs`. Every method waits for the store to open, and rejects with `store-unusable`
  * or `temporarily-unavailable` if that fails.
@@ -177,6 +192,19 @@ export interface Jobs<Types extends JobTypes = any> {
   cancel(id: string, options: OwnerScope): Promise<JobOf<Types>>
   /** The same for a job of one type. @throws {UketsukeError} `job-not-found`, also if the job is of another type */
   cancel<N extends keyof Types & string>(type: N, id: string, options: OwnerScope): Promise<JobOf<Types, N>>
+
+  /**
+   * Resolves with the questions that the handler of a job asks with `ask` and that can be answered now, oldest first. Clients of
+   * `jobs.mcp()` see the same.
+   * @throws {UketsukeError} `job-not-found`, `job-expired`, `invalid-owner`
+   */
+  questions(id: string, options: OwnerScope): Promise<QuestionView[]>
+  /**
+   * Answers a question of a job, for its handler to go on. The first answer counts.
+   * @throws {UketsukeError} `validation-error` if the answer does not fit the question, which stays open; `not-found` if the job has no
+   * open question of this name; `job-not-found`, `job-expired`, `invalid-owner`
+   */
+  answer(id: string, name: string, answer: GivenAnswer, options: OwnerScope): Promise<void>
 
   /**
    * Creates a new job with the input of a job that has ended. A second call with the same `idempotencyKey` within 24 hours resolves

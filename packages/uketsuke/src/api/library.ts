@@ -4,10 +4,19 @@ import { attemptView, deliveryView } from '../domain/delivery-view.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { checkKey, checkOwner, isJobId, isTypeName } from '../domain/identifiers.ts'
 import { type Job, jobStatuses } from '../domain/job.ts'
-import { readable, view } from '../domain/view.ts'
+import { isoTime, readable, view } from '../domain/view.ts'
 import type { JobListQuery, JobService } from '../service.ts'
 import { allOwners, type Owner } from '../store/port.ts'
-import type { GetOptions, Jobs, ListOptions, OwnerScope, RetryOptions, SummaryOf, WatchOptions } from './jobs.ts'
+import type {
+  GetOptions,
+  GivenAnswer,
+  Jobs,
+  ListOptions,
+  OwnerScope,
+  RetryOptions,
+  SummaryOf,
+  WatchOptions,
+} from './jobs.ts'
 import type { EnqueueManyOptions, EnqueueOptions } from './options.ts'
 
 type Library<Types extends JobTypes> = Omit<
@@ -96,6 +105,17 @@ export function library<Types extends JobTypes>(service: JobService): Library<Ty
       const owner = as(options)
       if (type !== undefined) ofType(await service.find(owner, id), type)
       return show(await service.cancel(owner, id))
+    },
+    async questions(id: string, options: OwnerScope) {
+      const open = await service.questions(await service.find(as(options), id))
+      return open.map(({ name, message, form, askedAt, until }) => {
+        const times = { askedAt: isoTime(askedAt), expiresAt: isoTime(until) }
+        return { name, message, schema: { ...form }, ...times }
+      })
+    },
+    async answer(id: string, name: string, answer: GivenAnswer, options: OwnerScope) {
+      const answered = await service.answer(as(options), id, new Map([[name, answer]]))
+      if (answered.length === 0) throw new UketsukeError('not-found', `The job has no open question "${name}".`)
     },
     async retry(...args: ById<RetryOptions>) {
       const { type, id, options } = byId(args)

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { JobView } from '@uketsuke/client'
 import type { Log } from '../base/log.ts'
 import type { JsonOutput } from './json.ts'
@@ -38,6 +39,16 @@ export interface JobContext<Input> {
    */
   step<Result>(name: string, fn: () => Result | Promise<Result>): Promise<JsonOutput<Result>>
   /**
+   * Asks the user of the client a question, and resolves with the answer. The handler waits meanwhile, and keeps its place in the worker.
+   * Question and answer are stored with the job: a later attempt gets an answer that was given before, and asks again what is still open. A
+   * name stands for one question of the job, like that of a step; a job asks at most 100. An answer that `schema` refuses is asked for
+   * again, with the reason. Only clients of `jobs.mcp()` that support elicitation are asked, and whoever calls `jobs.answer`.
+   * @throws {UketsukeError} `not-answered` once `within` has passed; `invalid-question` for a name that is invalid or was used before in
+   * this attempt, an invalid message, or a schema that is no flat object of texts, numbers, booleans and choices; the reason of `signal` if
+   * it aborts
+   */
+  ask<Content = object>(name: string, question: AskedQuestion<Content>): Promise<Answer<Content>>
+  /**
    * Gives the job back, to run again in `ms` milliseconds, from 0 to 366 days, without spending an attempt: for a handler that has to wait
    * for others. It ends the handler by throwing. `message` replaces the progress message.
    * @throws always
@@ -48,6 +59,25 @@ export interface JobContext<Input> {
   /** Files that the job hands over, such as a PDF. */
   readonly files: JobFiles
 }
+
+/** What a handler asks. */
+export interface AskedQuestion<Content> {
+  /** What the user reads, 1 to 2,000 characters. Never ask for a password or another secret: the client and its model see the answer. */
+  message: string
+  /**
+   * Any Standard Schema for a flat object of texts, numbers, booleans and choices, from which the client makes a form. Default: no fields,
+   * so that the user only accepts or declines.
+   */
+  schema?: StandardSchemaV1<unknown, Content> | undefined
+  /**
+   * How long to wait for the answer, in milliseconds, from 1 to 366 days. Default: 10 minutes. It counts from the first attempt that asks.
+   * The `timeout` of the job type ends the attempt nevertheless.
+   */
+  within?: number | undefined
+}
+
+/** What the user has answered. `cancel` means that the question was dismissed without a decision. */
+export type Answer<Content> = { action: 'accept'; content: Content } | { action: 'decline' | 'cancel'; content: null }
 
 /** The live output of one run, for a type with the option `stream`. Each run has a stream of its own. */
 export interface LiveOutput {

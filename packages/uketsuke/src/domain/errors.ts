@@ -41,6 +41,8 @@ export const errorTitles = {
   'output-too-long': 'The live output is too long',
   'invalid-progress': 'Progress must be a number from 0 to 100',
   'invalid-step': 'A step has an invalid name, or was used twice',
+  'invalid-question': 'A question has an invalid name, message or schema, or was asked twice',
+  'not-answered': 'A question of the job was not answered in time',
   'invalid-file': 'The handler saved a file with an invalid name, type or content',
   'handler-crashed': 'The thread or process of the handler ended',
   'out-of-memory': 'The handler ran out of memory',

@@ -16,6 +16,7 @@ import {
   retry,
   snooze,
   succeed,
+  touch,
   unreadPatience,
   withLatestProgress,
 } from './rules.ts'
@@ -249,6 +250,14 @@ describe('cancel', () => {
     expect(cancel(asked2stop, 130)).toBeNull()
   })
   it('leaves a terminal job unchanged', () => expect(cancel(completed, 1)).toBeNull())
+})
+
+describe('touch', () => {
+  it('is a new version of a job that has not ended', () => {
+    for (const job of [pending, running, waiting, asked2stop])
+      expect(touch(job)).toEqual({ ...job, version: job.version + 1 })
+    expect(touch(completed)).toBeNull()
+  })
 })
 
 describe('retry', () => {

@@ -186,6 +186,9 @@ export function debounce(job: Job, input: string, now: number, by: Debounce): Jo
   return next(job, { input, ...place(job, runAt) })
 }
 
+/** Something beside the row of an unfinished job has changed, such as a question that its handler asks: those who follow it look again. */
+export const touch = (job: Job): Job | null => (isTerminal(job) ? null : next(job, {}))
+
 /** A new job with the same input as a terminal one. */
 export function retry(job: Job, id: string): NewJob | null {
   if (!isTerminal(job)) return null

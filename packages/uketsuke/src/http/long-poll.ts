@@ -13,7 +13,7 @@ export async function hold(
   follower: Follower,
   job: Job,
   seconds: number,
-  enough: (job: Job) => boolean,
+  enough: (job: Job) => boolean | Promise<boolean>,
 ): Promise<Job> {
   let latest = job
   const close = () => follower.close()
@@ -21,7 +21,10 @@ export async function hold(
   const offDraining = service.drain.onDraining(close)
   const offGone = request.onGone(close)
   try {
-    while (!enough(latest)) {
+    for (;;) {
+      const isEnough = enough(latest)
+      // Without a turn for those who need not ask.
+      if (isEnough instanceof Promise ? await isEnough : isEnough) break
       const next = await follower.next()
       if (next === null) break
       latest = next
@@ -38,16 +41,17 @@ export async function hold(
   return latest
 }
 
-/** The same for the end of a job that was just created, which is no error if waiting is impossible. */
+/** The same for the end of a job, or until `enough`. It is no error if waiting is impossible. */
 export async function holdForEnd(
   { service, request }: { service: HttpService; request: HttpRequest },
   job: Job,
   seconds: number,
+  enough: (job: Job) => boolean | Promise<boolean> = isTerminal,
 ): Promise<Job> {
   if (isTerminal(job)) return job
   try {
     const follower = await service.follow(job.owner, job.id, job.version)
-    return await hold({ service, request }, follower, job, seconds, isTerminal)
+    return await hold({ service, request }, follower, job, seconds, enough)
   } catch (thrown) {
     service.log.warn({ err: thrown, jobId: job.id }, 'long-poll failed to start')
     return job

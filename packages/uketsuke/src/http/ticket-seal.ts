@@ -60,7 +60,7 @@ export async function ticketCaller(
 }
 
 /** The key depends on the purpose, so that another use of the shared key can never produce a ticket. */
-const keyFor = (purpose: Pass['purpose'], shared: string): Buffer =>
+export const keyFor = (purpose: Pass['purpose'] | 'mcp-request-state', shared: string): Buffer =>
   createHash('sha256').update(`${purpose}.${shared}`).digest()
 
 function payloadOf(key: Buffer, ticket: string): Payload {

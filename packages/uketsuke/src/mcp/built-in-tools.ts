@@ -1,12 +1,13 @@
 import { builtInTools } from '../definition/mcp-tool.ts'
 import { isTerminal } from '../domain/job.ts'
-import { hold } from '../http/long-poll.ts'
 import { type McpContext, mustHave } from './context.ts'
-import { failed, progressOf, resultOf, type ToolResult, text, unfinished } from './result.ts'
-import { RpcError } from './rpc-error.ts'
+import { holdForInput } from './input.ts'
+import { continuedCall, inputRequired } from './request-state.ts'
+import { failed, progressOf, resultOf, text, unfinished } from './result.ts'
+import { RpcError, rpcCodes } from './rpc-error.ts'
 import { isHidden } from './task.ts'
 
-type BuiltInTool = (context: McpContext, given: Record<string, unknown>) => Promise<ToolResult>
+type BuiltInTool = (context: McpContext, given: Record<string, unknown>) => Promise<object>
 
 /** The longest wait of `job_status`, and the usual one, in seconds. */
 const [longest, usual] = [50, 20]
@@ -55,10 +56,11 @@ const status: BuiltInTool = async (context, { jobId, waitSeconds = usual }) => {
   const seconds = typeof waitSeconds === 'number' && waitSeconds >= 0 && waitSeconds <= longest ? waitSeconds : null
   if (seconds === null) return failed(`waitSeconds must be from 0 to ${longest}.`)
   const { service, caller } = context
-  const job = await service.find(caller.owner, String(jobId))
-  const follower = await service.follow(caller.owner, job.id, job.version)
-  const latest = await hold(context, follower, job, seconds, isTerminal)
-  return isTerminal(latest) ? resultOf(context, latest) : unfinished(latest)
+  const call = await continuedCall(context)
+  const found = call?.job ?? (await service.find(caller.owner, String(jobId)))
+  const { job, questions } = await holdForInput(context, found, seconds)
+  if (isTerminal(job)) return resultOf(context, job)
+  return questions.length > 0 ? inputRequired(context, { job, created: false }, questions) : unfinished(job)
 }
 
 const cancel: BuiltInTool = async (context, { jobId }) => {
@@ -79,7 +81,7 @@ const explained =
       return await tool(context, given)
     } catch (error) {
       if (isHidden(error)) return failed('There is no such job.')
-      if (error instanceof RpcError) return failed(error.message)
+      if (error instanceof RpcError && error.code === rpcCodes.internalError) return failed(error.message)
       throw error
     }
   }

@@ -1,17 +1,18 @@
 import { UketsukeError } from '../domain/errors.ts'
-import { isTerminal, type Job } from '../domain/job.ts'
+import { isTerminal } from '../domain/job.ts'
 import { isObject } from '../http/body.ts'
-import { holdForEnd } from '../http/long-poll.ts'
 import { builtInTool } from './built-in-tools.ts'
 import { type McpContext, mustHave } from './context.ts'
-import { failed, resultOf, unfinished } from './result.ts'
+import { type Held, holdForInput } from './input.ts'
+import { type Call, continuedCall, inputRequired } from './request-state.ts'
+import { failed, resultOf, type ToolResult, unfinished } from './result.ts'
 import { invalidParams, missingTasks } from './rpc-error.ts'
 import { taskOf } from './task.ts'
 import type { Tool } from './tools.ts'
 
 /**
- * Creates the job of a tool, and waits a while for its end. Then a client with tasks gets a task, which is on disk by now, and any other
- * the id for `job_status`.
+ * Creates the job of a tool, or goes on with one that has asked, and waits a while for its end or its next question. Then a client with
+ * tasks gets a task, which is on disk by now, and any other the id for `job_status`.
  */
 export async function callTool(context: McpContext): Promise<object> {
   const { name, arguments: given = {} } = context.params
@@ -24,19 +25,19 @@ export async function callTool(context: McpContext): Promise<object> {
   if (tool === undefined) throw invalidParams('Unknown tool.')
   if (tool.requiresTasks && !tasks) throw missingTasks()
   mustHave('jobs:create', context)
-  const job = await runTool(context, tool, given)
-  if (!('id' in job)) return job
+  const call = (await continuedCall(context)) ?? (await begin(context, tool, given))
+  if (!('job' in call)) return call
+  const { job, questions } = await held(context, call, tool.holdMs / 1_000)
   if (isTerminal(job)) return resultOf(context, job)
+  if (questions.length > 0) return inputRequired(context, { ...call, job }, questions)
   return tasks ? { resultType: 'task', ...(await taskOf(context, job)) } : unfinished(job)
 }
 
-/** Resolves with the job, or with what the model should correct. */
-async function runTool(context: McpContext, tool: Tool, input: object) {
-  const { service, request, caller } = context
+/** Creates the job. Resolves with what the model should correct if its schema refuses the arguments. */
+async function begin({ service, request, caller }: McpContext, tool: Tool, input: object): Promise<Call | ToolResult> {
   try {
     const asked = { owner: caller.owner, type: tool.type, input, inputIsJson: true as const, carrier: request }
-    const { job, created } = await service.accept(asked)
-    return await held(context, job, tool.holdMs / 1_000, created)
+    return await service.accept(asked)
   } catch (error) {
     if (error instanceof UketsukeError && error.code === 'validation-error') return failed(violations(error))
     throw error
@@ -44,19 +45,20 @@ async function runTool(context: McpContext, tool: Tool, input: object) {
 }
 
 /**
- * Waits for the end of a job. A client that leaves meanwhile has cancelled its call, as the protocol says, and does not know of the job yet:
- * it is cancelled if this call has created it.
+ * Waits for the end of a job or its question. A client that leaves meanwhile has cancelled its call, as the protocol says, and does not know
+ * of the job yet: it is cancelled if this call has created it.
  */
-async function held(context: McpContext, job: Job, seconds: number, created: boolean): Promise<Job> {
+async function held(context: McpContext, { job, created }: Call, seconds: number): Promise<Held> {
   const { service, request, caller } = context
-  if (isTerminal(job) || seconds === 0) return job
+  if (isTerminal(job) || seconds === 0) return { job, questions: [] }
   let gone = false
   const off = request.onGone(() => {
     gone = true
   })
   try {
-    const latest = await holdForEnd(context, job, seconds)
-    return gone && created && !isTerminal(latest) ? await service.cancel(caller.owner, job.id) : latest
+    const latest = await holdForInput(context, job, seconds)
+    if (!gone || !created || isTerminal(latest.job)) return latest
+    return { job: await service.cancel(caller.owner, job.id), questions: [] }
   } finally {
     off()
   }

@@ -24,6 +24,8 @@ export interface Client {
   /** Its version begins with `initialize`. */
   readonly earlier: boolean
   readonly tasks: boolean
+  /** It can show forms to its user. */
+  readonly elicits: boolean
 }
 
 /** Reads the body, which must be one message. @throws {RpcError}, `payload-too-large`, `unsupported-media-type` */
@@ -55,7 +57,7 @@ export function clientOf(request: HttpRequest, message: Message): Client {
   const version = meta[versionKey]
   const capabilities = meta[capabilitiesKey]
   if (version === undefined && (header === null || earlierVersions.includes(header)))
-    return { earlier: true, tasks: false }
+    return { earlier: true, tasks: false, elicits: false }
   if (version === undefined && header !== protocolVersion) throw unsupported(header)
   if (typeof version !== 'string' || !isObject(capabilities))
     throw invalidParams(`params._meta must have ${versionKey} and ${capabilitiesKey}.`, 400)
@@ -64,9 +66,14 @@ export function clientOf(request: HttpRequest, message: Message): Client {
   mustRepeat('Mcp-Method', request.header('mcp-method'), method)
   const name = nameOf(message)
   if (typeof name === 'string') mustRepeat('Mcp-Name', decoded(request.header('mcp-name')), name)
-  const { extensions } = capabilities
-  return { earlier: false, tasks: isObject(extensions) && isObject(extensions[tasksExtension]) }
+  const { extensions, elicitation } = capabilities
+  const tasks = isObject(extensions) && isObject(extensions[tasksExtension])
+  return { earlier: false, tasks, elicits: isObject(elicitation) && canShowForms(elicitation) }
 }
+
+/** An empty object stands for forms only. */
+const canShowForms = (elicitation: Record<string, unknown>) =>
+  isObject(elicitation.form) || Object.keys(elicitation).length === 0
 
 /** What the header field `Mcp-Name` repeats. */
 function nameOf({ method, params }: Message): unknown {

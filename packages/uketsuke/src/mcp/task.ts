@@ -2,13 +2,14 @@ import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { isoTime } from '../domain/view.ts'
 import { queuePositionIfCheap, retryAfter } from '../http/response.ts'
+import { inputRequests, questionsFor } from './input.ts'
 import { progressOf, type ResultContext, resultOf, systemError } from './result.ts'
 import { taskNotFound } from './rpc-error.ts'
 
 /** A task as the extension defines it. Times are ISO 8601 in UTC; durations are in milliseconds. */
 interface Task {
   readonly taskId: string
-  readonly status: 'working' | 'completed' | 'cancelled' | 'failed'
+  readonly status: 'working' | 'input_required' | 'completed' | 'cancelled' | 'failed'
   readonly statusMessage: string
   readonly createdAt: string
   readonly lastUpdatedAt: string
@@ -17,7 +18,7 @@ interface Task {
   readonly pollIntervalMs?: number
 }
 
-/** A job as a task, without what it returned. */
+/** A job as a task, without what it returned and what it asks. */
 export async function taskOf({ service }: Pick<ResultContext, 'service'>, job: Job): Promise<Task> {
   const position = (await queuePositionIfCheap(service, job)) ?? 1
   const wait = retryAfter(job, service.clock.now(), position, service.estimate(job))
@@ -32,9 +33,15 @@ export async function taskOf({ service }: Pick<ResultContext, 'service'>, job: J
   }
 }
 
-/** The same with its result or its error once it has ended. */
+/** The same with what it asks, and with its result or its error once it has ended. */
 export async function detailedTaskOf(context: ResultContext, job: Job): Promise<object> {
   const task = await taskOf(context, job)
+  const questions = await questionsFor(context, job)
+  const [first] = questions
+  if (first !== undefined) {
+    const statusMessage = `Waiting for an answer: ${first.message}`
+    return { ...task, status: 'input_required', statusMessage, inputRequests: inputRequests(questions) }
+  }
   if (task.status === 'failed') {
     const { code = 0, message = '', data } = systemError(job) ?? {}
     return { ...task, statusMessage: message, error: { code, message, data } }

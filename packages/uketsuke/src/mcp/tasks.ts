@@ -1,4 +1,5 @@
 import { type McpContext, mustHave } from './context.ts'
+import { answerWith } from './input.ts'
 import { invalidParams, missingTasks } from './rpc-error.ts'
 import { detailedTaskOf, orTaskNotFound } from './task.ts'
 
@@ -10,11 +11,11 @@ export async function getTask(context: McpContext): Promise<object> {
   return detailedTaskOf(context, job)
 }
 
-/** Handlers ask for no input yet, so that any response is to an unknown request, which is ignored. */
+/** Answers what a task asks. Responses to anything else are ignored. */
 export async function updateTask(context: McpContext): Promise<object> {
   const id = taskId(context)
   mustHave('jobs:create', context)
-  await orTaskNotFound(context.service.find(context.caller.owner, id))
+  await orTaskNotFound(answerWith(context, id, context.params.inputResponses))
   return {}
 }
 

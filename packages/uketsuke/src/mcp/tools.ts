@@ -1,9 +1,9 @@
 import { assertConfiguration } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
 import type { JobType } from '../definition/define.ts'
+import { jsonSchema } from '../definition/json-schema.ts'
 import { builtInTools, isToolName, type McpTool } from '../definition/mcp-tool.ts'
 import { isObject } from '../http/body.ts'
-import { jsonSchema } from '../http/openapi/type-schemas.ts'
 
 /** A job type that is offered as a tool. */
 export interface Tool extends McpTool {

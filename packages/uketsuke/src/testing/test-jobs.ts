@@ -224,6 +224,14 @@ export function createTestJobs<Types extends JobTypes>(options: TestJobsOptions<
       }
       throw new Error(`The job ${jobId} did not become ${status}.`)
     },
+    async answer(jobId, name, answer, options) {
+      const isOpen = async () => {
+        const open = await front.questions(jobId, options)
+        return open.some((question) => question.name === name)
+      }
+      await settle(patience, isOpen)
+      await front.answer(jobId, name, answer, options)
+    },
     async runJob(type, input, how = {}) {
       const definition = options.jobs[type]
       if (definition === undefined) throw new Error(`There is no job type ${type}.`)

@@ -5,6 +5,7 @@ import type { StreamMode } from '../domain/live-output.ts'
 import type { LatestProgress } from '../domain/rules.ts'
 import type { FileStorage } from '../files/port.ts'
 import { traceIdOf } from '../tracing/tracing.ts'
+import { Questions } from './ask.ts'
 import { RunFiles } from './files.ts'
 import type { JobLog } from './job-log.ts'
 import type { HeldJob } from './lease.ts'
@@ -38,6 +39,7 @@ export class Context implements JobContext<unknown> {
   #kept: Log | null = null
   #progress: ProgressWriter | null = null
   #steps: Steps | null = null
+  #questions: Questions | null = null
   #files: RunFiles | null = null
   #output: OutputWriter | null = null
   #snooze: Snooze | null = null
@@ -88,6 +90,11 @@ export class Context implements JobContext<unknown> {
     return this.#steps.run as JobContext<unknown>['step']
   }
 
+  get ask(): JobContext<unknown>['ask'] {
+    this.#questions ??= new Questions(this.#held, this.#parts)
+    return this.#questions.ask
+  }
+
   get output(): LiveOutput {
     if (this.#stream === null) return notStreaming(this.#held.job.type)
     this.#output ??= new OutputWriter(this.#held, this.#parts, this.#stream)
@@ -124,6 +131,7 @@ export class Context implements JobContext<unknown> {
   /** Ends the attempt: later progress is not stored. Returns the latest progress if it may not be stored yet. */
   end(): LatestProgress | null {
     this.#ended = true
+    this.#questions?.end()
     return this.#progress?.end() ?? null
   }
 }

@@ -51,6 +51,8 @@ const final = new Set<string>([
   'invalid-output',
   'invalid-progress',
   'invalid-step',
+  'invalid-question',
+  'not-answered',
   'output-too-long',
   'invalid-file',
 ])

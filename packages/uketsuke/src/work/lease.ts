@@ -22,6 +22,8 @@ export class HeldJob {
   #controller: AbortController | null = null
   #listener: ((reason: AbortReason, error: DOMException) => void) | null = null
   #leaving = false
+  /** Those who wait for what others do to this job. */
+  readonly #watchers = new Set<() => void>()
   /** When the lease was last known to be valid, by this process's clock: the time before it was requested. */
   confirmedAt: number
   /** Writes in progress and queued. */
@@ -69,8 +71,10 @@ export class HeldJob {
         held = isHeldBy(this.lease, job)
         return held ? rule(job) : null
       }
+      const before = this.#job.version
       const after = await this.#transition(this.#job, still, this.#clock.now)
       if (after) this.#job = after
+      if (after && after.version > before + 1) this.#tellWatchers()
       else if (!held) this.abort('lease-lost')
       return after
     } finally {
@@ -83,11 +87,22 @@ export class HeldJob {
     if (job.version <= this.#job.version) return
     if (isHeldBy(this.lease, job)) {
       this.#job = job
+      this.#tellWatchers()
       if (job.cancelRequestedAt !== null) this.abort('cancelled')
     } else if (this.#writes === 0) {
       // During a write the change may be that very write. If it is not, the write fails on the version and finds out.
       this.abort('lease-lost')
     }
+  }
+
+  /** Calls `watcher` after each change of this job by others. The returned function ends that. A hint: it may be missed. */
+  onForeignChange(watcher: () => void): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  #tellWatchers(): void {
+    for (const watcher of [...this.#watchers]) watcher()
   }
 
   /** The first reason counts, except that a lost lease replaces it: then nothing may be written. */

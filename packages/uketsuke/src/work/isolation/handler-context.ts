@@ -2,7 +2,9 @@ import type { Log } from '../../base/log.ts'
 import { describe, plainText } from '../../base/thrown.ts'
 import type { FileData, JobContext, SaveOptions } from '../../definition/context.ts'
 import { UketsukeError } from '../../domain/errors.ts'
+import type { Reply } from '../../domain/question.ts'
 import { chunksOf } from '../../files/data.ts'
+import { asking } from '../asking.ts'
 import { Snoozed, snoozeFor } from '../snooze.ts'
 import { Unawaited } from '../unawaited.ts'
 import type { ToHandler, ToWorker } from './messages.ts'
@@ -45,6 +47,7 @@ export class HandlerContext {
         this.#steps.set(this.#count + 1, fn)
         return this.#call('step', name) as never
       },
+      ask: asking((name, question) => this.#call('ask', name, question) as Promise<Reply>),
       snooze(ms, message) {
         snoozeFor(ms, message)
         send({ kind: 'snooze', ms, message })

@@ -17,7 +17,7 @@ export type ToWorker =
   | { kind: 'ready' }
   | { kind: 'progress'; percent: number; message: string | undefined }
   | { kind: 'log'; level: 'info' | 'warn' | 'error'; fields: Record<string, unknown>; message: string }
-  | { kind: 'call'; call: number; name: 'enqueue' | 'output' | 'step' | 'save'; values: readonly unknown[] }
+  | { kind: 'call'; call: number; name: 'enqueue' | 'output' | 'step' | 'ask' | 'save'; values: readonly unknown[] }
   | { kind: 'stepped'; call: number; value?: unknown; error?: SentError }
   | { kind: 'chunk'; stream: number; chunk?: Uint8Array; done?: boolean; error?: SentError }
   | { kind: 'snooze'; ms: number; message: string | undefined }

@@ -1,4 +1,5 @@
 import type { JobContext } from '../../definition/context.ts'
+import { type FormQuestion, schemaOf } from '../asking.ts'
 import type { Host } from './host.ts'
 import type { ToWorker } from './messages.ts'
 import { receivedError, sentError } from './sent-error.ts'
@@ -20,6 +21,11 @@ export function runIn(host: Host, context: JobContext<unknown>, ended: () => voi
         return context.step(values[0] as string, () =>
           asked(steps, number, () => host.send({ kind: 'step', call: number })),
         )
+      }
+      if (name === 'ask') {
+        const [asked, { form, ...question }] = values as [string, FormQuestion]
+        // The schema of the handler is on the other side.
+        return context.ask(asked, { ...question, schema: schemaOf(form) })
       }
       const [file, options, source] = values as [string, object | undefined, { href?: string; stream: number }]
       const data = source.href === undefined ? pulled(source.stream) : new URL(source.href)
