@@ -31,10 +31,37 @@ export const conformanceTools = {
     },
   }),
   confirm_delete: job({
-    description: 'Would ask for a confirmation, if handlers could ask.',
+    description: 'Deletes a file if the user confirms it.',
     mcp: { holdMs: 0 },
     input: z.object({ filename: z.string() }),
-    run: () => 'not deleted',
+    run: async ({ input, ask }) => {
+      const schema = z.object({ confirm: z.boolean() })
+      const { content } = await ask('confirm', { message: `Delete ${input.filename}?`, schema })
+      return content?.confirm === true ? 'deleted' : 'kept'
+    },
+  }),
+  multi_input: job({
+    description: 'Asks two questions at once.',
+    mcp: { holdMs: 0 },
+    input: any,
+    run: async ({ ask }) => {
+      const schema = z.object({ name: z.string() })
+      const [first, second] = await Promise.all([
+        ask('first', { message: 'Your first name?', schema }),
+        ask('second', { message: 'Your second name?', schema }),
+      ])
+      return [first.content?.name, second.content?.name]
+    },
+  }),
+  test_tool_with_task: job({
+    description: 'Asks for a name, and then works longer than a call waits.',
+    mcp: { holdMs: 1_500, requiresTasks: true },
+    input: any,
+    run: async ({ ask, signal }) => {
+      const { content } = await ask('user_name', { message: 'Your name?', schema: z.object({ name: z.string() }) })
+      await setTimeout(2_500, null, { signal })
+      return `Hello, ${content?.name}!`
+    },
   }),
   protocol_error_job: job({
     description: 'Ends its thread.',

@@ -16,8 +16,8 @@ const runner = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/i
 const node20 = new URL('./node20.mjs', import.meta.url).href
 
 /**
- * The scenarios of the extension, with the number of their checks, and those of the protocol that concern a server of tools. Left out:
- * tasks-mrtr-input and tasks-mrtr-composition, since handlers cannot ask for input. The runner itself skips tasks-status-notifications.
+ * The scenarios of the extension, with the number of their checks, and those of the protocol that concern a server of tools. The runner
+ * itself skips tasks-status-notifications.
  */
 const scenarios: [name: string, version: string, checks: number][] = [
   ['tasks-lifecycle', '2026-07-28', 9],
@@ -27,6 +27,8 @@ const scenarios: [name: string, version: string, checks: number][] = [
   ['tasks-request-headers', '2026-07-28', 5],
   ['tasks-dispatch-and-envelope', '2026-07-28', 9],
   ['tasks-required-task-error', '2026-07-28', 3],
+  ['tasks-mrtr-input', '2026-07-28', 4],
+  ['tasks-mrtr-composition', '2026-07-28', 2],
   ['http-header-validation', '2026-07-28', 14],
   ['dns-rebinding-protection', '2026-07-28', 2],
   ['tools-list', '2026-07-28', 4],

@@ -276,7 +276,7 @@ describe('a task', () => {
     const own = await other.ask('tasks/get', { taskId: jobId })
     expect(own.body.result.status).toBe('completed')
     const bytes = async (method: string, taskId: string, as: string) => {
-      const { status, text } = await other.ask(method, { taskId }, { as })
+      const { status, text } = await other.ask(method, { taskId, inputResponses: {} }, { as })
       // Each request has its own id, which its response repeats.
       return [status, text.replace(/"id":\d+/, '"id":0')]
     }
