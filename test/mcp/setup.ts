@@ -29,6 +29,8 @@ export interface Asked {
   as?: string
   /** Whether the client supports tasks. Default: true. */
   tasks?: boolean
+  /** Whether it can show forms to its user. Default: false. */
+  elicits?: boolean
   headers?: Record<string, string>
   signal?: AbortSignal
 }
@@ -77,8 +79,10 @@ export async function serveTools<Types extends JobTypes>(
     }
     const _meta = {
       'io.modelcontextprotocol/protocolVersion': version,
-      'io.modelcontextprotocol/clientCapabilities':
-        asked.tasks === false ? {} : { extensions: { [tasksExtension]: {} } },
+      'io.modelcontextprotocol/clientCapabilities': {
+        ...(asked.tasks !== false && { extensions: { [tasksExtension]: {} } }),
+        ...(asked.elicits === true && { elicitation: {} }),
+      },
     }
     const body = { jsonrpc: '2.0', id: ++ids, method, params: { _meta, ...params } }
     return send(JSON.stringify(body), { ...asked, headers: { ...routing, ...asked.headers } })

@@ -49,7 +49,7 @@ export type LostIn<T> =
             : T extends readonly (infer E)[]
               ? LostIn<E>
               : T extends object
-                ? { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? never : LostIn<T[K]> }[keyof T]
+                ? { [K in keyof T]-?: T[K] extends (...args: never[]) => unknown ? never : LostIn<T[K]> }[keyof T]
                 : never
 
 type IsAny<T> = 0 extends 1 & T ? true : false
