@@ -1,3 +1,4 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { createJobs, job, silentLog, sqlite, UketsukeError } from 'uketsuke'
 import { manualClock } from 'uketsuke/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -275,6 +276,23 @@ describe('a call that waits for its job', () => {
     const { result } = await call('wrong', plain)
     expect(result).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('The field it of a') }] })
   })
+})
+
+it('the official client shows each question, and gets the result', async () => {
+  const capabilities = { elicitation: { form: {} } }
+  const versionNegotiation = { mode: { pin: '2026-07-28' } } as const
+  const client = new Client({ name: 'test', version: '1.0.0' }, { capabilities, versionNegotiation })
+  const seen: unknown[] = []
+  client.setRequestHandler('elicitation/create', async ({ params }) => {
+    seen.push(params.message)
+    return { action: 'accept', content: params.message === 'First?' ? { a: 'A' } : { b: 'x' } }
+  })
+  const requestInit = { headers: { Authorization: 'Bearer ann' } }
+  await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', server.origin), { requestInit }))
+  const { structuredContent } = await client.callTool({ name: 'rounds', arguments: { key: 'official' } })
+  expect(structuredContent).toEqual({ a: 'A', b: 'x' })
+  expect(seen).toEqual(['First?', 'Second?'])
+  await client.close()
 })
 
 describe('a question', () => {

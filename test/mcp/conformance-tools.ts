@@ -3,6 +3,8 @@ import { job } from 'uketsuke'
 import { z } from 'zod'
 
 const any = z.object({})
+const name = z.object({ name: z.string() })
+const ok = z.object({ ok: z.boolean() })
 
 /** The tools that the conformance tests of the tasks extension call. */
 export const conformanceTools = {
@@ -45,10 +47,9 @@ export const conformanceTools = {
     mcp: { holdMs: 0 },
     input: any,
     run: async ({ ask }) => {
-      const schema = z.object({ name: z.string() })
       const [first, second] = await Promise.all([
-        ask('first', { message: 'Your first name?', schema }),
-        ask('second', { message: 'Your second name?', schema }),
+        ask('first', { message: 'Your first name?', schema: name }),
+        ask('second', { message: 'Your second name?', schema: name }),
       ])
       return [first.content?.name, second.content?.name]
     },
@@ -58,9 +59,44 @@ export const conformanceTools = {
     mcp: { holdMs: 1_500, requiresTasks: true },
     input: any,
     run: async ({ ask, signal }) => {
-      const { content } = await ask('user_name', { message: 'Your name?', schema: z.object({ name: z.string() }) })
+      const { content } = await ask('user_name', { message: 'Your name?', schema: name })
       await setTimeout(2_500, null, { signal })
       return `Hello, ${content?.name}!`
+    },
+  }),
+  test_input_required_result_elicitation: job({
+    description: 'Asks for a name.',
+    mcp: { holdMs: 10_000 },
+    input: any,
+    run: async ({ ask }) => {
+      const { content } = await ask('user_name', { message: 'What is your name?', schema: name })
+      return `Hello, ${content?.name}!`
+    },
+  }),
+  test_input_required_result_request_state: job({
+    description: 'Asks for a confirmation.',
+    mcp: { holdMs: 10_000 },
+    input: any,
+    run: async ({ ask }) => {
+      const { content } = await ask('confirm', { message: 'Please confirm', schema: ok })
+      return content?.ok === true ? 'state-ok' : 'not confirmed'
+    },
+  }),
+  test_input_required_result_tampered_state: job({
+    description: 'Asks for a confirmation.',
+    mcp: { holdMs: 10_000 },
+    input: any,
+    run: ({ ask }) => ask('confirm', { message: 'Please confirm', schema: ok }),
+  }),
+  test_input_required_result_multi_round: job({
+    description: 'Asks twice.',
+    mcp: { holdMs: 10_000 },
+    input: any,
+    run: async ({ ask }) => {
+      const first = await ask('step1', { message: 'Step 1: What is your name?', schema: name })
+      const color = z.object({ color: z.string() })
+      const second = await ask('step2', { message: 'Step 2: What is your favorite color?', schema: color })
+      return { ...first.content, ...second.content }
     },
   }),
   protocol_error_job: job({

@@ -16,8 +16,9 @@ const runner = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/i
 const node20 = new URL('./node20.mjs', import.meta.url).href
 
 /**
- * The scenarios of the extension, with the number of their checks, and those of the protocol that concern a server of tools. The runner
- * itself skips tasks-status-notifications.
+ * The scenarios of the extension, with the number of their checks, and those of the protocol that concern a server of tools. Left out:
+ * those of input requests that need sampling, roots or prompts, and input-required-result-ignore-extra-params, which answers a question that
+ * no response has asked. The runner itself skips tasks-status-notifications.
  */
 const scenarios: [name: string, version: string, checks: number][] = [
   ['tasks-lifecycle', '2026-07-28', 9],
@@ -29,6 +30,14 @@ const scenarios: [name: string, version: string, checks: number][] = [
   ['tasks-required-task-error', '2026-07-28', 3],
   ['tasks-mrtr-input', '2026-07-28', 4],
   ['tasks-mrtr-composition', '2026-07-28', 2],
+  ['input-required-result-basic-elicitation', '2026-07-28', 3],
+  ['input-required-result-result-type', '2026-07-28', 2],
+  ['input-required-result-request-state', '2026-07-28', 3],
+  ['input-required-result-multi-round', '2026-07-28', 4],
+  ['input-required-result-tampered-state', '2026-07-28', 2],
+  ['input-required-result-missing-input-response', '2026-07-28', 2],
+  ['input-required-result-validate-input', '2026-07-28', 3],
+  ['input-required-result-unsupported-methods', '2026-07-28', 2],
   ['http-header-validation', '2026-07-28', 14],
   ['dns-rebinding-protection', '2026-07-28', 2],
   ['tools-list', '2026-07-28', 4],

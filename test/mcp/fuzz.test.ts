@@ -12,7 +12,8 @@ import { serveTools } from './setup.ts'
 const runs = Number(process.env.FUZZ_RUNS ?? 1_000)
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-const secret = 'marker-of-bob'
+const secretOf = (owner: string) => `marker-of-${owner}`
+const secret = secretOf('bob')
 const types = {
   note: job({
     description: 'Notes something.',
@@ -20,6 +21,16 @@ const types = {
     stream: 'text',
     input: z.object({ text: z.string().optional() }).loose(),
     run: ({ input }) => input,
+  }),
+  asking: job({
+    description: 'Asks something.',
+    mcp: { holdMs: 20 },
+    input: z.object({}).loose(),
+    maxAttempts: 1,
+    run: async ({ ask }) => {
+      const schema = z.object({ text: z.string(), n: z.int().optional() })
+      return (await ask('it', { message: secretOf('ann'), schema, within: 100 })).action
+    },
   }),
 }
 
@@ -40,9 +51,15 @@ it(`answers ${runs} hostile requests, seed ${seed}`, async () => {
     ...['server/discover', 'tools/list', 'tools/call', 'tasks/get', 'tasks/update', 'tasks/cancel', 'tasks/list'],
     ...['subscriptions/listen', 'initialize', 'ping', 'notifications/cancelled', 'constructor', ''],
   )
+  const answer = fc.record({ action: fc.constantFrom('accept', 'decline', 'maybe'), content: value })
+  const answers = fc.record({ it: fc.oneof(answer, value), ['__proto__']: answer }, { requiredKeys: [] })
   const params = fc.oneof(
     fc.record({ name: value, arguments: value, task: value, cursor: value }, { requiredKeys: [] }),
-    fc.record({ taskId: value, inputResponses: value }, { requiredKeys: [] }),
+    fc.record({ taskId: value, inputResponses: fc.oneof(value, answers) }, { requiredKeys: [] }),
+    fc.record(
+      { name: fc.constant('asking'), arguments: fc.constant({}), requestState: value, inputResponses: answers },
+      { requiredKeys: ['name'] },
+    ),
     fc.record({
       notifications: fc.oneof(value, fc.record({ taskIds: fc.oneof(value, fc.array(fc.constantFrom(...ids))) })),
     }),
@@ -51,7 +68,13 @@ it(`answers ${runs} hostile requests, seed ${seed}`, async () => {
       arguments: fc.record({ jobId: value, waitSeconds: fc.oneof(fc.constant(0), value) }, { requiredKeys: [] }),
     }),
   )
-  const wellFormed = fc.record({ kind: fc.constant('asked' as const), method: methods, params, tasks: fc.boolean() })
+  const wellFormed = fc.record({
+    kind: fc.constant('asked' as const),
+    method: methods,
+    params,
+    tasks: fc.boolean(),
+    elicits: fc.boolean(),
+  })
   const raw = fc.record({
     kind: fc.constant('raw' as const),
     body: fc.oneof(
@@ -97,7 +120,7 @@ it(`answers ${runs} hostile requests, seed ${seed}`, async () => {
     const response =
       one.kind === 'raw'
         ? await server.post(one.body, { headers: one.headers, signal })
-        : await server.ask(one.method, one.params, { tasks: one.tasks, signal })
+        : await server.ask(one.method, one.params, { tasks: one.tasks, elicits: one.elicits, signal })
     answered++
     expect(response.status, response.text).toBeLessThan(500)
     expect(response.text).not.toContain(secret)

@@ -207,3 +207,22 @@ export function handle(event: WebhookEvent, change: JobEvent<JobOf<typeof types>
   if (change.type === 'job.completed') same<typeof change.data.output, { at: string; pages: number }>(true)
   if (change.type === 'job.snapshot') same<typeof change.data.completedAt, null>(true)
 }
+
+// A question types its answer, and an answer may have optional members.
+job({
+  input: z.object({}),
+  async run({ ask }) {
+    const { action, content } = await ask('n', {
+      message: 'n?',
+      schema: z.object({ n: z.number(), m: z.string().optional() }),
+    })
+    same<typeof action, 'accept' | 'decline' | 'cancel'>(true)
+    if (action !== 'accept') return same<typeof content, null>(true)
+    same<typeof content, { n: number; m?: string | undefined }>(true)
+    const plain = await ask('sure', { message: 'Sure?', within: 1_000 })
+    same<typeof plain.content, object | null>(true)
+    // @ts-expect-error a question needs a message
+    await ask('none', {})
+    return content
+  },
+})

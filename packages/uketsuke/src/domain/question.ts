@@ -48,7 +48,10 @@ export function openQuestions(
 }
 
 /** Reads an answer to a question. What is wrong with it is told by its pointers. */
-export function replyTo({ form }: Pick<Question, 'form'>, given: unknown): { reply: Reply; errors: readonly Violation[] } {
+export function replyTo(
+  { form }: Pick<Question, 'form'>,
+  given: unknown,
+): { reply: Reply; errors: readonly Violation[] } {
   const { action, content } = Object(given) as { action?: unknown; content?: unknown }
   if (action === 'decline' || action === 'cancel') return { reply: { action, content: null }, errors: [] }
   const nothing = { reply: { action: 'cancel', content: null } as const }

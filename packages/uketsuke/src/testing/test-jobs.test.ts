@@ -202,6 +202,59 @@ describe('runJob', () => {
   })
 })
 
+describe('a handler that asks', () => {
+  const answered: string[] = []
+  const asking = job({
+    input: z.object({}),
+    run: async ({ ask, step }) => {
+      const schema = z.object({ n: z.number().max(9) })
+      const first = await ask('n', { message: 'How many?', schema })
+      await step('noted', () => void answered.push(first.action))
+      const second = await ask('sure', { message: 'Sure?', within: 60_000 })
+      return { n: first.content?.n ?? 0, sure: second.action }
+    },
+  })
+  const owner = { owner: 'system' }
+  const make = () => createTestJobs({ jobs: { asking }, patience: 500 })
+  const accept = (content: object) => ({ action: 'accept' as const, content })
+
+  it('is answered by the test, and keeps its answers when its worker crashes', async () => {
+    const jobs = make()
+    const { jobId } = await jobs.enqueue('asking', {})
+    await jobs.answer(jobId, 'n', accept({ n: 3 }), owner)
+    const { version } = await jobs.waitFor(jobId, 'running')
+    await vi.waitUntil(async () => (await jobs.questions(jobId, owner))[0]?.name === 'sure')
+    await jobs.crashWorker()
+    await jobs.answer(jobId, 'sure', { action: 'decline' }, owner)
+    await jobs.advance('2m')
+    const ended = await jobs.waitFor(jobId)
+    expect(ended).toMatchObject({ attempt: 2, output: { n: 3, sure: 'decline' } })
+    expect(ended.version).toBeGreaterThan(version)
+    expect(answered).toEqual(['accept'])
+    await jobs.close()
+  })
+
+  it('fails if nobody answers in time', async () => {
+    const jobs = make()
+    const { jobId } = await jobs.enqueue('asking', {})
+    await expect(jobs.answer(jobId, 'other', { action: 'decline' }, owner)).rejects.toThrow('no open question "other"')
+    await jobs.advance('11m')
+    expect(await jobs.waitFor(jobId, 'failed')).toMatchObject({ attempt: 1, error: { code: 'not-answered' } })
+    await jobs.close()
+  })
+
+  it('runs alone with given answers', async () => {
+    const jobs = make()
+    const sure = { action: 'cancel' } as const
+    const run = (answers: NonNullable<Parameters<typeof jobs.runJob>[2]>['answers']) =>
+      jobs.runJob('asking', {}, { answers })
+    expect(await run({ n: accept({ n: 4 }), sure })).toEqual({ n: 4, sure: 'cancel' })
+    await expect(run({ n: accept({ n: 4 }) })).rejects.toMatchObject({ code: 'not-answered' })
+    await expect(run({ n: accept({ n: 'x' }), sure })).rejects.toMatchObject({ code: 'validation-error' })
+    await jobs.close()
+  })
+})
+
 it('serves HTTP as in production, and works with fake timers', async () => {
   vi.useFakeTimers()
   try {

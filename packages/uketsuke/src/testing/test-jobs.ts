@@ -51,6 +51,8 @@ export interface TestJobs<Types extends JobTypes> extends Jobs<Types> {
    * @throws an error that says what became of the job instead
    */
   waitFor<S extends JobStatus = 'completed'>(jobId: string, status?: S): Promise<Extract<JobOf<Types>, { status: S }>>
+  /** Runs jobs until this one asks the question, and answers it. @throws as `answer` of `Jobs` does, also if it is not asked within `patience` */
+  answer: Jobs<Types>['answer']
   /** Runs one handler alone, once, without storing a job. Resolves with its output; rejects with what it throws. */
   runJob<N extends keyof Types & string>(
     type: N,

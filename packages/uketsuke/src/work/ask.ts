@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../base/clock.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import { answerKind, mostQuestions, type Question, questionKind, type Reply } from '../domain/question.ts'
 import { touch } from '../domain/rules.ts'
-import { type AskOnce, asking } from './asking.ts'
+import { asking, type FormQuestion } from './asking.ts'
 import type { HeldJob } from './lease.ts'
 import type { StepParts } from './steps.ts'
 import { whileHeld } from './while-held.ts'
@@ -22,7 +22,20 @@ export class Questions {
     this.#parts = parts
   }
 
-  readonly #once: AskOnce = async (name, { message, within, form }) => {
+  /** The handler's `ask`. It never settles once the attempt has ended: nobody is there who asked. */
+  readonly ask = asking((name, question) =>
+    this.#once(name, question).catch((error: unknown) => {
+      if (this.#ended.signal.aborted) return new Promise<never>(() => {})
+      throw error
+    }),
+  )
+
+  /** The attempt has ended: nobody waits any more. */
+  end(): void {
+    this.#ended.abort()
+  }
+
+  async #once(name: string, { message, within, form }: FormQuestion): Promise<Reply> {
     this.#use(name)
     this.#held.throwIfAborted()
     const answer = await this.#answerTo(name)
@@ -30,14 +43,6 @@ export class Questions {
     const askedAt = this.#clock.now()
     const { until } = await this.#store(name, { message, form, askedAt, until: askedAt + within })
     return this.#wait(name, until)
-  }
-
-  /** The handler's `ask`. */
-  readonly ask = asking(this.#once)
-
-  /** The attempt has ended: nobody waits any more. */
-  end(): void {
-    this.#ended.abort()
   }
 
   get #clock(): Clock {
@@ -69,27 +74,40 @@ export class Questions {
   }
 
   async #wait(name: string, until: number): Promise<Reply> {
-    const { signal } = this.#held
     for (;;) {
-      const heard = new AbortController()
       // Before the read, so that no answer is missed between the two.
-      const off = this.#held.onForeignChange(() => heard.abort())
+      const { heard, stop } = this.#listen()
       try {
         const answer = await this.#answerTo(name)
         if (answer !== null) return answer
         const left = until - this.#clock.now()
         if (left <= 0) break
-        const woken = AbortSignal.any([heard.signal, signal, this.#ended.signal])
-        await sleep(this.#clock, Math.min(left, lookAgainMs), woken)
+        await sleep(this.#clock, Math.min(left, lookAgainMs), heard)
       } finally {
-        off()
+        stop()
       }
       this.#held.throwIfAborted()
-      // Never settles: the handler that has asked is over.
-      if (this.#ended.signal.aborted) return new Promise(() => {})
+      this.#ended.signal.throwIfAborted()
     }
     await this.#tell()
     throw new UketsukeError('not-answered', `Nobody has answered the question "${name}" in time.`)
+  }
+
+  /** `heard` aborts at the first reason to look again. */
+  #listen(): { heard: AbortSignal; stop(): void } {
+    const heard = new AbortController()
+    const wake = () => heard.abort()
+    const off = this.#held.onForeignChange(wake)
+    const signals = [this.#held.signal, this.#ended.signal]
+    for (const signal of signals) {
+      signal.addEventListener('abort', wake)
+      if (signal.aborted) wake()
+    }
+    const stop = () => {
+      off()
+      for (const signal of signals) signal.removeEventListener('abort', wake)
+    }
+    return { heard: heard.signal, stop }
   }
 
   /** Those who follow the job look for its questions again. */
@@ -98,7 +116,9 @@ export class Questions {
     this.#held.throwIfAborted()
   }
 
-  #answerTo = async (name: string) => (await this.#read(answerKind, name)) as Reply | null
+  async #answerTo(name: string): Promise<Reply | null> {
+    return (await this.#read(answerKind, name)) as Reply | null
+  }
 
   async #read(kind: string, name: string): Promise<unknown> {
     const { store } = this.#parts

@@ -23,7 +23,7 @@ export interface FormQuestion {
 }
 
 /** Asks once, and resolves with what the user has replied. */
-export type AskOnce = (name: string, question: FormQuestion) => Promise<Reply>
+type AskOnce = (name: string, question: FormQuestion) => Promise<Reply>
 
 /**
  * The handler's `ask`, on the side where its schema is. An answer that fits the form but not the schema is asked for again, under another
