@@ -285,7 +285,8 @@ it('the official client shows each question, and gets the result', async () => {
   const seen: unknown[] = []
   client.setRequestHandler('elicitation/create', async ({ params }) => {
     seen.push(params.message)
-    return { action: 'accept', content: params.message === 'First?' ? { a: 'A' } : { b: 'x' } }
+    const content: Record<string, string> = params.message === 'First?' ? { a: 'A' } : { b: 'x' }
+    return { action: 'accept', content }
   })
   const requestInit = { headers: { Authorization: 'Bearer ann' } }
   await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', server.origin), { requestInit }))
