@@ -258,6 +258,10 @@ describe('touch', () => {
       expect(touch(job)).toEqual({ ...job, version: job.version + 1 })
     expect(touch(completed)).toBeNull()
   })
+  it('parks a waiting job with a limit key, which only an admission makes ready', () => {
+    expect(touch({ ...pending, limitKey: 'k' })).toMatchObject({ parked: true })
+    expect(touch({ ...running, limitKey: 'k' })).toMatchObject({ parked: false })
+  })
 })
 
 describe('retry', () => {

@@ -181,13 +181,13 @@ export const debouncedUntil = (createdAt: number, now: number, { wait, max }: De
 /** A further request replaces the input of a pending job and puts it off. A job that waits for its next attempt keeps its time. */
 export function debounce(job: Job, input: string, now: number, by: Debounce): Job | null {
   if (job.status !== 'pending') return null
-  if (job.attempt > 0) return next(job, { input })
+  if (job.attempt > 0) return next(job, { input, ...stillWaiting(job) })
   const runAt = debouncedUntil(job.createdAt, now, by)
   return next(job, { input, ...place(job, runAt) })
 }
 
 /** Something beside the row of an unfinished job has changed, such as a question that its handler asks: those who follow it look again. */
-export const touch = (job: Job): Job | null => (isTerminal(job) ? null : next(job, {}))
+export const touch = (job: Job): Job | null => (isTerminal(job) ? null : next(job, stillWaiting(job)))
 
 /** A new job with the same input as a terminal one. */
 export function retry(job: Job, id: string): NewJob | null {
@@ -202,6 +202,8 @@ function wait(job: Job, runAt: number, change: Partial<Job>): Job {
   return next(job, { status: 'pending', worker: null, leaseUntil: null, ...place(job, runAt), ...change })
 }
 
+/** Only an admission makes a job ready, and it changes no version: whatever else changes a waiting job parks it again. */
+const stillWaiting = ({ status, limitKey }: Job) => (status === 'pending' ? { parked: limitKey !== null } : {})
 const place = ({ limitKey }: Job, runAt: number) => ({ runAt, rank: rankAt(runAt), parked: limitKey !== null })
 const cancelled: Failure = { code: 'cancelled', message: 'The job was cancelled.', retryable: false }
 
