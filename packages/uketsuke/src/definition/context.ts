@@ -44,8 +44,8 @@ export interface JobContext<Input> {
    * name stands for one question of the job, like that of a step; a job asks at most 100. An answer that `schema` refuses is asked for
    * again, with the reason. Only clients of `jobs.mcp()` that support elicitation are asked, and whoever calls `jobs.answer`.
    * @throws {UketsukeError} `not-answered` once `within` has passed; `invalid-question` for a name that is invalid or was used before in
-   * this attempt, an invalid message, or a schema that is no flat object of texts, numbers, booleans and choices; the reason of `signal` if
-   * it aborts
+   * this attempt, an invalid message, or a schema that is no flat object of texts, numbers, booleans and choices; `invalid-configuration`
+   * for `within`; the reason of `signal` if it aborts
    */
   ask<Content = object>(name: string, question: AskedQuestion<Content>): Promise<Answer<Content>>
   /**
