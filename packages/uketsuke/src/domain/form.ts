@@ -114,9 +114,9 @@ function mistake(field: Field, value: unknown): string | null {
       if (typeof value !== 'string') return 'It must be a text.'
       const choices = choicesOf(field)
       if (choices !== null) return isChoice(choices, value) ? null : 'It must be one of the choices.'
-      if (isPattern(field.pattern) && !new RegExp(field.pattern, 'u').test(value))
-        return 'It does not match the pattern.'
-      return outside([...value].length, field.minLength, field.maxLength, ' characters')
+      const wrong = outside([...value].length, field.minLength, field.maxLength, ' characters')
+      if (wrong !== null || !isPattern(field.pattern)) return wrong
+      return new RegExp(field.pattern, 'u').test(value) ? null : 'It does not match the pattern.'
     }
   }
 }

@@ -22,8 +22,8 @@ export class HeldJob {
   #controller: AbortController | null = null
   #listener: ((reason: AbortReason, error: DOMException) => void) | null = null
   #leaving = false
-  /** Those who wait for what others do to this job. */
-  readonly #watchers = new Set<() => void>()
+  /** Those who wait for what others do to this job. Created on first use: few handlers ask. */
+  #watchers: Set<() => void> | null = null
   /** When the lease was last known to be valid, by this process's clock: the time before it was requested. */
   confirmedAt: number
   /** Writes in progress and queued. */
@@ -73,9 +73,10 @@ export class HeldJob {
       }
       const before = this.#job.version
       const after = await this.#transition(this.#job, still, this.#clock.now)
-      if (after) this.#job = after
-      if (after && after.version > before + 1) this.#tellWatchers()
-      else if (!held) this.abort('lease-lost')
+      if (after) {
+        this.#job = after
+        if (after.version > before + 1) this.#tellWatchers()
+      } else if (!held) this.abort('lease-lost')
       return after
     } finally {
       this.#writes--
@@ -97,12 +98,13 @@ export class HeldJob {
 
   /** Calls `watcher` after each change of this job by others. The returned function ends that. A hint: it may be missed. */
   onForeignChange(watcher: () => void): () => void {
+    this.#watchers ??= new Set()
     this.#watchers.add(watcher)
-    return () => void this.#watchers.delete(watcher)
+    return () => void this.#watchers?.delete(watcher)
   }
 
   #tellWatchers(): void {
-    for (const watcher of [...this.#watchers]) watcher()
+    for (const watcher of [...(this.#watchers ?? [])]) watcher()
   }
 
   /** The first reason counts, except that a lost lease replaces it: then nothing may be written. */

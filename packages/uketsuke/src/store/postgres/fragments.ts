@@ -29,13 +29,12 @@ export async function addFragments(sql: Sql, fragments: readonly NewFragment[]):
   const sorted = [...first.values()].sort((a, b) => (a.lease.id < b.lease.id ? -1 : 1))
   const parameters = new Parameters()
   const rows = await sql.query(
-    `WITH held AS MATERIALIZED (
-       SELECT new.id, new.attempt, new.worker, new.kind, new.key, new.value FROM ${parameters.rows('new', columns, sorted)},
-         LATERAL (SELECT FROM uketsuke.running AS job WHERE job.id = new.id AND job.attempt = new.attempt AND job.worker = new.worker
-           LIMIT 1 FOR KEY SHARE) AS mine
+    `WITH new AS MATERIALIZED (SELECT * FROM ${parameters.rows('new', columns, sorted)}),
+     held AS MATERIALIZED (
+       SELECT new.* FROM new, LATERAL (SELECT FROM uketsuke.running AS job
+         WHERE job.id = new.id AND job.attempt = new.attempt AND job.worker = new.worker LIMIT 1 FOR KEY SHARE) AS mine
      ), any_lease AS MATERIALIZED (
-       SELECT new.id, new.attempt, new.worker, new.kind, new.key, new.value FROM ${parameters.rows('new', columns, sorted)},
-         LATERAL (SELECT FROM uketsuke.accepted AS job WHERE job.id = new.id LIMIT 1 FOR KEY SHARE) AS mine
+       SELECT new.* FROM new, LATERAL (SELECT FROM uketsuke.accepted AS job WHERE job.id = new.id LIMIT 1 FOR KEY SHARE) AS mine
        WHERE new.worker IS NULL
      ), present AS (TABLE held UNION ALL TABLE any_lease
      ), stored AS (
