@@ -14,6 +14,12 @@ export const conformanceTools = {
     input: z.object({ name: z.string() }),
     run: ({ input }) => `Hello, ${input.name}!`,
   }),
+  deploy: job({
+    description: 'Deploys to a region.',
+    mcp: { holdMs: 10_000 },
+    input: z.object({ region: z.string().meta({ 'x-mcp-header': 'Region' }) }),
+    run: ({ input }) => `Deployed to ${input.region}.`,
+  }),
   slow_compute: job({
     description: 'Computes for some seconds.',
     mcp: { holdMs: 200 },

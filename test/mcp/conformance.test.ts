@@ -39,6 +39,7 @@ const scenarios: [name: string, version: string, checks: number][] = [
   ['input-required-result-validate-input', '2026-07-28', 3],
   ['input-required-result-unsupported-methods', '2026-07-28', 2],
   ['http-header-validation', '2026-07-28', 14],
+  ['http-custom-header-server-validation', '2026-07-28', 10],
   ['dns-rebinding-protection', '2026-07-28', 2],
   ['tools-list', '2026-07-28', 4],
   ['tools-list', '2025-11-25', 3],

@@ -40,6 +40,56 @@ const refusal = async (body: string, asked?: Asked) => {
   return [answer.status, answer.body.error.code, answer.body.id]
 }
 
+describe('an argument with x-mcp-header', () => {
+  const annotated = (name: unknown) => z.string().meta({ 'x-mcp-header': name })
+  const tool = (input: z.ZodType) =>
+    job({ description: 'Deploys.', mcp: { holdMs: 10_000 }, input: input as z.ZodObject, run: ({ input }) => input })
+  it('must be repeated in the header field, as text or in base64', async () => {
+    const plain = z.object({
+      region: annotated('Region'),
+      at: z.object({ zone: z.number().meta({ 'x-mcp-header': 'Zone' }) }).optional(),
+    })
+    const server = await serveTools({ deploy: tool(plain) })
+    await server.jobs.work()
+    const call = async (args: object, headers: Record<string, string>) => {
+      const { status, body } = await server.ask('tools/call', { name: 'deploy', arguments: args }, { headers })
+      return body.error?.code ?? status
+    }
+    const base64 = (text: string) => `=?base64?${Buffer.from(text).toString('base64')}?=`
+    expect(await call({ region: 'eu' }, { 'Mcp-Param-Region': 'eu' })).toBe(200)
+    expect(await call({ region: 'zürich' }, { 'Mcp-Param-Region': base64('zürich') })).toBe(200)
+    expect(await call({ region: 'eu', at: { zone: 1 } }, { 'Mcp-Param-Region': 'eu', 'mcp-param-zone': '1.0' })).toBe(
+      200,
+    )
+    expect(await call({ region: 'eu' }, {})).toBe(-32020)
+    expect(await call({ region: 'eu' }, { 'Mcp-Param-Region': 'us' })).toBe(-32020)
+    expect(await call({ region: 'eu' }, { 'Mcp-Param-Region': '=?base64?ZXU?=' })).toBe(-32020)
+    expect(await call({ region: 'eu' }, { 'Mcp-Param-Region': 'eu', 'Mcp-Param-Zone': '1' })).toBe(-32020)
+    expect(await call({ region: 'eu', at: { zone: 0 } }, { 'Mcp-Param-Region': 'eu', 'Mcp-Param-Zone': '' })).toBe(
+      -32020,
+    )
+    await server.close()
+  })
+
+  it.each([
+    ['no name of a header field', z.object({ a: annotated('a b') })],
+    ['no name of a header field', z.object({ a: annotated('') })],
+    ['a text, a number or a boolean', z.object({ a: z.object({}).meta({ 'x-mcp-header': 'A' }) })],
+    ['no choice', z.object({ a: annotated('A').nullable() })],
+    ['the same name twice', z.object({ a: annotated('A'), b: annotated('a') })],
+    ['in no list', z.object({ a: z.array(annotated('A')) })],
+  ])('is refused at the start: %s', async (sentence, wrong) => {
+    const jobs = createJobs({
+      jobs: { wrong: tool(wrong) },
+      store: sqlite(':memory:'),
+      log: silentLog,
+      authenticate: () => null,
+    })
+    expect(() => jobs.mcp()).toThrow(sentence)
+    await jobs.close()
+  })
+})
+
 describe('discovery', () => {
   it('names the version, the capabilities and the server', async () => {
     const { status, headers, body } = await server.ask('server/discover')

@@ -1,6 +1,7 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal } from '../domain/job.ts'
 import { isObject } from '../http/body.ts'
+import { checkArgumentHeaders } from './argument-headers.ts'
 import { builtInTool } from './built-in-tools.ts'
 import { type McpContext, mustHave } from './context.ts'
 import { type Held, holdForInput } from './input.ts'
@@ -23,6 +24,7 @@ export async function callTool(context: McpContext): Promise<object> {
   if (builtIn) return builtIn(context, given)
   const tool = context.tools.get(name)
   if (tool === undefined) throw invalidParams('Unknown tool.')
+  if (!context.client.earlier) checkArgumentHeaders(context.request, tool.argumentHeaders, given)
   if (tool.requiresTasks && !tasks) throw missingTasks()
   mustHave('jobs:create', context)
   const call = (await continuedCall(context)) ?? (await begin(context, tool, given))

@@ -1,6 +1,7 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { isObject, readObject } from '../http/body.ts'
 import type { HttpRequest } from '../http/request.ts'
+import { mustRepeat } from './header-fields.ts'
 import { invalidParams, RpcError, rpcCodes } from './rpc-error.ts'
 
 export const protocolVersion = '2026-07-28'
@@ -65,7 +66,7 @@ export function clientOf(request: HttpRequest, message: Message): Client {
   if (version !== protocolVersion) throw unsupported(version)
   mustRepeat('Mcp-Method', request.header('mcp-method'), method)
   const name = nameOf(message)
-  if (typeof name === 'string') mustRepeat('Mcp-Name', decoded(request.header('mcp-name')), name)
+  if (typeof name === 'string') mustRepeat('Mcp-Name', request.header('mcp-name'), name)
   const { extensions, elicitation } = capabilities
   const tasks = isObject(extensions) && isObject(extensions[tasksExtension])
   return { earlier: false, tasks, elicits: isObject(elicitation) && canShowForms(elicitation) }
@@ -86,15 +87,3 @@ const unsupported = (requested: string | null) =>
     status: 400,
     data: { supported: [protocolVersion], requested },
   })
-
-function mustRepeat(field: string, header: string | null, value: string): void {
-  if (header?.trim() === value) return
-  const how = header === null ? 'is missing' : 'differs from the body'
-  throw new RpcError(rpcCodes.headerMismatch, `The header field ${field} ${how}.`, { status: 400 })
-}
-
-/** Values that a header field cannot hold are sent in base64. */
-function decoded(header: string | null): string | null {
-  const encoded = /^\s*=\?base64\?([A-Za-z0-9+/=]*)\?=\s*$/.exec(header ?? '')?.[1]
-  return encoded === undefined ? header : Buffer.from(encoded, 'base64').toString()
-}

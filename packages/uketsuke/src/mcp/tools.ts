@@ -4,6 +4,7 @@ import type { JobType } from '../definition/define.ts'
 import { jsonSchema } from '../definition/json-schema.ts'
 import { builtInTools, isToolName, type McpTool } from '../definition/mcp-tool.ts'
 import { isObject } from '../http/body.ts'
+import { type ArgumentHeader, argumentHeaders } from './argument-headers.ts'
 
 /** A job type that is offered as a tool. */
 export interface Tool extends McpTool {
@@ -12,6 +13,8 @@ export interface Tool extends McpTool {
   readonly inputSchema: object
   /** Undefined if the type has no output schema. */
   readonly outputSchema: unknown
+  /** The arguments that clients repeat in header fields. */
+  readonly argumentHeaders: readonly ArgumentHeader[]
 }
 
 /** The tools, by their names. */
@@ -28,7 +31,8 @@ export function toolsOf(types: ReadonlyMap<string, JobType>, log: Log): Tools {
     assertConfiguration(!taken, `mcp(): there are two tools with the name ${name}: set mcp.name`)
     const inputSchema = argumentsSchema(type, input, log)
     const outputSchema = output === undefined ? undefined : jsonSchema(output, 'output').schema
-    tools.set(name, { ...mcp, type, description: description ?? '', inputSchema, outputSchema })
+    const schemas = { inputSchema, outputSchema, argumentHeaders: argumentHeaders(name, inputSchema) }
+    tools.set(name, { ...mcp, type, description: description ?? '', ...schemas })
   }
   return tools
 }
