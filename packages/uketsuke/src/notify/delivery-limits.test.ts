@@ -50,11 +50,15 @@ it('queues a burst for a fast receiver', async () => {
   }
 })
 
-it('queues a burst that fills a worker, for a receiver that is unknown or was fast', async () => {
+it('queues a burst that fills half a worker, and all of it for a receiver that was fast', async () => {
   const { clock, slot, acquire } = limits()
-  for (const took of [0, 0, 40]) {
+  for (const [size, took] of [
+    [45, 0],
+    [95, 0],
+    [95, 40],
+  ] as const) {
     const slots = await Promise.all(Array.from({ length: 5 }, () => slot()))
-    const burst = Array.from({ length: 95 }, () => acquire())
+    const burst = Array.from({ length: size }, () => acquire())
     await clock.advance(took)
     for (const one of slots) one.release(true)
     for (const one of burst) {
@@ -63,6 +67,17 @@ it('queues a burst that fills a worker, for a receiver that is unknown or was fa
       if (typeof next !== 'number') next.release(true)
     }
   }
+})
+
+it('leaves half a worker to others where an unknown receiver does not answer', async () => {
+  const { clock, slot, acquire } = limits()
+  await Promise.all(Array.from({ length: 5 }, () => slot()))
+  const postponed: unknown[] = []
+  for (let i = 0; i < 95; i++) void acquire().then((given) => postponed.push(given))
+  await clock.advance(0)
+  expect(postponed).toHaveLength(45)
+  await clock.advance(1_000)
+  expect(postponed).toHaveLength(95)
 })
 
 it('postpones at once what comes for a receiver that was slow', async () => {

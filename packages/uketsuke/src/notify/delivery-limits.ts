@@ -11,8 +11,8 @@ const longestBreakMs = 300_000
 const maxSlotWaitMs = 1_000
 /** The longest time for which a webhook is postponed, in milliseconds. */
 const longestWaitMs = 60_000
-/** How long the webhooks of an unknown receiver are expected to take, in milliseconds. With it, a full worker of them waits. */
-const assumedMs = 50
+/** How long the webhooks of an unknown receiver are expected to take, in milliseconds: no more than half a worker of them waits. */
+const assumedMs = 100
 /** How many origins and owners are remembered, so that memory is bounded. */
 const remembered = 10_000
 
