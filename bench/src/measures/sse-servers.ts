@@ -41,6 +41,8 @@ async function ours(resources: Resources): Promise<FanOut> {
     store: sqlite(join(resources.folder, 'jobs.db')),
     authenticate: () => ({ owner: 'bench' }),
     log: silentLog,
+    // All connections are of one owner.
+    quotas: { streamsPerOwner: 100_000, streamsPerProcess: 100_000 },
   })
   await jobs.work()
   const { streamUrl } = await jobs.enqueue('ticker', {}, { owner: 'bench' })
