@@ -42,6 +42,21 @@ it('a job asks at most 100 questions', async () => {
   expect((await ended(jobs, jobId)).error).toMatchObject({ message: 'A job asks at most 100 questions.' })
 })
 
+it('a job asks at most 100 questions in all of its attempts', async () => {
+  const handler: Handler = async ({ ask, attempt }) => {
+    const asks = Array.from({ length: 60 }, (_, i) => ask(`${attempt}.${i}`, { message: 'x' }))
+    if (attempt === 2) return Promise.all(asks)
+    await until(async () => (await jobs.questions(jobId, every)).length === 60)
+    throw new Error('Once more.')
+  }
+  const { jobs, clock } = open(one(handler, { maxAttempts: 2 }))
+  const { jobId } = await jobs.enqueue('one', {})
+  await jobs.work()
+  await until(async () => (await jobs.get(jobId, every))?.lastError !== undefined)
+  await clock.advance(60_000)
+  expect((await ended(jobs, jobId)).error).toMatchObject({ message: 'A job asks at most 100 questions.' })
+})
+
 it('the timeout of the attempt ends a question', async () => {
   const { jobs, clock, jobId } = await run(({ ask }) => ask('a', { message: 'x' }), { timeout: 60_000 })
   await asked(jobs, jobId)

@@ -78,6 +78,23 @@ describe('step', () => {
     expect((await ended(jobs, jobId)).error?.message).toBe('A job has at most 1,000 steps.')
   })
 
+  test('there are at most 1,000 steps in all attempts', async () => {
+    const { jobs, clock } = open(
+      one(
+        async ({ step, attempt }) => {
+          for (let i = 0; i < 600; i++) await step(`${attempt}.${i}`, () => i)
+          throw new Error('Once more.')
+        },
+        { maxAttempts: 2 },
+      ),
+    )
+    await jobs.work()
+    const { jobId } = await jobs.enqueue('one', {})
+    await until(async () => (await jobs.get(jobId, every))?.lastError !== undefined)
+    await clock.advance(60_000)
+    expect((await ended(jobs, jobId)).error?.message).toBe('A job has at most 1,000 steps.')
+  })
+
   test('a cancelled job stores the step that runs, and begins no other', async () => {
     const ran: string[] = []
     const { jobs } = open(

@@ -1,5 +1,6 @@
 import { UketsukeError, type Violation } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
+import { pointerToken } from '../domain/json.ts'
 import {
   answerKind,
   mostQuestions,
@@ -30,7 +31,7 @@ export async function questionsOf({ store, clock }: Omit<Parts, 'transition'>, j
 /**
  * Stores the answers to the open questions among `given`, all or none, and resolves with their names. Other names are ignored: the first
  * answer to a question counts.
- * @throws `validation-error` with pointers that begin with the name of the question
+ * @throws `validation-error` with pointers that begin with the name of the question; `job-not-found`
  */
 export async function answerQuestions(
   { store, transition, clock }: Parts,
@@ -41,13 +42,17 @@ export async function answerQuestions(
   const errors: Violation[] = []
   const fragments = asked.map((question) => {
     const answer = replyTo(question, given.get(question.name))
-    errors.push(...answer.errors.map(({ pointer, detail }) => ({ pointer: `/${question.name}${pointer}`, detail })))
+    errors.push(
+      ...answer.errors.map(({ pointer, detail }) => ({ pointer: `/${pointerToken(question.name)}${pointer}`, detail })),
+    )
     return { lease: anyLease(job.id), kind: answerKind, key: question.name, value: JSON.stringify(answer.reply) }
   })
   if (errors.length > 0)
     throw new UketsukeError('validation-error', 'The answer does not fit the question, which stays open.', { errors })
   if (fragments.length === 0) return []
-  await store.addFragments(fragments)
+  const stored = await store.addFragments(fragments)
+  // It was deleted meanwhile.
+  if (stored.includes(false)) throw new UketsukeError('job-not-found')
   // The answers are stored, whatever becomes of this hint to the worker and to those who follow the job.
   await transition(job, touch, clock.now)
   return asked.map(({ name }) => name)

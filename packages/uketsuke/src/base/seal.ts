@@ -1,7 +1,11 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
 
 const algorithm = 'aes-256-gcm'
 const [ivBytes, tagBytes] = [12, 16]
+
+/** A key of the shared one for one purpose, so that what is sealed for another purpose cannot be opened with it. */
+export const keyFor = (purpose: string, shared: string): Buffer =>
+  createHash('sha256').update(`${purpose}.${shared}`).digest()
 
 /** Encrypts a text with AES-256-GCM. It can be opened only with the same key of 32 bytes and the same `context`. Returns base64url. */
 export function seal(key: Buffer, text: string, context = ''): string {

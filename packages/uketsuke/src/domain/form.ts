@@ -1,4 +1,5 @@
 import { UketsukeError, type Violation } from './errors.ts'
+import { isObject, pointerToken } from './json.ts'
 
 /** What a user fills in: a flat object of texts, numbers, booleans and choices, as the subset of JSON Schema that every client can show. */
 export interface Form {
@@ -88,7 +89,7 @@ export function filledIn(form: Form, given: unknown): { content: Record<string, 
   for (const [name, field] of Object.entries(form.properties)) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined
     const detail = value === undefined ? missing(form, name) : mistake(field, value)
-    if (detail !== null) errors.push({ pointer: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, detail })
+    if (detail !== null) errors.push({ pointer: `/${pointerToken(name)}`, detail })
     else if (value !== undefined) content.push([name, value])
   }
   return { content: Object.fromEntries(content), errors }
@@ -137,9 +138,6 @@ function isPattern(pattern: unknown): pattern is string {
     return false
   }
 }
-
-const isObject = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const picked = (schema: Schema, keys: readonly string[]): Schema =>
   Object.fromEntries(keys.filter((key) => schema[key] !== undefined).map((key) => [key, schema[key]]))

@@ -1,4 +1,5 @@
 import { UketsukeError, type Violation } from '../domain/errors.ts'
+import { isObject, pointerToken } from '../domain/json.ts'
 import { bodyTooLarge, type HttpRequest } from './request.ts'
 
 export const mebibyte = 1024 * 1024
@@ -58,9 +59,6 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** Reports the first unknown member only, since an attacker controls how many there are. */
 function unknownMember(body: Record<string, unknown>, members: readonly string[]): Violation | null {
   for (const name in body) {
@@ -89,4 +87,4 @@ function forbiddenContent(value: object, depth: number): Violation | null {
   return null
 }
 
-const token = (name: string) => name.slice(0, 200).replaceAll('~', '~0').replaceAll('/', '~1').toWellFormed()
+const token = (name: string) => pointerToken(name.slice(0, 200)).toWellFormed()

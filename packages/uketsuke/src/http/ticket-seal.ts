@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { seal, unseal } from '../base/seal.ts'
+import { keyFor, seal, unseal } from '../base/seal.ts'
 import { UketsukeError } from '../domain/errors.ts'
 import type { JobService } from '../service.ts'
 import type { Caller, HttpOptions } from './identity.ts'
@@ -58,10 +57,6 @@ export async function ticketCaller(
   }
   throw new UketsukeError('unauthorized', 'The ticket is invalid or has expired.')
 }
-
-/** The key depends on the purpose, so that another use of the shared key can never produce a ticket. */
-export const keyFor = (purpose: Pass['purpose'] | 'mcp-request-state', shared: string): Buffer =>
-  createHash('sha256').update(`${purpose}.${shared}`).digest()
 
 function payloadOf(key: Buffer, ticket: string): Payload {
   const text = unseal(key, ticket)

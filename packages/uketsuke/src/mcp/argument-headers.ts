@@ -1,5 +1,5 @@
 import { assertConfiguration } from '../base/assert.ts'
-import { isObject } from '../http/body.ts'
+import { isObject } from '../domain/json.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { mustRepeat } from './header-fields.ts'
 

@@ -1,6 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal } from '../domain/job.ts'
-import { isObject } from '../http/body.ts'
+import { isObject } from '../domain/json.ts'
 import { checkArgumentHeaders } from './argument-headers.ts'
 import { builtInTool } from './built-in-tools.ts'
 import { type McpContext, mustHave } from './context.ts'

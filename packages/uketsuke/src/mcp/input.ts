@@ -1,7 +1,7 @@
 import { UketsukeError } from '../domain/errors.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
+import { isObject } from '../domain/json.ts'
 import type { OpenQuestion } from '../domain/question.ts'
-import { isObject } from '../http/body.ts'
 import { holdForEnd } from '../http/long-poll.ts'
 import { type McpContext, mustHave } from './context.ts'
 import { invalidParams, RpcError, rpcCodes } from './rpc-error.ts'

@@ -1,6 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
-import { isObject } from '../http/body.ts'
+import { isObject } from '../domain/json.ts'
 import type { HttpResponse } from '../http/response.ts'
 import { messageStream } from '../http/sse/event-stream.ts'
 import type { StateReader } from '../notify/watch.ts'

@@ -1,5 +1,6 @@
 import { UketsukeError } from '../domain/errors.ts'
-import { isObject, readObject } from '../http/body.ts'
+import { isObject } from '../domain/json.ts'
+import { readObject } from '../http/body.ts'
 import type { HttpRequest } from '../http/request.ts'
 import { mustRepeat } from './header-fields.ts'
 import { invalidParams, RpcError, rpcCodes } from './rpc-error.ts'

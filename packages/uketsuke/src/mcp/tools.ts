@@ -3,7 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { JobType } from '../definition/define.ts'
 import { jsonSchema } from '../definition/json-schema.ts'
 import { builtInTools, isToolName, type McpTool } from '../definition/mcp-tool.ts'
-import { isObject } from '../http/body.ts'
+import { isObject } from '../domain/json.ts'
 import { type ArgumentHeader, argumentHeaders } from './argument-headers.ts'
 
 /** A job type that is offered as a tool. */

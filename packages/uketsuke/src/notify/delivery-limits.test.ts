@@ -89,6 +89,21 @@ it('postpones at once what comes for a receiver that was slow', async () => {
   expect(await acquire()).toBe(2_250)
 })
 
+it('forgets the receiver that has rested longest, and none that is busy, once there are ten thousand', async () => {
+  const { clock, slot, acquire } = limits()
+  const busy = 'https://busy.example'
+  const held = await Promise.all(Array.from({ length: 5 }, () => slot(busy, 'bob')))
+  const slow = await slot()
+  await clock.advance(10_000)
+  slow.release(true)
+  for (let i = 0; i < 10_000; i++) (await slot(`https://${i}.example`, 'carl')).release(true)
+  await Promise.all(Array.from({ length: 5 }, () => slot()))
+  const forgotten = acquire()
+  expect(await Promise.race([forgotten, Promise.resolve('waits')])).toBe('waits')
+  expect(await acquire(busy, 'dave')).toEqual(expect.any(Number))
+  for (const one of held) one.release(true)
+})
+
 it('postpones for longer with more waiting webhooks and slower origins, up to a minute', async () => {
   const { clock, slot, acquire } = limits()
   await Promise.all(Array.from({ length: 5 }, () => slot()))

@@ -92,9 +92,10 @@ export class DeliveryLimits {
     if (known !== undefined) return known
     const counter: Counter = { active: new Set(), waiting: new Set(), postponed: 0, lastMs: assumedMs }
     this.#counters.set(key, counter)
-    for (const [oldest, { active, waiting }] of this.#counters) {
-      if (this.#counters.size <= remembered || active.size + waiting.size > 0) break
-      this.#counters.delete(oldest)
+    // From the one that has rested longest. Few are busy.
+    for (const [other, { active, waiting }] of this.#counters) {
+      if (this.#counters.size <= remembered) break
+      if (active.size + waiting.size === 0 && other !== key) this.#counters.delete(other)
     }
     return counter
   }

@@ -15,6 +15,8 @@ export class Questions {
   readonly #held: HeldJob
   readonly #parts: Pick<StepParts, 'store' | 'clock'>
   readonly #used = new Set<string>()
+  /** The names of all questions of the job, those of earlier attempts included. */
+  readonly #stored = new Set<string>()
   readonly #ended = new AbortController()
 
   constructor(held: HeldJob, parts: Pick<StepParts, 'store' | 'clock'>) {
@@ -54,15 +56,17 @@ export class Questions {
       const sentence = `The question "${name}" was asked twice in one attempt: give each a name of its own.`
       throw new UketsukeError('invalid-question', sentence)
     }
-    if (this.#used.size === mostQuestions)
-      throw new UketsukeError('invalid-question', `A job asks at most ${mostQuestions} questions.`)
     this.#used.add(name)
   }
 
   /** Stores a question, or resolves with that of an earlier attempt. */
   async #store(name: string, question: Question): Promise<Question> {
-    const earlier = await this.#read(questionKind, name)
-    if (earlier !== null) return earlier as Question
+    const earlier = await this.#read(questionKind)
+    const known = earlier.get(name)
+    if (known !== undefined) return JSON.parse(known)
+    for (const one of [...earlier.keys(), name]) this.#stored.add(one)
+    if (this.#stored.size > mostQuestions)
+      throw new UketsukeError('invalid-question', `A job asks at most ${mostQuestions} questions.`)
     const { store } = this.#parts
     const { lease } = this.#held
     const fragment = { lease, kind: questionKind, key: name, value: JSON.stringify(question) }
@@ -117,15 +121,15 @@ export class Questions {
   }
 
   async #answerTo(name: string): Promise<Reply | null> {
-    return (await this.#read(answerKind, name)) as Reply | null
+    const answer = (await this.#read(answerKind)).get(name)
+    return answer === undefined ? null : JSON.parse(answer)
   }
 
-  async #read(kind: string, name: string): Promise<unknown> {
+  async #read(kind: string): Promise<Map<string, string>> {
     const { store } = this.#parts
     const { id: jobId, owner } = this.#held.job
     const query = { owner, jobId, kind, after: null, limit: mostQuestions }
     const found = await whileHeld(this.#held, this.#clock, () => store.fragments(query))
-    const one = found.find(({ key }) => key === name)
-    return one === undefined ? null : JSON.parse(one.value)
+    return new Map(found.map(({ key, value }) => [key, value]))
   }
 }

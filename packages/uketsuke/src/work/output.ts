@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { UketsukeError } from '../domain/errors.ts'
+import { pointerToken } from '../domain/json.ts'
 
 /**
  * Serializes a handler's result, which errors call `what`. Values that JSON would silently change, such as a Map to `{}` or NaN to null, are refused with their
@@ -82,7 +83,7 @@ class Path {
 
   toString(): string {
     // The first holder is a wrapper of JSON.stringify.
-    const keys = this.#keys.slice(1).map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    const keys = this.#keys.slice(1).map((key) => `/${pointerToken(key)}`)
     return keys.length === 0 ? this.#what : `${this.#what} at ${keys.join('')}`
   }
 }

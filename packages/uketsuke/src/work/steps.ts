@@ -23,6 +23,8 @@ export class Steps {
   readonly #held: HeldJob
   readonly #parts: StepParts
   readonly #used = new Set<string>()
+  /** The names of all steps of the job, those of earlier attempts included. */
+  readonly #all = new Set<string>()
   #finished: Promise<Map<string, string>> | null = null
 
   constructor(held: HeldJob, parts: StepParts) {
@@ -36,7 +38,9 @@ export class Steps {
     this.#held.throwIfAborted()
     this.#finished ??= this.#read()
     const finished = (await this.#finished).get(name)
-    return JSON.parse(finished ?? (await this.#store(name, await fn())))
+    if (finished !== undefined) return JSON.parse(finished)
+    this.#begin(name)
+    return JSON.parse(await this.#store(name, await fn()))
   }
 
   #use(name: string): void {
@@ -49,10 +53,14 @@ export class Steps {
         `The step "${name}" was used twice in one attempt: give each a name of its own.`,
       )
     }
-    if (this.#used.size === mostSteps) {
-      throw new UketsukeError('invalid-step', `A job has at most ${mostSteps.toLocaleString('en-US')} steps.`)
-    }
     this.#used.add(name)
+  }
+
+  /** Names that change with each attempt would otherwise be more than are read. */
+  #begin(name: string): void {
+    this.#all.add(name)
+    if (this.#all.size > mostSteps)
+      throw new UketsukeError('invalid-step', `A job has at most ${mostSteps.toLocaleString('en-US')} steps.`)
   }
 
   async #read(): Promise<Map<string, string>> {
@@ -60,6 +68,7 @@ export class Steps {
     const { id: jobId, owner } = this.#held.job
     const query = { owner, jobId, kind: stepKind, after: null, limit: mostSteps }
     const found = await whileHeld(this.#held, clock, () => store.fragments(query))
+    for (const { key } of found) this.#all.add(key)
     return new Map(found.map(({ key, value }) => [key, value]))
   }
 

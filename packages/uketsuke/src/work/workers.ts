@@ -25,6 +25,8 @@ type Types = ReadonlyMap<string, Runnable>
 
 /** Webhook deliveries wait for receivers, not for this machine. */
 const deliveriesAtOnce = 100
+/** They end one by one, and each claim costs the database about the same, however many it finds. Milliseconds. */
+const deliveriesGather = 20
 
 /** The workers of one process. */
 export function createWorkers(
@@ -46,7 +48,7 @@ export function createWorkers(
       open()
       const lanes: WorkerQueue[] = [
         { queue: 'jobs', types: types.jobs, concurrency },
-        { queue: 'deliveries', types: types.deliveries, concurrency: deliveriesAtOnce, gatherMs: 20 },
+        { queue: 'deliveries', types: types.deliveries, concurrency: deliveriesAtOnce, gatherMs: deliveriesGather },
       ]
       const worker = new Worker(
         parts,

@@ -1,10 +1,9 @@
 /** Cleans JSON Schema (2020-12) from schema libraries, so that OpenAPI tools accept it. */
 
+import { isObject } from '../../domain/json.ts'
+
 export type Schema = Record<string, unknown>
 type Clean = (value: unknown) => unknown
-
-export const isObject = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isNumber = (value: unknown) => typeof value === 'number'

@@ -1,4 +1,5 @@
-import { cleanSchema, isObject, type Schema, within } from './json-schema.ts'
+import { isObject } from '../../domain/json.ts'
+import { cleanSchema, type Schema, within } from './json-schema.ts'
 
 const prefix = '#/components/schemas'
 
