@@ -13,6 +13,7 @@ import { commitSignal } from './commit-signal.ts'
 import { Connection, type Sql } from './connection.ts'
 import { toOpenError } from './errors.ts'
 import { addFragment, fragments } from './fragments.ts'
+import { holder, insert, keyed } from './inserts.ts'
 import { admit, keysWithRoom, markKeys } from './limits.ts'
 import { commitListener } from './listener.ts'
 import { migrate } from './migrations/index.ts'
@@ -101,7 +102,7 @@ function store(path: string, clock: Clock): Store {
       }
     },
     insert: async (inserts, waiting) =>
-      (await connection()).write((sql) => inserts.map((one) => queries.insert(sql, one)), { since: waiting?.since }),
+      (await connection()).write((sql) => insert(sql, inserts), { since: waiting?.since }),
     async claim(query) {
       // Idle workers poll often: they must not take the write lock to find that nothing is due.
       const since = performance.now()
@@ -139,8 +140,8 @@ function store(path: string, clock: Clock): Store {
     countFailed: (most) => read((sql) => countFailed(sql, most)),
     unfinished: (most = uncapped) => read((sql) => unfinished(sql, clock.now(), most)),
     shared: (name, initial) => write((sql) => queries.shared(sql, name, initial)),
-    keyed: (owner, route, key) => read((sql) => queries.keyed(sql, owner, route, key)),
-    holder: (uniqueKey) => read((sql) => queries.holder(sql, uniqueKey)),
+    keyed: (owner, route, key) => read((sql) => keyed(sql, owner, route, key)),
+    holder: (uniqueKey) => read((sql) => holder(sql, uniqueKey)),
     indexWaiting: () => write(indexWaiting),
     indexEnded: () => write(indexEnded),
     pruneType: (type, kept, limit) => write((sql) => pruneType(sql, type, kept, limit)),

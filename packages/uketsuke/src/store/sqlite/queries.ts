@@ -1,17 +1,9 @@
 import type { BatchPart } from '../../domain/batch.ts'
 import type { Attempt, Change, Job, JobStatus, Lease, Queue } from '../../domain/job.ts'
-import { dueAt, inStartOrder, isTerminal, rankAt } from '../../domain/job.ts'
+import { dueAt, inStartOrder, rankAt } from '../../domain/job.ts'
 import { markTimes } from '../../domain/limits.ts'
 import { failureText, jobColumns } from '../columns.ts'
-import {
-  allOwners,
-  type ClaimQuery,
-  type Insert,
-  type Inserted,
-  type KnownVersion,
-  type ListQuery,
-  type Owner,
-} from '../port.ts'
+import { allOwners, type ClaimQuery, type KnownVersion, type ListQuery, type Owner } from '../port.ts'
 import { jobLogKind } from '../records.ts'
 import { encodeText } from '../text-encoding.ts'
 import { front, parked, place, waiting, waitingTypes } from './backlog.ts'
@@ -19,51 +11,11 @@ import type { Sql } from './connection.ts'
 import { mark } from './limits.ts'
 import type { Parameter } from './open.ts'
 import { attemptColumns, inRange, listedColumns, readable, selectedColumns, toAttempt, toJob } from './rows.ts'
-import { insertion, update, type Write } from './statements.ts'
-
-export function insert(sql: Sql, { job, key, uniqueKey }: Insert): Inserted {
-  const taken = key === undefined ? null : keyed(sql, job.owner, key.route, key.key)
-  if (taken !== null) return { ...taken, created: false }
-  const held = uniqueKey === undefined ? null : holder(sql, uniqueKey)
-  if (key !== undefined) {
-    sql.run(
-      'INSERT INTO idempotency_keys (owner, route, key, fingerprint, job_id, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
-      job.owner,
-      key.route,
-      key.key,
-      key.fingerprint,
-      (held ?? job).id,
-      key.expiresAt,
-    )
-  }
-  const fingerprint = key?.fingerprint ?? null
-  if (held !== null) return { job: held, created: false, deduplicated: true, fingerprint }
-  write(sql, insertion(job))
-  if (job.limitKey !== null) mark(sql, job, [job.runAt])
-  if (uniqueKey !== undefined)
-    sql.run('INSERT OR REPLACE INTO unique_keys (key, job_id) VALUES (?, ?)', uniqueKey, job.id)
-  return { job, created: true, fingerprint }
-}
-
-/** The unfinished job that holds a unique key. */
-export function holder(sql: Sql, uniqueKey: string): Job | null {
-  const held = sql.get('SELECT job_id FROM unique_keys WHERE key = ?', uniqueKey)
-  const job = held === undefined ? null : get(sql, allOwners, held.job_id as string)
-  return job === null || isTerminal(job) ? null : job
-}
-
-export function keyed(sql: Sql, owner: string, route: string, key: string): Omit<Inserted, 'created'> | null {
-  const where = 'WHERE owner = ? AND route = ? AND key = ?'
-  const taken = sql.get(`SELECT job_id, fingerprint FROM idempotency_keys ${where}`, owner, route, key)
-  if (taken === undefined) return null
-  return { job: get(sql, allOwners, taken.job_id as string), fingerprint: taken.fingerprint as string }
-}
-
-const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...values)
+import { insertionOnce, update, write } from './statements.ts'
 
 export function replace(sql: Sql, { before, after, spawn, attempt }: Change): boolean {
   if (write(sql, update(before, after)) === 0) return false
-  for (const job of spawn) write(sql, insertion(job, { once: true }))
+  for (const job of spawn) write(sql, insertionOnce(job))
   if (after.limitKey !== null) mark(sql, after, markTimes(before, after))
   if (attempt !== null) log(sql, attempt, after.version)
   return true

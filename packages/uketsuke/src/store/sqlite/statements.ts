@@ -1,11 +1,15 @@
 import type { Job } from '../../domain/job.ts'
 import { type Column, jobColumns, updatedColumns } from '../columns.ts'
+import type { Sql } from './connection.ts'
 import type { Parameter } from './open.ts'
 
 export interface Write {
   readonly text: string
   readonly values: Parameter[]
 }
+
+/** Returns the number of changed rows. */
+export const write = (sql: Sql, { text, values }: Write): number => sql.run(text, ...values)
 
 /** Caches one statement per set of columns to write. Few sets occur in practice. */
 function statements(columns: readonly Column[], make: (names: string[]) => string): (set: number) => string {
@@ -29,12 +33,21 @@ const bits = jobColumns.map((_, i) => 2 ** i)
 const bit = (i: number): number => bits[i] as number
 const has = (set: number, i: number): boolean => Math.floor(set / bit(i)) % 2 === 1
 
-const insert = (names: string[]) => `INSERT INTO jobs (${names}) VALUES (${names.map(() => '?')})`
+const tuple = (names: string[]) => `(${names.map(() => '?')})`
+const insert = (names: string[]) => `INSERT INTO jobs (${names}) VALUES ${tuple(names)}`
 const inserting = statements(jobColumns, insert)
 const insertingOnce = statements(jobColumns, (names) => `${insert(names)} ON CONFLICT (id) DO NOTHING`)
 
-/** Omits null columns, which are half of a new job. With `once`, does nothing if the id already exists. */
-export function insertion(job: Job, { once = false } = {}): Write {
+/** Rows of one statement. More save little, and a statement is prepared for this number only. */
+const together = 8
+// OR FAIL: `Connection` rolls back the whole transaction on failure, so SQLite need not keep a statement journal.
+const insertingTogether = statements(
+  jobColumns,
+  (names) => `INSERT OR FAIL INTO jobs (${names}) VALUES ${Array(together).fill(tuple(names))}`,
+)
+
+/** Omits null columns, which are half of a new job. */
+function row(job: Job): { set: number; values: Parameter[] } {
   const values: Parameter[] = []
   let set = 0
   for (let i = 0; i < jobColumns.length; i++) {
@@ -43,7 +56,30 @@ export function insertion(job: Job, { once = false } = {}): Write {
     values.push(value)
     set += bit(i)
   }
-  return { text: once ? insertingOnce(set) : inserting(set), values }
+  return { set, values }
+}
+
+/** Does nothing if the id already exists. */
+export function insertionOnce(job: Job): Write {
+  const { set, values } = row(job)
+  return { text: insertingOnce(set), values }
+}
+
+export function insertions(jobs: readonly Job[]): Write[] {
+  const writes: Write[] = []
+  const rows = jobs.map(row)
+  for (let i = 0; i < rows.length; ) {
+    const { set, values } = rows[i] as (typeof rows)[number]
+    const group = rows.slice(i, i + together)
+    if (group.length === together && group.every((one) => one.set === set)) {
+      writes.push({ text: insertingTogether(set), values: group.flatMap((one) => one.values) })
+      i += together
+    } else {
+      writes.push({ text: inserting(set), values })
+      i++
+    }
+  }
+  return writes
 }
 
 // A renewal does not change the version, so the stored lease may be later than ours: the later one wins. An ended lease
