@@ -217,7 +217,9 @@ test('sends no ids while nobody follows, except what a worker must hear of its j
   const [claimed] = await worker.claim(asked)
   const cancelled = change(claimed!, rules.cancel(claimed!, Date.now())!, Date.now())
   expect(await writer.replace([cancelled])).toEqual([true])
-  await expect.poll(() => heard).toContainEqual({ changed: [{ id: claimed!.id, version: 3 }], waiting: [] })
+  await expect
+    .poll(() => heard)
+    .toContainEqual({ changed: [{ id: claimed!.id, version: 3 }], waiting: [], states: [cancelled.after] })
   stop()
 })
 
@@ -234,7 +236,7 @@ test('reports commits of other processes, and after a lost connection that anyth
   await writer.insert([{ job: job('a') }])
   await expect.poll(() => heard).toContainEqual({ changed: [{ id: 'a', version: 1 }], waiting: ['jobs'] })
   const [claimed] = await writer.claim(asked)
-  await expect.poll(() => heard).toContainEqual({ changed: [{ id: 'a', version: 2 }], waiting: [] })
+  await expect.poll(() => heard).toContainEqual({ changed: [{ id: 'a', version: 2 }], waiting: [], states: [claimed] })
   await reader.replace([done(claimed!)])
   // More ids than one NOTIFY payload can hold.
   await writer.insert(Array.from({ length: 1_000 }, (_, i) => ({ job: job(`many-${i}`) })))

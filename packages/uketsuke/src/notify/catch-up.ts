@@ -52,7 +52,8 @@ export class CatchUp {
   /** Handles the store's notification of another process's commit. */
   readonly foreign = (commit?: RemoteCommit): void => {
     if (commit === undefined) this.all()
-    else this.onHint(commit.changed)
+    else if (commit.states === undefined) this.onHint(commit.changed)
+    else for (const job of commit.states) this.notify(job)
   }
 
   /** A hint that arrives during a read triggers another read, so none is missed. */

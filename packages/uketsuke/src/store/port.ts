@@ -137,6 +137,8 @@ export interface RemoteCommit {
   readonly changed: readonly KnownVersion[]
   /** The queues in which a job became pending. */
   readonly waiting: readonly Queue[]
+  /** The changed jobs as they are stored, if they came along: they need not be read. */
+  readonly states?: readonly Job[]
 }
 
 /**

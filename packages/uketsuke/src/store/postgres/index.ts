@@ -18,7 +18,8 @@ import { holder, insertUnique } from './insert-unique.ts'
 import { admit, keysWithRoom, markKeys } from './limits.ts'
 import { commitListener } from './listener.ts'
 import { LostClaims } from './lost-claims.ts'
-import { createNotifier, type News } from './notifier.ts'
+import { createNotifier } from './notifier.ts'
+import { hasStates, type News } from './notify-payload.ts'
 import { type PostgresOptions, type PostgresSettings, resolveOptions } from './options.ts'
 import * as queries from './queries.ts'
 import { recordStore } from './records.ts'
@@ -56,9 +57,11 @@ function store(settings: PostgresSettings, clock: Clock): Store {
 
   async function open(): Promise<void> {
     const opened = await start(settings)
-    found = { ...opened, notifier: createNotifier(opened.connection, settings.schema, name) }
+    const { connection, driver, notificationKey: key } = opened
+    const channel = settings.schema
+    found = { ...opened, notifier: createNotifier(connection, channel, name, key) }
     await measure()
-    if (opened.listens) await foreign.start(opened.driver.client, settings.schema)
+    if (opened.listens) await foreign.start({ connect: driver.client, channel, key })
     else foreign.poll()
   }
 
@@ -81,34 +84,42 @@ function store(settings: PostgresSettings, clock: Clock): Store {
   }
   /**
    * Commits and notifies other processes: if possible with a notification about `expected` pipelined behind the
-   * statement, else after its response about what was stored.
+   * statement, else after its response about what was stored. With `isExpected`, few jobs are sent along, as soon as
+   * the response confirms them: another writer may have been first.
    */
   async function commit<T>(
     work: (sql: Sql, maybeCommitted: boolean) => Promise<T>,
     expected: News | null,
     stored: (result: T) => News,
-    within?: number,
+    { within, isExpected }: { within?: number | undefined; isExpected?: (result: T) => boolean } = {},
   ): Promise<T> {
+    const { notifier } = opened()
     let notified = false
-    const result = await run((sql, maybeCommitted) => {
+    const result = await run(async (sql, maybeCommitted) => {
       const working = work(sql, maybeCommitted)
-      notified = expected !== null && opened().notifier.follow(sql, expected)
+      if (expected !== null && isExpected !== undefined && hasStates(expected)) {
+        // Sealed while the server works.
+        const send = notifier.withStates(sql, expected)
+        const result = await working
+        notified = isExpected(result) && send()
+        return result
+      }
+      notified = expected !== null && notifier.follow(sql, expected)
       return working
     }, within)
-    if (!notified) opened().notifier.announce(stored(result))
+    if (!notified) notifier.announce(stored(result))
     return result
   }
 
-  const replace = (changes: readonly Change[]): Promise<boolean[]> =>
-    commit(
+  const replace = (changes: readonly Change[]): Promise<boolean[]> => {
+    const newsOf = (some: readonly Change[]) => opened().notifier.newsOfChanges(some, time.here())
+    return commit(
       (sql, maybeCommitted) => replaceRows(sql, time, changes, maybeCommitted),
-      changes.length > pipelineLimit ? null : opened().notifier.newsOfChanges(changes, time.here()),
-      (swapped) =>
-        opened().notifier.newsOfChanges(
-          changes.filter((_, i) => swapped[i]),
-          time.here(),
-        ),
+      changes.length > pipelineLimit ? null : newsOf(changes),
+      (swapped) => newsOf(changes.filter((_, i) => swapped[i])),
+      { isExpected: (swapped) => !swapped.includes(false) },
     )
+  }
 
   const lostClaims = new LostClaims()
   const claimFronts = new ClaimFronts()
@@ -165,7 +176,7 @@ function store(settings: PostgresSettings, clock: Clock): Store {
         // With keys, what is stored is known only after the response.
         inserts.some(({ key }) => key !== undefined) ? null : opened().notifier.newsOf(inserts.map(({ job }) => job)),
         newsOf,
-        waiting?.within,
+        { within: waiting?.within },
       )
     },
     insertWithin: (transaction, inserts) => insertWithin(transaction, settings.schema, time, inserts),

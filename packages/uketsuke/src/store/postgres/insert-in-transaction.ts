@@ -44,7 +44,7 @@ export async function insertWithin(
       JSON.stringify(Object.fromEntries(asked.map(([name, , value]) => [name, encodeText(value(job))]))),
     )
     const commit = { changed: [job], waiting: [job.queue] }
-    const [channel, payload] = [parameters.add(schema), parameters.add(write(noSender, commit))]
+    const [channel, payload] = [parameters.add(schema), parameters.add(write(noSender, commit, null))]
     await query(
       `WITH ${insertNew(`json_populate_record(NULL::uketsuke.accepted, ${row}::text::json) AS new`, time.rankOfNew(parameters), hasRare(job))}
        SELECT id, pg_notify(${channel}::text, ${payload}::text)::text AS notified FROM accepted`,

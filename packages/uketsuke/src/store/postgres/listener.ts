@@ -6,6 +6,13 @@ import { lockOf } from './exclusive-lock.ts'
 import { Following } from './following.ts'
 import { parse } from './notify-payload.ts'
 
+interface ListenTo {
+  connect(): Client
+  channel: string
+  /** Opens what other processes have sealed. */
+  key: Buffer
+}
+
 type Listener = (commit?: RemoteCommit) => void
 
 /**
@@ -32,14 +39,14 @@ export function commitListener(clock: Clock, reader: string) {
   }
 
   /** Serves one connection from LISTEN until it is lost. Calls `onListening` once it listens. */
-  async function serve(connect: () => Client, channel: string, onListening: () => void): Promise<void> {
+  async function serve({ connect, channel, key }: ListenTo, onListening: () => void): Promise<void> {
     client = connect()
     const lost = new Promise<void>((resolve) => {
       client?.on('error', () => resolve())
       client?.on('end', () => resolve())
     })
     client.on('notification', ({ payload = '' }) => {
-      const commit = parse(reader, payload)
+      const commit = parse(reader, payload, key)
       if (commit !== null) notify(commit)
     })
     try {
@@ -70,10 +77,10 @@ export function commitListener(clock: Clock, reader: string) {
     }
   }
 
-  async function keepListening(connect: () => Client, channel: string, first: () => void): Promise<void> {
+  async function keepListening(to: ListenTo, first: () => void): Promise<void> {
     let onListening = first
     for (let failures = 0; !stopping.signal.aborted; failures++) {
-      await serve(connect, channel, () => {
+      await serve(to, () => {
         failures = 0
         onListening()
         // After a reconnect, make up for commits during the gap.
@@ -100,9 +107,9 @@ export function commitListener(clock: Clock, reader: string) {
 
   return {
     /** Resolves when LISTEN is active or the first try has failed. Keeps retrying in the background. */
-    start(connect: () => Client, channel: string): Promise<void> {
+    start(to: ListenTo): Promise<void> {
       return new Promise((resolve) => {
-        listening = keepListening(connect, channel, resolve)
+        listening = keepListening(to, resolve)
       })
     },
     /** Polls instead of using LISTEN, for example behind a pooler. */

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { keyFor } from '../../base/seal.ts'
 import { UketsukeError } from '../../domain/errors.ts'
 import { checkMigrated } from '../raw-tables.ts'
 import { Connection } from './connection.ts'
@@ -6,7 +8,7 @@ import { toOpenError } from './errors.ts'
 import { migrate, migrationTimeout } from './migrations/index.ts'
 import type { PostgresSettings } from './options.ts'
 import { PreparedStatements } from './prepared-statements.ts'
-import { notes } from './queries.ts'
+import { notes, shared as sharedValue } from './queries.ts'
 
 /** An open connection and what was found at startup. */
 export interface OpenedSchema {
@@ -17,6 +19,8 @@ export interface OpenedSchema {
   /** The server's durability settings, as it shows them. */
   readonly fsync: string
   readonly synchronousCommit: string
+  /** Seals what processes tell each other of jobs. */
+  readonly notificationKey: Buffer
 }
 
 const oldest = 130_000
@@ -65,6 +69,8 @@ export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
     await connection.transaction((sql) => migrate(sql, settings.schema), { limit: migrationTimeout })
     const shared = await connection.run(notes)
     checkMigrated(`PostgreSQL at ${driver.where}, schema "${settings.schema}"`, (note) => shared.get(note))
+    const secret = randomBytes(32).toString('base64url')
+    const key = await connection.run((sql) => sharedValue(sql, 'notification-key', secret))
     return {
       connection,
       driver,
@@ -72,6 +78,7 @@ export async function start(settings: PostgresSettings): Promise<OpenedSchema> {
       listens: settings.pollOnly === undefined ? driver.direct : !settings.pollOnly,
       fsync: facts?.fsync as string,
       synchronousCommit: facts?.synchronous_commit as string,
+      notificationKey: keyFor('notifications', key),
     }
   } catch (error) {
     await connection.close()
