@@ -38,7 +38,8 @@ export const prefersAsync = (prefer: string | null): boolean => preference(prefe
 
 /** The value of the first preference with this name, empty if it has none; null without one. */
 function preference(prefer: string | null, name: string): string | null {
-  for (const one of split(prefer ?? '', ',') ?? []) {
+  if (prefer === null) return null
+  for (const one of split(prefer, ',') ?? []) {
     const [first = ''] = split(one, ';') ?? []
     const [token = '', ...value] = first.split('=')
     if (token.trim().toLowerCase() === name) return value.join('=').trim()

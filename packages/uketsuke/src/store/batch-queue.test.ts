@@ -131,6 +131,20 @@ describe('batched', () => {
     expect(sizes).toEqual([2, 2, 5, 1])
   })
 
+  it.each([
+    [99, [99]],
+    [100, [50, 50]],
+    [201, [101, 100]],
+  ])('divides %i inserts of one turn between two concurrent commits, if each has enough', async (calls, sizes) => {
+    const { store, commits } = held()
+    const group = batched(store, { inFlight: 2 })
+    const inserts = Array.from({ length: calls }, (_, i) => group.insert([{ job: job(`${i}`) }]))
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    expect(commits.map(({ rows }) => rows.length)).toEqual(sizes)
+    for (const commit of commits) commit.end()
+    expect(await Promise.all(inserts)).toHaveLength(calls)
+  })
+
   it('puts two changes of one job into two commits, in call order', async () => {
     const { store, commits, next } = held()
     const group = batched(store)

@@ -33,6 +33,8 @@ export function batched(
   const { cap, capBytes, inFlight } = { cap: 500, capBytes: 8 << 20, inFlight: 1, ...store.group, ...size }
   const inserts = batchQueue((rows: Insert[], waiting?: Waiting) => store.insert(rows, waiting), {
     timeout: acceptTimeout,
+    // The server works on one group while this process prepares the next.
+    further: 50,
     cap,
     capBytes,
     inFlight,
@@ -123,6 +125,8 @@ interface BatchQueueOptions<Row> {
   cap: number
   capBytes: number
   inFlight: number
+  /** The least number of rows for which a further concurrent commit starts. Default: `cap`. */
+  further?: number
   /** The length of a row's text in characters. Statements are built in memory, and engines limit their size. */
   textOf(row: Row): number
   /**
@@ -136,7 +140,7 @@ interface BatchQueueOptions<Row> {
 
 function batchQueue<Row, Result>(
   run: (rows: Row[], waiting?: Waiting) => Promise<Result[]>,
-  { cap, capBytes, inFlight, timeout, textOf, idOf }: BatchQueueOptions<Row>,
+  { cap, capBytes, inFlight, timeout, textOf, idOf, further = cap }: BatchQueueOptions<Row>,
 ): BatchQueue<Row, Result> {
   let waiting: Call<Row, Result>[] = []
   let size = 0
@@ -147,6 +151,9 @@ function batchQueue<Row, Result>(
    */
   let underWay: ReadonlySet<string>[] = []
 
+  /** Flushes that have begun and will take their share of the waiting rows. */
+  let taking = 0
+
   function take(): { batch: Call<Row, Result>[]; ids: ReadonlySet<string> } {
     const batch: Call<Row, Result>[] = []
     const passedOver: Call<Row, Result>[] = []
@@ -154,10 +161,11 @@ function batchQueue<Row, Result>(
     let rows = 0
     let bytes = 0
     let looked = 0
+    const share = Math.min(cap, Math.ceil(size / taking--))
     for (const call of waiting) {
       let more = 0
       for (const row of call.rows) more += textOf(row)
-      if (rows > 0 && (rows + call.rows.length > cap || bytes + more > capBytes)) break
+      if (rows > 0 && (rows + call.rows.length > share || bytes + more > capBytes)) break
       looked++
       if (idOf !== undefined && !claims(call, ids, underWay, idOf)) {
         passedOver.push(call)
@@ -174,6 +182,7 @@ function batchQueue<Row, Result>(
 
   async function flush(): Promise<void> {
     while (waiting.length > 0) {
+      taking++
       // A synchronous store never has a commit in flight across turns: yielding one turn lets the next requests arrive.
       await new Promise((resolve) => setImmediate(resolve))
       const { batch, ids } = take()
@@ -185,12 +194,10 @@ function batchQueue<Row, Result>(
     }
   }
 
-  /**
-   * A further concurrent commit starts only for a full group. Otherwise small groups would be committed instead of
-   * filling up.
-   */
+  /** A further concurrent commit waits for enough rows. Otherwise small groups would be committed instead of filling up. */
   function start(): void {
-    if (flushing.size >= inFlight || (flushing.size > 0 && size < cap * flushing.size)) return
+    const enough = Math.min(cap, further * (taking + 1))
+    if (flushing.size >= inFlight || (flushing.size > 0 && size < enough)) return
     const one = flush().finally(() => {
       flushing.delete(one)
       // Calls that arrived after the last check of this flush.
