@@ -22,6 +22,7 @@ it('allows five concurrent webhooks per origin, for all owners together, indepen
   const slots = await Promise.all(Array.from({ length: 5 }, (_, i) => slot(one, `owner ${i}`)))
   const waiting = acquire(one, 'bob')
   expect(await acquire('https://two.example')).toEqual(given)
+  await clock.advance(100)
   slots[0]?.release(true)
   expect(await waiting).toEqual(given)
   const late = acquire(one, 'bob')
@@ -29,9 +30,29 @@ it('allows five concurrent webhooks per origin, for all owners together, indepen
   expect(await late).toEqual(expect.any(Number))
 })
 
-it('allows twenty concurrent webhooks per owner, for all origins together', async () => {
+it('allows twenty per origin while it is fast, and lets those that wait begin at once', async () => {
   const { clock, slot, acquire } = limits()
-  for (let i = 0; i < 20; i++) await slot(`https://${i}.example`)
+  const slots = await Promise.all(Array.from({ length: 5 }, () => slot()))
+  const waiting = Array.from({ length: 16 }, () => acquire())
+  await clock.advance(99)
+  slots[0]?.release(true)
+  const begun = (await Promise.all(waiting)) as DeliverySlot[]
+  expect(begun).toEqual(waiting.map(() => given))
+  const late = acquire()
+  await clock.advance(1)
+  begun[0]?.release(true)
+  expect(await late).toEqual(given)
+  // It became slow: the others of the twenty end before the next begins.
+  await clock.advance(200)
+  for (const one of begun.slice(1, 15)) one.release(true)
+  const next = acquire()
+  await clock.advance(1_000)
+  expect(await next).toEqual(expect.any(Number))
+})
+
+it('allows forty concurrent webhooks per owner, for all origins together', async () => {
+  const { clock, slot, acquire } = limits()
+  for (let i = 0; i < 40; i++) await slot(`https://${i}.example`)
   const late = acquire('https://other.example')
   expect(await acquire('https://other.example', 'bob')).toEqual(given)
   await clock.advance(1_000)

@@ -1,8 +1,14 @@
 import type { Clock } from '../base/clock.ts'
 
-/** How many webhooks one process sends concurrently to one origin and for one owner. */
+/**
+ * How many webhooks one process sends concurrently to one origin and for one owner. One turn of a busy event loop takes a few milliseconds,
+ * so five at a time would be few a second, however fast the receiver is.
+ */
 const perOrigin = 5
-const perOwner = 20
+const perFastOrigin = 20
+const perOwner = 40
+/** An origin is fast if its last webhook took less, in milliseconds. */
+const fastMs = 100
 /** After this many consecutive failures, the circuit breaker of an origin opens for `breakMs`. Each further failure doubles that time. */
 const failures = 10
 const breakMs = 30_000
@@ -22,10 +28,19 @@ interface Counter {
   readonly active: Set<{ began: number }>
   /** The webhooks that wait in this process. */
   readonly waiting: Set<() => void>
+  /** How many of them have been given a place that they have not taken yet. */
+  waking: number
   /** The number of postponed webhooks that may come back. */
   postponed: number
   /** The duration of the last webhook, in milliseconds. */
   lastMs: number
+}
+
+const ofOrigin = 'origin '
+
+function limitOf(key: string, counter: Counter | undefined): number {
+  if (!key.startsWith(ofOrigin)) return perOwner
+  return (counter?.lastMs ?? assumedMs) < fastMs ? perFastOrigin : perOrigin
 }
 
 interface Breaker {
@@ -56,59 +71,62 @@ export class DeliveryLimits {
 
   /** Resolves with a slot, or with the time in milliseconds for which to postpone the webhook. */
   async acquire(origin: string, owner: string): Promise<DeliverySlot | number> {
-    const limits = [
-      [`origin ${origin}`, perOrigin],
-      [`owner ${owner}`, perOwner],
-    ] as const
+    const keys = [`${ofOrigin}${origin}`, `owner ${owner}`]
     const deadline = this.#clock.now() + maxSlotWaitMs
     for (;;) {
       const now = this.#clock.now()
       const breaker = this.#breakers.get(origin)
       if (breaker !== undefined && breaker.openUntil > now) return this.#withJitter(breaker.openUntil - now)
-      const full = limits.find(([key, limit]) => (this.#counters.get(key)?.active.size ?? 0) >= limit)
-      if (full === undefined) {
+      const key = keys.find((one) => this.#room(one) <= 0)
+      if (key === undefined) {
         // Half-open: let one webhook through. Its outcome closes or reopens the breaker.
         if (breaker !== undefined && breaker.failures >= failures) breaker.openUntil = now + breaker.breakMs
-        return this.#enter(
-          origin,
-          limits.map(([key]) => key),
-        )
+        return this.#enter(origin, keys)
       }
-      const [key, limit] = full
       const counter = this.#counter(key)
       const took = Math.max(counter.lastMs, ...[...counter.active].map(({ began }) => now - began))
       const ahead = counter.waiting.size + counter.postponed + 1
-      const wait = Math.min(longestWaitMs, (ahead / limit) * took)
+      const wait = Math.min(longestWaitMs, (ahead / limitOf(key, counter)) * took)
       if (wait > maxSlotWaitMs || now >= deadline) {
         counter.postponed++
         return this.#withJitter(wait)
       }
-      await this.#freed(counter, deadline - now)
+      if (await this.#freed(counter, deadline - now)) counter.waking--
     }
+  }
+
+  /** How many more webhooks may begin. */
+  #room(key: string): number {
+    const counter = this.#counters.get(key)
+    return limitOf(key, counter) - (counter === undefined ? 0 : counter.active.size + counter.waking)
   }
 
   #counter(key: string): Counter {
     const known = this.#counters.get(key)
     if (known !== undefined) return known
-    const counter: Counter = { active: new Set(), waiting: new Set(), postponed: 0, lastMs: assumedMs }
+    const counter: Counter = { active: new Set(), waiting: new Set(), waking: 0, postponed: 0, lastMs: assumedMs }
     this.#counters.set(key, counter)
     // From the one that has rested longest. Few are busy.
-    for (const [other, { active, waiting }] of this.#counters) {
+    for (const [other, { active, waiting, waking }] of this.#counters) {
       if (this.#counters.size <= remembered) break
-      if (active.size + waiting.size === 0 && other !== key) this.#counters.delete(other)
+      if (active.size + waiting.size + waking === 0 && other !== key) this.#counters.delete(other)
     }
     return counter
   }
 
-  #freed({ waiting }: Counter, within: number): Promise<void> {
+  /** Resolves with false after `within` milliseconds. */
+  #freed({ waiting }: Counter, within: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const done = () => {
+      const given = () => {
         cancel()
-        waiting.delete(done)
-        resolve()
+        waiting.delete(given)
+        resolve(true)
       }
-      const cancel = this.#clock.after(within, done)
-      waiting.add(done)
+      const cancel = this.#clock.after(within, () => {
+        waiting.delete(given)
+        resolve(false)
+      })
+      waiting.add(given)
     })
   }
 
@@ -125,8 +143,10 @@ export class DeliveryLimits {
           counter.active.delete(one)
           counter.lastMs = this.#clock.now() - began
           if (counter.active.size + counter.waiting.size === 0) this.#rest(key, counter)
-          const [next] = counter.waiting
-          next?.()
+          for (const next of [...counter.waiting].slice(0, Math.max(0, this.#room(key)))) {
+            counter.waking++
+            next()
+          }
         }
         this.#updateBreaker(origin, reached)
       },
