@@ -25,7 +25,10 @@ async function pair(name: string) {
     }),
   )
   const heard: RemoteCommit[] = []
-  reader!.onForeignCommit((commit) => void (commit && heard.push(commit)))
+  let polls = 0
+  reader!.onForeignCommit((commit) => void (commit === undefined ? polls++ : heard.push(commit)))
+  // It polls once the lock is held that tells the writer of a follower.
+  await expect.poll(() => polls).toBeGreaterThan(0)
   const overheard: string[] = []
   const spy = new pg.Client(url)
   await spy.connect()

@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 
 /**
- * How many webhooks one process sends concurrently to one origin and for one owner. One turn of a busy event loop takes a few milliseconds,
- * so five at a time would be few a second, however fast the receiver is.
+ * How many webhooks one process sends concurrently to one origin and for one owner. In a busy process a webhook takes a turn of the event
+ * loop at least, which is milliseconds: five at a time would be slow, however fast the receiver is.
  */
 const perOrigin = 5
 const perFastOrigin = 20
