@@ -16,8 +16,11 @@ const mostStates = 4
 /** A process of another version, with other columns, does not open the states and reads the jobs. */
 const columns = jobColumns.map(({ name }) => name).join()
 
-export const hasStates = ({ changed }: Pick<News, 'changed'>): boolean =>
-  changed.length > 0 && changed.length <= mostStates
+/** Whether the jobs may be sent along. Long ones are not even serialized. */
+export function hasStates({ changed }: News): boolean {
+  if (changed.length === 0 || changed.length > mostStates) return false
+  return changed.reduce((sum, { input, output }) => sum + input.length + (output?.length ?? 0), 0) < maxBytes
+}
 
 /**
  * Encodes a commit as a NOTIFY payload: the sender's name, the versions of the jobs, and the jobs themselves if they are few. What does not
